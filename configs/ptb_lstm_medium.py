@@ -1,0 +1,41 @@
+"""Penn Treebank, LSTM 2x650 of Zaremba et al. 2014 ("medium").
+
+    lm-zoo train --config=ptb_lstm_medium --workdir=runs/ptb_lstm_medium
+
+Reads data/ptb/ptb.{train,valid,test}.txt, which its licence keeps us from shipping.
+Published: perplexity 86.2 validation, 82.7 test.
+Zaremba sums the loss over the steps of a row where we average over tokens, so our learning rate is
+his times sequence_length, and our clipping norm is his divided by it.
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    return ExperimentConfig(
+        name="ptb_lstm_medium",
+        data=DataConfig(
+            corpus="text_files",
+            train_files=("data/ptb/ptb.train.txt",),
+            validation_files=("data/ptb/ptb.valid.txt",),
+            test_files=("data/ptb/ptb.test.txt",),
+            layout="contiguous",
+            batch_size=20,
+            sequence_length=35,
+        ),
+        tokenizer=TokenizerConfig(name="word"),
+        model=ModelConfig("lstm_lm", size="zaremba_medium"),
+        optimizer=OptimizerConfig(name="sgd", learning_rate=35.0, clip_norm=5.0 / 35),
+        schedule=ScheduleConfig(name="epoch_decay", decay_start_epoch=6, decay_factor=1 / 1.2),
+        training=TrainingConfig(epochs=39, log_interval=50),
+        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+    )

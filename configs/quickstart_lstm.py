@@ -1,0 +1,30 @@
+"""LSTM on the language reference that every Python carries; the quickstart's first model.
+
+    lm-zoo train --config=quickstart_lstm --workdir=runs/quickstart_lstm
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    return ExperimentConfig(
+        name="quickstart_lstm",
+        data=DataConfig(
+            corpus="python_reference", layout="contiguous", batch_size=32, sequence_length=64
+        ),
+        tokenizer=TokenizerConfig(name="character"),
+        model=ModelConfig("lstm_lm", hidden_dim=256, embedding_dim=64, num_layers=1, dropout=0.1),
+        optimizer=OptimizerConfig(name="adam", learning_rate=4e-3, clip_norm=1.0),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=50, final_factor=0.05),
+        training=TrainingConfig(steps=1000, validation_interval=250),
+        evaluation=EvaluationConfig(batch_size=4, sequence_length=128),
+    )

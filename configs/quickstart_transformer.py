@@ -1,0 +1,43 @@
+"""Transformer decoder on the language reference that every Python carries; the quickstart's second.
+
+    lm-zoo train --config=quickstart_transformer --workdir=runs/quickstart_transformer
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    return ExperimentConfig(
+        name="quickstart_transformer",
+        data=DataConfig(
+            corpus="python_reference",
+            layout="windows",
+            window_stride=1,
+            batch_size=16,
+            sequence_length=128,
+        ),
+        tokenizer=TokenizerConfig(name="character"),
+        model=ModelConfig(
+            "transformer_decoder",
+            hidden_dim=128,
+            num_layers=4,
+            num_heads=4,
+            context_length=128,
+            dropout=0.0,
+        ),
+        optimizer=OptimizerConfig(
+            name="adamw", learning_rate=2e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0
+        ),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.1),
+        training=TrainingConfig(steps=1000, validation_interval=250),
+        evaluation=EvaluationConfig(batch_size=16),
+    )

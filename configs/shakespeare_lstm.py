@@ -1,0 +1,39 @@
+"""Tiny Shakespeare by characters, LSTM of about the size of shakespeare_transformer_4x128.
+
+    lm-zoo train --config=shakespeare_lstm --workdir=runs/shakespeare_lstm \
+        --config.data.train_files=path/to/tinyshakespeare/input.txt
+
+Sees as many characters as the Transformer: 2,000 steps of 12 rows of 64, with carried state.
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    return ExperimentConfig(
+        name="shakespeare_lstm",
+        data=DataConfig(
+            corpus="text_files",
+            train_files=("data/tinyshakespeare/input.txt",),
+            validation_fraction=0.1,
+            test_fraction=0.0,
+            layout="contiguous",
+            batch_size=12,
+            sequence_length=64,
+        ),
+        tokenizer=TokenizerConfig(name="character"),
+        model=ModelConfig("lstm_lm", hidden_dim=384, embedding_dim=128, num_layers=1),
+        optimizer=OptimizerConfig(name="adam", learning_rate=4e-3, clip_norm=1.0),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.05),
+        training=TrainingConfig(steps=2000, validation_interval=250),
+        evaluation=EvaluationConfig(batch_size=8, sequence_length=256),
+    )

@@ -1,0 +1,35 @@
+"""lm_zoo: train, evaluate, generate with and score by language models in TensorFlow/Keras.
+
+Nothing heavy is imported until it is used: `import lm_zoo` alone does not load TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "build_model": "lm_zoo.registry",
+    "list_models": "lm_zoo.registry",
+    "load": "lm_zoo.run",
+    "train": "lm_zoo.run",
+    "ExperimentConfig": "lm_zoo.config",
+    "UserError": "lm_zoo.errors",
+    "GenerationOptions": "lm_zoo.generation",
+    "LanguageModel": "lm_zoo.models.language_model",
+    "RNNLM": "lm_zoo.models.rnn_lm",
+    "GRULM": "lm_zoo.models.gru_lm",
+    "LSTMLM": "lm_zoo.models.lstm_lm",
+    "TransformerDecoder": "lm_zoo.models.transformer_decoder",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'lm_zoo' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,8 @@
+"""`python -m lm_zoo` is `lm-zoo`."""
+
+import sys
+
+from lm_zoo.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

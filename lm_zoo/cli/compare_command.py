@@ -1,0 +1,54 @@
+"""Sets the evaluations of several runs side by side, best first; refuses unlike figures.
+
+    lm-zoo compare runs/quickstart_lstm runs/quickstart_transformer
+    lm-zoo compare --split=validation --json runs/*
+
+Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote.
+"""
+
+import json
+
+from absl import flags
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "split", "test", "Which split's evaluations to compare.", flag_values=flag_values
+    )
+    flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from lm_zoo.errors import UserError
+    from lm_zoo.evaluation.compare import compare, render_comparison
+
+    if len(arguments) < 2:
+        raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
+    ledgers = {name: _read_ledger(name, flag_values.split) for name in arguments}
+    comparison = compare(ledgers)
+    if flag_values.json:
+        print(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(render_comparison(comparison))
+
+
+def _read_ledger(name, split):
+    import pathlib
+
+    from lm_zoo.errors import UserError
+    from lm_zoo.evaluation.ledger import Ledger
+    from lm_zoo.run_folder import RunFolder
+
+    path = pathlib.Path(name)
+    if not path.is_file():
+        path = RunFolder(name).require().results / f"evaluation-{split}.json"
+        if not path.is_file():
+            raise UserError(
+                f"compare: {name} has no evaluation of its {split} split; run "
+                f"`lm-zoo evaluate --workdir={name} --split={split}` first."
+            )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"compare: {path} is not JSON ({error}); evaluate the run anew.") from None
+    return Ledger.from_dict(values)

@@ -1,0 +1,66 @@
+"""Measures a run's perplexity and writes the ledger behind it.
+
+    lm-zoo evaluate --workdir=runs/quickstart_lstm --split=test
+    lm-zoo evaluate --workdir=runs/quickstart_transformer --sequence_length=128 --stride=32 --json
+
+The ledger is printed as a table (or JSON) and kept in the workdir as results/evaluation-SPLIT.json.
+"""
+
+import json
+
+from absl import flags
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
+    )
+    flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
+    flags.DEFINE_string(
+        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "context",
+        "auto",
+        ["auto", "carried", "windows"],
+        "Where a token's context comes from: state carried through the whole text, or windows.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size", None, "Streams or windows at once.", lower_bound=1, flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "sequence_length",
+        None,
+        "Tokens per call: the window.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "stride",
+        None,
+        "New tokens that each window scores.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from lm_zoo.evaluation.ledger import render_table
+    from lm_zoo.run import load
+
+    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    ledger = loaded.evaluate(
+        flag_values.split,
+        flag_values.batch_size,
+        flag_values.sequence_length,
+        flag_values.stride,
+        flag_values.context,
+    )
+    path = loaded.folder.write_result(f"evaluation-{flag_values.split}", ledger.to_dict())
+    if flag_values.json:
+        print(json.dumps(ledger.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(render_table(ledger))
+        print(f"Written to {path}")

@@ -1,0 +1,348 @@
+"""`--config=... --config.FIELD=VALUE`: from the command line to a checked `ExperimentConfig`.
+
+A command that takes a config calls `define_config_flag` in its `define_flags` and finds the
+`ExperimentConfig` (or None) in `flag_values.config`. The overrides go through ml_collections'
+`config_flags`, one at a time, so that whatever is wrong with one can be said of that one.
+"""
+
+import ast
+import dataclasses
+import importlib.machinery
+import importlib.resources
+import importlib.util
+import pathlib
+import re
+import traceback
+import typing
+
+from absl import flags
+
+from lm_zoo import config as config_lib
+from lm_zoo.errors import UserError, nearest
+
+_CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
+_OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a string",
+    tuple: 'strings, as a,b or (if they hold commas) as ("a", "b")',
+}
+
+
+class Override(typing.NamedTuple):
+    """One `--config.PATH=TEXT`. `text` is None where no value was given (`--config.PATH`)."""
+
+    path: str
+    text: str | None
+    negated: bool = False
+
+
+def define_config_flag(flag_values, required=False):
+    """Adds `--config` to a command's flags, for its help and as the place of the loaded config."""
+    flags.DEFINE_string(
+        "config",
+        None,
+        "An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
+        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as in "
+        "--config.optimizer.learning_rate=0.002.",
+        required=required,
+        flag_values=flag_values,
+    )
+
+
+def load_config(argv, default=None):
+    """Takes the config and its overrides out of a command line.
+
+    Args:
+        argv: Arguments, without the program's name.
+        default: An `ExperimentConfig` that overrides apply to when no `--config` is given.
+
+    Returns:
+        `(config, rest)`: the `ExperimentConfig` with all overrides, validated, or None if neither
+        `--config` nor a default was given; and the other arguments, in their order.
+
+    Raises:
+        UserError: For a config that cannot be found or run, and for overrides that do not fit.
+    """
+    source, argv = _take_source(argv)
+    config = default if source is None else read_config(source)
+    overrides, rest = _take_overrides(config, argv)
+    return config and apply_overrides(config, overrides), rest
+
+
+def read_config(source):
+    """Returns what `get_config()` of a shipped config or of a Python file gives.
+
+    Args:
+        source: A shipped config's name ("lstm_ptb" or "configs/lstm_ptb.py"), or a path.
+
+    Raises:
+        UserError: If there is no such config, or with file and line for an error inside it.
+    """
+    path = pathlib.Path(source)
+    if path.is_file():
+        if path.suffix != ".py":
+            raise UserError(f"--config: expected a Python file with a get_config(), received {path}.")
+        return _run_config_file(path)
+    shipped = shipped_configs()
+    name = source.removeprefix("./").removeprefix("configs/").removesuffix(".py")
+    if name in shipped:
+        return _run_config_file(shipped[name])
+    guess = nearest(name, shipped) or nearest(path.stem, shipped)
+    hint = f" Did you mean {guess}?" if guess else ""
+    raise UserError(
+        f"--config: {source!r} is neither a file nor a shipped config.{hint} `lm-zoo list configs` "
+        "shows them."
+    )
+
+
+def shipped_configs():
+    """Returns name -> path of the configs that come with lm_zoo, in alphabetical order."""
+    try:
+        folder = importlib.resources.files("lm_zoo.configs")
+    except ModuleNotFoundError:  # a checkout that is not installed
+        folder = pathlib.Path(__file__).resolve().parents[2] / "configs"
+    if not folder.is_dir():
+        return {}
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {
+        file.name.removesuffix(".py"): pathlib.Path(str(file))
+        for file in files
+        if file.name.endswith(".py") and not file.name.startswith("_")
+    }
+
+
+def apply_overrides(config, overrides):
+    """Returns a copy of the config with the overrides applied, validated.
+
+    Args:
+        config: An `ExperimentConfig`; it is not changed.
+        overrides: `Override`s. Of several for one field the last counts; for a field of several
+            strings (`data.train_files`) they add up.
+
+    Raises:
+        UserError: Naming the field, what was expected and what was received.
+    """
+    by_path = {}
+    for override in overrides:
+        by_path.setdefault(override.path, []).append(override)
+    for path, group in by_path.items():
+        config = _apply(config, path, group)
+    return config_lib.validate(config)
+
+
+def _take_source(argv):
+    """Returns what `--config` names (the last one counts, as for every flag) and the rest."""
+    source, rest, argv = None, [], list(argv)
+    while argv and argv[0] != "--":
+        argument = argv.pop(0)
+        match = _CONFIG_FLAG.fullmatch(argument)
+        if not match:
+            rest.append(argument)
+            continue
+        source = match[1]
+        if source is None and argv and not _is_flag(argv[0]):
+            source = argv.pop(0)
+        if not source:
+            raise UserError("--config: expected a name or a path, received nothing.")
+    return source, rest + argv
+
+
+def _take_overrides(config, argv):
+    """Returns the `Override`s, each with its value (after `=` or as the next argument), and the rest."""
+    overrides, rest, argv = [], [], list(argv)
+    while argv and argv[0] != "--":
+        argument = argv.pop(0)
+        match = _OVERRIDE.fullmatch(argument)
+        if not match:
+            rest.append(argument)
+            continue
+        if config is None:
+            raise UserError(f"{argument}: there is no --config=NAME whose field it could change.")
+        negated, path, text = match.groups()
+        _check_path(config, path)
+        if text is None and not negated and argv and not _is_flag(argv[0]):
+            is_switch = isinstance(_current(config, path), bool)
+            if not is_switch or argv[0].lower() in ("true", "false"):
+                text = argv.pop(0)
+        overrides.append(Override(path, text, bool(negated)))
+    return overrides, rest + argv
+
+
+def _is_flag(argument):
+    return argument.startswith("-") and not re.fullmatch(r"-[\d.].*", argument)
+
+
+def _check_path(config, path):
+    config_lib.check_field_path(config, path)
+    head, _, name = path.partition(".")
+    if path in ("model", *_groups(config)):
+        example = "model.name" if head == "model" else f"{head}.{_groups(config)[head]}"
+        raise UserError(
+            f"config.{path}: it has fields of its own; change those, as in --config.{example}=VALUE."
+        )
+    if head == "model" and not name.isidentifier():
+        raise UserError(
+            f"config.{path}: expected the name of one argument of the model, as in "
+            "--config.model.hidden_dim=200."
+        )
+    if head == "model" and hasattr(config_lib.ModelConfig, name):
+        raise UserError(f"config.{path}: {name!r} cannot be an argument of a model.")
+
+
+def _groups(config):
+    """Returns, for each part of the config that has fields, the name of its first one."""
+    return {
+        field.name: dataclasses.fields(field.type)[0].name
+        for field in dataclasses.fields(config)
+        if dataclasses.is_dataclass(field.type)
+    }
+
+
+def _current(config, path):
+    """Returns the value at a path that exists, or None for a model's argument not given so far."""
+    here = config
+    for part in path.split("."):
+        here = getattr(here, part, None)
+    return here
+
+
+def _apply(config, path, group):
+    """Sets one field through `config_flags`, which knows its type and copies the config."""
+    from ml_collections import config_flags  # 0.1 s, which `--help` need not wait for
+
+    if path.startswith("model.") and group[-1].text == "None":
+        return _with_model_argument(config, path, None)  # Not a type, so nothing to parse.
+    config, text = _typed(config, path, group)
+    argument = f"--config.{path}={text}"
+    flag_values = flags.FlagValues()
+    try:
+        holder = config_flags.DEFINE_config_dataclass(
+            "config", config, sys_argv=[argument], flag_values=flag_values
+        )
+        flag_values(["lm-zoo", argument])
+    except (flags.Error, TypeError, ValueError) as error:
+        config_lib.validate(config)  # The config itself may be what is wrong.
+        raise _does_not_fit(config, path, group[-1].text) from error
+    return holder.value
+
+
+def _typed(config, path, group):
+    """Returns the config, ready to tell `config_flags` the field's type, and the value's text."""
+    last, current = group[-1], _current(config, path)
+    is_argument = path.startswith("model.") and path not in ("model.name", "model.size")
+    if last.negated and last.text is not None:
+        raise UserError(f"--noconfig.{path}: it takes no value, received {last.text!r}.")
+    if isinstance(current, tuple) and not is_argument:
+        return config, repr(tuple(part for item in group for part in _strings(path, item)))
+    text = last.text
+    if text is None:
+        if not isinstance(current, bool) and not (is_argument and current is None):
+            raise _does_not_fit(config, path, "false" if last.negated else None)
+        text = "false" if last.negated else "true"
+    return _typed_model_argument(config, path, text) if is_argument else (config, text)
+
+
+def _typed_model_argument(config, path, text):
+    """Model arguments have no declared type: it is that of the config's value, or else the text's.
+
+    A whole number in the config may become a fraction (`dropout=0` to 0.1): the model class decides.
+    """
+    current, value = _current(config, path), _literal(text)
+    if current is not None and not (type(current) is int and type(value) is float):
+        return config, text
+    if not isinstance(value, (bool, int, float, str, tuple)):
+        raise UserError(
+            f"config.{path}: expected a number, true, false, a string or a tuple, received {text!r}."
+        )
+    return _with_model_argument(config, path, value), str(value)
+
+
+def _with_model_argument(config, path, value):
+    arguments = {**vars(config.model), path.partition(".")[2]: value}
+    return dataclasses.replace(config, model=config_lib.ModelConfig(**arguments))
+
+
+def _literal(text):
+    """Reads a value as Python would write it; bare words are strings."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _strings(path, override):
+    """Reads the value of a field of several strings: `a,b`, or a literal such as `("a,b", "c")`."""
+    text = override.text
+    if text is None or override.negated:
+        raise UserError(f"config.{path}: expected {_KINDS[tuple]}, received nothing.")
+    if not text.startswith(("(", "[")):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    value = _literal(text)
+    if isinstance(value, str) and value != text:  # ("a") is "a"
+        value = (value,)
+    if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+        raise UserError(f"config.{path}: expected {_KINDS[tuple]}, received {text!r}.")
+    return value
+
+
+def _does_not_fit(config, path, text):
+    current = _current(config, path)
+    kind = next((f.type for f in _siblings(config, path) if f.name == path.split(".")[-1]), None)
+    expected = _KINDS.get(kind or type(current), "a value")
+    if text is not None:
+        return UserError(f"config.{path}: expected {expected}, received {text!r}.")
+    return UserError(
+        f"config.{path}: expected {expected}, received nothing; give it as --config.{path}=VALUE."
+    )
+
+
+def _siblings(config, path):
+    holder = _current(config, path.rpartition(".")[0]) if "." in path else config
+    return dataclasses.fields(holder) if dataclasses.is_dataclass(holder) else ()
+
+
+class _UncachedLoader(importlib.machinery.SourceFileLoader):
+    """Loads a source file without reading or leaving bytecode beside it."""
+
+    def path_stats(self, path):
+        raise OSError("no bytecode")
+
+
+def _run_config_file(path):
+    try:
+        loader = _UncachedLoader(f"lm_zoo_config_{path.stem}", str(path))
+        module = importlib.util.module_from_spec(
+            importlib.util.spec_from_file_location(loader.name, path, loader=loader)
+        )
+        loader.exec_module(module)
+        get_config = getattr(module, "get_config", None)
+        if not callable(get_config):
+            raise UserError("expected a function get_config(), found none.")
+        config = get_config()
+        if not isinstance(config, config_lib.ExperimentConfig):
+            found = type(config).__name__
+            raise UserError(f"get_config() returned {found}, expected an ExperimentConfig.")
+    except Exception as error:
+        raise UserError(f"--config: {_place(path, error)}: {_one_line(error)}") from error
+    return config
+
+
+def _place(path, error):
+    """Returns the config file, and the line in it where an error came from."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}, line {error.lineno}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _one_line(error):
+    if isinstance(error, UserError):
+        return str(error)
+    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,80 @@
+"""Shows what there is: models with their sizes, corpora, tokenizers, and shipped configs.
+
+lm-zoo list
+lm-zoo list configs
+"""
+
+import ast
+import shutil
+import textwrap
+
+from lm_zoo.cli.flags import shipped_configs
+from lm_zoo.errors import UserError, unknown_name
+
+ARGUMENTS = "[models|corpora|tokenizers|configs]"
+USES_TENSORFLOW = False  # only the list of models does, and loads it itself
+
+
+def define_flags(flag_values):
+    pass
+
+
+def run(flag_values, arguments):
+    if len(arguments) > 1:
+        raise UserError(f"expected at most one kind, received {' '.join(arguments)!r}.")
+    if arguments and arguments[0] not in KINDS:
+        raise unknown_name("list", arguments[0], KINDS)
+    for kind in arguments or KINDS:
+        print(f"{kind}:")
+        rows = KINDS[kind]()
+        width = max((len(name) for name, _ in rows), default=0)
+        columns = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        for name, text in rows:
+            lines = textwrap.wrap(text, max(columns - width - 4, 30)) or [""]
+            print(f"  {name:{width}}  {lines[0]}".rstrip())
+            for line in lines[1:]:
+                print(" " * (width + 4) + line)
+        if not arguments:
+            print()
+
+
+def models():
+    """Returns `(name, what it is and its sizes)` of every registered model."""
+    from lm_zoo.cli.main import import_quietly
+
+    import_quietly("tensorflow")
+    from lm_zoo.registry import MODELS
+
+    rows = []
+    for name, model in MODELS.items():
+        sizes = ", ".join(model.SIZES)
+        rows.append((name, first_line(model.__doc__) + (f" Sizes: {sizes}." if sizes else "")))
+    return rows
+
+
+def corpora():
+    from lm_zoo.data.corpora import CORPORA
+
+    return [(name, first_line(corpus.__doc__)) for name, corpus in CORPORA.items()]
+
+
+def tokenizers():
+    from lm_zoo.text.tokenizers import TOKENIZERS
+
+    return [(name, first_line(tokenizer.__doc__)) for name, tokenizer in TOKENIZERS.items()]
+
+
+def configs():
+    """Returns `(name, first line of its docstring)` of every shipped config; none is executed."""
+    rows = []
+    for name, path in shipped_configs().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        rows.append((name, first_line(ast.get_docstring(tree))))
+    return rows
+
+
+def first_line(docstring):
+    return (docstring or "").strip().split("\n")[0]
+
+
+KINDS = {"models": models, "corpora": corpora, "tokenizers": tokenizers, "configs": configs}

@@ -1,0 +1,266 @@
+"""The `lm-zoo` command: finds the subcommand, parses its flags, and turns mistakes into one line.
+
+A command is a module with
+
+    a docstring or DESCRIPTION   what it does and examples; shown by `lm-zoo COMMAND --help`
+    ARGUMENTS                    optional: what its help calls the positional arguments
+    USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
+    define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
+    run(flag_values, arguments)  does it; returns the exit status, None meaning 0
+
+and imports TensorFlow only inside `run`, so that help answers at once.
+"""
+
+import contextlib
+import errno
+import importlib
+import logging
+import os
+import re
+import shutil
+import sys
+import tempfile
+import textwrap
+
+from absl import flags
+from absl import logging as absl_logging
+
+import lm_zoo
+from lm_zoo.cli.flags import load_config
+from lm_zoo.errors import UserError, nearest
+from lm_zoo.files import advice, reason
+
+COMMANDS = {
+    "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
+    "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
+    "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
+    "score": ("lm_zoo.cli.score_command", "log-probability and perplexity of each given text"),
+    "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
+    "list": ("lm_zoo.cli.list_command", "models, corpora, tokenizers and configs that there are"),
+}
+
+HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # never a bug of ours
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
+_VALUES = {"int": "N", "float": "X", "string": "TEXT"}
+_EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+def main(argv=None):
+    """Runs `lm-zoo` with the given arguments (default: the process's) and returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    program = "lm-zoo"
+    try:
+        try:
+            if arguments and arguments[0] in COMMANDS:
+                program = f"lm-zoo {arguments[0]}"
+            status = _dispatch(arguments)
+        finally:
+            sys.stdout.flush()
+    except UserError as error:
+        print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as in `lm-zoo list | head -1`
+        _abandon_stdout()
+        return 141  # what a shell reports for a program that ended by SIGPIPE
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        _abandon_stdout()
+        where = error.filename or "standard output"
+        print(f"{program}: error: {where}: {reason(error)}; {advice(error)}.", file=sys.stderr)
+        return 2
+    return status
+
+
+def command_help(command, module):
+    """Returns the help text of a command, made from its flags and its docstring."""
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    flag_values = _flags_of(module)
+    shown = [flag_values[n] for n in flag_values if n == flag_values[n].name]  # no short names
+    required = [_left(flag) for flag in shown if _is_required(flag)]
+    arguments = [getattr(module, "ARGUMENTS", "")]
+    optional = ["[--FLAG=VALUE ...]"] if len(shown) > len(required) else []
+    usage = " ".join(filter(None, [*required, *optional, *arguments]))
+    description = textwrap.dedent(getattr(module, "DESCRIPTION", None) or module.__doc__).strip()
+    lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]
+    for flag in shown:
+        lines += _wrapped(_left(flag), _right(flag), width)
+    lines += _wrapped("--help", "Show this.", width)
+    return "\n".join(lines)
+
+
+def _dispatch(arguments):
+    if not arguments or arguments[0] in HELP_FLAGS:
+        print(_overview())
+        return 0
+    command, *rest = arguments
+    if command in ("--version", "-version"):
+        print(f"lm-zoo {lm_zoo.__version__}")
+        return 0
+    if command == "help":
+        return _dispatch([*rest[:1], "--help"])
+    if command not in COMMANDS:
+        guess = nearest(command, COMMANDS)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        listed = ", ".join(COMMANDS)
+        raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
+    module = importlib.import_module(COMMANDS[command][0])
+    before_end = rest[: rest.index("--")] if "--" in rest else rest
+    if any(argument in HELP_FLAGS for argument in before_end):
+        print(command_help(command, module))
+        return 0
+    flag_values, positional = _parse(command, module, rest)
+    _log_warnings_only(f"lm-zoo {command}")
+    if getattr(module, "USES_TENSORFLOW", True):
+        import_quietly("tensorflow")
+    return module.run(flag_values, positional) or 0
+
+
+def _overview():
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {line}" for name, (_, line) in COMMANDS.items())
+    return f"""\
+usage: lm-zoo COMMAND [--FLAG=VALUE ...]
+
+{lm_zoo.__doc__.splitlines()[0]}
+
+commands:
+{listed}
+
+`lm-zoo COMMAND --help` shows a command's flags and examples; `lm-zoo --version` the version."""
+
+
+def _flags_of(module):
+    """Returns a command's flags, in absl `FlagValues` of their own: nothing is left in the global."""
+    flag_values = flags.FlagValues()
+    module.define_flags(flag_values)
+    return flag_values
+
+
+def _parse(command, module, arguments):
+    """Returns the parsed flags and the positional arguments of a command."""
+    flag_values = _flags_of(module)
+    config = None
+    if "config" in flag_values:
+        config, arguments = load_config(arguments)
+    try:
+        positional = flag_values([f"lm-zoo {command}", *arguments])[1:]
+    except flags.UnrecognizedFlagError as error:
+        guess = nearest(error.flagname, flag_values)
+        hint = f" Did you mean --{guess}?" if guess else ""
+        raise UserError(
+            f"there is no flag --{error.flagname}.{hint} `lm-zoo {command} --help` lists them."
+        ) from None
+    except flags.Error as error:
+        raise UserError(_flag_error(flag_values, str(error))) from None
+    if config is not None:
+        flag_values["config"].value = config
+    flags.FLAGS.mark_as_parsed()  # for libraries that read absl's own
+    return flag_values, positional
+
+
+def _flag_error(flag_values, message):
+    """Says what absl says about a flag in the words that all our errors use."""
+    if match := re.match(r"flag --([\w.]+)=None: .*must have a value other than None", message):
+        return f"--{match[1]} is required."
+    if match := re.match(r"[Mm]issing value for flag --?([\w.]+)", message):
+        return f"--{match[1]}: expected a value, received nothing."
+    match = re.match(r"flag --([\w.]+)=(.*?): (.*)", message, re.DOTALL)
+    if not match or match[1] not in flag_values:
+        return message
+    name, received, _ = match.groups()
+    parser = flag_values[name].parser
+    choices = getattr(parser, "enum_values", None)
+    if choices:
+        guess = nearest(received, choices)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        return f"--{name}: expected one of {', '.join(choices)}, received {received!r}.{hint}"
+    kind = flag_values[name].flag_type().removeprefix("multi ")
+    bounded = any(getattr(parser, n, None) is not None for n in ("lower_bound", "upper_bound"))
+    expected = parser.syntactic_help if bounded else _EXPECTED.get(kind)
+    return f"--{name}: expected {expected}, received {received!r}." if expected else message
+
+
+def _left(flag):
+    """A flag as it is written: `--steps=N`, `--[no]json`, `--format=lines|jsonl`."""
+    if flag.boolean:
+        return f"--[no]{flag.name}"
+    choices = getattr(flag.parser, "enum_values", None)
+    kind = flag.flag_type().removeprefix("multi ")
+    return f"--{flag.name}={'|'.join(choices) if choices else _VALUES.get(kind, 'VALUE')}"
+
+
+def _is_required(flag):
+    return any("must have a value" in validator.message for validator in flag.validators)
+
+
+def _right(flag):
+    """What a flag means, with its default."""
+    text, default = " ".join((flag.help or "").split()), flag.default
+    text = re.sub(r"^<[^>]*>: |; repeat this option to specify a list of values$", "", text)
+    if _is_required(flag):
+        return f"{text} (required)"
+    if isinstance(default, (list, tuple)):
+        default = ", ".join(map(str, default))
+    if default is None or default is False or default == "":
+        return text
+    return f"{text} (default: {str(default).lower() if flag.boolean else default})"
+
+
+def _wrapped(left, text, width):
+    indent = 26
+    lines = textwrap.wrap(text, width - indent) or [""]
+    if len(left) > indent - 4:
+        first = [f"  {left}"]
+    else:
+        first = [f"  {left:{indent - 4}}  {lines.pop(0)}".rstrip()]
+    return first + [" " * indent + line for line in lines]
+
+
+def _log_warnings_only(program):
+    """Sends warnings of ours and of libraries to standard error, one plain line each."""
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format=f"{program}: %(levelname)s: %(message)s")
+
+
+def import_quietly(name):
+    """Imports a module without what its C++ libraries print while loading, unless it fails.
+
+    TensorFlow prints notes about CPU features and missing GPU drivers before it reads
+    TF_CPP_MIN_LOG_LEVEL, so they can only be caught at the file descriptor.
+    """
+    if name in sys.modules:
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        kept = os.dup(2)
+        try:
+            os.dup2(said.fileno(), 2)
+            try:
+                importlib.import_module(name)
+            finally:
+                os.dup2(kept, 2)
+        except BaseException:
+            said.seek(0)
+            os.write(2, said.read())
+            raise
+        finally:
+            os.close(kept)
+
+
+def _abandon_stdout():
+    """Points standard output at nothing, so that Python's last flush cannot fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _one_line(error):
+    return " ".join(str(error).split())

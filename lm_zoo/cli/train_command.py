@@ -1,0 +1,85 @@
+"""Trains a model, or goes on with the run in the workdir.
+
+    lm-zoo train --config=quickstart_lstm --workdir=runs/quickstart_lstm
+    lm-zoo train --config=configs/ptb_lstm_small.py --workdir=runs/ptb --config.training.epochs=1
+    lm-zoo train --workdir=runs/quickstart_lstm
+
+Without --config the run in the workdir goes on with its own. Stopped in any way (Ctrl-C, a kill, a
+full disk), the same command goes on from the last checkpoint and ends with the same parameters.
+"""
+
+import sys
+
+from absl import flags
+
+from lm_zoo.cli.flags import define_config_flag
+
+SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
+
+
+def define_flags(flag_values):
+    define_config_flag(flag_values)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
+    )
+    flags.DEFINE_list(
+        "profile_steps",
+        [],
+        "FIRST,LAST: steps to record with TensorFlow's profiler, for TensorBoard's Profile tab.",
+        flag_values=flag_values,
+    )
+
+
+def run(flag_values, arguments):
+    from lm_zoo.errors import UserError
+    from lm_zoo.experiment import Experiment
+    from lm_zoo.run_folder import RunFolder
+
+    if arguments:
+        raise UserError(f"train: unexpected argument {arguments[0]!r}.")
+    profile_steps = _profile_steps(flag_values.profile_steps)
+    config = flag_values.config
+    if config is None:
+        folder = RunFolder(flag_values.workdir)
+        if not folder.exists():
+            raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
+        config = folder.config()
+    experiment = Experiment(config, flag_values.workdir)
+    print(experiment.describe(), flush=True)
+    result = experiment.train(profile_steps)
+    command = f"lm-zoo train --workdir={flag_values.workdir}"
+    if result.reason in SIGNAL_STATUS:
+        print(
+            f"Stopped by {result.reason} and saved at step {result.step}. Go on with: {command}",
+            file=sys.stderr,
+        )
+        return SIGNAL_STATUS[result.reason]
+    print(_closing_line(result))
+    print(f"Curves: tensorboard --logdir {flag_values.workdir}")
+
+
+def _closing_line(result):
+    ended = {
+        "finished": "Finished",
+        "early_stopping": "Stopped early, for validation no longer improves,",
+    }[result.reason]
+    line = f"{ended} at step {result.step}"
+    if result.best_loss is None:
+        return line + "; there is no validation split."
+    return line + f"; best validation loss {result.best_loss:.4f} at step {result.best_step}."
+
+
+def _profile_steps(values):
+    from lm_zoo.errors import UserError
+
+    if not values:
+        return None
+    try:
+        first, last = (int(value) for value in values)
+    except ValueError:
+        first, last = 0, -1
+    if not 0 <= first <= last:
+        raise UserError(
+            f"--profile_steps: expected FIRST,LAST with FIRST <= LAST, received {','.join(values)!r}."
+        )
+    return first, last

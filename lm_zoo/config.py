@@ -1,0 +1,439 @@
+"""The one description of a run: typed dataclasses with defaults and validation.
+
+A config is data. It is written as a Python file with a `get_config()` by people, resolved once with
+the command line's overrides, and kept as JSON in the run's folder; the JSON is never executed.
+This module imports the standard library alone, so everything may import it.
+"""
+
+import dataclasses
+import json
+import math
+import typing
+
+from lm_zoo.errors import UserError, nearest, unknown_name
+
+LAYOUTS = ("contiguous", "windows")
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
+SCHEDULES = (
+    "constant",
+    "epoch_decay",
+    "plateau",
+    "cosine",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+)
+# name -> Keras dtype policy
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+@dataclasses.dataclass
+class DataConfig:
+    """Which text, how it is split, and how it is cut into batches.
+
+    Attributes:
+        corpus: `python_reference`, `synthetic`, or `text_files`.
+        train_files: For `text_files`: UTF-8 files of the training split.
+        validation_files: Files of the validation split; empty means by fraction.
+        test_files: Files of the test split; empty means by fraction.
+        validation_fraction: Share of the characters, cut after the training part.
+        test_fraction: Share of the characters, cut from the end.
+        synthetic_tokens: For `synthetic`: number of symbols in the training split.
+        synthetic_vocab_size: For `synthetic`: number of different symbols.
+        synthetic_seed: For `synthetic`: which chain.
+        layout: `contiguous` (every row is one unbroken stream, state carried from batch to batch:
+            truncated back-propagation through time) or `windows` (shuffled windows).
+        batch_size: Rows in the global batch of one optimizer step.
+        sequence_length: Tokens per row and step.
+        window_stride: For `windows`: distance between window starts; 0 means `sequence_length`
+            (each token is a target once an epoch), 1 means every possible window.
+        cache_dir: Where token files are kept; empty means `$LM_ZOO_CACHE` or `~/.cache/lm_zoo`.
+    """
+
+    corpus: str = "python_reference"
+    train_files: tuple[str, ...] = ()
+    validation_files: tuple[str, ...] = ()
+    test_files: tuple[str, ...] = ()
+    validation_fraction: float = 0.05
+    test_fraction: float = 0.05
+    synthetic_tokens: int = 200_000
+    synthetic_vocab_size: int = 8
+    synthetic_seed: int = 0
+    layout: str = "contiguous"
+    batch_size: int = 20
+    sequence_length: int = 35
+    window_stride: int = 0
+    cache_dir: str = ""
+
+
+@dataclasses.dataclass
+class TokenizerConfig:
+    """How text becomes token ids.
+
+    Attributes:
+        name: `character`, `byte`, `word` or `bpe`.
+        vocab_size: Largest vocabulary to build; 0 means no limit (`bpe` needs one).
+        min_count: For `word` and `character`: rarer ones become `<unk>`.
+        path: A saved tokenizer's folder, or (for `bpe`) one with GPT-2's `encoder.json` and
+            `vocab.bpe`, to load instead of training.
+    """
+
+    name: str = "character"
+    vocab_size: int = 0
+    min_count: int = 1
+    path: str = ""
+
+
+class ModelConfig:
+    """Name, size, and constructor arguments of the model: `ModelConfig("lstm_lm", hidden_dim=200)`.
+
+    The arguments are the model class's own, so that a new model needs no line here; the registry
+    checks their names and types. `size` takes a named size, which single arguments override.
+    """
+
+    def __init__(self, name, size="", **arguments):
+        self.name = name
+        self.size = size
+        for key, value in arguments.items():
+            setattr(self, key, value)
+
+    @property
+    def arguments(self):
+        return {k: v for k, v in vars(self).items() if k not in ("name", "size")}
+
+    def __eq__(self, other):
+        return isinstance(other, ModelConfig) and vars(self) == vars(other)
+
+    def __repr__(self):
+        listed = "".join(f", {k}={v!r}" for k, v in self.arguments.items())
+        return f"ModelConfig({self.name!r}, size={self.size!r}{listed})"
+
+
+@dataclasses.dataclass
+class OptimizerConfig:
+    """The update rule. Gradients are averaged over tokens, then clipped by global norm.
+
+    Attributes:
+        name: `sgd`, `momentum`, `adam`, `adamw`, `adafactor` or `lion`.
+        learning_rate: Peak learning rate; the schedule multiplies it.
+        momentum: For `momentum`.
+        beta1: First-moment decay (Adam, AdamW, Lion).
+        beta2: Second-moment decay (Adam, AdamW, Lion).
+        epsilon: Adam's and AdamW's epsilon.
+        weight_decay: Decoupled weight decay on matrices (not on biases and gains); 0 is off.
+        clip_norm: Largest global gradient norm; 0 is off.
+        ema_decay: Exponential moving average of the parameters, used by validation and kept beside
+            them; 0 is off.
+    """
+
+    name: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    ema_decay: float = 0.0
+
+
+@dataclasses.dataclass
+class ScheduleConfig:
+    """The learning rate over time, as a factor on `optimizer.learning_rate`.
+
+    Attributes:
+        name: `constant`; `epoch_decay` (times `decay_factor` each epoch from `decay_start_epoch`
+            on); `plateau` (times `decay_factor` when validation has not improved for
+            `plateau_patience` validations); `cosine` (to `final_factor` at the last step);
+            `inverse_sqrt` (of the step, from the end of the warm-up); `warmup_stable_decay` (flat,
+            then linear to `final_factor` over the last `decay_fraction` of the steps).
+        warmup_steps: Linear warm-up from 0, for every schedule.
+        decay_start_epoch: First epoch, counted from 0, that is trained at a reduced rate.
+        decay_factor: For `epoch_decay` and `plateau`.
+        plateau_patience: For `plateau`: validations without improvement before the rate drops.
+        final_factor: For `cosine` and `warmup_stable_decay`.
+        decay_fraction: For `warmup_stable_decay`.
+    """
+
+    name: str = "constant"
+    warmup_steps: int = 0
+    decay_start_epoch: int = 1
+    decay_factor: float = 0.5
+    plateau_patience: int = 1
+    final_factor: float = 0.1
+    decay_fraction: float = 0.2
+
+
+@dataclasses.dataclass
+class TrainingConfig:
+    """How long, and what happens on the way. Intervals are in steps; 0 means once an epoch.
+
+    Attributes:
+        steps: Optimizer steps in all; 0 means by `epochs`.
+        epochs: Passes over the training split, when `steps` is 0.
+        precision: `float32`, `bfloat16` or `float16` (the two mixed, float16 with loss scaling).
+        validation_interval: Steps between validations; 0 means at the end of each epoch.
+        checkpoint_interval: Steps between checkpoints; 0 means at each validation.
+        log_interval: Steps between points on the TensorBoard curves.
+        keep_checkpoints: How many of the latest checkpoints are kept (the best is kept besides).
+        early_stopping_patience: Validations without improvement before training stops; 0 is off.
+        sample_length: Tokens of text generated for TensorBoard at each validation; 0 is off.
+        sample_prompt: What the sample begins with; empty means the tokenizer's start.
+    """
+
+    steps: int = 0
+    epochs: float = 1.0
+    precision: str = "float32"
+    validation_interval: int = 0
+    checkpoint_interval: int = 0
+    log_interval: int = 10
+    keep_checkpoints: int = 2
+    early_stopping_patience: int = 0
+    sample_length: int = 200
+    sample_prompt: str = ""
+
+
+@dataclasses.dataclass
+class EvaluationConfig:
+    """How validation perplexity is measured during training, and by `lm-zoo evaluate` by default.
+
+    Attributes:
+        batch_size: Rows scored at once. With carried state: the number of streams that the text is
+            cut into, each beginning with no context (1 is the exact figure).
+        sequence_length: Tokens per call, and the window of models with bounded context; 0 means
+            `data.sequence_length`.
+        stride: For windows: how many new tokens each window scores; 0 means half the window.
+    """
+
+    batch_size: int = 8
+    sequence_length: int = 0
+    stride: int = 0
+
+
+@dataclasses.dataclass
+class RuntimeConfig:
+    """How the run is executed. Nothing here changes what is learned, so it may differ on resuming.
+
+    Attributes:
+        micro_batches: Gradient accumulation: the global batch is worked through in this many parts.
+        jit_compile: Whether the loss-and-gradient function is compiled with XLA.
+    """
+
+    micro_batches: int = 1
+    jit_compile: bool = False
+
+
+@dataclasses.dataclass
+class ExperimentConfig:
+    """Everything that defines a run."""
+
+    name: str = ""
+    seed: int = 0
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
+    model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig("lstm_lm"))
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
+
+
+def to_dict(config):
+    """Returns the config as nested plain dicts, lists and scalars, ready for JSON."""
+    result = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, ModelConfig):
+            value = dict(vars(value))
+        elif dataclasses.is_dataclass(value):
+            value = to_dict(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        result[field.name] = value
+    return result
+
+
+def from_dict(values, cls=ExperimentConfig, prefix=""):
+    """Builds a config from nested dicts, the inverse of `to_dict`.
+
+    Raises:
+        UserError: For a field that does not exist, naming the nearest one.
+    """
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{prefix.rstrip('.') or 'config'}: expected a mapping, received {values!r}."
+        )
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    arguments = {}
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if key not in fields:
+            raise unknown_name(f"config field {path}", key, fields)
+        kind = fields[key].type
+        if kind is ModelConfig:
+            if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+                raise UserError(f"{path}: expected a mapping with a name, received {value!r}.")
+            value = ModelConfig(**value)
+        elif dataclasses.is_dataclass(kind):
+            value = from_dict(value, kind, f"{path}.")
+        elif isinstance(value, list):
+            value = tuple(value)
+        arguments[key] = value
+    return cls(**arguments)
+
+
+def dumps(config):
+    return json.dumps(to_dict(config), indent=2, ensure_ascii=False) + "\n"
+
+
+def flatten(config):
+    """Returns `{"data.batch_size": 20, ...}`: every leaf of the config under its dotted name."""
+    flat = {}
+
+    def walk(values, prefix):
+        for key, value in values.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{key}.")
+            else:
+                flat[f"{prefix}{key}"] = value
+
+    walk(to_dict(config), "")
+    return flat
+
+
+def differences(old, new, ignore=("runtime.",)):
+    """Lists `(field, old value, new value)` where two configs differ outside `ignore`."""
+    a, b = flatten(old), flatten(new)
+    missing = "(not set)"
+    return [
+        (key, a.get(key, missing), b.get(key, missing))
+        for key in sorted(a.keys() | b.keys())
+        if a.get(key, missing) != b.get(key, missing) and not key.startswith(tuple(ignore))
+    ]
+
+
+def check_field_path(config, path):
+    """Raises a `UserError` naming the nearest field if `path` ("data.batch_size") does not exist.
+
+    Fields of `model` beyond name and size belong to the model class and are checked by the registry.
+    """
+    here, walked = config, []
+    for part in path.split("."):
+        if isinstance(here, ModelConfig):
+            return
+        if not dataclasses.is_dataclass(here):
+            raise UserError(f"config.{path}: {'.'.join(walked)} has no fields of its own.")
+        names = [field.name for field in dataclasses.fields(here)]
+        if part not in names:
+            guess = nearest(path, flatten(config)) or nearest(part, names)
+            if not guess:
+                raise unknown_name(f"config.{path}", part, names)
+            raise UserError(f"config.{path}: there is no such field. Did you mean config.{guess}?")
+        walked.append(part)
+        here = getattr(here, part)
+
+
+def validate(config):
+    """Checks every field's type and range.
+
+    Returns:
+        The config, with integers given for float fields turned into floats.
+
+    Raises:
+        UserError: Naming the field, what was expected and what was received.
+    """
+    _check_types(config, "")
+    choices = {
+        "data.layout": LAYOUTS,
+        "optimizer.name": OPTIMIZERS,
+        "schedule.name": SCHEDULES,
+        "training.precision": PRECISIONS,
+    }
+    at_least = {
+        "data.batch_size": 1,
+        "data.sequence_length": 1,
+        "data.window_stride": 0,
+        "data.synthetic_tokens": 100,
+        "data.synthetic_vocab_size": 2,
+        "tokenizer.vocab_size": 0,
+        "tokenizer.min_count": 1,
+        "optimizer.clip_norm": 0.0,
+        "optimizer.weight_decay": 0.0,
+        "schedule.warmup_steps": 0,
+        "schedule.decay_start_epoch": 0,
+        "schedule.plateau_patience": 1,
+        "schedule.final_factor": 0.0,
+        "training.steps": 0,
+        "training.validation_interval": 0,
+        "training.checkpoint_interval": 0,
+        "training.log_interval": 1,
+        "training.keep_checkpoints": 1,
+        "training.early_stopping_patience": 0,
+        "training.sample_length": 0,
+        "evaluation.batch_size": 1,
+        "evaluation.sequence_length": 0,
+        "evaluation.stride": 0,
+        "runtime.micro_batches": 1,
+        "seed": 0,
+    }
+    positive = ("optimizer.learning_rate", "optimizer.epsilon", "schedule.decay_factor")
+    fractions = (  # at least 0 and below 1
+        "data.validation_fraction",
+        "data.test_fraction",
+        "optimizer.momentum",
+        "optimizer.beta1",
+        "optimizer.beta2",
+        "optimizer.ema_decay",
+    )
+    values = flatten(config)
+    for key, names in choices.items():
+        if values[key] not in names:
+            raise unknown_name(f"config.{key}", values[key], names)
+    for key, least in at_least.items():
+        _require(values[key] >= least, key, f"at least {least}", values[key])
+    for key in positive:
+        _require(values[key] > 0, key, "a number above 0", values[key])
+    for key in fractions:
+        _require(0 <= values[key] < 1, key, "at least 0 and below 1", values[key])
+    total = values["data.validation_fraction"] + values["data.test_fraction"]
+    _require(total < 1, "data.validation_fraction", "validation and test below 1 together", total)
+    fraction = values["schedule.decay_fraction"]
+    _require(0 < fraction <= 1, "schedule.decay_fraction", "above 0 and at most 1", fraction)
+    _require(values["seed"] < 2**31, "seed", "below 2147483648", values["seed"])
+    if not config.training.steps:
+        _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
+    rows, parts = config.data.batch_size, config.runtime.micro_batches
+    _require(
+        rows % parts == 0, "runtime.micro_batches", f"a divisor of data.batch_size ({rows})", parts
+    )
+    return config
+
+
+def _require(condition, key, expected, received):
+    if not condition:
+        raise UserError(f"config.{key}: expected {expected}, received {received!r}.")
+
+
+def _check_types(config, prefix):
+    for field in dataclasses.fields(config):
+        value, path = getattr(config, field.name), f"{prefix}{field.name}"
+        if field.type is ModelConfig:
+            _require(isinstance(value, ModelConfig), path, "a ModelConfig", value)
+            _require(isinstance(value.name, str), f"{path}.name", "a string", value.name)
+            _require(isinstance(value.size, str), f"{path}.size", "a string", value.size)
+        elif dataclasses.is_dataclass(field.type):
+            _require(isinstance(value, field.type), path, f"a {field.type.__name__}", value)
+            _check_types(value, f"{path}.")
+        elif typing.get_origin(field.type) is tuple:
+            right = isinstance(value, (tuple, list)) and all(isinstance(v, str) for v in value)
+            _require(right, path, "a tuple of strings", value)
+            setattr(config, field.name, tuple(value))
+        elif field.type is float:
+            right = isinstance(value, (int, float)) and not isinstance(value, bool)
+            _require(right and math.isfinite(value), path, "a finite number", value)
+            setattr(config, field.name, float(value))
+        elif field.type is int:
+            right = isinstance(value, int) and not isinstance(value, bool)
+            _require(right, path, "a whole number", value)
+        else:
+            _require(isinstance(value, field.type), path, f"a {field.type.__name__}", value)

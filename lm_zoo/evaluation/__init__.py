@@ -1,0 +1,1 @@
+"""Honest figures: perplexity with the ledger behind it, scores of texts, comparison of runs."""

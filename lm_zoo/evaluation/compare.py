@@ -1,0 +1,162 @@
+"""Sets evaluations side by side, and refuses figures that do not mean the same."""
+
+import dataclasses
+
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.ledger import describe_context
+from lm_zoo.evaluation.tables import render
+
+MEASURES = {
+    "perplexity": "perplexity per token",
+    "perplexity_per_word": "perplexity per word",
+    "bits_per_byte": "bits per byte",
+}
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Evaluations of one text, best first.
+
+    Attributes:
+        by: The figure that they are ranked by: `perplexity`, `perplexity_per_word` or
+            `bits_per_byte`.
+        rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `tokenizer`, `context`,
+            the three figures (`perplexity` is None where tokenizers differ), and `ratio`: the
+            ranking figure over the best one's.
+        notes: What a reader must know besides.
+    """
+
+    by: str
+    rows: list[dict]
+    notes: list[str]
+
+    def to_dict(self):
+        """Returns plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+def compare(ledgers, by="auto"):
+    """Ranks evaluations of the same text.
+
+    With one tokenizer, perplexities per token are compared. With several they would be unlike, so
+    the NLL is shared out over the text's bytes and words instead, and a note says so.
+
+    Args:
+        ledgers: `Ledger`s, or a dict name -> `Ledger`.
+        by: `auto`, `perplexity`, `perplexity_per_word` or `bits_per_byte`.
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        UserError: If the figures are unlike, naming the field and both values.
+    """
+    named = _named(ledgers)
+    first_name, first = named[0]
+    for name, ledger in named[1:]:
+        _check_same_text(first_name, first, name, ledger)
+    several = len({ledger.tokenizer_fingerprint for _, ledger in named}) > 1
+    notes = []
+    if by == "auto":
+        by = "bits_per_byte" if several else "perplexity"
+    elif by not in MEASURES:
+        raise unknown_name("by", by, ["auto", *MEASURES])
+    if several:
+        _check_convertible(named, by)
+        notes.append(
+            "The tokenizers differ, so perplexities per token are unlike: the negative "
+            "log-likelihood is given per byte and per word of the text instead."
+        )
+    if len({describe_context(ledger.context) for _, ledger in named}) > 1:
+        notes.append("The context rules differ: more context makes a figure lower.")
+    if any(ledger.num_unknown for _, ledger in named):
+        notes.append("Some tokens are <unk>: their words were not predicted.")
+    rows = [_row(name, ledger, several) for name, ledger in named]
+    if any(row[by] is None for row in rows):
+        raise UserError(f"by: expected a figure that every ledger has, received {by!r}.")
+    rows.sort(key=lambda row: row[by])
+    best = rows[0][by]
+    for row in rows:
+        row["ratio"] = row[by] / best if best else None
+    return Comparison(by, rows, notes)
+
+
+def render_comparison(comparison):
+    """Returns the comparison as a table of text, with its notes."""
+    shown = [m for m in MEASURES if any(row[m] is not None for row in comparison.rows)]
+    headers = ["run", *(MEASURES[m] for m in shown), "ratio", "context", "tokenizer", "parameters"]
+    rows = [
+        [
+            row["name"],
+            *("-" if row[m] is None else f"{row[m]:.4f}" for m in shown),
+            "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
+            row["context"],
+            row["tokenizer"],
+            f"{row['parameters']:,}",
+        ]
+        for row in comparison.rows
+    ]
+    table = render(headers, rows, "l" + "r" * (len(shown) + 1) + "llr")
+    ranked = f"Best first, by {MEASURES[comparison.by]}; ratio is to the best."
+    return "\n".join([table, ranked, *comparison.notes])
+
+
+def _named(ledgers):
+    if isinstance(ledgers, dict):
+        named = list(ledgers.items())
+    else:
+        ledgers = list(ledgers)
+        named = [(ledger.model or f"run {i + 1}", ledger) for i, ledger in enumerate(ledgers)]
+    if not named:
+        raise UserError("compare: expected at least one ledger, received none.")
+    return [(str(name), ledger.validate()) for name, ledger in named]
+
+
+def _row(name, ledger, several):
+    return {
+        "name": name,
+        "model": ledger.model,
+        "parameters": ledger.parameters,
+        "step": ledger.step,
+        "tokenizer": ledger.tokenizer,
+        "context": describe_context(ledger.context),
+        "perplexity": None if several else ledger.perplexity,
+        "perplexity_per_word": ledger.perplexity_per_word,
+        "bits_per_byte": ledger.bits_per_byte,
+    }
+
+
+def _check_same_text(name, ledger, other_name, other):
+    """The same split of the same text, counted in the same way."""
+    fields = ["split", "text_sha256", "num_bytes", "num_words"]
+    if ledger.tokenizer_fingerprint == other.tokenizer_fingerprint:
+        fields += ["tokens_scored", "tokens_not_scored", "num_unknown"]
+    for field in fields:
+        mine, theirs = getattr(ledger, field), getattr(other, field)
+        if mine != theirs:
+            raise UserError(
+                f"compare: {field} differs, so the figures are unlike: {mine!r} in {name}, "
+                f"{theirs!r} in {other_name}; evaluate both on the same text."
+            )
+
+
+def _check_convertible(named, by):
+    """Another tokenizer's figures can be converted only if every token's text was predicted."""
+    first_name, first = named[0]
+    if by == "perplexity":
+        name, other = next(
+            (n, x) for n, x in named if x.tokenizer_fingerprint != first.tokenizer_fingerprint
+        )
+        raise UserError(
+            f"by: perplexity per token is unlike where tokenizer_fingerprint differs: "
+            f"{first.tokenizer_fingerprint[:12]!r} ({first.tokenizer}) in {first_name}, "
+            f"{other.tokenizer_fingerprint[:12]!r} ({other.tokenizer}) in {name}; take "
+            "bits_per_byte or perplexity_per_word."
+        )
+    rates = {name: ledger.unknown_rate for name, ledger in named}
+    if any(rates.values()):
+        listed = ", ".join(f"{rate:.4%} in {name}" for name, rate in rates.items())
+        raise UserError(
+            f"compare: unknown_rate must be 0 where tokenizers differ, because <unk> hides text: "
+            f"{listed}; take a tokenizer without unknown words."
+        )

@@ -1,0 +1,223 @@
+"""What a perplexity was computed from, so that nobody has to guess what the figure means."""
+
+import dataclasses
+import math
+
+from lm_zoo.errors import UserError
+from lm_zoo.evaluation.tables import render
+
+FIGURES = (
+    "perplexity",
+    "bits_per_token",
+    "perplexity_per_word",
+    "bits_per_byte",
+    "unknown_rate",
+)
+
+
+@dataclasses.dataclass
+class Ledger:
+    """One evaluation of one model on one split.
+
+    The figures per word and per byte divide the NLL that was scored by all words and bytes of the
+    text. Nothing is charged or made up for a token that was not scored (the split's first), so they
+    are too low by about one token's share, 1 in `tokens_scored`. Where tokens are `<unk>`, the
+    model was charged for saying "unknown" and not for the word itself: these two figures are then
+    too low as well, and `unknown_rate` says how far to trust them.
+
+    Attributes:
+        model: Name of the model.
+        step: Updates behind the checkpoint, or None.
+        parameters: Number of parameters.
+        corpus: Name of the corpus.
+        split: Name of the split.
+        text_sha256: Of the split's UTF-8 text.
+        tokenizer: Kind of tokenizer.
+        tokenizer_fingerprint: SHA-256 of its content.
+        context: `{"rule": "carried", "streams": n}` or `{"rule": "windows", "window": tokens,
+            "stride": tokens}`.
+        nll_nats: Sum of the negative log-likelihood over the tokens scored.
+        tokens_scored: Number of them.
+        tokens_not_scored: The split's other tokens.
+        why_not_scored: The reason.
+        num_unknown: Tokens that are `<unk>`.
+        num_words: White-space separated words and line ends of the text.
+        num_bytes: UTF-8 bytes of the text.
+    """
+
+    model: str = ""
+    step: int | None = None
+    parameters: int = 0
+    corpus: str = ""
+    split: str = ""
+    text_sha256: str = ""
+    tokenizer: str = ""
+    tokenizer_fingerprint: str = ""
+    context: dict = dataclasses.field(default_factory=dict)
+    nll_nats: float = 0.0
+    tokens_scored: int = 0
+    tokens_not_scored: int = 0
+    why_not_scored: str = ""
+    num_unknown: int = 0
+    num_words: int = 0
+    num_bytes: int = 0
+
+    @property
+    def loss(self):
+        """Nats per token."""
+        return self.nll_nats / self.tokens_scored
+
+    @property
+    def perplexity(self):
+        """Per token; infinite beyond what a float holds."""
+        return _exp(self.loss)
+
+    @property
+    def bits_per_token(self):
+        return self.loss / math.log(2)
+
+    @property
+    def perplexity_per_word(self):
+        """Per word or line end, as published for PTB and WikiText; None for a text without."""
+        return _exp(self.nll_nats / self.num_words) if self.num_words else None
+
+    @property
+    def bits_per_byte(self):
+        """Per UTF-8 byte; None for a text of unknown size."""
+        return self.nll_nats / math.log(2) / self.num_bytes if self.num_bytes else None
+
+    @property
+    def unknown_rate(self):
+        """Share of the split's tokens that are `<unk>`."""
+        return self.num_unknown / (self.tokens_scored + self.tokens_not_scored)
+
+    def to_dict(self):
+        """Returns fields and figures as plain values for JSON; an infinite figure becomes None."""
+        figures = {name: getattr(self, name) for name in FIGURES}
+        for name, value in figures.items():
+            if value is not None and not math.isfinite(value):
+                figures[name] = None
+        return dataclasses.asdict(self) | figures
+
+    @classmethod
+    def from_dict(cls, values):
+        """Builds a ledger from what `to_dict` returned, having checked it.
+
+        Raises:
+            UserError: For anything that is not a ledger, or whose figures do not fit its sums.
+        """
+        if not isinstance(values, dict):
+            raise UserError(f"ledger: expected a mapping, received {values!r:.80}.")
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in names:
+            if name not in values:
+                raise UserError(f"ledger.{name}: expected it, found none; evaluate the run anew.")
+        for name in values:
+            if name not in names and name not in FIGURES:
+                raise UserError(f"ledger.{name}: there is no such field; evaluate the run anew.")
+        ledger = cls(**{name: values[name] for name in names}).validate()
+        computed = ledger.to_dict()
+        for name in FIGURES:
+            if name in values and not _equal(values[name], computed[name]):
+                raise UserError(
+                    f"ledger.{name}: expected {computed[name]!r} from the sums, received "
+                    f"{values[name]!r}; the ledger was altered, evaluate the run anew."
+                )
+        return ledger
+
+    def validate(self):
+        """Checks types and ranges; returns the ledger.
+
+        Raises:
+            UserError: Naming the field, what was expected and what was received.
+        """
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is str:
+                _require(isinstance(value, str), field.name, "a string", value)
+            elif field.type is int:
+                least = 1 if field.name == "tokens_scored" else 0
+                right = _is_whole(value) and value >= least
+                _require(right, field.name, f"a whole number of at least {least}", value)
+        _require(self.step is None or _is_whole(self.step), "step", "a whole number", self.step)
+        nats = self.nll_nats
+        number = isinstance(nats, (int, float)) and not isinstance(nats, bool)
+        _require(
+            number and math.isfinite(nats) and nats >= 0,
+            "nll_nats",
+            "a finite number of at least 0",
+            nats,
+        )
+        _require(_is_context(self.context), "context", "a context rule", self.context)
+        total = self.tokens_scored + self.tokens_not_scored
+        _require(self.num_unknown <= total, "num_unknown", f"at most {total}", self.num_unknown)
+        return self
+
+
+def describe_context(context):
+    """Returns a context rule in words."""
+    if context["rule"] == "carried":
+        streams = context["streams"]
+        return f"carried state, {streams} stream{'' if streams == 1 else 's'}"
+    return f"windows of {context['window']}, stride {context['stride']}"
+
+
+def render_table(ledger):
+    """Returns the ledger as a table of text, figures first."""
+    rows = [
+        ("perplexity per token", _figure(ledger.perplexity)),
+        ("bits per token", _figure(ledger.bits_per_token)),
+        ("perplexity per word", _figure(ledger.perplexity_per_word)),
+        ("bits per byte", _figure(ledger.bits_per_byte)),
+        ("negative log-likelihood", f"{ledger.nll_nats:.4f} nats"),
+        ("tokens scored", f"{ledger.tokens_scored:,}"),
+        ("tokens not scored", _not_scored(ledger)),
+        ("<unk> rate", f"{ledger.unknown_rate:.4%}"),
+        ("words, bytes", f"{ledger.num_words:,}, {ledger.num_bytes:,}"),
+        ("context", describe_context(ledger.context)),
+        ("text", f"{ledger.corpus or 'corpus'}, {ledger.split}, sha256 {ledger.text_sha256[:12]}"),
+        ("tokenizer", f"{ledger.tokenizer}, {ledger.tokenizer_fingerprint[:12]}"),
+        ("model", f"{ledger.model}, {ledger.parameters:,} parameters"),
+        ("checkpoint", "-" if ledger.step is None else f"step {ledger.step}"),
+    ]
+    return render(("", ""), rows)
+
+
+def _not_scored(ledger):
+    why = f" ({ledger.why_not_scored})" if ledger.why_not_scored else ""
+    return f"{ledger.tokens_not_scored:,}{why if ledger.tokens_not_scored else ''}"
+
+
+def _figure(value):
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _exp(value):
+    return math.exp(value) if value < 709 else math.inf
+
+
+def _equal(received, computed):
+    if computed is None or received is None:
+        return computed is received
+    number = isinstance(received, (int, float)) and not isinstance(received, bool)
+    return number and math.isclose(received, computed, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_context(context):
+    if not isinstance(context, dict):
+        return False
+    keys = {"carried": {"streams"}, "windows": {"window", "stride"}}.get(context.get("rule"))
+    if keys is None or context.keys() != keys | {"rule"}:
+        return False
+    return all(_is_whole(context[key]) and context[key] >= 1 for key in keys)
+
+
+def _require(condition, name, expected, received):
+    if not condition:
+        raise UserError(
+            f"ledger.{name}: expected {expected}, received {received!r}; evaluate the run anew."
+        )

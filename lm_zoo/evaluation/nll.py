@@ -1,0 +1,38 @@
+"""A model's negative log-likelihoods, compiled once per shape and kept for later calls."""
+
+import weakref
+
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.training.losses import token_nll
+
+_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its function
+
+
+def nll_function(model):
+    """Returns the model's compiled `(inputs, targets, state) -> (nll, state)`.
+
+    `inputs` and `targets` are int32 of shape `(batch, length)`, `nll` is float32 of that shape, in
+    nats. One trace for each shape; training and validation in turns find it again.
+    """
+    if model not in _FUNCTIONS:
+        # A weak reference: the cache must not keep a model alive.
+        reference = weakref.ref(model)
+
+        @tf.function
+        def nll(inputs, targets, state):
+            logits, state = reference().forward(inputs, state)  # (B, T, V)
+            return token_nll(logits, targets), state
+
+        _FUNCTIONS[model] = nll
+    return _FUNCTIONS[model]
+
+
+def check_vocabulary(model, tokenizer):
+    """Raises a `UserError` unless the tokenizer has as many ids as the model."""
+    if tokenizer.vocab_size != model.vocab_size:
+        raise UserError(
+            f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
+            f"of {tokenizer.vocab_size}; give the one that the model was trained with."
+        )

@@ -1,0 +1,202 @@
+"""Log-probability, perplexity and every token's surprisal of single texts."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.evaluation.nll import check_vocabulary, nll_function
+from lm_zoo.evaluation.windows import plan_windows
+from lm_zoo.text.words import count_words, utf8
+
+SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
+MOST_LOGITS = 2**26  # numbers in one call's logits; 256 MiB in float32
+
+
+@dataclasses.dataclass
+class Score:
+    """What a model makes of one text.
+
+    Attributes:
+        log_prob: Of the tokens scored, in nats.
+        num_tokens: Tokens scored: all, or all but the first where nothing stands before it.
+        num_bytes: UTF-8 bytes of the text.
+        num_words: White-space separated words and line ends.
+        num_unknown: Tokens that are `<unk>`: the word behind them was not predicted.
+        perplexity: Per token scored; None if there is none.
+        bits_per_byte: Bits of the tokens scored over all bytes; None for an empty text.
+        tokens: `(text, surprisal)` for each token of the text; surprisal in nats, None for a token
+            that was not scored.
+        context: What the first tokens are conditioned on, and the windows of a long text.
+        tokens_not_scored: 0 or 1.
+    """
+
+    log_prob: float
+    num_tokens: int
+    num_bytes: int
+    num_words: int
+    num_unknown: int
+    perplexity: float | None
+    bits_per_byte: float | None
+    tokens: list[tuple[str, float | None]]
+    context: str
+    tokens_not_scored: int = 0
+
+
+@dataclasses.dataclass
+class _Segment:
+    """A part of a text that is read at once, from the zero state.
+
+    Attributes:
+        inputs: Token ids.
+        targets: The tokens after them.
+        first: The first target that is scored here.
+        surprisals: Where the scores of `targets[first:]` go.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    first: int
+    surprisals: np.ndarray
+
+
+def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
+    """Scores texts, each on its own.
+
+    Each text is read after `tokenizer.start_ids` (an end token or a newline), so that its first
+    token is scored too. A tokenizer without either leaves the first token out, and the score says
+    so. A text longer than the model's `context_length` is read in windows of that length.
+
+    Args:
+        model: A built `LanguageModel`.
+        tokenizer: The tokenizer it was trained with.
+        texts: A list of strings.
+        batch_size: Texts read at once.
+        stride: New tokens in each window of a long text; 0 means half the window.
+
+    Returns:
+        A list of `Score`, in the order of the texts.
+
+    Raises:
+        UserError: If `texts` or the settings cannot be used.
+    """
+    check_vocabulary(model, tokenizer)
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
+    if batch_size < 1:
+        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    window = model.context_length
+    if window is not None and not 0 <= stride <= window:
+        raise UserError(
+            f"stride: expected 0 (half the window) to {window} (the model's context_length), "
+            f"received {stride!r}."
+        )
+    stride = stride or max(1, (window or 2) // 2)
+    start = np.asarray(tokenizer.start_ids, np.int32)
+    encoded = [np.asarray(tokenizer.encode(text), np.int32) for text in texts]
+    surprisals = [np.full(len(ids), np.nan) for ids in encoded]
+    segments = [
+        segment
+        for ids, nll in zip(encoded, surprisals)
+        for segment in _segments(start, ids, nll, window, stride)
+    ]
+    segments.sort(key=lambda segment: -len(segment.inputs))  # like lengths together: less padding
+    for begin in range(0, len(segments), batch_size):
+        _score(model, segments[begin : begin + batch_size], min(batch_size, len(segments)))
+    return [
+        _summary(tokenizer, text, ids, nll, start, window, stride)
+        for text, ids, nll in zip(texts, encoded, surprisals)
+    ]
+
+
+def _segments(start, ids, surprisals, window, stride):
+    """Cuts one text into what the model reads at once; each of its tokens is scored once."""
+    tokens = np.concatenate([start, ids])
+    own = max(len(start) - 1, 0)  # the first input whose target belongs to the text
+    num_inputs = max(len(tokens) - 1, 0) if len(ids) else 0
+    window = window or max(num_inputs, 1)
+    segments = []
+    for begin, end, scored_from in zip(*plan_windows(num_inputs, window, min(stride, window))):
+        scored_from = max(scored_from, own)
+        if scored_from < end:
+            place = scored_from + 1 - len(start)
+            segments.append(
+                _Segment(
+                    tokens[begin:end],
+                    tokens[begin + 1 : end + 1],
+                    scored_from - begin,
+                    surprisals[place : place + end - scored_from],
+                )
+            )
+    return segments
+
+
+def _score(model, segments, rows):
+    """Reads segments side by side, and writes each one's surprisals where they belong."""
+    longest = max(len(segment.inputs) for segment in segments)
+    pieces = _pieces(longest, rows * model.vocab_size, model.context_length)
+    tokens = np.zeros((2, rows, sum(pieces)), np.int32)  # padded on the right, where no one looks
+    for row, segment in enumerate(segments):
+        tokens[0, row, : len(segment.inputs)] = segment.inputs
+        tokens[1, row, : len(segment.targets)] = segment.targets
+    state, begin, nll = model.initial_state(rows), 0, []
+    for length in pieces:
+        inputs, targets = tf.constant(tokens[:, :, begin : begin + length])
+        part, state = nll_function(model)(inputs, targets, state)
+        nll.append(part.numpy())
+        begin += length
+    nll = np.concatenate(nll, axis=1)
+    for row, segment in enumerate(segments):
+        segment.surprisals[:] = nll[row, segment.first : len(segment.inputs)]
+
+
+def _pieces(longest, logits_per_position, context_length):
+    """Lengths of the calls that together read `longest` tokens, within the model's context."""
+    most = LONGEST
+    while most > SHORTEST and most * logits_per_position > MOST_LOGITS:
+        most //= 2
+    pieces, left = [], longest
+    while left > 0:
+        length = SHORTEST
+        while length < min(left, most):
+            length *= 2
+        if context_length is not None:
+            length = min(length, context_length - sum(pieces))
+        pieces.append(length)
+        left -= length
+    return pieces
+
+
+def _summary(tokenizer, text, ids, surprisals, start, window, stride):
+    scored = surprisals[~np.isnan(surprisals)]
+    nats, num_tokens = float(np.sum(scored)), len(scored)
+    data = utf8(text)
+    unknown = tokenizer.unk_id
+    if len(start):
+        listed = "".join(tokenizer.token_text(int(token)) for token in start)
+        context = f"after {listed}"
+    else:
+        context = "none: the first token is not scored"
+    if window is not None and len(start) + len(ids) - 1 > window:
+        context += f"; windows of {window}, stride {stride}"
+    return Score(
+        log_prob=-nats,
+        num_tokens=num_tokens,
+        num_bytes=len(data),
+        num_words=count_words(data),
+        num_unknown=0 if unknown is None else int(np.count_nonzero(ids == unknown)),
+        perplexity=_exp(nats / num_tokens) if num_tokens else None,
+        bits_per_byte=nats / math.log(2) / len(data) if num_tokens else None,
+        tokens=[
+            (tokenizer.token_text(int(token)), None if np.isnan(nll) else float(nll))
+            for token, nll in zip(ids, surprisals)
+        ],
+        context=context,
+        tokens_not_scored=len(ids) - num_tokens,
+    )
+
+
+def _exp(value):
+    return math.exp(value) if value < 709 else math.inf

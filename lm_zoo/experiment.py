@@ -1,0 +1,184 @@
+"""Wires a config into data, tokenizer, model and trainer; the `train` binary only calls it."""
+
+import math
+
+from lm_zoo import config as config_lib
+from lm_zoo.data.batches import ContiguousBatches, WindowBatches
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.token_files import prepare
+from lm_zoo.errors import UserError
+from lm_zoo.evaluation.perplexity import Evaluator
+from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.registry import build_model
+from lm_zoo.run_folder import RunFolder
+from lm_zoo.text.tokenizers import load_tokenizer, train_tokenizer
+from lm_zoo.training.trainer import Trainer
+
+
+class Experiment:
+    """A config made real: corpus, tokenizer, token files and model.
+
+    Everything is built and checked in the constructor and nothing is written to the workdir, so
+    mistakes are found before a run exists.
+
+    Attributes:
+        config: The validated `ExperimentConfig`.
+        folder: The `RunFolder`.
+        tokenizer: The tokenizer: the run's own if the run exists.
+        tokens: The `TokenDataset`.
+        model: The built, freshly initialised model.
+        batches: Training batches.
+    """
+
+    def __init__(self, config, workdir):
+        self.config = config_lib.validate(config)
+        self.folder = RunFolder(workdir)
+        resumes = self.folder.exists()
+        if resumes:
+            self.folder.check_config(config)
+        else:
+            self.folder.check_unused()
+        corpus = load_corpus(config.data)
+        if resumes:
+            self.tokenizer = load_tokenizer(self.folder.tokenizer)
+        else:
+            self.tokenizer = train_tokenizer(config.tokenizer, [corpus.splits["train"]])
+        self.data_record = {
+            "corpus": corpus.name,
+            "source": corpus.source,
+            "licence": corpus.licence,
+            "sha256": corpus.sha256,
+            "tokenizer_fingerprint": self.tokenizer.fingerprint,
+        }
+        if resumes:
+            self._check_data_record()
+        self.model = build_configured_model(config, self.tokenizer)
+        self._check_sample_prompt()
+        self.tokens = prepare(corpus, self.tokenizer, config.data.cache_dir)
+        self.batches = training_batches(config, self.tokens.split("train"))
+
+    def describe(self):
+        """Returns what is to be trained on what, as lines of text."""
+        data, batches = self.config.data, self.batches
+        steps = self.config.training.steps or math.ceil(
+            self.config.training.epochs * batches.steps_per_epoch
+        )
+        lines = [
+            f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
+            f"Tokens ({self.tokenizer.name}, vocabulary {self.tokenizer.vocab_size:,}): "
+            + ", ".join(f"{name} {self.tokens.split(name).num_tokens:,}" for name in SPLITS),
+            f"Batches: {data.batch_size} rows of {data.sequence_length} tokens, {data.layout}; "
+            f"{steps:,} steps, {batches.steps_per_epoch:,.4g} an epoch",
+            f"Model: {self.config.model.name}",
+            self.model.summary_table(data.sequence_length),
+        ]
+        return "\n".join(lines)
+
+    def train(self, profile_steps=None):
+        """Begins the run or goes on with it; returns a `TrainingResult`."""
+        with self.folder.locked():
+            if not self.folder.exists():
+                self.folder.begin(self.config, self.tokenizer, self.data_record)
+            trainer = Trainer(
+                self.model,
+                self.config,
+                self.batches,
+                self.folder,
+                validate=self._validation(),
+                sample=self._sampling(),
+                profile_steps=profile_steps,
+            )
+            return trainer.train()
+
+    def _validation(self):
+        split = self.tokens.split("validation")
+        if split.num_tokens < 2:
+            return None
+        evaluator = configured_evaluator(self.config, self.model, self.tokenizer)
+        return lambda: evaluator.evaluate(split)
+
+    def _sampling(self):
+        training = self.config.training
+        if not training.sample_length:
+            return None
+        options = GenerationOptions(
+            max_new_tokens=training.sample_length, temperature=0.8, seed=self.config.seed
+        )
+        prompt = training.sample_prompt
+        if not prompt and not len(self.tokenizer.start_ids):
+            prompt = self.tokenizer.decode(self.tokens.split("train").read(0, 1))
+
+        def sample():
+            return prompt + generate(self.model, self.tokenizer, [prompt], options)[0].text
+
+        return sample
+
+    def _check_sample_prompt(self):
+        limit = self.model.context_length
+        length = len(self.tokenizer.encode(self.config.training.sample_prompt))
+        if limit is not None and length > limit:
+            raise UserError(
+                "config.training.sample_prompt: expected at most the model's context_length "
+                f"({limit} tokens), received {length} tokens."
+            )
+
+    def _check_data_record(self):
+        before = self.folder.data_record()
+        for split, checksum in self.data_record["sha256"].items():
+            old = before["sha256"].get(split)
+            if old != checksum:
+                raise UserError(
+                    f"data: the {split} text of {self.data_record['corpus']} has changed since the "
+                    f"run in {self.folder.path} began (sha256 {old} then, {checksum} now); restore "
+                    "the text, or give another --workdir."
+                )
+
+
+def build_configured_model(config, tokenizer):
+    """Builds the model that a config names, for a tokenizer's vocabulary.
+
+    Raises:
+        UserError: If the model cannot carry state through the layout that the config asks for.
+    """
+    model = build_model(
+        config.model.name,
+        config.model.size,
+        vocab_size=tokenizer.vocab_size,
+        dtype=config_lib.PRECISIONS[config.training.precision],
+        seed=config.seed,
+        **config.model.arguments,
+    )
+    limit, length = model.context_length, config.data.sequence_length
+    if limit is not None and config.data.layout == "contiguous":
+        raise UserError(
+            f"config.data.layout: 'contiguous' carries state without bound, but {config.model.name} "
+            f"holds {limit} tokens; expected 'windows'."
+        )
+    if limit is not None and length > limit:
+        raise UserError(
+            f"config.data.sequence_length: expected at most the model's context_length ({limit}), "
+            f"received {length}."
+        )
+    return model
+
+
+def training_batches(config, split):
+    """Returns the batches of a split as the config lays them out."""
+    data = config.data
+    if data.layout == "contiguous":
+        return ContiguousBatches(split, data.batch_size, data.sequence_length)
+    stride = data.window_stride or data.sequence_length
+    return WindowBatches(split, data.batch_size, data.sequence_length, stride, config.seed)
+
+
+def configured_evaluator(config, model, tokenizer):
+    """Returns the `Evaluator` that a config's `evaluation` part describes."""
+    length = config.evaluation.sequence_length or config.data.sequence_length
+    return Evaluator(
+        model,
+        tokenizer,
+        batch_size=config.evaluation.batch_size,
+        sequence_length=length,
+        stride=config.evaluation.stride or max(1, length // 2),
+    )

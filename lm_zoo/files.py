@@ -1,0 +1,89 @@
+"""Small helpers for files that must be whole or not there at all."""
+
+import errno
+import hashlib
+import os
+import pathlib
+import secrets
+
+from lm_zoo.errors import UserError
+
+TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pattern matches it.
+
+_ADVICE = {
+    errno.ENOSPC: "free space there and run the same command again",
+    errno.EDQUOT: "free space there and run the same command again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run the same command again",
+    errno.EACCES: "make the folder writable, or name another one",
+    errno.EPERM: "make the folder writable, or name another one",
+    errno.EROFS: "the disk is read-only: name another folder",
+    errno.ENOTDIR: "a part of the path is a file: name another folder",
+    errno.ENOENT: "make the folder first, or name another one",
+    errno.EISDIR: "a folder has that name: choose another one",
+}
+
+
+def write_atomically(path, content):
+    """Writes a file so that a reader, or a crash at any moment, sees the old one or the new one.
+
+    Args:
+        path: The file to write or replace; its folder exists.
+        content: Bytes, or a string that is written as UTF-8.
+
+    Raises:
+        UserError: When it cannot be written, with the reason and what to do; nothing is left behind.
+    """
+    path = pathlib.Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync_folder(path):
+    """Makes the names in a folder durable: what was created, renamed or removed in it stays so."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_file(path):
+    """Returns the SHA-256 of a file's content in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cannot_write(path, error):
+    """Builds the error for a file that could not be written.
+
+    Args:
+        path: What was being written.
+        error: The `OSError`.
+
+    Returns:
+        A `UserError` that says which file, why, and what to do.
+    """
+    return UserError(f"cannot write {path}: {reason(error)}; {advice(error)}.")
+
+
+def reason(error):
+    """Returns the operating system's words for an `OSError`, without number and path."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def advice(error):
+    """Returns what a user can do about an `OSError` met while writing."""
+    return _ADVICE.get(error.errno, "mend that and run the same command again")

@@ -1,0 +1,150 @@
+"""The one entrance to generation: prompts in, texts out, for every model and every strategy."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.generation.beam_search import search_beams
+from lm_zoo.generation.decoding import decoder_of
+from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.rows import Row, RowStates, last_tokens, tokens_seen
+from lm_zoo.generation.samplers import SamplingSettings
+
+
+@dataclasses.dataclass
+class Generated:
+    """One generated text.
+
+    Attributes:
+        prompt: What it goes on from.
+        text: The continuation, without prompt, end token and stop string.
+        token_ids: The generated tokens, those of an end token or stop string included.
+        log_prob: Sum of the model's own log-probabilities of `token_ids`, in nats: at temperature
+            1, without filter and penalty.
+        finished_by: `length`, `eos` or `stop`.
+        sample: Which of the prompt's texts; with beam search 0 is the best.
+    """
+
+    prompt: str
+    text: str
+    token_ids: list[int]
+    log_prob: float
+    finished_by: str
+    sample: int = 0
+
+
+def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16):
+    """Generates texts that go on from prompts.
+
+    A text is a function of model, prompt, options and the sample's index: the prompts around it
+    change nothing (beyond the last bits of floating-point sums). A text that outgrows the model's
+    `context_length` goes on from its last `context_length // 2` tokens, read into a fresh state.
+
+    Args:
+        model: A built `LanguageModel`.
+        tokenizer: The tokenizer it was trained with.
+        prompts: A list of strings. An empty one stands for the start of a text: the model reads
+            `tokenizer.start_ids`.
+        options: `GenerationOptions`.
+        on_text: Called as `on_text(row, piece)` when text of a row is certain, where `row` is
+            `prompt index * num_samples + sample`. The pieces of a row make up its text. Beam search
+            knows its text at the end alone, and gives it as one piece.
+        batch_size: Texts (with beam search: prompts) that are generated at once.
+
+    Returns:
+        A list of `Generated`, a prompt's `num_samples` texts one after the other.
+
+    Raises:
+        UserError: For options or prompts that cannot be used.
+    """
+    options = (options or GenerationOptions()).validate()
+    prompt_ids = _encode(model, tokenizer, prompts)
+    if options.num_beams > 1:
+        return _search(model, tokenizer, prompts, prompt_ids, options, on_text, batch_size)
+    rows = [
+        Row(index * options.num_samples + sample, sample, ids, tokenizer, options)
+        for index, ids in enumerate(prompt_ids)
+        for sample in range(options.num_samples)
+    ]
+    for begin in range(0, len(rows), batch_size):
+        _sample(decoder_of(model), rows[begin : begin + batch_size], options, on_text)
+    return [_generated(prompts[row.number // options.num_samples], row) for row in rows]
+
+
+def _sample(decoder, rows, options, on_text):
+    """Lets the rows grow together until each has finished."""
+    settings = SamplingSettings.from_options(options)
+    sample_index = tf.constant([row.sample for row in rows], tf.int32)
+    states = RowStates(decoder, rows)
+    tokens = tf.constant(last_tokens(rows))
+    seen = tf.constant(tokens_seen(rows, decoder.vocab_size))
+    for index in range(options.max_new_tokens):
+        states.make_room(rows)
+        token_index = tf.fill([len(rows)], index)
+        state, tokens, seen, log_probs = decoder.step(
+            states.state, tokens, seen, sample_index, token_index, settings
+        )
+        states.stepped(state)
+        for row, token, log_prob in zip(rows, tokens.numpy(), log_probs.numpy()):
+            if not row.finished_by:
+                piece = row.accept(int(token), float(log_prob))
+                if piece and on_text:
+                    on_text(row.number, piece)
+        if all(row.finished_by for row in rows):
+            break
+
+
+def _search(model, tokenizer, prompts, prompt_ids, options, on_text, batch_size):
+    """Beam search over the prompts; returns each prompt's best `num_samples` texts."""
+    results = []
+    for begin in range(0, len(prompts), batch_size):
+        part = prompt_ids[begin : begin + batch_size]
+        rows = [Row(begin + i, 0, ids, tokenizer, options) for i, ids in enumerate(part)]
+        for prompt, found in zip(prompts[begin:], search_beams(decoder_of(model), rows, options)):
+            for rank, row in enumerate(found[: options.num_samples]):
+                row.sample = rank
+                number = row.number * options.num_samples + rank
+                if row.stream.text and on_text:
+                    on_text(number, row.stream.text)
+                results.append(_generated(prompt, row))
+    return results
+
+
+def _generated(prompt, row):
+    return Generated(
+        prompt, row.stream.text, row.generated_ids, row.log_prob, row.finished_by, row.sample
+    )
+
+
+def _encode(model, tokenizer, prompts):
+    """Returns each prompt's token ids; checks all before anything is generated."""
+    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
+        raise UserError(f"prompts: expected a list of strings, received {prompts!r}.")
+    if tokenizer.vocab_size != model.vocab_size:
+        raise UserError(
+            f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
+            f"of {tokenizer.vocab_size}; give the one that the model was trained with."
+        )
+    return [_encode_one(model, tokenizer, i, prompt) for i, prompt in enumerate(prompts)]
+
+
+def _encode_one(model, tokenizer, index, prompt):
+    name = f"prompt {index + 1}"
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
+    ids = [int(token) for token in (tokenizer.encode(prompt) if prompt else tokenizer.start_ids)]
+    if not ids:
+        raise UserError(
+            f"{name}: expected text, received {prompt!r}, and this tokenizer has no token that a "
+            "text begins with; give a prompt."
+        )
+    limit = model.context_length
+    if limit is not None and len(ids) > limit:
+        raise UserError(
+            f"{name}: expected at most {limit} tokens (the model's context_length), received "
+            f"{len(ids)}; shorten the prompt."
+        )
+    return ids

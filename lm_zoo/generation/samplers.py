@@ -1,0 +1,164 @@
+"""Choosing the next token from logits: pure tensor functions, for Python and graph loops alike."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class SamplingSettings(NamedTuple):
+    """Scalar tensors, so that other settings need no other trace.
+
+    Attributes:
+        temperature: float32; 0 is greedy.
+        top_k: int32; 0 is off.
+        top_p: float32; 1 is off.
+        repetition_penalty: float32; 1 is off.
+        seed: int32.
+    """
+
+    temperature: tf.Tensor
+    top_k: tf.Tensor
+    top_p: tf.Tensor
+    repetition_penalty: tf.Tensor
+    seed: tf.Tensor
+
+    @classmethod
+    def from_options(cls, options):
+        """Makes the tensors from a `GenerationOptions`."""
+        return cls(
+            tf.constant(options.temperature, tf.float32),
+            tf.constant(options.top_k, tf.int32),
+            tf.constant(options.top_p, tf.float32),
+            tf.constant(options.repetition_penalty, tf.float32),
+            tf.constant(options.seed, tf.int32),
+        )
+
+
+def penalize_repetition(logits, seen, penalty):
+    """Makes tokens that were read before less likely (CTRL, Keskar et al. 2019).
+
+    Args:
+        logits: Shape `(batch, vocab_size)`.
+        seen: Booleans, shape `(batch, vocab_size)`: whether the row holds the token.
+        penalty: Positive scalar; 1 changes nothing.
+
+    Returns:
+        Logits, shape `(batch, vocab_size)`.
+    """
+    penalized = tf.where(logits > 0, logits / penalty, logits * penalty)
+    return tf.where(seen, penalized, logits)
+
+
+def filter_logits(logits, top_k, top_p):
+    """Removes all but the likeliest tokens: first by number, then by their probability together.
+
+    Tokens as likely as the last one that stays, stay too: nothing justifies a choice among them.
+
+    Args:
+        logits: Shape `(batch, vocab_size)`, temperature applied.
+        top_k: How many stay, int32 scalar; 0 means all.
+        top_p: The least probability that stays, float32 scalar; 1 means all.
+
+    Returns:
+        Logits, with minus infinity for what was removed, shape `(batch, vocab_size)`.
+    """
+    vocab_size = tf.shape(logits)[-1]
+
+    def filtered():
+        ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
+        k = tf.where(top_k > 0, tf.minimum(top_k, vocab_size), vocab_size)
+        among_k = ordered >= ordered[:, k - 1 : k]
+        ordered = tf.where(among_k, ordered, -float("inf"))
+        # The first token always stays: nothing comes before it.
+        before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)
+        stays = among_k & ((before < top_p) | (top_p >= 1))
+        lowest = tf.reduce_min(tf.where(stays, ordered, float("inf")), axis=-1, keepdims=True)
+        return tf.where(logits >= lowest, logits, -float("inf"))
+
+    # Sorting a large vocabulary costs more than a small model's step.
+    return tf.cond((top_k > 0) | (top_p < 1), filtered, lambda: logits)
+
+
+def uniform_numbers(seed, sample_index, token_index):
+    """Random numbers that are a function of seed, sample and token, and of nothing else.
+
+    MurmurHash3's finalizer, chained. TensorFlow's stateless generators take one key for a whole
+    tensor, so a row's numbers would hang on its place, and give other numbers under XLA.
+
+    Args:
+        seed: int32 scalar.
+        sample_index: Which of a prompt's texts, int32, shape `(batch,)`.
+        token_index: Which token of the text, int32, shape `(batch,)`.
+
+    Returns:
+        float64 in the open interval from 0 to 1, shape `(batch,)`.
+    """
+    key = _mix(tf.cast(seed, tf.uint32) + tf.constant(0x9E3779B9, tf.uint32))
+    key = _mix(key + _mix(tf.cast(sample_index, tf.uint32)) * tf.constant(0x85EBCA77, tf.uint32))
+    key = _mix(key + _mix(tf.cast(token_index, tf.uint32)) * tf.constant(0xC2B2AE3D, tf.uint32))
+    return (tf.cast(key, tf.float64) + 0.5) / 2.0**32
+
+
+def sample_tokens(logits, uniform):
+    """Draws a token per row by inverting the cumulative distribution.
+
+    Args:
+        logits: Shape `(batch, vocab_size)`.
+        uniform: float64 in the open interval from 0 to 1, shape `(batch,)`.
+
+    Returns:
+        Token ids, int32, shape `(batch,)`.
+    """
+    probabilities = tf.nn.softmax(tf.cast(logits, tf.float64))
+    cumulative = tf.cumsum(probabilities, axis=-1)
+    drawn = uniform[:, None] * cumulative[:, -1:]
+    tokens = tf.reduce_sum(tf.cast(cumulative <= drawn, tf.int32), axis=-1)
+    return tf.minimum(tokens, tf.shape(logits)[-1] - 1)
+
+
+def choose_tokens(logits, seen, sample_index, token_index, settings):
+    """Chooses the next token of each row by `settings`.
+
+    Args:
+        logits: Shape `(batch, vocab_size)`.
+        seen: Booleans, shape `(batch, vocab_size)`.
+        sample_index: int32, shape `(batch,)`.
+        token_index: int32, shape `(batch,)`.
+        settings: `SamplingSettings`.
+
+    Returns:
+        `(tokens, log_probs)`: int32 and float32, shape `(batch,)`. The log-probability, in nats, is
+        the model's own: at temperature 1, without filter and penalty.
+    """
+    logits = tf.cast(logits, tf.float32)
+    adjusted = penalize_repetition(logits, seen, settings.repetition_penalty)
+
+    def sampled():
+        # The largest logit is taken off first, so that a tiny temperature cannot overflow.
+        shifted = adjusted - tf.reduce_max(adjusted, axis=-1, keepdims=True)
+        filtered = filter_logits(shifted / settings.temperature, settings.top_k, settings.top_p)
+        uniform = uniform_numbers(settings.seed, sample_index, token_index)
+        return sample_tokens(filtered, uniform)
+
+    tokens = tf.cond(
+        settings.temperature > 1e-30,  # smaller ones are flushed to 0 on some devices
+        sampled,
+        lambda: tf.argmax(adjusted, axis=-1, output_type=tf.int32),
+    )
+    log_probs = tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=1)
+    return tokens, log_probs
+
+
+def mark_seen(seen, tokens):
+    """Adds one token per row to `seen`; shapes `(batch, vocab_size)` and `(batch,)`."""
+    return seen | tf.one_hot(tokens, tf.shape(seen)[-1], on_value=True, off_value=False)
+
+
+def _mix(value):
+    """A bijection of 32-bit numbers; every bit of the input moves every bit of the output."""
+    shift = tf.bitwise.right_shift
+    value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))
+    value *= tf.constant(0x85EBCA6B, tf.uint32)
+    value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(13, tf.uint32)))
+    value *= tf.constant(0xC2B2AE35, tf.uint32)
+    return tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))

@@ -1,0 +1,21 @@
+"""`get_config` for layers and models whose constructor arguments are all attributes."""
+
+import inspect
+
+
+class Configurable:
+    """Mixin before a Keras class: `get_config` gives every argument of the class's own constructor.
+
+    It asks one thing of the class: that each constructor argument is kept under its own name.
+    """
+
+    @classmethod
+    def constructor_parameters(cls):
+        """Returns `{name: inspect.Parameter}` of the arguments that the class itself defines."""
+        parameters = inspect.signature(cls.__init__).parameters
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return {k: p for k, p in parameters.items() if k != "self" and p.kind in named}
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in self.constructor_parameters()}
+        return {**super().get_config(), **own}

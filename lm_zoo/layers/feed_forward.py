@@ -1,0 +1,91 @@
+"""The position-wise part of a Transformer block."""
+
+import keras
+import tensorflow as tf
+
+from lm_zoo.errors import unknown_name
+from lm_zoo.layers import initializers
+from lm_zoo.layers.configurable import Configurable
+
+KINDS = ("gelu", "relu", "swiglu")
+
+
+@keras.saving.register_keras_serializable(package="lm_zoo")
+class FeedForward(Configurable, keras.layers.Layer):
+    """Two products with an activation between them, or a gated unit (SwiGLU, Shazeer 2020).
+
+    Args:
+        hidden_dim: Width of input and output.
+        intermediate_dim: Width between the two products.
+        kind: `gelu` (GPT-2's tanh approximation), `relu`, or `swiglu`, whose gate and value come
+            from one product, in this order.
+        use_bias: Whether the products have biases.
+        output_stddev: Standard deviation of the output kernel's initial weights.
+        seed: Of the initial weights; None draws them anew each time.
+    """
+
+    def __init__(
+        self,
+        hidden_dim: int,
+        intermediate_dim: int,
+        kind: str = "gelu",
+        use_bias: bool = True,
+        output_stddev: float = 0.02,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        if kind not in KINDS:
+            raise unknown_name("feed_forward", kind, KINDS)
+        super().__init__(autocast=False, **kwargs)
+        self.hidden_dim = hidden_dim
+        self.intermediate_dim = intermediate_dim
+        self.kind = kind
+        self.use_bias = use_bias
+        self.output_stddev = output_stddev
+        self.seed = seed
+        self.inner = keras.layers.Dense(
+            intermediate_dim * (2 if kind == "swiglu" else 1),
+            use_bias=use_bias,
+            kernel_initializer=initializers.normal(0.02, seed, "inner"),
+            name="inner",
+            dtype=self.dtype_policy,
+        )
+        self.outer = keras.layers.Dense(
+            hidden_dim,
+            use_bias=use_bias,
+            kernel_initializer=initializers.normal(output_stddev, seed, "outer"),
+            name="outer",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape=None):
+        self.inner.build((None, None, self.hidden_dim))
+        self.outer.build((None, None, self.intermediate_dim))
+
+    def call(self, x):
+        x = self.inner(x)  # (B, T, I), or (B, T, 2 I) for swiglu
+        if self.kind == "swiglu":
+            gate, x = tf.split(x, 2, -1)  # (B, T, I) each
+            x = tf.nn.silu(gate) * x
+        elif self.kind == "gelu":
+            x = gelu(x)
+        else:
+            x = tf.nn.relu(x)
+        return self.outer(x)  # (B, T, C)
+
+    def flops_per_token(self):
+        return 2 * self.hidden_dim * (self.inner.units + self.intermediate_dim)
+
+
+@tf.custom_gradient
+def gelu(x):
+    """GPT-2's `x / 2 (1 + tanh(u))` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is
+    `x sigmoid(2 u)`. TensorFlow's goes through a general power and keeps more tensors."""
+    scale = 2 * (2 / 3.141592653589793) ** 0.5
+    gate = tf.sigmoid(x * (scale + scale * 0.044715 * x * x))
+
+    def gradient(d_y):
+        slope = scale + 3 * scale * 0.044715 * x * x
+        return d_y * gate * (1 + x * (1 - gate) * slope)
+
+    return x * gate, gradient

@@ -1,0 +1,44 @@
+"""The two normalisations of Transformers."""
+
+import keras
+import tensorflow as tf
+
+from lm_zoo.errors import unknown_name
+from lm_zoo.layers.configurable import Configurable
+
+KINDS = ("layer_norm", "rms_norm")
+
+
+def normalization(kind, use_bias, name, dtype):
+    """Builds the layer called `kind`. GPT-2 and Llama both take an epsilon of 1e-5."""
+    if kind == "rms_norm":
+        return RMSNormalization(epsilon=1e-5, name=name, dtype=dtype)
+    if kind == "layer_norm":
+        return keras.layers.LayerNormalization(
+            epsilon=1e-5, center=use_bias, name=name, dtype=dtype
+        )
+    raise unknown_name("normalization", kind, KINDS)
+
+
+@keras.saving.register_keras_serializable(package="lm_zoo")
+class RMSNormalization(Configurable, keras.layers.Layer):
+    """Divides by the root mean square over the last axis (Zhang and Sennrich 2019).
+
+    Keras' layer of this name rounds its gain to the compute dtype under a mixed policy, so that
+    bfloat16 has no value between 1 and 1.0078. Here the gain stays float32, as in Keras'
+    LayerNormalization.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(
+            name="scale", shape=(input_shape[-1],), initializer="ones", autocast=False
+        )
+
+    def call(self, x):
+        x = tf.cast(x, tf.float32)
+        x = x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1, keepdims=True) + self.epsilon)
+        return tf.cast(x * self.scale, self.compute_dtype)

@@ -1,0 +1,109 @@
+"""What the three recurrent layers share: weights, the input projection, the state."""
+
+import keras
+import tensorflow as tf
+
+from lm_zoo.layers import initializers
+from lm_zoo.layers.configurable import Configurable
+
+
+class RecurrentLayer(Configurable, keras.layers.Layer):
+    """A layer that reads a sequence step by step and hands its state on.
+
+    The input projection of all time steps is one matrix product. The recurrence is a loop with a
+    gradient of its own (`tf.custom_gradient`): the backward loop carries the state's gradient
+    alone, and the recurrent kernel's gradient is one product after it instead of one per step.
+
+    Weights have the shapes and gate order of the Keras layer of the same name.
+
+    Dtypes: matrix products run in the compute dtype; gates, cell and state are float32 under every
+    policy, so that a text may be cut anywhere without a change. Outputs have the compute dtype.
+
+    Args:
+        hidden_dim: Width of the state.
+        init_scale: Half width of the uniform distribution that all weights are drawn from; 0 means
+            Glorot uniform for the kernel, orthogonal for the recurrent kernel, zeros for biases.
+        seed: Of the initial weights; None draws them anew each time.
+    """
+
+    num_gates = 1
+    states_per_layer = 1
+
+    def __init__(self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.hidden_dim = hidden_dim
+        self.init_scale = init_scale
+        self.seed = seed
+
+    def build(self, input_shape, state_shape=None):
+        self.input_dim = input_shape[-1]
+        width = self.num_gates * self.hidden_dim
+        if self.init_scale:
+            kernel = initializers.uniform(self.init_scale, self.seed, "kernel")
+            recurrent = initializers.uniform(self.init_scale, self.seed, "recurrent_kernel")
+        else:
+            kernel = initializers.glorot(self.seed, "kernel")
+            recurrent = initializers.orthogonal(self.seed, "recurrent_kernel")
+
+        def add(name, shape, initializer):
+            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
+        self.kernel = add("kernel", (self.input_dim, width), kernel)
+        self.recurrent_kernel = add("recurrent_kernel", (self.hidden_dim, width), recurrent)
+        self.bias = add("bias", self.bias_shape(), self.initial_bias)
+
+    def bias_shape(self):
+        return (self.num_gates * self.hidden_dim,)
+
+    def initial_bias(self, shape, dtype=None):
+        if not self.init_scale:
+            return tf.zeros(shape, dtype)
+        return initializers.uniform(self.init_scale, self.seed, "bias")(shape, dtype)
+
+    def initial_state(self, batch_size):
+        """Returns the float32 zeros before the first step, each of shape `(batch, hidden_dim)`."""
+        zeros = tf.zeros((batch_size, self.hidden_dim), tf.float32)
+        return zeros if self.states_per_layer == 1 else (zeros,) * self.states_per_layer
+
+    def call(self, inputs, state):
+        """Reads `inputs` (batch, length, input_dim); returns outputs (batch, length, hidden_dim)
+        and the state after the last step."""
+        inputs = tf.transpose(tf.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, D)
+        kernel = tf.cast(self.kernel, self.compute_dtype)
+        flat = tf.matmul(tf.reshape(inputs, (-1, self.input_dim)), kernel)  # (T * B, G * H)
+        bias = tf.convert_to_tensor(self.bias)
+        flat = flat + tf.cast(self.input_bias(bias), self.compute_dtype)
+        shape = tf.shape(inputs)
+        projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
+        projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
+        recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
+        outputs, state = self.recur(projected, recurrent_kernel, bias, state)
+        return tf.transpose(outputs, (1, 0, 2)), state  # (B, T, H)
+
+    def input_bias(self, bias):
+        return bias
+
+    def recur(self, projected, recurrent_kernel, bias, state):
+        """Runs the recurrence over `projected` (length, batch, num_gates * hidden_dim).
+
+        Returns:
+            `(outputs, state)`: outputs of shape `(length, batch, hidden_dim)`.
+        """
+        raise NotImplementedError
+
+    def flops_per_token(self):
+        return 2 * (self.input_dim + self.hidden_dim) * self.num_gates * self.hidden_dim
+
+
+def recurrent_kernel_gradient(hidden_before, d_gates):
+    """The gradient of all steps as one product.
+
+    Args:
+        hidden_before: The state before each step, shape `(length, batch, hidden_dim)`.
+        d_gates: Gradients of the recurrent products, `(length, batch, num_gates * hidden_dim)`.
+
+    Returns:
+        Shape `(hidden_dim, num_gates * hidden_dim)`.
+    """
+    hidden_before = tf.reshape(hidden_before, (-1, hidden_before.shape[-1]))
+    return tf.matmul(hidden_before, tf.reshape(d_gates, (-1, d_gates.shape[-1])), transpose_a=True)

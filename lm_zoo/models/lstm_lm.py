@@ -1,0 +1,70 @@
+"""The LSTM language model (Zaremba, Sutskever and Vinyals 2014)."""
+
+import keras
+
+from lm_zoo.layers.lstm import LSTM
+from lm_zoo.models.recurrent_lm import RecurrentLM
+
+
+@keras.saving.register_keras_serializable(package="lm_zoo")
+class LSTMLM(RecurrentLM):
+    """A stack of LSTM layers with dropout on the non-recurrent connections.
+
+    Its state is a tuple of `(hidden, cell)`, one pair for each layer, all float32 `(batch,
+    hidden_dim)`.
+
+    Args:
+        vocab_size: Number of tokens.
+        hidden_dim: Width of each layer.
+        num_layers: Number of layers.
+        embedding_dim: Width of the embedding; 0 or None means `hidden_dim`.
+        dropout: Share of the embeddings and of each layer's outputs that is dropped in training.
+        tie_embeddings: Whether the output uses the embedding's vectors (Press and Wolf 2017). With
+            another width than `hidden_dim`, a linear projection without bias stands before it.
+        init_scale: All weights, biases included, start uniform between minus and plus this, as in
+            Zaremba's code; 0 means Glorot uniform, orthogonal recurrent kernels, embeddings uniform
+            within 0.1, and zero biases.
+        forget_bias: Added to the forget gates' bias at the start; Zaremba's is 0.
+        seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
+    """
+
+    # Zaremba 2014. Its dropout goes with the sizes, its learning rates with the configs.
+    SIZES = {
+        "tiny": dict(hidden_dim=64, num_layers=1),
+        "zaremba_small": dict(hidden_dim=200, num_layers=2, init_scale=0.1, forget_bias=0.0),
+        "zaremba_medium": dict(
+            hidden_dim=650, num_layers=2, dropout=0.5, init_scale=0.05, forget_bias=0.0
+        ),
+        "zaremba_large": dict(
+            hidden_dim=1500, num_layers=2, dropout=0.65, init_scale=0.04, forget_bias=0.0
+        ),
+    }
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_dim: int = 200,
+        num_layers: int = 2,
+        embedding_dim: int | None = 0,
+        dropout: float = 0.0,
+        tie_embeddings: bool = False,
+        init_scale: float = 0.0,
+        forget_bias: float = 1.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.assemble(
+            vocab_size=vocab_size,
+            hidden_dim=hidden_dim,
+            num_layers=num_layers,
+            embedding_dim=embedding_dim,
+            dropout=dropout,
+            tie_embeddings=tie_embeddings,
+            init_scale=init_scale,
+            forget_bias=forget_bias,
+            seed=seed,
+        )
+
+    def make_layer(self, **arguments):
+        return LSTM(self.hidden_dim, forget_bias=self.forget_bias, **arguments)

@@ -1,0 +1,122 @@
+"""What the three recurrent language models share: everything but the layer."""
+
+import keras
+
+from lm_zoo.layers import initializers
+from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.embedding import Embedding
+from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.layers.output_projection import OutputProjection
+from lm_zoo.models.arguments import require_at_least
+from lm_zoo.models.language_model import LanguageModel
+
+
+class RecurrentLM(LanguageModel):
+    """Embedding, a stack of recurrent layers with dropout between them, and a softmax layer.
+
+    Subclasses keep their further arguments, call `assemble` at the end of their constructor, and
+    say in `make_layer` what one layer is. The state is a tuple with one entry for each layer.
+
+    Dropout is on the embeddings, between layers and before the output, never on the recurrent
+    connections (Zaremba et al. 2014).
+    """
+
+    def assemble(self, **arguments):
+        """Checks and keeps the constructor's arguments, and makes the layers."""
+        self.keep(**arguments)
+        require_at_least(
+            1, vocab_size=self.vocab_size, hidden_dim=self.hidden_dim, num_layers=self.num_layers
+        )
+        require_at_least(0, embedding_dim=self.embedding_dim or 0, init_scale=self.init_scale)
+        init_scale, seed, dtype = self.init_scale, self.seed, self.dtype_policy
+        embedding_width = self.embedding_dim or self.hidden_dim
+
+        def weights(name):
+            if init_scale:
+                return initializers.uniform(init_scale, seed, name)
+            return initializers.glorot(seed, name)
+
+        def new_dropout(name):
+            return Dropout(self.dropout, derive_seed(seed, name), name=name, dtype=dtype)
+
+        # 0.1 is PyTorch's word_language_model's, and small enough for a tied output.
+        embedding_scale = init_scale or 0.1
+        self.token_embedding = Embedding(
+            self.vocab_size,
+            embedding_width,
+            initializers.uniform(embedding_scale, seed, "token_embedding"),
+            name="token_embedding",
+            dtype=dtype,
+        )
+        self.embedding_dropout = new_dropout("embedding_dropout")
+        self.recurrent_layers = tuple(
+            self.make_layer(
+                init_scale=init_scale,
+                seed=derive_seed(seed, f"layer_{index}"),
+                name=f"layer_{index}",
+                dtype=dtype,
+            )
+            for index in range(self.num_layers)
+        )
+        self.layer_dropouts = tuple(
+            new_dropout(f"layer_dropout_{index}") for index in range(self.num_layers)
+        )
+        # A tied output needs vectors as wide as the embedding's.
+        self.projection = None
+        if self.tie_embeddings and embedding_width != self.hidden_dim:
+            self.projection = keras.layers.Dense(
+                embedding_width,
+                use_bias=False,
+                kernel_initializer=weights("projection"),
+                name="projection",
+                dtype=dtype,
+            )
+        self.output_projection = OutputProjection(
+            self.vocab_size,
+            embedding_width if self.tie_embeddings else self.hidden_dim,
+            tied=self.tie_embeddings,
+            use_bias=True,
+            kernel_initializer=weights("output_projection"),
+            bias_initializer=(
+                initializers.uniform(init_scale, seed, "output_bias") if init_scale else "zeros"
+            ),
+            name="output_projection",
+            dtype=dtype,
+        )
+
+    def make_layer(self, **arguments):
+        raise NotImplementedError
+
+    def build(self, input_shape=None):
+        width = self.embedding_dim or self.hidden_dim
+        self.token_embedding.build()
+        for dropout in (self.embedding_dropout, *self.layer_dropouts):
+            dropout.build()
+        for index, layer in enumerate(self.recurrent_layers):
+            layer.build((None, None, self.hidden_dim if index else width))
+        if self.projection is not None:
+            self.projection.build((None, None, self.hidden_dim))
+        self.output_projection.build()
+
+    def initial_state(self, batch_size):
+        return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
+
+    def forward(self, token_ids, state, training=False):
+        x = self.token_embedding(self.prepare(token_ids))  # (B, T, E)
+        x = self.embedding_dropout(x, training=training)
+        new_state = []
+        for layer, dropout, layer_state in zip(
+            self.recurrent_layers, self.layer_dropouts, state, strict=True
+        ):
+            x, layer_state = layer(x, layer_state)  # (B, T, H)
+            x = dropout(x, training=training)
+            new_state.append(layer_state)
+        if self.projection is not None:
+            x = self.projection(x)  # (B, T, E)
+        table = self.token_embedding.table if self.tie_embeddings else None
+        return self.output_projection(x, table), tuple(new_state)
+
+    def layer_flops_per_token(self, layer, sequence_length):
+        if layer is self.projection:
+            return 2 * self.hidden_dim * self.projection.units
+        return super().layer_flops_per_token(layer, sequence_length)

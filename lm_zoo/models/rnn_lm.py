@@ -1,0 +1,65 @@
+"""The simple recurrent language model (RNNLM, Mikolov et al. 2010)."""
+
+import keras
+
+from lm_zoo.layers.elman import Elman
+from lm_zoo.models.recurrent_lm import RecurrentLM
+
+
+@keras.saving.register_keras_serializable(package="lm_zoo")
+class RNNLM(RecurrentLM):
+    """A stack of Elman layers with dropout on the non-recurrent connections.
+
+    Its state is a tuple with one hidden vector for each layer, all float32 `(batch, hidden_dim)`.
+
+    Args:
+        vocab_size: Number of tokens.
+        hidden_dim: Width of each layer.
+        num_layers: Number of layers.
+        embedding_dim: Width of the embedding; 0 or None means `hidden_dim`.
+        dropout: Share of the embeddings and of each layer's outputs that is dropped in training.
+        tie_embeddings: Whether the output uses the embedding's vectors (Press and Wolf 2017). With
+            another width than `hidden_dim`, a linear projection without bias stands before it.
+        init_scale: All weights, biases included, start uniform between minus and plus this; 0 means
+            Glorot uniform, orthogonal recurrent kernels, embeddings uniform within 0.1, and zero
+            biases.
+        activation: `tanh` or `relu`. With `relu`, clip gradients: the state is not bounded.
+        seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
+    """
+
+    SIZES = {
+        "tiny": dict(hidden_dim=64, num_layers=1),
+        "mikolov_100": dict(hidden_dim=100, num_layers=1),
+        "mikolov_300": dict(hidden_dim=300, num_layers=1),
+        "small": dict(hidden_dim=200, num_layers=2),
+        "medium": dict(hidden_dim=650, num_layers=2, dropout=0.5),
+    }
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_dim: int = 200,
+        num_layers: int = 1,
+        embedding_dim: int | None = 0,
+        dropout: float = 0.0,
+        tie_embeddings: bool = False,
+        init_scale: float = 0.0,
+        activation: str = "tanh",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.assemble(
+            vocab_size=vocab_size,
+            hidden_dim=hidden_dim,
+            num_layers=num_layers,
+            embedding_dim=embedding_dim,
+            dropout=dropout,
+            tie_embeddings=tie_embeddings,
+            init_scale=init_scale,
+            activation=activation,
+            seed=seed,
+        )
+
+    def make_layer(self, **arguments):
+        return Elman(self.hidden_dim, activation=self.activation, **arguments)

@@ -1,0 +1,55 @@
+"""The models by name. A new model is one file in `models/` and one line here."""
+
+from lm_zoo.errors import unknown_name
+from lm_zoo.models.arguments import check_arguments
+from lm_zoo.models.gru_lm import GRULM
+from lm_zoo.models.lstm_lm import LSTMLM
+from lm_zoo.models.rnn_lm import RNNLM
+from lm_zoo.models.transformer_decoder import TransformerDecoder
+
+MODELS = {
+    "gru_lm": GRULM,
+    "lstm_lm": LSTMLM,
+    "rnn_lm": RNNLM,
+    "transformer_decoder": TransformerDecoder,
+}
+
+
+def list_models():
+    """Returns the names that `build_model` takes."""
+    return sorted(MODELS)
+
+
+def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
+    """Builds a language model with its weights.
+
+    Args:
+        name: One of `list_models()`.
+        size: A named size of the model (`MODELS[name].SIZES`), or "" for the class's defaults.
+        vocab_size: Number of tokens.
+        dtype: A Keras dtype policy: `float32`, `mixed_bfloat16`, `mixed_float16`; None is Keras'
+            global one.
+        seed: Of the initial weights: the same seed and arguments give the same weights in every
+            process. None draws them anew each time.
+        **arguments: Of the model's constructor; they override those of `size`.
+
+    Returns:
+        The model, with all its variables.
+
+    Raises:
+        UserError: For an unknown model, size or argument, or a value of the wrong type.
+    """
+    cls = _look_up("model.name", name, MODELS)
+    if size:
+        arguments = {**_look_up("model.size", size, cls.SIZES), **arguments}
+    arguments = {**arguments, "vocab_size": vocab_size, "seed": seed}
+    arguments = check_arguments(cls, arguments, prefix="model.")
+    model = cls(name=name, dtype=dtype, **arguments)
+    model.build((None, None))
+    return model
+
+
+def _look_up(field, name, table):
+    if not isinstance(name, str) or name not in table:
+        raise unknown_name(field, name, table)
+    return table[name]

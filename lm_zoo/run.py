@@ -1,0 +1,173 @@
+"""A trained run as a Python object: `lm_zoo.load(workdir)`."""
+
+import dataclasses
+
+from lm_zoo import config as config_lib
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.token_files import prepare
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.perplexity import Evaluator
+from lm_zoo.evaluation.scoring import score_texts
+from lm_zoo.experiment import Experiment, build_configured_model
+from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.run_folder import RunFolder
+from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.training import checkpoints
+from lm_zoo.training.train_step import assign_tensors, model_tensors
+
+
+def train(config, workdir, profile_steps=None):
+    """Trains a config into a folder, or goes on with the run that is there.
+
+    Args:
+        config: An `ExperimentConfig`.
+        workdir: The run's folder; new, empty, or one of the same config.
+        profile_steps: `(first, last)`: steps to record with TensorFlow's profiler, or None.
+
+    Returns:
+        A `TrainingResult`.
+
+    Raises:
+        UserError: For any mistake in the config, the text or the folder, before the first step.
+    """
+    return Experiment(config, workdir).train(profile_steps)
+
+
+def load(workdir, checkpoint="best"):
+    """Loads a run that `train` wrote.
+
+    Args:
+        workdir: The run's folder.
+        checkpoint: `"best"` (lowest validation loss), `"latest"`, or a step number.
+
+    Returns:
+        A `Run`. If the run keeps a moving average of its parameters, the model has the averages.
+
+    Raises:
+        UserError: If the folder, its tokenizer or the checkpoint cannot be read.
+    """
+    folder = RunFolder(workdir).require()
+    config = folder.config()
+    found = _find_checkpoint(folder, checkpoint)
+    tokenizer = load_tokenizer(folder.tokenizer)
+    model = build_configured_model(config, tokenizer)
+    tensors = dict(found.tensors)
+    for name in found.tensors:
+        if name.startswith("ema/"):
+            tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
+    assign_tensors(model_tensors(model), tensors)
+    return Run(folder, config, tokenizer, model, found.step)
+
+
+class Run:
+    """A trained model with its tokenizer and config.
+
+    Attributes:
+        folder: The `RunFolder`.
+        config: The `ExperimentConfig` that it was trained with.
+        tokenizer: The tokenizer.
+        model: The `LanguageModel`, a `keras.Model`.
+        step: Updates that the loaded checkpoint had seen.
+    """
+
+    def __init__(self, folder, config, tokenizer, model, step):
+        self.folder = folder
+        self.config = config
+        self.tokenizer = tokenizer
+        self.model = model
+        self.step = step
+
+    def generate(self, prompts="", on_text=None, **options):
+        """Continues prompts.
+
+        Args:
+            prompts: A string or a list of strings; "" begins a text.
+            on_text: Called with `(row, piece)` as text appears.
+            **options: Fields of `GenerationOptions`, e.g. `max_new_tokens=100, temperature=0.8`.
+
+        Returns:
+            A list of `Generated`, `num_samples` for each prompt.
+        """
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        names = [field.name for field in dataclasses.fields(GenerationOptions)]
+        for name in options:
+            if name not in names:
+                raise unknown_name("generate", name, names)
+        return generate(self.model, self.tokenizer, prompts, GenerationOptions(**options), on_text)
+
+    def score(self, texts, batch_size=16):
+        """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text."""
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        return score_texts(self.model, self.tokenizer, texts, batch_size)
+
+    def evaluate(
+        self, split="test", batch_size=None, sequence_length=None, stride=None, context="auto"
+    ):
+        """Measures perplexity on a split of the run's corpus.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            batch_size: Streams (carried state) or windows at once; default: 1 stream with carried
+                state, which is the exact figure, otherwise the config's.
+            sequence_length: Tokens per call, the window; default: the config's.
+            stride: New tokens per window; default: the config's.
+            context: `carried`, `windows`, or `auto` (carried where the model can).
+
+        Returns:
+            A `Ledger`.
+        """
+        corpus = load_corpus(self.config.data)
+        recorded = self.folder.data_record()["sha256"]
+        if split not in corpus.splits:
+            raise unknown_name("split", split, corpus.splits)
+        if recorded.get(split) != corpus.sha256[split]:
+            raise UserError(
+                f"data: the {split} text of {corpus.name} has changed since the run in "
+                f"{self.folder.path} began (sha256 {recorded.get(split)} then, "
+                f"{corpus.sha256[split]} now); restore the text."
+            )
+        tokens = prepare(corpus, self.tokenizer, self.config.data.cache_dir)
+        settings = self.config.evaluation
+        length = sequence_length or settings.sequence_length or self.config.data.sequence_length
+        carried = context == "carried" or (context == "auto" and self.model.context_length is None)
+        evaluator = Evaluator(
+            self.model,
+            self.tokenizer,
+            batch_size=batch_size or (1 if carried else settings.batch_size),
+            sequence_length=length,
+            stride=stride or settings.stride or max(1, length // 2),
+            context_rule=context,
+        )
+        ledger = evaluator.evaluate(tokens.split(split))
+        ledger.corpus, ledger.step = corpus.name, self.step
+        return ledger
+
+    def describe(self):
+        """Returns one line: which model, from where, at which step."""
+        name = self.config.name or config_lib.to_dict(self.config)["model"]["name"]
+        return f"{name} ({self.config.model.name}), step {self.step}, from {self.folder.path}"
+
+
+def _find_checkpoint(folder, checkpoint):
+    directory = folder.checkpoints
+    steps = checkpoints.steps(directory)
+    if not steps:
+        raise UserError(f"checkpoint: none in {directory}; train the run to its first checkpoint.")
+    if checkpoint == "best":
+        best = checkpoints.read_best(directory)
+        if best is None:
+            checkpoint = "latest"
+        else:
+            return checkpoints.load(checkpoints.path_of(directory, best.step))
+    if checkpoint == "latest":
+        return checkpoints.load_latest(directory)
+    try:
+        step = int(checkpoint)
+    except ValueError:
+        raise UserError(
+            f"checkpoint: expected 'best', 'latest' or a step number, received {checkpoint!r}."
+        ) from None
+    if step not in steps:
+        listed = ", ".join(str(s) for s in steps)
+        raise UserError(f"checkpoint: no step {step} in {directory}; there are: {listed}.")
+    return checkpoints.load(checkpoints.path_of(directory, step))

@@ -1,0 +1,115 @@
+"""The folder of one run: everything that going on, evaluating, generating and scoring need."""
+
+import contextlib
+import fcntl
+import json
+import pathlib
+
+from lm_zoo import config as config_lib
+from lm_zoo.errors import UserError
+from lm_zoo.files import write_atomically
+
+
+class RunFolder:
+    """Names and reads the parts of a workdir.
+
+        config.json    the resolved config, data and never executed
+        data.json      checksums of the corpus and of the tokenizer that the run began with
+        tokenizer/     the tokenizer
+        checkpoints/   step-00001234/ ..., best.json
+        tensorboard/   train/ and validation/
+        results/       the ledgers that evaluation wrote
+    """
+
+    def __init__(self, workdir):
+        self.path = pathlib.Path(workdir)
+        self.config_path = self.path / "config.json"
+        self.data_path = self.path / "data.json"
+        self.tokenizer = self.path / "tokenizer"
+        self.checkpoints = self.path / "checkpoints"
+        self.tensorboard = self.path / "tensorboard"
+        self.results = self.path / "results"
+
+    def exists(self):
+        """Whether a run was begun here."""
+        return self.config_path.is_file()
+
+    def require(self):
+        """Raises a `UserError` unless a run was begun here; returns the folder."""
+        if not self.path.is_dir():
+            raise UserError(f"workdir: {self.path} does not exist; train a model into it first.")
+        if not self.exists():
+            raise UserError(
+                f"workdir: {self.path} holds no run (no config.json); expected a folder that "
+                "`lm-zoo train --workdir=` wrote."
+            )
+        return self
+
+    def config(self):
+        """Returns the run's `ExperimentConfig`."""
+        return config_lib.validate(config_lib.from_dict(self._read_json(self.config_path)))
+
+    def data_record(self):
+        """Returns what `begin` was given as the record of the data."""
+        return self._read_json(self.data_path)
+
+    def check_config(self, config):
+        """Raises a `UserError` naming the fields in which `config` differs from the run's."""
+        changed = config_lib.differences(self.config(), config)
+        if changed:
+            listed = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, old, new in changed)
+            raise UserError(
+                f"workdir: {self.path} holds a run of another config ({listed}); give the same "
+                "config to go on with it, or another --workdir."
+            )
+
+    def check_unused(self):
+        """Raises a `UserError` if the folder holds anything that is not a run's."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"workdir: {self.path} is a file; expected a folder.")
+        if self.path.is_dir() and not self.exists():
+            strangers = [p.name for p in self.path.iterdir() if p.name not in _UNFINISHED]
+            if strangers:
+                raise UserError(
+                    f"workdir: {self.path} is not empty and holds no run (found "
+                    f"{sorted(strangers)[0]!r}); give an empty or new folder."
+                )
+
+    def begin(self, config, tokenizer, data_record):
+        """Writes config, tokenizer and data record. The config comes last: it makes it a run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(self.tokenizer)
+        write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
+        write_atomically(self.config_path, config_lib.dumps(config))
+
+    def write_result(self, name, values):
+        """Writes `results/<name>.json` and returns its path."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        path = self.results / f"{name}.json"
+        write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Holds the folder for one training process; a second one gets a `UserError`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"workdir: another process is training in {self.path}; stop it first, or give "
+                    "another --workdir."
+                ) from None
+            yield
+
+    def _read_json(self, path):
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"workdir: {path} is missing; the run cannot be read.") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
+
+
+_UNFINISHED = (".lock", "data.json", "tokenizer")  # what a start that was killed may leave

@@ -1,0 +1,224 @@
+"""Byte-level byte-pair encoding, as GPT-2 has it (Radford et al. 2019), by the `tokenizers` library."""
+
+import functools
+import json
+import pathlib
+import re
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.words import utf8
+
+END_OF_TEXT = "<|endoftext|>"
+GPT2_FILES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
+CHUNK_CHARACTERS = 1 << 16
+BATCH_CHUNKS = 64  # bounds the memory that the library's results take
+
+# A place where text can be cut without changing its tokens: before a newline that follows a visible
+# ASCII character. No token crosses it (only white space joins a newline to what stands before it),
+# the one look-ahead in GPT-2's pattern sees no further than the first character after white space,
+# and `<|endoftext|>` has no newline in it.
+_CUT = re.compile(r"[!-~](?=\n)")
+
+
+class BytePairTokenizer(Tokenizer):
+    """GPT-2's tokenizer over any vocabulary and merges that hold all 256 bytes.
+
+    `<|endoftext|>`, where the vocabulary has it, is `eos_id`, and written out in a text it is that
+    token, as in Hugging Face's GPT-2. Everything else is ordinary text; decoding gives it back
+    exactly.
+
+    Args:
+        vocabulary: Token -> id. Tokens are in GPT-2's byte alphabet (`Ġ` is a space).
+        merges: Pairs of tokens, the earliest learned first.
+    """
+
+    name = "bpe"
+
+    def __init__(self, vocabulary, merges):
+        self.vocabulary = dict(vocabulary)
+        self.merges = [tuple(pair) for pair in merges]
+        self.vocab_size = len(self.vocabulary)
+        self.eos_id = self.vocabulary.get(END_OF_TEXT)
+        self._check()
+        by_id = sorted(self.vocabulary, key=self.vocabulary.get)
+        self.pieces = [
+            utf8(token) if token == END_OF_TEXT else bytes(byte_of()[c] for c in token)
+            for token in by_id
+        ]
+
+    def _check(self):
+        if sorted(self.vocabulary.values()) != list(range(self.vocab_size)):
+            raise UserError("tokenizer: expected the vocabulary's ids to run from 0 without gaps.")
+        known = byte_of()
+        missing = [byte for char, byte in known.items() if char not in self.vocabulary]
+        if missing:
+            raise UserError(
+                f"tokenizer: expected all 256 bytes in the vocabulary, byte {missing[0]} is missing; "
+                f"give a byte-level vocabulary like GPT-2's."
+            )
+        for token in self.vocabulary:
+            if token != END_OF_TEXT and not (token and all(c in known for c in token)):
+                raise UserError(
+                    f"tokenizer: the vocabulary's token {token!r} is not in GPT-2's byte alphabet; "
+                    f"give a byte-level vocabulary like GPT-2's."
+                )
+        for pair in self.merges:
+            if len(pair) != 2 or any(t not in self.vocabulary for t in (*pair, "".join(pair))):
+                raise UserError(
+                    f"tokenizer: merge {' '.join(pair)!r} is not made of tokens in the vocabulary; "
+                    f"give the vocabulary and merges of one tokenizer."
+                )
+
+    @classmethod
+    def train(cls, texts, vocab_size=0, min_count=1):
+        """Learns merges with the `tokenizers` library.
+
+        Args:
+            texts: Iterable of strings.
+            vocab_size: Number of tokens to have, the 256 bytes and `<|endoftext|>` included; fewer
+                are learned where the text has no more pairs.
+            min_count: Rarer pairs are not merged.
+        """
+        if vocab_size < 257:
+            raise UserError(
+                f"tokenizer.vocab_size: expected at least 257 for bpe (256 bytes and "
+                f"{END_OF_TEXT}), received {vocab_size}."
+            )
+        from tokenizers import pre_tokenizers, trainers
+
+        learner = _library_tokenizer({}, [])
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=max(1, min_count),
+            show_progress=False,
+            special_tokens=[END_OF_TEXT],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        )
+        learner.train_from_iterator(
+            (
+                chunk
+                for text in as_texts(texts)
+                for document in text.split(END_OF_TEXT)
+                for chunk in _chunks(document)
+            ),
+            trainer,
+        )
+        model = json.loads(learner.to_str())["model"]
+        merges = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
+        return cls(model["vocab"], merges)
+
+    @staticmethod
+    def has_gpt2_files(directory):
+        """Whether `directory` holds GPT-2's two files, under OpenAI's or Hugging Face's names."""
+        directory = pathlib.Path(directory)
+        return any(all((directory / name).is_file() for name in names) for names in GPT2_FILES)
+
+    @classmethod
+    def from_gpt2_files(cls, directory):
+        """Reads `encoder.json` and `vocab.bpe`, or `vocab.json` and `merges.txt`.
+
+        Raises:
+            UserError: If they are missing or damaged.
+        """
+        directory = pathlib.Path(directory)
+        for names in GPT2_FILES:
+            vocabulary_file, merges_file = (directory / name for name in names)
+            if vocabulary_file.is_file() and merges_file.is_file():
+                break
+        else:
+            raise UserError(
+                f"tokenizer.path: expected encoder.json and vocab.bpe (or vocab.json and "
+                f"merges.txt) in {directory}, found neither pair."
+            )
+        try:
+            vocabulary = json.loads(vocabulary_file.read_bytes().decode("utf-8"))
+            lines = merges_file.read_bytes().decode("utf-8").split("\n")
+        except OSError as error:
+            raise UserError(f"tokenizer.path: could not read {error.filename}.") from None
+        except ValueError:
+            raise UserError(
+                f"tokenizer.path: {vocabulary_file.name} or {merges_file.name} in {directory} is "
+                f"damaged (not JSON or not UTF-8); copy them again."
+            ) from None
+        if lines and lines[0].startswith("#version"):
+            del lines[0]
+        merges = [line.rstrip("\r").split(" ") for line in lines if line.strip("\r")]
+        ids = vocabulary.values() if isinstance(vocabulary, dict) else [None]
+        if not all(type(i) is int for i in ids):
+            raise UserError(f"tokenizer.path: expected token to id in {vocabulary_file}.")
+        return cls(vocabulary, merges)
+
+    @classmethod
+    def from_content(cls, content):
+        return cls({t: i for i, t in enumerate(content["tokens"])}, content["merges"])
+
+    def content(self):
+        by_id = sorted(self.vocabulary, key=self.vocabulary.get)
+        return {"tokens": by_id, "merges": [list(pair) for pair in self.merges]}
+
+    @functools.cached_property
+    def _library(self):
+        special = [END_OF_TEXT] if self.eos_id is not None else []
+        library = _library_tokenizer(self.vocabulary, self.merges)
+        library.add_special_tokens(special)
+        return library
+
+    def encode(self, text):
+        utf8(text)  # the library would panic on a lone surrogate
+        parts, batch = [], []
+        for chunk in _chunks(text):
+            batch.append(chunk)
+            if len(batch) == BATCH_CHUNKS:
+                parts += self._encode_batch(batch)
+                batch = []
+        parts += self._encode_batch(batch)
+        return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+    def _encode_batch(self, chunks):
+        encodings = self._library.encode_batch_fast(chunks, add_special_tokens=False)
+        return [np.array(encoding.ids, np.int32) for encoding in encodings]
+
+    def decode_bytes(self, token_ids):
+        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+
+    def in_graph(self):
+        from lm_zoo.text.tokenizers.bpe_in_graph import BytePairModule
+
+        return BytePairModule(self)
+
+
+def _library_tokenizer(vocabulary, merges):
+    import tokenizers
+    from tokenizers import models, pre_tokenizers
+
+    library = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    return library
+
+
+def _chunks(text):
+    """Cuts a long text where that changes no token."""
+    start = 0
+    while len(text) - start > CHUNK_CHARACTERS:
+        cut = _CUT.search(text, start + CHUNK_CHARACTERS)
+        if cut is None:
+            break
+        yield text[start : cut.end()]
+        start = cut.end()
+    if start < len(text):
+        yield text[start:]
+
+
+@functools.cache
+def byte_of():
+    """Returns GPT-2's byte alphabet: the character that stands for a byte -> the byte.
+
+    Bytes that print as one visible Latin-1 character stand for themselves; the others take the
+    characters from U+0100 on, in order.
+    """
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {chr(b): b for b in visible} | {chr(0x100 + i): b for i, b in enumerate(hidden)}

@@ -1,0 +1,205 @@
+"""The base class of tokenizers: what all of them do alike, which is saving and printing."""
+
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+
+FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
+FORMAT_VERSION = 1
+
+
+class Tokenizer:
+    """Turns text into token ids and back; saved as one JSON file.
+
+    Subclasses set the attributes, and write `encode`, `decode_bytes`, `token_bytes`, `content`,
+    `from_content`, `train` and `in_graph`.
+
+    Attributes:
+        name: The kind, as in `tokenizer.name` of a config.
+        vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
+        unk_id: The id of what is not in the vocabulary, or None where everything can be written.
+        eos_id: The id of the end of a text or line, or None where there is none.
+    """
+
+    name = ""
+    vocab_size = 0
+    unk_id = None
+    eos_id = None
+
+    @classmethod
+    def train(cls, texts, vocab_size=0, min_count=1):
+        """Builds the vocabulary from an iterable of strings."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_content(cls, content):
+        """Builds the tokenizer from what `content` returned."""
+        raise NotImplementedError
+
+    def content(self):
+        """Returns what defines the tokenizer, as JSON-ready values."""
+        raise NotImplementedError
+
+    def encode(self, text):
+        """Returns the token ids of `text`, int32 of shape `(num_tokens,)`."""
+        raise NotImplementedError
+
+    def decode_bytes(self, token_ids):
+        """Returns the UTF-8 bytes of the tokens; several tokens may share one character's bytes.
+
+        The bytes of the first n tokens are a prefix of the bytes of all of them, so text can be
+        streamed by printing what is new.
+        """
+        raise NotImplementedError
+
+    def token_bytes(self, token_id):
+        """Returns the bytes that one token stands for."""
+        return self.decode_bytes([token_id])
+
+    def in_graph(self):
+        """Returns a `tf.Module` that does the same with TensorFlow ops, inside a SavedModel.
+
+        `tokenize(strings (batch,)) -> int32 RaggedTensor (batch, None)`, and
+        `detokenize(int32 RaggedTensor (batch, None)) -> strings (batch,)`, which are `decode_bytes`.
+        Hold on to the module while its functions are used: they do not keep it alive.
+        """
+        raise NotImplementedError
+
+    def decode(self, token_ids):
+        """Returns the text of the tokens; bytes that are not UTF-8 become U+FFFD."""
+        return self.decode_bytes(token_ids).decode("utf-8", errors="replace")
+
+    def token_text(self, token_id):
+        """Returns one token in a form that can be printed: `\\n` for a newline, `\\xe2` for a byte."""
+        text = self.token_bytes(token_id).decode("utf-8", errors="backslashreplace")
+        return "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+        )
+
+    @property
+    def start_text(self):
+        """What stands before a text without context, when that is text: a newline, or nothing."""
+        if self.eos_id is not None:
+            return ""
+        newline = self.encode("\n")
+        return "" if self.unk_id is not None and self.unk_id in newline else "\n"
+
+    @property
+    def start_ids(self):
+        """The ids that stand before a text without context: `<eos>`, a newline's, or none."""
+        if self.eos_id is not None:
+            return np.array([self.eos_id], np.int32)
+        return self.encode(self.start_text)
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256, in hex, of what defines the tokenizer: the same wherever it is computed."""
+        return _fingerprint(self.name, self.content())
+
+    def save(self, directory):
+        """Writes the tokenizer into `directory`, whole or not at all.
+
+        Raises:
+            UserError: If the folder cannot be written.
+        """
+        values = {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "content": self.content(),
+        }
+        directory = pathlib.Path(directory)
+        temporary = None
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=f".{FILE_NAME}.", dir=directory)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(values, file, ensure_ascii=False, indent=0)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a shared run from its readers
+            os.replace(temporary, directory / FILE_NAME)
+            temporary = None
+        except OSError as error:
+            raise UserError(
+                f"tokenizer: could not write into {directory}: {error.strerror}; choose a folder "
+                f"that can be written and has room."
+            ) from None
+        finally:
+            if temporary is not None:
+                pathlib.Path(temporary).unlink(missing_ok=True)
+
+    def _checked(self, token_ids):
+        """Returns the ids as a flat int64 array, having made sure that they exist."""
+        token_ids = np.asarray(token_ids, np.int64).reshape(-1)
+        outside = (token_ids < 0) | (token_ids >= self.vocab_size)
+        if outside.any():
+            raise UserError(
+                f"token_ids: expected ids from 0 to {self.vocab_size - 1} for this {self.name} "
+                f"tokenizer, received {token_ids[outside][0]}."
+            )
+        return token_ids
+
+
+def load(directory, classes):
+    """Reads a saved tokenizer.
+
+    Args:
+        directory: The folder that `save` wrote.
+        classes: Name -> class.
+
+    Raises:
+        UserError: If it is missing, damaged, altered, or of another version.
+    """
+    path = pathlib.Path(directory) / FILE_NAME
+    try:
+        values = json.loads(path.read_bytes().decode("utf-8"))
+        name, content = values["name"], values["content"]
+        version, fingerprint = values["format_version"], values["fingerprint"]
+    except FileNotFoundError:
+        raise UserError(
+            f"tokenizer: expected {FILE_NAME} in {directory}, found none; give the folder of a "
+            f"saved tokenizer."
+        ) from None
+    except OSError as error:
+        raise UserError(f"tokenizer: could not read {path}: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path) from None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"tokenizer: {path} has format version {version!r}, expected {FORMAT_VERSION}; read it "
+            f"with the lm_zoo that wrote it, or train it again."
+        )
+    if not isinstance(name, str) or name not in classes:
+        listed = ", ".join(sorted(classes))
+        raise UserError(f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}.")
+    if fingerprint != _fingerprint(name, content):
+        raise _damaged(path)
+    try:
+        return classes[name].from_content(content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _damaged(path) from None
+
+
+def _damaged(path):
+    return UserError(
+        f"tokenizer: {path} is damaged or was altered; copy it again from where it was saved, or "
+        f"train it again."
+    )
+
+
+def _fingerprint(name, content):
+    canonical = json.dumps([name, content], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def as_texts(texts):
+    """Lets a single string stand for a list of one, which a caller easily means."""
+    return [texts] if isinstance(texts, str) else texts

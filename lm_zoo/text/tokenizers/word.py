@@ -1,0 +1,96 @@
+"""One token a word, with `<unk>` for rare ones and one `<eos>` a line, as PTB and WikiText count."""
+
+import collections
+import re
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.words import split_words, utf8
+
+UNK, EOS = "<unk>", "<eos>"
+AROUND_NEWLINE = " ?\n ?"  # the spaces that joining puts around a newline, taken away again
+
+
+class WordTokenizer(Tokenizer):
+    """Words between ASCII white space (`lm_zoo.text.words`); every newline becomes `<eos>`.
+
+    `<unk>` is id 0, `<eos>` id 1, then the words by frequency. A word `<unk>` or `<eos>` written
+    out in the text is that token. A last line without a newline gets no `<eos>`, so that a prompt
+    can end in the middle of a line.
+
+    Decoding puts one space between words and a newline for `<eos>`: it gives back the words and the
+    lines, not the kind or number of spaces.
+
+    Args:
+        words: The vocabulary without `<unk>` and `<eos>`, in the order of their ids.
+    """
+
+    name = "word"
+    unk_id = 0
+    eos_id = 1
+
+    def __init__(self, words):
+        self.words = [UNK, EOS, *words]
+        self.vocab_size = len(self.words)
+        self.pieces = [utf8("\n" if word == EOS else word) for word in self.words]
+        self._ids = {utf8(word): i for i, word in enumerate(self.words)}
+        if len(self._ids) != self.vocab_size or any(split_words(w) != [w] for w in self._ids):
+            raise UserError("tokenizer: expected different words without white space in them.")
+
+    @classmethod
+    def train(cls, texts, vocab_size=0, min_count=1):
+        """Counts words and keeps the most frequent; ties go in code point order.
+
+        Args:
+            texts: Iterable of strings.
+            vocab_size: Largest vocabulary, `<unk>` and `<eos>` included; 0 means no limit.
+            min_count: Rarer words become `<unk>`.
+        """
+        counts = collections.Counter()
+        for text in as_texts(texts):
+            counts.update(split_words(utf8(text)))
+        for special in (UNK, EOS):
+            counts.pop(special.encode(), None)
+        if vocab_size and vocab_size < 3:
+            raise UserError(
+                f"tokenizer.vocab_size: expected at least 3 (<unk>, <eos> and a word), received "
+                f"{vocab_size}."
+            )
+        words = [word for word, count in counts.items() if count >= min_count]
+        if not words:
+            raise UserError(
+                f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
+                f"tokenizer.min_count."
+            )
+        words.sort(key=lambda word: (-counts[word], word))
+        kept = words[: vocab_size - 2] if vocab_size else words
+        return cls([word.decode("utf-8") for word in kept])
+
+    @classmethod
+    def from_content(cls, content):
+        return cls(content["words"])
+
+    def content(self):
+        return {"words": self.words[2:]}
+
+    def encode(self, text):
+        words = split_words(utf8(text).replace(b"\n", b" <eos> "))
+        ids, unknown = self._ids, self.unk_id
+        return np.fromiter((ids.get(word, unknown) for word in words), np.int32, len(words))
+
+    def decode_bytes(self, token_ids):
+        joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
+
+    def token_bytes(self, token_id):
+        return self.pieces[self._checked(token_id)[0]]
+
+    def token_text(self, token_id):
+        return self.words[self._checked(token_id)[0]]
+
+    def in_graph(self):
+        from lm_zoo.text.tokenizers.in_graph import WordModule
+
+        return WordModule(self.words, self.pieces, self.unk_id)

@@ -1,0 +1,157 @@
+"""What the user sees while training: a live bar on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column
+from rich.text import Text
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress:
+    """Shows how far training is and how it goes.
+
+    On a terminal, a bar with the figures and the time left stays at the bottom and lines pass above
+    it. Elsewhere (a pipe, a log file) figures come as plain lines: one in five seconds, and those of
+    the step before each line that stays.
+
+    Args:
+        total_steps: Step at which training ends.
+        start_step: Step at which it begins or goes on.
+        stream: Where to write; default: standard error as it is now.
+        interval: Seconds between plain lines.
+    """
+
+    def __init__(self, total_steps, start_step=0, stream=None, interval=SECONDS_BETWEEN_LINES):
+        self.total_steps = total_steps
+        self.start_step = start_step
+        self.stream = sys.stderr if stream is None else stream
+        self.interval = interval
+        self._started = time.monotonic()
+        self._last_line = None  # when the last plain line of figures was written
+        self._waiting = None  # figures that came too soon after it
+        console = Console(file=self.stream)
+        self._bar = None
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._bar = self._live_bar(console)
+
+    def update(
+        self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None
+    ):
+        """Shows the figures of a step.
+
+        Args:
+            step: Steps made so far.
+            loss: Nats per token.
+            perplexity: Of the training text, since the last update.
+            learning_rate: Of the last step.
+            tokens_per_second: Since the last update.
+        """
+        figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
+        if self._bar:
+            if self._bar.console.width < 100:
+                figures = figures.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
+            self._bar.update(self._task, completed=step, figures=figures)
+            return
+        now = time.monotonic()
+        if self._last_line is None or now - self._last_line >= self.interval:
+            self._write_figures(step, figures, now)
+        else:
+            self._waiting = step, figures
+
+    def line(self, text):
+        """Writes a line that stays, such as a validation's result."""
+        if self._bar:
+            self._bar.console.print(Text(text), soft_wrap=True)
+        else:
+            self._write_waiting()
+            self._write(text)
+
+    def close(self):
+        """Ends the display; the last figures stay. Further calls do nothing."""
+        if self._bar:
+            self._bar.stop()
+        else:
+            self._write_waiting()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _live_bar(self, console):
+        bar = RichProgress(
+            TextColumn("{task.completed:,}/{task.total:,}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+            _TimeLeft(table_column=Column(no_wrap=True)),
+            console=console,
+            expand=True,
+            refresh_per_second=4,
+            # What other code prints passes above the bar only where it would mix with it.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=sys.stderr.isatty(),
+        )
+        self._task = bar.add_task("", total=self.total_steps, completed=self.start_step, figures="")
+        bar.start()
+        return bar
+
+    def _write_waiting(self):
+        if self._waiting:
+            self._write_figures(*self._waiting, time.monotonic())
+
+    def _write_figures(self, step, figures, now):
+        parts = [f"step {step:,}/{self.total_steps:,}", figures]
+        made = step - self.start_step
+        if made > 0 and step < self.total_steps:
+            seconds = (now - self._started) / made * (self.total_steps - step)
+            parts.append(f"{_duration(seconds)} left")
+        self._last_line, self._waiting = now, None
+        self._write("  ".join(filter(None, parts)))
+
+    def _write(self, text):
+        self.stream.write(text + "\n")
+        self.stream.flush()
+
+
+class _TimeLeft(ProgressColumn):
+    """The time left, in words that say so."""
+
+    max_refresh = 0.5
+
+    def render(self, task):
+        if task.finished:
+            return Text(_duration(task.elapsed or 0))
+        if task.time_remaining is None:
+            return Text("")
+        return Text(f"{_duration(task.time_remaining)} left")
+
+
+def _figures(loss, perplexity, learning_rate, tokens_per_second):
+    parts = []
+    if loss is not None:
+        parts.append(f"loss {loss:.4f}")
+    if perplexity is not None:
+        parts.append(f"perplexity {perplexity:.{'2f' if perplexity < 1e6 else '2e'}}")
+    if learning_rate is not None:
+        parts.append(f"lr {learning_rate:.3g}")
+    if tokens_per_second is not None:
+        parts.append(f"{tokens_per_second:,.0f} tokens/s")
+    return "  ".join(parts)
+
+
+def _duration(seconds):
+    """Seconds as `42s`, `3m05s`, `2h07m` or `3d04h`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    if seconds < 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"

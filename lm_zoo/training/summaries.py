@@ -1,0 +1,275 @@
+"""What TensorBoard shows of a run, unbroken by kills: curves, texts, hyperparameters, profiles.
+
+    <directory>/train/events.out.tfevents...        one chart has both curves,
+    <directory>/validation/events.out.tfevents...   for the tags are the same
+    <directory>/events.out.tfevents...              hyperparameters and how the run ended
+
+Each event goes to the operating system in one piece as soon as it is made, so a kill loses none, and
+trouble with the disk is an error here and now; TensorFlow's own writer queues and only logs. Who
+saves a checkpoint of step s first writes everything of step s and calls `flush`; who goes on from it
+first calls `truncate(directory, s)`. Then no step appears twice and none is missing.
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import re
+import socket
+import time
+
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader, RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util import tensor_util
+
+from lm_zoo.errors import UserError
+from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync_folder, write_atomically
+
+SPLITS = ("train", "validation")
+_EVENT_FILES = "events.out.tfevents.*"
+_FRAME = 16  # bytes of a record beside its content: length, checksum of length and of content
+
+
+class RunSummaries:
+    """Writes the events of one run.
+
+    Args:
+        directory: Folder of the run's curves, for `tensorboard --logdir`.
+    """
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self._files = {}
+
+    def scalars(self, split, step, values):
+        """Adds one point to the curves of a split.
+
+        Args:
+            split: `train` or `validation`.
+            step: Steps made so far.
+            values: Tag -> number, e.g. `{"loss": 2.3, "perplexity": 10.0}`.
+        """
+        self._write(split, step, *(scalar_pb(tag, value) for tag, value in values.items()))
+
+    def text(self, tag, step, markdown, split="train"):
+        """Adds a text, shown as Markdown."""
+        self._write(split, step, text_pb(tag, markdown))
+
+    def hparams(self, values):
+        """Describes the run in the HPARAMS tab, where its metrics are the last ones of each curve.
+
+        Args:
+            values: Name -> value, e.g. `lm_zoo.config.flatten(config)`. Lists are shown as text.
+        """
+        shown = {name: _as_hparam(value) for name, value in values.items()}
+        self._write("", 0, hparams_pb(shown))
+
+    def finish(self, step, metrics=None, succeeded=True):
+        """Marks the end of the run in the HPARAMS tab; what is there already is not added again.
+
+        Args:
+            step: The last step.
+            metrics: Final figures by tag, e.g. `{"best_validation_loss": 1.9}`.
+            succeeded: Whether the run went as it should.
+        """
+        status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
+        end = hparams_summary.session_end_pb(status).SerializeToString()
+        parts = [scalar_pb(tag, value) for tag, value in (metrics or {}).items()]
+        parts.append(Summary.FromString(end))
+        there = {value.tag for event in _events(self.directory) for value in event.summary.value}
+        parts = [part for part in parts if part.value[0].tag not in there]
+        if parts:
+            self._write("", step, *parts)
+            self.flush()
+
+    def flush(self):
+        """Returns when every event is on the disk.
+
+        Raises:
+            UserError: When it cannot be, for instance because the disk is full.
+        """
+        for file in self._files.values():
+            file.flush()
+
+    def close(self):
+        """Flushes and closes; an event added later begins a new file."""
+        try:
+            self.flush()
+        finally:
+            for file in self._files.values():
+                file.close()
+            self._files = {}
+
+    def _write(self, split, step, *summaries):
+        if split not in ("", *SPLITS):
+            raise ValueError(f"split: expected one of {SPLITS}, received {split!r}.")
+        if split not in self._files:
+            self._files[split] = _EventFile(self.directory / split)
+        merged = Summary()
+        for summary in summaries:
+            merged.MergeFrom(summary)
+        self._files[split].write(Event(wall_time=time.time(), step=step, summary=merged))
+
+
+def truncate(directory, last_step):
+    """Removes all events after a step, and what a kill left half written.
+
+    Each file is changed in one piece, so a kill on the way does no harm: the next call goes on.
+
+    Args:
+        directory: What `RunSummaries` was given; it need not exist.
+        last_step: The step of the checkpoint that the run goes on from; -1 removes everything.
+
+    Raises:
+        UserError: When a file cannot be read or replaced.
+    """
+    directory = pathlib.Path(directory)
+    for path in sorted(directory.rglob(f"{TEMPORARY_PREFIX}*")):
+        path.unlink(missing_ok=True)
+    for path in sorted(directory.rglob(_EVENT_FILES)):
+        try:
+            _truncate_file(path, last_step)
+        except OSError as error:
+            raise UserError(
+                f"cannot remove the events after step {last_step} from {path}: {reason(error)}; mend "
+                "that and run the same command again."
+            ) from error
+
+
+def read_scalars(directory, tag):
+    """Reads a curve back.
+
+    Args:
+        directory: The folder of one split, e.g. `<run>/tensorboard/train`.
+        tag: E.g. `loss`.
+
+    Returns:
+        A list of `(step, value)` in the order they were written; values have float32's precision.
+    """
+    return [
+        (event.step, float(tensor_util.make_ndarray(value.tensor)))
+        for event in _events(directory)
+        for value in event.summary.value
+        if value.tag == tag
+    ]
+
+
+class Profiler:
+    """Records some steps with TensorFlow's profiler, for TensorBoard's Profile tab.
+
+    The tab needs the package `xprof` (or `tensorboard-plugin-profile`) beside TensorBoard.
+
+    Args:
+        directory: What `RunSummaries` was given; the profile goes into its `train` folder.
+        first_step: First step to record; a step's number is that of the steps made before it.
+        last_step: Last step to record.
+    """
+
+    def __init__(self, directory, first_step, last_step):
+        self.log_directory = str(pathlib.Path(directory) / "train")
+        self.first_step = first_step
+        self.last_step = last_step
+        self._running = False
+
+    def step(self, step):
+        """Is called before each step; starts before the first to record, stops after the last."""
+        wanted = self.first_step <= step <= self.last_step
+        if wanted and not self._running:
+            tf.profiler.experimental.start(self.log_directory)
+            self._running = True
+        elif not wanted:
+            self.close()
+
+    def close(self):
+        """Stops and writes the profile, if one is being recorded."""
+        if self._running:
+            self._running = False
+            tf.profiler.experimental.stop()
+
+
+class _EventFile:
+    """An event file of our own, written record by record without a buffer."""
+
+    def __init__(self, folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.path = _new_path(folder)
+            self._file = open(self.path, "xb", buffering=0)
+            sync_folder(folder)
+        except OSError as error:
+            raise cannot_write(f"TensorBoard's events in {folder}", error) from error
+        self._size = 0
+        self.write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def write(self, event):
+        record = io.BytesIO()
+        RecordWriter(record).write(event.SerializeToString())
+        rest = memoryview(record.getvalue())
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)  # no half record before what may come later
+            raise cannot_write(f"TensorBoard's events in {self.path.parent}", error) from error
+        self._size += len(record.getvalue())
+
+    def flush(self):
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise cannot_write(f"TensorBoard's events in {self.path.parent}", error) from error
+
+    def close(self):
+        self._file.close()
+
+
+def _new_path(folder):
+    """Names a file after all that are there: TensorBoard reads them in the order of their names."""
+    times = [int(m[1]) for m in (re.match(r".*\.tfevents\.(\d+)", p.name) for p in folder.iterdir()) if m]
+    now = max([int(time.time()), *(t + 1 for t in times)])
+    return folder / f"events.out.tfevents.{now:010d}.{socket.gethostname()}.{os.getpid()}"
+
+
+def _truncate_file(path, last_step):
+    content = path.read_bytes()
+    kept, end, holds_events = [], 0, False
+    for record in RawEventFileLoader(str(path)).Load():
+        start, end = end, end + len(record) + _FRAME
+        event = Event.FromString(record)
+        is_version = event.HasField("file_version")
+        if is_version or event.step <= last_step:
+            kept.append(content[start:end])
+            holds_events = holds_events or not is_version
+    rest = b"".join(kept)
+    if not holds_events and not path.name.endswith(".profile-empty"):
+        path.unlink()
+    elif rest == content:
+        return
+    elif content.startswith(rest):  # The usual case, and it works on a full disk.
+        with open(path, "r+b") as file:
+            file.truncate(len(rest))
+            os.fsync(file.fileno())
+    else:
+        write_atomically(path, rest)
+
+
+def _events(directory):
+    for path in sorted(pathlib.Path(directory).glob(_EVENT_FILES)):
+        yield from EventFileLoader(str(path)).Load()
+
+
+def _as_hparam(value):
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,299 @@
+"""The training loop: steps, curves, validation, checkpoints, and going on after any stop.
+
+Everything that decides what is learned is a function of the step or stands in the checkpoint, so a
+run that was killed and started again ends with the same bits as one that was not.
+"""
+
+import contextlib
+import dataclasses
+import math
+import signal
+import time
+
+import tensorflow as tf
+
+from lm_zoo import config as config_lib
+from lm_zoo.data.batches import dataset
+from lm_zoo.errors import UserError
+from lm_zoo.training import checkpoints
+from lm_zoo.training.progress import Progress
+from lm_zoo.training.schedules import PlateauState, learning_rate_factor
+from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
+from lm_zoo.training.train_step import TrainStep
+
+SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
+
+
+@dataclasses.dataclass
+class TrainingResult:
+    """How a call of `Trainer.train` ended.
+
+    Attributes:
+        step: Updates made so far, in all calls together.
+        reason: `finished`, `early_stopping`, or the name of the signal that stopped it.
+        best_loss: Lowest validation loss, nats per token, or None.
+        best_step: Where it was measured.
+    """
+
+    step: int
+    reason: str
+    best_loss: float | None
+    best_step: int
+
+
+class Trainer:
+    """Trains one model on one stream of batches into one run folder.
+
+    Args:
+        model: A built `LanguageModel`.
+        config: The `ExperimentConfig`.
+        batches: The training batches, a function of the step (`lm_zoo.data.batches`).
+        folder: The `RunFolder`.
+        validate: Called without arguments, returns a `Ledger` of the validation split, or None if
+            there is no such split.
+        sample: Called without arguments, returns generated text for TensorBoard.
+        report: Takes a line for the user; default: the progress display.
+        profile_steps: `(first, last)` steps to profile, or None.
+    """
+
+    def __init__(
+        self, model, config, batches, folder, validate=None, sample=None, profile_steps=None
+    ):
+        self.model = model
+        self.config = config
+        self.batches = batches
+        self.folder = folder
+        self.validate = validate
+        self.sample = sample
+        self.profile_steps = profile_steps
+        training = config.training
+        self.total_steps = training.steps or math.ceil(training.epochs * batches.steps_per_epoch)
+        epoch = max(1, round(batches.steps_per_epoch))
+        self.validation_interval = training.validation_interval or epoch
+        self.train_step = TrainStep(model, config)
+        self.plateau = PlateauState()
+        self.step = 0
+        self.finished = ""
+        self._stop_signal = None
+
+    def train(self):
+        """Trains to the end, or to a signal; returns a `TrainingResult`."""
+        self._restore_latest()
+        self.summaries = RunSummaries(self.folder.tensorboard)
+        if self.finished:
+            self._finish_summaries()
+            return self._result(self.finished)
+        self.progress = Progress(self.total_steps, self.step)
+        self._clock, self._clock_step = time.monotonic(), self.step
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.summaries.close)
+            stack.callback(self.progress.close)
+            stack.enter_context(self._signals_noted())
+            profiler = None
+            if self.profile_steps:
+                profiler = Profiler(self.folder.tensorboard, *self.profile_steps)
+                stack.callback(profiler.close)
+            if not self.step:
+                self._write_config()
+            for batch in dataset(self.batches, self.step, self.total_steps):
+                if profiler:
+                    profiler.step(self.step)
+                self.train_step(self.step, self.learning_rate(), batch)
+                self.step += 1
+                if self._after_step():
+                    break
+            if self.finished:
+                self._finish_summaries()
+        return self._result(self.finished or self._stop_signal)
+
+    def learning_rate(self):
+        """The learning rate of the next update."""
+        factor = learning_rate_factor(
+            self.config.schedule, self.step, self.total_steps, self.batches.steps_per_epoch
+        )
+        return self.config.optimizer.learning_rate * factor * self.plateau.factor
+
+    def _after_step(self):
+        """Curves, validation, checkpoint; returns whether to stop."""
+        training, last = self.config.training, self.step == self.total_steps
+        if self.step % training.log_interval == 0 or last:
+            self._log()
+        saves = last
+        if self.step % self.validation_interval == 0 or last:
+            self._check_finite()
+            self._validate()
+            saves = True
+            patience = training.early_stopping_patience
+            if last:
+                self.finished = "finished"
+            elif patience and self.plateau.since_best >= patience:
+                self.finished = "early_stopping"
+        if training.checkpoint_interval and self.step % training.checkpoint_interval == 0:
+            saves = True
+        if saves or self._stop_signal:
+            self._save()
+        return bool(self.finished or self._stop_signal)
+
+    def _log(self):
+        """One point on the training curves: means over the steps since the last point."""
+        rate = self.learning_rate_of_last_step()
+        sums = self.train_step.take_sums()
+        now = time.monotonic()
+        seconds = max(now - self._clock, 1e-9)
+        loss = sums["nll"] / max(sums["tokens"], 1.0)
+        self._require_finite(loss, sums["gradient_norm"])
+        # The sums may hold tokens from before a restart; the clock does not.
+        share = min(1.0, (self.step - self._clock_step) / max(sums["steps"], 1.0))
+        tokens_per_second = sums["tokens"] * share / seconds
+        self._clock, self._clock_step = now, self.step
+        flops = 3 * self.model.flops_per_token(self.config.data.sequence_length)
+        applied = sums["steps"] - sums["skipped"]
+        points = {
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "learning_rate": rate,
+            "gradient_norm": sums["gradient_norm"] / max(applied, 1.0),
+            "tokens_per_second": tokens_per_second,
+            "flops_per_second": tokens_per_second * flops,
+        }
+        if self.bytes_per_token:
+            points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
+        if self.train_step.scales_loss:
+            points["loss_scale"] = float(self.train_step.loss_scale)
+        self.summaries.scalars("train", self.step, points)
+        self.progress.update(
+            self.step,
+            loss=loss,
+            perplexity=points["perplexity"],
+            learning_rate=rate,
+            tokens_per_second=tokens_per_second,
+        )
+
+    @property
+    def bytes_per_token(self):
+        """UTF-8 bytes per token of the training split, for bits per byte."""
+        split = self.batches.split
+        return split.num_bytes / max(1, split.num_tokens)
+
+    def learning_rate_of_last_step(self):
+        return float(self.train_step.optimizer.learning_rate.numpy())
+
+    def _validate(self):
+        if self.validate is None:
+            return
+        with self._averaged_parameters():
+            ledger = self.validate()
+            better = self.plateau.update(self.config.schedule, self.step, ledger.loss)
+            points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
+            if ledger.bits_per_byte is not None:
+                points["bits_per_byte"] = ledger.bits_per_byte
+            self.summaries.scalars("validation", self.step, points)
+            mark = "  (best so far)" if better else ""
+            self.progress.line(
+                f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
+                f"{ledger.perplexity:.2f}{mark}"
+            )
+            if self.sample:
+                self.summaries.text("sample", self.step, _as_markdown(self.sample()))
+        # Validation and sampling are not training time.
+        self._clock, self._clock_step = time.monotonic(), self.step
+
+    def _check_finite(self):
+        sums = self.train_step.sums
+        self._require_finite(float(sums["nll"]), float(sums["gradient_norm"]))
+
+    def _require_finite(self, loss, norm):
+        scale = float(self.train_step.loss_scale)
+        if math.isfinite(loss) and math.isfinite(norm) and scale >= SMALLEST_LOSS_SCALE:
+            return
+        saved = checkpoints.steps(self.folder.checkpoints)
+        good = f"the last good checkpoint is step {saved[-1]}" if saved else "no checkpoint yet"
+        what = "loss scale" if scale < SMALLEST_LOSS_SCALE else "loss or gradient"
+        raise UserError(
+            f"training: {what} is not finite at or before step {self.step} (loss {loss}, gradient "
+            f"norm {norm}); {good} in {self.folder.checkpoints}. Lower optimizer.learning_rate or "
+            "set optimizer.clip_norm, in a new --workdir."
+        )
+
+    def _save(self):
+        """Writes a checkpoint; events up to this step are on disk before it counts."""
+        self._check_finite()
+        self.summaries.flush()
+        metadata = {"plateau": dataclasses.asdict(self.plateau), "finished": self.finished}
+        checkpoints.save(
+            self.folder.checkpoints, self.step, self.train_step.tensors(), metadata
+        )
+        self._mark_best()
+        protect = {self.plateau.best_step} if self.plateau.best is not None else set()
+        checkpoints.prune(
+            self.folder.checkpoints, self.config.training.keep_checkpoints, protect
+        )
+
+    def _mark_best(self):
+        best = self.plateau.best_step, self.plateau.best
+        if best[1] is not None and checkpoints.read_best(self.folder.checkpoints) != best:
+            checkpoints.write_best(self.folder.checkpoints, *best)
+
+    def _restore_latest(self):
+        found = checkpoints.load_latest(self.folder.checkpoints)
+        self.step = found.step if found else 0
+        if found:
+            self.train_step.restore(found.tensors)
+            self.plateau = PlateauState(**found.metadata["plateau"])
+            self.finished = found.metadata["finished"]
+            self._mark_best()
+        truncate(self.folder.tensorboard, self.step if found else -1)
+
+    @contextlib.contextmanager
+    def _averaged_parameters(self):
+        """Puts the moving averages, if there are any, in the parameters' place."""
+        variables, averages = self.model.trainable_variables, self.train_step.ema
+        kept = [tf.identity(tf.convert_to_tensor(v)) for v in variables] if averages else []
+        for variable, average in zip(variables, averages):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, kept):
+                variable.assign(value)
+
+    @contextlib.contextmanager
+    def _signals_noted(self):
+        """SIGINT and SIGTERM finish the step and save; the same signal again ends at once."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in handled}
+
+        def note(number, frame):
+            self._stop_signal = signal.Signals(number).name
+            signal.signal(number, signal.SIG_DFL)
+
+        try:
+            for number in handled:
+                signal.signal(number, note)
+        except ValueError:  # not the main thread: whoever runs it there handles signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _write_config(self):
+        flat = config_lib.flatten(self.config)
+        rows = "\n".join(f"| {key} | `{value}` |" for key, value in flat.items())
+        self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
+        self.summaries.hparams(flat)
+
+    def _finish_summaries(self):
+        best = self.plateau.best
+        metrics = {} if best is None else {"best_validation_loss": best}
+        self.summaries.finish(self.step, metrics)
+
+    def _result(self, reason):
+        return TrainingResult(self.step, reason, self.plateau.best, self.plateau.best_step)
+
+
+def _as_markdown(text):
+    """Generated text as an indented block, so that nothing in it is taken for markup."""
+    return "\n".join("    " + line for line in text.split("\n"))

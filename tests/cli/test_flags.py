@@ -1,0 +1,251 @@
+"""From `--config=... --config.FIELD=VALUE` to a checked config, or to one clear line."""
+
+import pathlib
+import re
+
+import pytest
+
+from lm_zoo import config as config_lib
+from lm_zoo.cli import flags as cli_flags
+from lm_zoo.cli.flags import load_config, read_config, shipped_configs
+from lm_zoo.config import ExperimentConfig, ModelConfig
+from lm_zoo.errors import UserError
+
+CONFIG = """
+from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig
+
+def get_config():
+    return ExperimentConfig(
+        name="tiny",
+        data=DataConfig(train_files=("old.txt",)),
+        model=ModelConfig("lstm_lm", hidden_dim=20, dropout=0, tied=True, activation="tanh",
+                          window=None, widths=(1, 2)),
+    )
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "tiny.py"
+    file.write_text(CONFIG)
+    return file
+
+
+@pytest.fixture
+def load(path):
+    def from_arguments(*arguments):
+        config, rest = load_config([f"--config={path}", *arguments])
+        assert rest == []
+        return config
+
+    return from_arguments
+
+
+def value_at(config, path):
+    for part in path.split("."):
+        config = getattr(config, part)
+    return config
+
+
+@pytest.mark.parametrize(
+    "arguments, field, expected",
+    [
+        (["--config.seed=7"], "seed", 7),
+        (["--config.seed", "7"], "seed", 7),
+        (["-config.seed=7"], "seed", 7),
+        (["--config.seed=7", "--config.seed=8"], "seed", 8),
+        (["--config.name=a=b --config.seed=9"], "name", "a=b --config.seed=9"),
+        (["--config.name="], "name", ""),
+        (["--config.data.synthetic_tokens=1_000"], "data.synthetic_tokens", 1000),
+        (["--config.optimizer.learning_rate=2e-3"], "optimizer.learning_rate", 2e-3),
+        (["--config.optimizer.learning_rate=1"], "optimizer.learning_rate", 1.0),
+        (["--config.optimizer.name", "adamw"], "optimizer.name", "adamw"),
+        (["--config.training.sample_prompt=-- ,(x)"], "training.sample_prompt", "-- ,(x)"),
+        (["--config.runtime.jit_compile"], "runtime.jit_compile", True),
+        (["--config.runtime.jit_compile=true"], "runtime.jit_compile", True),
+        (["--config.runtime.jit_compile", "False"], "runtime.jit_compile", False),
+        (["--noconfig.runtime.jit_compile"], "runtime.jit_compile", False),
+        (["--config.data.train_files=a.txt"], "data.train_files", ("a.txt",)),
+        (["--config.data.train_files=a.txt,dir/b c.txt"], "data.train_files", ("a.txt", "dir/b c.txt")),
+        (["--config.data.train_files", "a", "--config.data.train_files=b"], "data.train_files", ("a", "b")),
+        (['--config.data.train_files=("a,1.txt", "2")'], "data.train_files", ("a,1.txt", "2")),
+        (['--config.data.train_files=("a,1.txt")'], "data.train_files", ("a,1.txt",)),
+        (["--config.data.train_files=1"], "data.train_files", ("1",)),
+        (["--config.data.train_files="], "data.train_files", ()),
+        (["--config.model.name=gru_lm"], "model.name", "gru_lm"),
+        (["--config.model.size=small"], "model.size", "small"),
+        (["--config.model.hidden_dim=64"], "model.hidden_dim", 64),
+        (["--config.model.dropout=0.25"], "model.dropout", 0.25),
+        (["--config.model.activation=relu"], "model.activation", "relu"),
+        (["--config.model.activation=5"], "model.activation", "5"),
+        (["--noconfig.model.tied"], "model.tied", False),
+        (["--config.model.tied=false"], "model.tied", False),
+        (["--config.model.window=12"], "model.window", 12),
+        (["--config.model.hidden_dim=None"], "model.hidden_dim", None),
+        (["--config.model.widths=(3, 4, 5)"], "model.widths", (3, 4, 5)),
+        (["--config.model.new=3"], "model.new", 3),
+        (["--config.model.new", "-3"], "model.new", -3),
+        (["--config.model.new=0.5"], "model.new", 0.5),
+        (["--config.model.new=word"], "model.new", "word"),
+        (["--config.model.new", "two words"], "model.new", "two words"),
+        (["--config.model.new='quoted'"], "model.new", "quoted"),
+        (["--config.model.new=true"], "model.new", True),
+        (["--config.model.new"], "model.new", True),
+        (["--noconfig.model.new"], "model.new", False),
+        (["--config.model.new=(1, 2)"], "model.new", (1, 2)),
+        (["--config.model.new=[1, 2]"], "model.new", (1, 2)),
+    ],
+)
+def test_overrides_have_the_fields_type(load, arguments, field, expected):
+    config = load(*arguments)
+    found = value_at(config, field)
+    assert found == expected and type(found) is type(expected)
+    unchanged = {k: v for k, v in config_lib.flatten(load()).items() if k != field}
+    assert unchanged.items() <= config_lib.flatten(config).items()
+
+
+@pytest.mark.parametrize(
+    "argument, message",
+    [
+        ("--config.data.batch_size=abc", "config.data.batch_size: expected a whole number, received 'abc'"),
+        ("--config.data.batch_size=1.5", "config.data.batch_size: expected a whole number, received '1.5'"),
+        ("--config.data.batch_size=", "config.data.batch_size: expected a whole number, received ''"),
+        ("--config.data.batch_size", "expected a whole number, received nothing; give it as --config.data"),
+        ("--config.data.batch_size=0", "config.data.batch_size: expected at least 1, received 0"),
+        ("--config.optimizer.learning_rate=fast", "config.optimizer.learning_rate: expected a number, rec"),
+        ("--config.optimizer.learning_rate=nan", "expected a finite number, received nan"),
+        ("--config.runtime.jit_compile=maybe", "config.runtime.jit_compile: expected true or false, received 'm"),
+        ("--config.batch_size=3", "config.batch_size: there is no such field. Did you mean config.data.batch"),
+        ("--config.optimizer.learning_rat=3", "Did you mean config.optimizer.learning_rate?"),
+        ("--config.optimizer.name=adan", "config.optimizer.name: unknown name 'adan'. Did you mean 'adam'?"),
+        ("--config.data=3", "config.data: it has fields of its own; change those, as in --config.data.corpus=V"),
+        ("--config.model=gru_lm", "config.model: it has fields of its own; change those, as in --config.model.na"),
+        ("--config.seed.x=3", "config.seed.x: seed has no fields"),
+        ("--config.=3", "config"),
+        ("--config.model.=3", "config.model.: expected the name of one argument"),
+        ("--config.model.hidden-dim=3", "config.model.hidden-dim: expected the name of one argument"),
+        ("--config.model.a.b=3", "config.model.a.b: expected the name of one argument"),
+        ("--config.model.arguments=3", "'arguments' cannot be an argument"),
+        ("--config.model.__class__=3", "'__class__' cannot be an argument"),
+        ("--config.model.hidden_dim=wide", "config.model.hidden_dim: expected a whole number, received 'wide'"),
+        ("--config.model.tied=3", "config.model.tied: expected true or false, received '3'"),
+        ("--noconfig.model.hidden_dim", "config.model.hidden_dim: expected a whole number, received 'false'"),
+        ("--noconfig.runtime.jit_compile=true", "--noconfig.runtime.jit_compile: it takes no value"),
+        ("--config.model.new={1: 2}", "config.model.new: expected a number, true, false, a string or a tup"),
+        ("--config.data.train_files=(1, 2)", "config.data.train_files: expected strings, as a,b or"),
+        ('--config.data.train_files=("a', "config.data.train_files: expected strings, as a,b or"),
+        ("--config.data.train_files", "config.data.train_files: expected strings, as a,b or"),
+        ("--noconfig.data.train_files", "config.data.train_files: expected strings, as a,b or"),
+    ],
+)
+def test_what_does_not_fit_gets_one_line(load, argument, message):
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        load(argument)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_arguments_are_left_in_their_order(path):
+    argv = ["run1", "--workdir=w", "--config", str(path), "--config.runtime.jit_compile", "run2"]
+    config, rest = load_config([*argv, "--json", "--", "--config.seed=3", "--config"])
+    assert config.runtime.jit_compile and config.seed == 0
+    assert rest == ["run1", "--workdir=w", "run2", "--json", "--", "--config.seed=3", "--config"]
+
+
+def test_without_a_config_there_is_none_unless_there_is_a_default():
+    assert load_config(["--a", "b"]) == (None, ["--a", "b"])
+    with pytest.raises(UserError, match="--config.seed=3: there is no --config=NAME"):
+        load_config(["--config.seed=3"])
+    default = ExperimentConfig()
+    config, rest = load_config(["--config.seed=3", "x"], default)
+    assert (config.seed, rest, default.seed) == (3, ["x"], 0)
+    for argv in (["--config"], ["--config="], ["--config", "--json"]):
+        with pytest.raises(UserError, match="--config: expected a name or a path"):
+            load_config(argv)
+
+
+def test_changing_the_models_name_keeps_its_arguments(load):
+    """The registry complains about those that the other model lacks; none is dropped unseen."""
+    model = load("--config.model.name=gru_lm").model
+    assert model.name == "gru_lm" and model.arguments["hidden_dim"] == 20
+
+
+def test_the_last_config_counts(path, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text(CONFIG.replace('"tiny"', '"other"'))
+    assert load_config([f"--config={path}", "--config", str(other)])[0].name == "other"
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        ("def get_config(:\n", "line 1: SyntaxError"),
+        ("\nimport lm_zooo\n", "line 2: ModuleNotFoundError: No module named 'lm_zooo'"),
+        ("def f():\n    return 1 / 0\n\n\ndef get_config():\n    return f()\n", "line 2: ZeroDivisionError"),
+        ("x = 1\n", "expected a function get_config(), found none"),
+        ("def get_config():\n    return {}\n", "get_config() returned dict, expected an ExperimentConfig"),
+        (
+            "from lm_zoo.config import *\n\n\ndef get_config():\n    return ExperimentConfig(sed=3)\n",
+            "line 5: TypeError",
+        ),
+        ("raise ValueError('two\\nlines')\n", "line 1: ValueError: two lines"),
+        (b"\xff\xfe\n".decode("latin-1"), "SyntaxError"),
+    ],
+)
+def test_a_broken_config_file_is_named_with_its_line(tmp_path, source, message):
+    file = tmp_path / "broken.py"
+    file.write_bytes(source.encode("latin-1"))
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        load_config([f"--config={file}"])
+    assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_config_wrong_in_itself_is_not_blamed_on_an_override(tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text(CONFIG.replace('name="tiny"', "seed='x'"))
+    with pytest.raises(UserError, match="config.seed: expected a whole number, received 'x'"):
+        load_config([f"--config={file}", "--config.name=a"])
+    with pytest.raises(UserError, match="config.seed: expected a whole number, received 'x'"):
+        load_config([f"--config={file}", "--config.seed=3", "--config.data.batch_size=3"])
+
+
+def test_reading_a_config_leaves_nothing_and_sees_every_change(path):
+    assert read_config(str(path)).name == "tiny"
+    before = path.stat()
+    path.write_text(CONFIG.replace('"tiny"', '"tinz"'))  # the same size, within the same second
+    assert before.st_size == path.stat().st_size
+    assert read_config(str(path)).name == "tinz"
+    assert [p.name for p in path.parent.iterdir()] == ["tiny.py"]
+
+
+def test_shipped_configs_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = list(shipped_configs())
+    assert names and names == sorted(names)
+    for name in names:
+        assert config_lib.validate(read_config(name)) == read_config(f"configs/{name}.py")
+
+
+def test_shipped_configs_may_be_a_package_of_their_own(tmp_path, monkeypatch):
+    """Installed, they are the package `lm_zoo.configs`, wherever that is."""
+    (tmp_path / "one.py").write_text(CONFIG)
+    (tmp_path / "__init__.py").write_text("")
+    monkeypatch.setattr(cli_flags.importlib.resources, "files", lambda package: tmp_path)
+    assert shipped_configs() == {"one": pathlib.Path(tmp_path / "one.py")}
+    assert read_config("configs/one.py").name == "tiny"
+
+
+def test_a_config_that_is_nowhere_gets_the_nearest_name(tmp_path):
+    nearest = sorted(shipped_configs())[0]
+    with pytest.raises(UserError, match=f"neither a file nor a shipped .* Did you mean {nearest}"):
+        load_config([f"--config=configs/{nearest[:-1]}.py"])
+    with pytest.raises(UserError, match="neither a file nor a shipped config"):
+        load_config([f"--config={tmp_path}"])
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="expected a Python file"):
+        load_config([f"--config={tmp_path / 'config.json'}"])
+
+
+def test_model_config_arguments_are_copied_not_shared(path):
+    config = ExperimentConfig(model=ModelConfig("lstm_lm", hidden_dim=4))
+    changed = cli_flags.apply_overrides(config, [cli_flags.Override("model.hidden_dim", "5")])
+    assert (config.model.hidden_dim, changed.model.hidden_dim) == (4, 5)

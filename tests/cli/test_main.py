@@ -1,0 +1,269 @@
+"""The `lm-zoo` command: help at once, mistakes in one line, exit statuses."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from absl import flags
+
+from lm_zoo.cli import main as cli
+from lm_zoo.errors import UserError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def lm_zoo(*arguments, **options):
+    """Runs the command in a process of its own, from a folder that is not the checkout."""
+    options = {"capture_output": True, "text": True, "cwd": "/", **options}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "lm_zoo", *arguments]
+    return subprocess.run(command, env=environment, **options)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Installs a command `probe` whose `run` has the given body."""
+
+    def install(body, top=""):
+        source = f'''"""Probes.
+
+    lm-zoo probe --count=3
+"""
+from absl import flags
+USES_TENSORFLOW = False
+{top}
+
+def define_flags(flag_values):
+    fv = dict(flag_values=flag_values)
+    flags.DEFINE_integer("count", 7, "How many.", lower_bound=1, **fv)
+    flags.DEFINE_float("rate", 0.5, "How fast.", **fv)
+    flags.DEFINE_enum("kind", "plain", ["plain", "fancy"], "Of which kind.", **fv)
+    flags.DEFINE_bool("deep", False, "Whether deeply.", **fv)
+    flags.DEFINE_multi_string("word", [], "A word; may be repeated.", **fv)
+    flags.DEFINE_string("target", None, "Where to.", required=True, **fv)
+
+def run(flag_values, arguments):
+{textwrap.indent(textwrap.dedent(body), "    ")}
+'''
+        (tmp_path / "probe_command.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "probe_command", raising=False)
+        monkeypatch.setitem(cli.COMMANDS, "probe", ("probe_command", "probe things"))
+
+    return install
+
+
+def test_run_gets_flags_and_arguments(command, capsys):
+    command("print(flag_values.count, flag_values.deep, flag_values.word, arguments)")
+    argv = ["one", "--target=t", "--count", "3", "--deep", "two", "--word=a", "--word=b", "--", "-x"]
+    assert cli.main(["probe", *argv]) == 0
+    assert capsys.readouterr().out == "3 True ['a', 'b'] ['one', 'two', '-x']\n"
+    assert "count" not in flags.FLAGS
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--target=t", "--coutn=3"], "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`"),
+        (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists them."),
+        (["--target=t", "--count=x"], "--count: expected a positive integer, received 'x'."),
+        (["--target=t", "--count=0"], "--count: expected a positive integer, received '0'."),
+        (["--target=t", "--rate=fast"], "--rate: expected a number, received 'fast'."),
+        (["--target=t", "--deep=x"], "--deep: expected true or false, received 'x'."),
+        (["--target=t", "--kind=fanzy"], "expected one of plain, fancy, received 'fanzy'. Did you mean 'fancy'?"),
+        (["--target"], "--target: expected a value, received nothing."),
+        ([], "--target is required."),
+    ],
+)
+def test_a_wrong_flag_is_one_line_and_status_2(command, capsys, arguments, message):
+    command("raise AssertionError")
+    assert cli.main(["probe", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.count("\n") == 1
+    assert shown.err.startswith("lm-zoo probe: error: ") and message in shown.err
+
+
+@pytest.mark.parametrize(
+    "body, status, message",
+    [
+        ("from lm_zoo.errors import UserError; raise UserError('two\\nlines')", 2, "error: two lines\n"),
+        ("raise KeyboardInterrupt", 130, "interrupted\n"),
+        ("return 7", 7, ""),
+        ("import errno; raise OSError(errno.ENOSPC, 'No space left', '/a')", 2, "/a: No space left; free"),
+    ],
+)
+def test_what_run_raises_decides_the_status(command, capsys, body, status, message):
+    command(body)
+    assert cli.main(["probe", "--target=t"]) == status
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == bool(message)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError, PermissionError])
+def test_a_bug_keeps_its_traceback(command, error):
+    command(f"raise {error.__name__}")
+    with pytest.raises(error):
+        cli.main(["probe", "--target=t"])
+
+
+def test_help_is_made_from_the_docstring_and_the_flags(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    command("pass", top='ARGUMENTS = "THING..."')
+    for arguments in (["probe", "--help"], ["help", "probe"], ["probe", "--count=x", "-h"]):
+        assert cli.main(arguments) == 0
+        shown = capsys.readouterr().out
+        assert shown.splitlines() == [
+            "usage: lm-zoo probe --target=TEXT [--FLAG=VALUE ...] THING...",
+            "",
+            "Probes.",
+            "",
+            "    lm-zoo probe --count=3",
+            "",
+            "flags:",
+            "  --count=N               How many. (default: 7)",
+            "  --rate=X                How fast. (default: 0.5)",
+            "  --kind=plain|fancy      Of which kind. (default: plain)",
+            "  --[no]deep              Whether deeply.",
+            "  --word=TEXT             A word; may be repeated.",
+            "  --target=TEXT           Where to. (required)",
+            "  --help                  Show this.",
+        ]
+
+
+def test_a_config_arrives_with_its_overrides(command, capsys):
+    command(
+        "print(flag_values.config and flag_values.config.seed, arguments)",
+        top="from lm_zoo.cli.flags import define_config_flag",
+    )
+    module = __import__("probe_command")
+    plain = module.define_flags
+
+    def define_flags(flag_values):
+        plain(flag_values)
+        module.define_config_flag(flag_values)
+
+    module.define_flags = define_flags
+    assert cli.main(["probe", "--target=t"]) == 0
+    argv = ["probe", "--config=quickstart_lstm", "a", "--config.seed", "5", "--target=t"]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().out == "None []\n5 ['a']\n"
+    assert cli.main([*argv, "--config.sed=5"]) == 2
+    message = "lm-zoo probe: error: config.sed: there is no such field. Did you mean config.seed?\n"
+    assert capsys.readouterr().err == message
+
+
+def test_warnings_are_plain_lines_and_notes_are_not_shown(command):
+    body = "from absl import logging; logging.info('a note'); logging.warning('look %s', 'here')"
+    program = textwrap.dedent(
+        """
+        import sys
+        from lm_zoo.cli import main
+        main.COMMANDS["probe"] = ("probe_command", "")
+        sys.exit(main.main(["probe", "--target=t"]))
+        """
+    )
+    command(body)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{sys.path[0]}"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "lm-zoo probe: WARNING: look here\n")
+
+
+def test_help_of_every_command_comes_fast_and_without_tensorflow():
+    for arguments in ([], ["--help"], ["--version"], *([name, "--help"] for name in cli.COMMANDS)):
+        program = (
+            "import sys; from lm_zoo.cli.main import main; status = main(sys.argv[1:]);"
+            "heavy = {'tensorflow', 'keras', 'numpy', 'rich', 'tensorboard'} & set(sys.modules);"
+            "print('heavy:', sorted(heavy)); sys.exit(status)"
+        )
+        times = []
+        for _ in range(3):
+            started = time.monotonic()
+            done = subprocess.run(
+                [sys.executable, "-c", program, *arguments],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                text=True,
+            )
+            times.append(time.monotonic() - started)
+            assert done.returncode == 0, done.stderr
+            if times[-1] < 0.5:
+                break
+        assert done.stdout.endswith("heavy: []\n"), (arguments, done.stdout[-100:])
+        assert min(times) < 0.5, (arguments, times)
+
+
+def test_the_overview_names_every_command():
+    shown = lm_zoo()
+    assert shown.returncode == 0 and shown.stdout == lm_zoo("--help").stdout
+    for name, (_, line) in cli.COMMANDS.items():
+        assert f"  {name} " in shown.stdout and line in shown.stdout
+
+
+def test_an_unknown_command_gets_the_nearest():
+    done = lm_zoo("trian", "--config=x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lm-zoo: error: there is no command 'trian'. Did you mean 'train'?")
+
+
+def test_a_reader_that_goes_away_is_no_trouble():
+    command = f"{sys.executable} -m lm_zoo list configs | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == "" and done.stdout.strip() in ("141", "0")
+
+
+def test_a_full_disk_under_standard_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = lm_zoo("list", "configs", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "lm-zoo list: error: standard output: No space left on device; free space there and run the "
+        "same command again.\n"
+    )
+
+
+def test_list_shows_what_there_is(capsys):
+    from lm_zoo.cli.flags import shipped_configs
+    from lm_zoo.data.corpora import CORPORA
+    from lm_zoo.registry import MODELS
+    from lm_zoo.text.tokenizers import TOKENIZERS
+
+    assert cli.main(["list"]) == 0
+    shown = capsys.readouterr().out
+    for kind in ("models", "corpora", "tokenizers", "configs"):
+        assert f"{kind}:\n" in shown
+    for name in (*MODELS, *CORPORA, *TOKENIZERS, *shipped_configs()):
+        assert f"  {name} " in shown
+    for model in MODELS.values():
+        assert all(size in shown for size in model.SIZES)
+    assert cli.main(["list", "configs"]) == 0
+    assert capsys.readouterr().out in shown
+    for arguments, message in (["modles"], "Did you mean 'models'?"), (["a", "b"], "at most one"):
+        assert cli.main(["list", *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_module_that_fails_to_load_shows_what_it_said(tmp_path, monkeypatch, capfd):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, end in (("quiet_one", ""), ("broken_one", "raise ImportError('no')")):
+        (tmp_path / f"{name}.py").write_text(f"import os\nos.write(2, b'said by {name}')\n{end}\n")
+    cli.import_quietly("quiet_one")
+    with pytest.raises(ImportError, match="no"):
+        cli.import_quietly("broken_one")
+    assert capfd.readouterr().err == "said by broken_one"
+
+
+def test_user_errors_are_value_errors_for_library_callers():
+    assert issubclass(UserError, ValueError)

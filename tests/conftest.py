@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+DEFAULT_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Returns a function that finds a folder of real text, or skips the test where there is none."""
+    root = pathlib.Path(os.environ.get("LM_ZOO_TEST_DATA") or DEFAULT_DATA)
+
+    def find(name):
+        if not (root / name).exists():
+            pytest.skip(f"real text {name!r} is not here; set LM_ZOO_TEST_DATA to its folder")
+        return root / name
+
+    return find

@@ -1,0 +1,126 @@
+"""Beam search against every text there is, and against greedy."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lm_zoo.generation import GenerationOptions, generate
+from tests.generation.toy import (
+    BigramModel,
+    BoundedModel,
+    TrigramModel,
+    from_scratch,
+    letters,
+    log_softmax,
+)
+
+EOS = 2
+
+
+def search(model, tokenizer, prompts, **arguments):
+    options = GenerationOptions(temperature=0, **arguments)
+    return generate(model, tokenizer, prompts, options)
+
+
+def every_text(model, prompt_ids, longest, length_penalty, repetition_penalty=1.0, stop=""):
+    """`(ranking score, log-probability, ids)` of each text that ends by eos, stop or length."""
+    found = []
+    for ids in itertools.product(range(model.vocab_size), repeat=longest):
+        score = own = 0.0
+        for count in range(1, longest + 1):
+            before = [*prompt_ids, *ids[: count - 1]]
+            logits = np.array(from_scratch(model, before), np.float64)
+            own += log_softmax(logits)[ids[count - 1]]
+            for token in set(before):
+                factor = repetition_penalty if logits[token] < 0 else 1 / repetition_penalty
+                logits[token] *= factor
+            score += log_softmax(logits)[ids[count - 1]]
+            text = "".join(chr(97 + i) for i in ids[:count])
+            if ids[count - 1] == EOS or (stop and stop in text):
+                break
+        found.append((score / count**length_penalty, own, list(ids[:count])))
+    unique = {tuple(ids): (score, own, ids) for score, own, ids in found}
+    return sorted(unique.values(), key=lambda entry: -entry[0])
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.5, -1.0])
+def test_wide_beams_find_the_best_of_all_texts(length_penalty):
+    model = TrigramModel(1.5 * np.random.default_rng(4).normal(size=(3, 3, 3)))
+    expected = every_text(model, [0, 1], 4, length_penalty)
+    results = search(
+        model,
+        letters(3, eos_id=EOS),
+        ["ab"],
+        max_new_tokens=4,
+        num_beams=81,
+        num_samples=6,
+        length_penalty=length_penalty,
+    )
+    assert [result.token_ids for result in results] == [ids for _, _, ids in expected[:6]]
+    for result, (_, own, ids) in zip(results, expected):
+        assert result.log_prob == pytest.approx(own, abs=1e-4)
+        assert result.finished_by == ("eos" if ids[-1] == EOS else "length")
+        assert result.text == "".join(chr(97 + i) for i in ids if i != EOS)
+    assert [result.sample for result in results] == list(range(6))
+
+
+def test_penalty_and_stop_strings_take_part_in_the_ranking():
+    model = BigramModel(1.5 * np.random.default_rng(8).normal(size=(3, 3)))
+    arguments = dict(length_penalty=0.7, repetition_penalty=1.4)
+    expected = every_text(model, [1], 4, stop="ab", **arguments)
+    results = search(
+        model,
+        letters(3, eos_id=EOS),
+        ["b"],
+        max_new_tokens=4,
+        num_beams=81,
+        num_samples=8,
+        stop=("ab",),
+        **arguments,
+    )
+    assert [result.token_ids for result in results] == [ids for _, _, ids in expected[:8]]
+    stopped = [result for result in results if result.finished_by == "stop"]
+    assert stopped and all("ab" not in result.text for result in stopped)
+    for result, (_, own, _) in zip(results, expected):
+        assert result.log_prob == pytest.approx(own, abs=1e-4)
+
+
+def test_beams_beat_greedy_where_greedy_is_short_sighted():
+    # "b" is likelier at first, but everything after "c" is certain.
+    table = np.log([[1e-9, 0.6, 0.4], [0.34, 0.33, 0.33], [1.0, 1e-9, 1e-9]])
+    greedy = search(BigramModel(table), letters(3), ["a"], max_new_tokens=2)[0]
+    best = search(BigramModel(table), letters(3), ["a"], max_new_tokens=2, num_beams=2)[0]
+    assert greedy.text[0] == "b" and best.text == "ca"
+    assert best.log_prob == pytest.approx(np.log(0.4), abs=1e-4)
+
+
+@pytest.mark.parametrize("context_length", [5, 50])
+def test_prompts_do_not_change_each_other(context_length):
+    model = BoundedModel(6, context_length, seed=3)
+    prompts = ["a", "abcad", "fa", "cc"]
+    arguments = dict(max_new_tokens=12, num_beams=3, num_samples=2, length_penalty=0.5)
+    tokenizer = letters(6, eos_id=5)
+    together = search(model, tokenizer, prompts, **arguments)
+    alone = [result for p in prompts for result in search(model, tokenizer, [p], **arguments)]
+    assert [r.token_ids for r in together] == [r.token_ids for r in alone]
+    assert [r.log_prob for r in together] == pytest.approx([r.log_prob for r in alone], abs=1e-4)
+
+
+def test_a_hypothesis_is_scored_by_what_the_model_says_of_it():
+    model = BoundedModel(6, 50, seed=6)
+    for result in search(model, letters(6), ["fad"], max_new_tokens=8, num_beams=4, num_samples=4):
+        ids = [5, 0, 3]
+        total = 0.0
+        for token in result.token_ids:
+            total += log_softmax(from_scratch(model, ids))[token]
+            ids.append(token)
+        assert result.log_prob == pytest.approx(total, abs=1e-4)
+
+
+def test_text_is_given_out_once_it_is_the_best():
+    heard = []
+    options = GenerationOptions(temperature=0, num_beams=3, num_samples=2, max_new_tokens=5)
+    model = BoundedModel(6, 50, seed=6)
+    results = generate(model, letters(6), ["a", "b"], options, lambda *a: heard.append(a))
+    assert heard == [(row, result.text) for row, result in enumerate(results)]

@@ -1,0 +1,97 @@
+"""The rules of the code base that a reader cannot see in any one file."""
+
+import ast
+import configparser
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "lm_zoo").rglob("*.py"))
+
+
+def imports(path):
+    """Names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_of(name):
+    """`lm_zoo.training.trainer` -> `training`."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "lm_zoo" and len(parts) > 1 else None
+
+
+# What each part may import of lm_zoo; `errors` and `config` are open to all.
+ALLOWED = {
+    "config": set(),
+    "errors": set(),
+    "files": set(),
+    "layers": set(),
+    "models": {"layers"},
+    "registry": {"models"},
+    "text": {"files"},
+    "data": {"text", "files"},
+    "generation": {"text"},
+    "evaluation": {"text", "data", "training"},
+    "training": {"data", "files", "layers"},
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    part = layer_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if part not in ALLOWED:
+        return  # the wiring: cli, experiment, run
+    for name in imports(path):
+        target = layer_of(name or "")
+        if target and target not in ("errors", "config", part):
+            assert target in ALLOWED[part], f"{part} must not import {name}"
+
+
+@pytest.mark.parametrize("name", ["config", "errors", "files"])
+def test_these_import_the_standard_library_alone(name):
+    for module in imports(ROOT / "lm_zoo" / f"{name}.py"):
+        root = module.split(".")[0]
+        assert root == "lm_zoo" or root in sys.stdlib_module_names, module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_is_unpickled_or_evaluated(path):
+    for name in imports(path):
+        assert name.split(".")[0] not in ("pickle", "marshal", "shelve", "dill"), name
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec"), f"line {node.lineno}"
+        if isinstance(node, ast.keyword):
+            assert node.arg != "allow_pickle"
+
+
+def test_setup_lists_every_package():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    listed = set(setup["options"]["packages"].split())
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts) for path in FILES if path.name == "__init__.py"
+    }
+    assert listed == folders | {"lm_zoo.configs"}
+
+
+def test_importing_lm_zoo_loads_nothing_heavy():
+    import subprocess
+
+    code = "import sys, lm_zoo, lm_zoo.cli.main; print([m for m in sys.modules if m in HEAVY])"
+    heavy = ("tensorflow", "keras", "keras_nlp", "tensorflow_text", "tokenizers", "numpy", "rich")
+    output = subprocess.run(
+        [sys.executable, "-c", code.replace("HEAVY", repr(heavy))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert output.strip() == "[]"

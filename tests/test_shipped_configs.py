@@ -1,0 +1,55 @@
+"""Every config that ships can be loaded, and names a model that exists with arguments that fit."""
+
+import ast
+import pathlib
+
+import pytest
+
+import lm_zoo
+from lm_zoo import config as config_lib
+from lm_zoo.cli.flags import read_config, shipped_configs
+from lm_zoo.data.corpora import CORPORA
+from lm_zoo.registry import MODELS, check_arguments
+from lm_zoo.text.tokenizers import TOKENIZERS
+
+CONFIGS = shipped_configs()
+
+
+def test_the_folder_is_found_and_none_is_left_out():
+    folder = pathlib.Path(__file__).resolve().parents[1] / "configs"
+    assert set(CONFIGS) == {p.stem for p in folder.glob("*.py") if p.stem != "__init__"}
+    assert "quickstart_lstm" in CONFIGS
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_loads_and_names_what_exists(name):
+    config = config_lib.validate(read_config(name))
+    assert config.name == name
+    assert config.data.corpus in CORPORA
+    assert config.tokenizer.name in TOKENIZERS
+    model = MODELS[config.model.name]
+    sized = model.SIZES[config.model.size] if config.model.size else {}
+    arguments = check_arguments(config.model.name, sized | config.model.arguments)
+    if model.context_length is None and "context_length" not in arguments:
+        assert config.data.layout in config_lib.LAYOUTS
+    else:
+        assert config.data.layout == "windows"
+        assert config.data.sequence_length <= arguments["context_length"]
+    assert config_lib.from_dict(config_lib.to_dict(config)) == config
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_its_docstring_gives_the_command(name):
+    docstring = ast.get_docstring(ast.parse(CONFIGS[name].read_text(encoding="utf-8")))
+    assert f"lm-zoo train --config={name} --workdir=" in docstring
+
+
+@pytest.mark.parametrize("name", ["quickstart_lstm", "quickstart_transformer"])
+def test_the_quickstart_configs_train_a_step(name, tmp_path):
+    config = read_config(name)
+    config.training.steps = 1
+    config.training.sample_length = 0
+    config.data.cache_dir = str(tmp_path / "cache")
+    config.evaluation.batch_size = 64
+    result = lm_zoo.train(config, tmp_path / "run")
+    assert result.step == 1 and result.best_loss < 6

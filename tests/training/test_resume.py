@@ -1,0 +1,176 @@
+"""Exact resume with real processes: whatever stops the run, the same command ends with the same bits."""
+
+import os
+import pathlib
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lm_zoo.training import checkpoints
+from lm_zoo.training.summaries import read_scalars
+from tests.training.test_trainer import assert_same_tensors, final_tensors
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEPS = 300
+CONFIG = """
+from lm_zoo.config import *
+
+def get_config():
+    return ExperimentConfig(
+        data=DataConfig(
+            corpus="synthetic", synthetic_tokens=9000, batch_size=4, sequence_length=16,
+            cache_dir={cache!r},
+        ),
+        model=ModelConfig("lstm_lm", hidden_dim=16, num_layers=2, dropout=0.2),
+        optimizer=OptimizerConfig(learning_rate=0.01, ema_decay=0.9),
+        schedule=ScheduleConfig(name="plateau"),
+        training=TrainingConfig(
+            steps={steps}, validation_interval=50, checkpoint_interval=7, log_interval=5,
+            sample_length=0,
+        ),
+        evaluation=EvaluationConfig(batch_size=4, sequence_length=64),
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def config_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("config")
+    path = folder / "tiny.py"
+    path.write_text(CONFIG.format(cache=str(folder / "cache"), steps=STEPS))
+    return path
+
+
+def start(config_file, workdir, **options):
+    command = [sys.executable, "-m", "lm_zoo", "train", f"--config={config_file}"]
+    return subprocess.Popen(
+        [*command, f"--workdir={workdir}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config_file, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("undisturbed") / "run"
+    process = start(config_file, workdir)
+    output = process.communicate()
+    assert process.returncode == 0, output
+    return workdir
+
+
+def assert_same_end(workdir, undisturbed):
+    assert_same_tensors(final_tensors(workdir), final_tensors(undisturbed))
+    for split, tag in [("train", "loss"), ("train", "gradient_norm"), ("validation", "loss")]:
+        found = read_scalars(workdir / "tensorboard" / split, tag)
+        assert found == read_scalars(undisturbed / "tensorboard" / split, tag)
+        steps = [step for step, _ in found]
+        assert steps == sorted(set(steps))
+
+
+def newest_step(workdir):
+    steps = checkpoints.steps(workdir / "checkpoints")
+    return steps[-1] if steps else 0
+
+
+def wait_for_progress(process, workdir, beyond):
+    """Waits until a checkpoint after step `beyond` is there or the process has ended."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and newest_step(workdir) <= beyond:
+        assert time.monotonic() < deadline, "no checkpoint within two minutes"
+        time.sleep(0.002)
+
+
+def kill_again_and_again(config_file, workdir, kills, seed):
+    """Runs the same command until it finishes, killing it `kills` times; returns kills done."""
+    rng, done = random.Random(seed), 0
+    while True:
+        process = start(config_file, workdir)
+        if done < kills:
+            wait_for_progress(process, workdir, newest_step(workdir))
+            time.sleep(rng.random() * 0.4)
+            process.kill()
+        output = process.communicate()
+        if process.returncode == 0:
+            return done
+        assert process.returncode == -signal.SIGKILL, output
+        done += 1
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path):
+    kills = kill_again_and_again(config_file, tmp_path / "run", kills=3, seed=0)
+    assert kills >= 1
+    assert_same_end(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_killed_many_times_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path, seed):
+    kills = kill_again_and_again(config_file, tmp_path / "run", kills=20, seed=seed)
+    print(f"seed {seed}: survived {kills} kills")
+    assert kills >= 3
+    assert_same_end(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_saves_and_says_how_to_go_on(
+    config_file, undisturbed, tmp_path, number, status
+):
+    process = start(config_file, tmp_path / "run")
+    wait_for_progress(process, tmp_path / "run", 7)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == status
+    stopped = newest_step(tmp_path / "run")
+    assert 7 < stopped < STEPS
+    assert f"saved at step {stopped}" in errors.lower()
+    assert f"--workdir={tmp_path / 'run'}" in errors, "the command to go on with"
+    assert "Traceback" not in errors
+    process = start(config_file, tmp_path / "run")
+    output = process.communicate()
+    assert process.returncode == 0, output
+    assert_same_end(tmp_path / "run", undisturbed)
+
+
+def test_a_full_disk_loses_nothing(config_file, undisturbed, tmp_path):
+    """A file may grow to 20 kB only: less than a checkpoint, more than the events so far."""
+    workdir = tmp_path / "run"
+    process = start(config_file, workdir)
+    wait_for_progress(process, workdir, 0)
+    process.kill()
+    process.communicate()
+    good = newest_step(workdir)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    process = start(config_file, workdir, preexec_fn=limit)
+    _, errors = process.communicate()
+    assert process.returncode == 2, errors
+    last_line = errors.strip().splitlines()[-1]
+    assert "cannot write checkpoint" in last_line and f"step {good}" in last_line
+    assert "Traceback" not in errors
+    assert newest_step(workdir) == good
+    process = start(config_file, workdir)
+    output = process.communicate()
+    assert process.returncode == 0, output
+    assert_same_end(workdir, undisturbed)
+
+
+def test_a_second_process_in_the_same_workdir_is_refused(config_file, tmp_path):
+    first = start(config_file, tmp_path / "run")
+    wait_for_progress(first, tmp_path / "run", 0)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        second = start(config_file, tmp_path / "run")
+        _, errors = second.communicate()
+        assert second.returncode == 2
+        assert "another process is training" in errors
+    finally:
+        first.kill()
+        first.communicate()

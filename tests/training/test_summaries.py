@@ -1,0 +1,321 @@
+"""Curves that TensorBoard reads, unbroken by kills and full disks."""
+
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+from lm_zoo.errors import UserError
+from lm_zoo.training.summaries import Profiler, RunSummaries, read_scalars, truncate
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def write_run(directory, first, last):
+    """Writes what a small run would; the loss of step s is 10 / s."""
+    summaries = RunSummaries(directory)
+    if first == 1:
+        summaries.text("config", 0, "| field | value |\n|---|---|\n| seed | `0` |")
+        summaries.hparams({"seed": 3, "rate": 0.5, "tied": True, "files": ["a", "b"], "name": "x"})
+    for step in range(first, last + 1):
+        summaries.scalars("train", step, {"loss": 10 / step, "perplexity": np.float32(step)})
+        if step % 5 == 0:
+            summaries.scalars("validation", step, {"loss": 11 / step, "bits_per_byte": 1})
+            summaries.text("sample", step, f"    text of {step}")
+    summaries.close()
+
+
+def expected(first, last, every=1, numerator=10):
+    return [(s, float(np.float32(numerator / s))) for s in range(first, last + 1) if s % every == 0]
+
+
+def event_files(directory):
+    return sorted(directory.rglob("events.out.tfevents.*"))
+
+
+def test_tensorboard_reads_both_curves_under_the_same_tag(tmp_path):
+    write_run(tmp_path, 1, 20)
+    multiplexer = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(str(tmp_path))
+    multiplexer.Reload()
+    for run, every, numerator in (("train", 1, 10), ("validation", 5, 11)):
+        points = multiplexer.Tensors(run, "loss")
+        found = [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in points]
+        assert found == expected(1, 20, every, numerator)
+    sample = multiplexer.Tensors("train", "sample")[-1]
+    assert sample.step == 20 and sample.tensor_proto.string_val == [b"    text of 20"]
+    metadata = multiplexer.SummaryMetadata("train", "loss").plugin_data.plugin_name
+    assert metadata == "scalars"
+    assert multiplexer.SummaryMetadata("train", "config").plugin_data.plugin_name == "text"
+
+
+def test_scalars_are_read_back(tmp_path):
+    write_run(tmp_path, 1, 20)
+    assert read_scalars(tmp_path / "train", "loss") == expected(1, 20)
+    assert read_scalars(tmp_path / "validation", "loss") == expected(1, 20, 5, 11)
+    assert read_scalars(tmp_path / "train", "nothing") == []
+    assert read_scalars(tmp_path / "nowhere", "loss") == []
+
+
+def test_events_are_in_the_file_before_any_flush(tmp_path):
+    summaries = RunSummaries(tmp_path)
+    summaries.scalars("train", 1, {"loss": 1.5})
+    assert read_scalars(tmp_path / "train", "loss") == [(1, 1.5)]
+    summaries.close()
+    with pytest.raises(ValueError, match="split"):
+        summaries.scalars("tests", 1, {"loss": 1.5})
+
+
+def test_truncating_and_going_on_gives_the_unbroken_curve(tmp_path):
+    write_run(tmp_path, 1, 17)
+    truncate(tmp_path, 12)
+    write_run(tmp_path, 13, 19)
+    truncate(tmp_path, 15)
+    write_run(tmp_path, 16, 20)
+    truncate(tmp_path, 20)
+    assert read_scalars(tmp_path / "train", "loss") == expected(1, 20)
+    assert read_scalars(tmp_path / "validation", "loss") == expected(1, 20, 5, 11)
+    texts = EventAccumulator(str(tmp_path / "train")).Reload().Tensors("sample")
+    assert [text.step for text in texts] == [5, 10, 15, 20]
+    # The step-0 texts and hyperparameters stay as well.
+    assert len(EventAccumulator(str(tmp_path / "train")).Reload().Tensors("config")) == 1
+    assert (tmp_path / event_files(tmp_path)[0]).parent == tmp_path
+
+
+def test_truncating_to_before_the_first_step_leaves_nothing(tmp_path):
+    truncate(tmp_path / "nowhere", 5)
+    write_run(tmp_path, 1, 3)
+    truncate(tmp_path, -1)
+    assert event_files(tmp_path) == []
+
+
+def test_truncating_what_ends_there_changes_no_byte(tmp_path):
+    write_run(tmp_path, 1, 10)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in event_files(tmp_path)}
+    truncate(tmp_path, 10)
+    assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in event_files(tmp_path)}
+
+
+@pytest.mark.parametrize("cut", [1, 5, 15, 30])
+def test_a_record_torn_by_a_kill_is_dropped(tmp_path, cut):
+    write_run(tmp_path, 1, 10)
+    path = event_files(tmp_path / "train")[0]
+    path.write_bytes(path.read_bytes()[:-cut])
+    (tmp_path / "train" / ".writing-1-abcdef").write_bytes(b"left by a kill")
+    truncate(tmp_path, 10)
+    assert not list(tmp_path.rglob(".writing*"))
+    written = RunSummaries(tmp_path)
+    written.scalars("train", 11, {"loss": 1.0})
+    written.close()
+    steps = [step for step, _ in read_scalars(tmp_path / "train", "loss")]
+    assert steps == [*range(1, 11), 11]  # the text of step 10 came last; the points are whole
+    clean = list(tf.data.TFRecordDataset([str(p) for p in event_files(tmp_path / "train")]))
+    assert len(clean) == 2 + 1 + 10 + 1 + 1  # versions, config, points of 1 to 10 and 11, one sample
+
+
+def test_a_file_killed_before_its_first_record_goes(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "events.out.tfevents.1.host.1").write_bytes(b"")
+    truncate(tmp_path, 10)
+    assert event_files(tmp_path) == []
+
+
+def test_a_later_file_has_a_later_name_even_if_the_clock_went_back(tmp_path):
+    future = tmp_path / "train" / f"events.out.tfevents.{int(time.time()) + 1000}.host.99999"
+    write_run(tmp_path, 1, 2)
+    event_files(tmp_path / "train")[0].rename(future)
+    write_run(tmp_path, 3, 4)
+    files = event_files(tmp_path / "train")
+    assert len(files) == 2 and files[0] == future
+    assert read_scalars(tmp_path / "train", "loss") == expected(1, 4)
+
+
+KILLED = """
+import sys
+from lm_zoo.training.summaries import RunSummaries, read_scalars, truncate
+directory, checkpoint = sys.argv[1:]
+last = int(open(checkpoint).read() or -1)
+truncate(directory, last)
+summaries = RunSummaries(directory)
+step = max(last, 0)
+print("ready", flush=True)
+while True:
+    step += 1
+    summaries.scalars("train", step, {"loss": 10 / step})
+    if step % 7 == 0:
+        summaries.scalars("validation", step, {"loss": 11 / step})
+    if step % 21 == 0:
+        summaries.flush()
+        with open(checkpoint + ".new", "w") as file:
+            file.write(str(step))
+        import os; os.replace(checkpoint + ".new", checkpoint)
+"""
+
+
+def test_killed_and_started_again_no_step_is_there_twice_or_missing(tmp_path):
+    rng, directory, checkpoint = random.Random(3), tmp_path / "board", tmp_path / "step"
+    checkpoint.write_text("")
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, directory, checkpoint],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(rng.random() * 0.2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    last = int(checkpoint.read_text())
+    truncate(directory, last)
+    assert read_scalars(directory / "train", "loss") == expected(1, last)
+    assert read_scalars(directory / "validation", "loss") == expected(1, last, 7, 11)
+
+
+def fill(directory, reason):
+    """Writes until it cannot; every event that was accepted must be readable."""
+    summaries = RunSummaries(directory)
+    with pytest.raises(UserError, match=f"cannot write TensorBoard's events in .*: {reason}"):
+        for step in range(1, 1000):
+            summaries.text("sample", step, "x" * 5000)
+            summaries.flush()
+    events = EventAccumulator(str(directory / "train"), {"tensors": 0}).Reload().Tensors("sample")
+    assert [event.step for event in events] == list(range(1, step))
+    truncate(directory, 10)  # going on needs no more space than there is
+    events = EventAccumulator(str(directory / "train")).Reload().Tensors("sample")
+    assert [event.step for event in events] == list(range(1, 11))
+
+
+def test_a_limit_on_file_sizes_is_an_error_and_costs_no_earlier_event(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        fill(tmp_path, "File too large; raise the limit")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_an_error_and_costs_no_earlier_event(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)]
+    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        fill(tmp_path / "run", "No space left on device; free space there")
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_other_files_than_our_own_are_cut_by_step_too(tmp_path):
+    """A file whose steps go up and down, as two writers may leave it, keeps what belongs."""
+    writer = tf.summary.create_file_writer(str(tmp_path / "train"))
+    with writer.as_default():
+        for step in (1, 5, 2, 6, 3):
+            tf.summary.scalar("loss", step, step=step)
+    writer.close()
+    truncate(tmp_path, 4)
+    assert read_scalars(tmp_path / "train", "loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
+
+
+def test_finishing_twice_marks_the_end_once(tmp_path):
+    write_run(tmp_path, 1, 5)
+    for _ in range(2):
+        summaries = RunSummaries(tmp_path)
+        summaries.finish(5, {"best_validation_loss": 2.2})
+        summaries.close()
+    assert read_scalars(tmp_path, "best_validation_loss") == [(5, float(np.float32(2.2)))]
+    tags = EventAccumulator(str(tmp_path)).Reload().Tags()["tensors"]
+    assert "_hparams_/session_start_info" in tags and "_hparams_/session_end_info" in tags
+
+
+def get(port, path, body=None):
+    url = f"http://127.0.0.1:{port}/data/{path}"
+    request = urllib.request.Request(url, body and json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def wait_for(condition, seconds=40):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if found := condition():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError("TensorBoard did not answer in time")
+
+
+def test_a_real_tensorboard_shows_curves_texts_and_hparams(tmp_path):
+    run = tmp_path / "run" / "tensorboard"
+    write_run(run, 1, 20)
+    summaries = RunSummaries(run)
+    summaries.finish(20, {"best_validation_loss": 0.55})
+    summaries.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", "--logdir", tmp_path, "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        tags = wait_for(
+            lambda: len(t := get(port, "plugin/scalars/tags")) == 3 and t
+        )
+        name = "run/tensorboard"
+        assert set(tags) == {name, f"{name}/train", f"{name}/validation"}
+        assert {"loss", "perplexity"} <= set(tags[f"{name}/train"])
+        assert {"loss", "bits_per_byte"} <= set(tags[f"{name}/validation"])
+        points = get(port, f"plugin/scalars/scalars?tag=loss&run={name}/train")
+        assert [(step, value) for _, step, value in points] == [
+            (s, pytest.approx(v)) for s, v in expected(1, 20)
+        ]
+        texts = get(port, f"plugin/text/text?tag=sample&run={name}/train")
+        assert [t["step"] for t in texts] == [5, 10, 15, 20] and "text of 20" in texts[-1]["text"]
+        table = get(port, f"plugin/text/text?tag=config&run={name}/train")
+        assert "<table>" in table[0]["text"]
+        groups = get(
+            port,
+            "plugin/hparams/session_groups",
+            {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "sliceSize": 10,
+             "startIndex": 0, "colParams": []},
+        )["sessionGroups"]
+        assert len(groups) == 1
+        assert groups[0]["hparams"]["rate"] == 0.5 and groups[0]["hparams"]["files"] == "a, b"
+        metrics = {(m["name"].get("group", ""), m["name"]["tag"]): m["value"] for m in groups[0]["metricValues"]}
+        assert metrics["validation", "loss"] == pytest.approx(11 / 20)
+        assert metrics["train", "loss"] == pytest.approx(10 / 20)
+        assert metrics["", "best_validation_loss"] == pytest.approx(0.55)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_profiling_ends_with_its_range_or_with_training(tmp_path):
+    for name, first, last, steps in (("within", 3, 4, 8), ("cut", 6, 100, 8), ("never", 50, 60, 8)):
+        profiler = Profiler(tmp_path / name, first, last)
+        for step in range(steps):
+            profiler.step(step)
+            tf.reduce_sum(tf.ones((10, 10))).numpy()
+        profiler.close()
+        profiler.close()
+        profiles = list((tmp_path / name).glob("train/plugins/profile/*/*.xplane.pb"))
+        assert len(profiles) == (name != "never")
+    truncate(tmp_path / "within", -1)
+    assert list((tmp_path / "within").glob("train/plugins/profile/*/*.xplane.pb"))

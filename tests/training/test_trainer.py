@@ -1,0 +1,224 @@
+"""The training loop in one process: what it keeps, when it stops, what it refuses."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import lm_zoo
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from lm_zoo.errors import UserError
+from lm_zoo.training import checkpoints
+from lm_zoo.training.summaries import read_scalars
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+def tiny_config(cache, **training):
+    return ExperimentConfig(
+        data=DataConfig(
+            corpus="synthetic",
+            synthetic_tokens=4000,
+            batch_size=4,
+            sequence_length=16,
+            cache_dir=cache,
+        ),
+        model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1, dropout=0.1),
+        optimizer=OptimizerConfig(learning_rate=0.02),
+        training=TrainingConfig(
+            **({"steps": 12, "validation_interval": 4, "log_interval": 2, "sample_length": 8} | training)
+        ),
+        evaluation=EvaluationConfig(batch_size=4, sequence_length=64),
+    )
+
+
+def final_tensors(workdir):
+    return checkpoints.load_latest(workdir / "checkpoints").tensors
+
+
+def assert_same_tensors(found, expected):
+    assert found.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def finished(cache, tmp_path_factory):
+    """A workdir whose run went through without a stop, and its result."""
+    workdir = tmp_path_factory.mktemp("runs") / "finished"
+    return workdir, lm_zoo.train(tiny_config(cache), workdir)
+
+
+def test_a_run_folder_holds_all_that_later_commands_need(finished):
+    workdir, result = finished
+    assert (result.step, result.reason) == (12, "finished")
+    config = json.loads((workdir / "config.json").read_text())
+    assert config["model"] == {
+        "name": "gru_lm",
+        "size": "",
+        "hidden_dim": 8,
+        "num_layers": 1,
+        "dropout": 0.1,
+    }
+    run = lm_zoo.load(workdir)
+    assert run.step == result.best_step
+    ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
+    assert ledger.nll_nats / ledger.tokens_scored == pytest.approx(result.best_loss, rel=1e-6)
+
+
+def test_curves_have_every_point_once(finished):
+    workdir, _ = finished
+    train = read_scalars(workdir / "tensorboard" / "train", "loss")
+    validation = read_scalars(workdir / "tensorboard" / "validation", "loss")
+    assert [step for step, _ in train] == [2, 4, 6, 8, 10, 12]
+    assert [step for step, _ in validation] == [4, 8, 12]
+    perplexities = read_scalars(workdir / "tensorboard" / "train", "perplexity")
+    for (_, loss), (_, perplexity) in zip(train, perplexities):
+        assert perplexity == pytest.approx(math.exp(loss), rel=1e-5)
+    assert train[-1][1] < train[0][1]
+
+
+def test_latest_and_best_checkpoints_are_kept_and_no_others(cache, tmp_path):
+    config = tiny_config(cache, keep_checkpoints=2, checkpoint_interval=1, sample_length=0)
+    config.optimizer.learning_rate = 1e-9  # so that the best validation is as likely the first
+    result = lm_zoo.train(config, tmp_path / "run")
+    kept = checkpoints.steps(tmp_path / "run" / "checkpoints")
+    assert set(kept) == {11, 12} | {result.best_step}
+
+
+def test_a_finished_run_is_left_alone(finished, cache):
+    workdir, result = finished
+    before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+    again = lm_zoo.train(tiny_config(cache), workdir)
+    assert again == result
+    after = {p: p.stat().st_mtime_ns for p in workdir.rglob("*") if p.is_file()}
+    assert {p: t for p, t in after.items() if p.name != ".lock"} == {
+        p: t for p, t in before.items() if p.name != ".lock"
+    }
+
+
+def test_going_on_from_an_earlier_checkpoint_ends_with_the_same_bits(finished, cache, tmp_path):
+    """As after a kill: the newest checkpoint is damaged, later events are on the curves already."""
+    workdir, result = finished
+    lm_zoo.train(tiny_config(cache, keep_checkpoints=3), tmp_path / "run")
+    newest = checkpoints.path_of(tmp_path / "run" / "checkpoints", 12)
+    data = next(newest.glob("tensors.data*"))
+    data.write_bytes(data.read_bytes()[:-100])
+    # keep_checkpoints belongs to the config, so the same one goes on
+    again = lm_zoo.train(tiny_config(cache, keep_checkpoints=3), tmp_path / "run")
+    assert again == result
+    assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(workdir))
+    for split in ("train", "validation"):
+        found = read_scalars(tmp_path / "run" / "tensorboard" / split, "loss")
+        assert found == read_scalars(workdir / "tensorboard" / split, "loss")
+
+
+def test_early_stopping(cache, tmp_path):
+    config = tiny_config(cache, steps=400, early_stopping_patience=2, sample_length=0)
+    config.optimizer = OptimizerConfig(name="sgd", learning_rate=1e-12)
+    result = lm_zoo.train(config, tmp_path / "run")
+    assert result.reason == "early_stopping"
+    assert result.step == result.best_step + 2 * 4
+
+
+def test_division_on_plateau_lowers_the_rate_on_the_curve(cache, tmp_path):
+    config = tiny_config(cache, steps=40, sample_length=0)
+    config.optimizer = OptimizerConfig(name="sgd", learning_rate=1e-12)
+    config.schedule = ScheduleConfig(name="plateau", decay_factor=0.5)
+    lm_zoo.train(config, tmp_path / "run")
+    rates = read_scalars(tmp_path / "run" / "tensorboard" / "train", "learning_rate")
+    divisions = [1e-12 * 0.5**n for n in range(11)]
+    assert rates[0][1] == pytest.approx(1e-12)
+    assert rates[-1][1] < 0.5e-12
+    for _, rate in rates:
+        assert any(rate == pytest.approx(d, rel=1e-5) for d in divisions)
+
+
+def test_loss_that_is_not_finite_stops_and_names_the_last_good_checkpoint(cache, tmp_path):
+    config = tiny_config(cache, steps=100, checkpoint_interval=1, sample_length=0)
+    config.optimizer = OptimizerConfig(name="sgd", learning_rate=3e38, clip_norm=0.0)
+    with pytest.raises(UserError, match=r"not finite .*last good checkpoint is step \d+") as caught:
+        lm_zoo.train(config, tmp_path / "run")
+    named = int(str(caught.value).split("last good checkpoint is step ")[1].split()[0])
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints")[-1] == named
+    assert all(
+        np.all(np.isfinite(value))
+        for name, value in final_tensors(tmp_path / "run").items()
+        if name.startswith("model/")
+    )
+
+
+def test_another_config_in_a_used_workdir_is_refused_by_field(finished, cache):
+    workdir, _ = finished
+    config = tiny_config(cache)
+    config.optimizer.learning_rate = 0.5
+    config.model.hidden_dim = 9
+    with pytest.raises(UserError) as caught:
+        lm_zoo.train(config, workdir)
+    assert "model.hidden_dim: 8 there, 9 now" in str(caught.value)
+    assert "optimizer.learning_rate: 0.02 there, 0.5 now" in str(caught.value)
+
+
+def test_how_a_run_is_executed_may_change(cache, tmp_path):
+    config = tiny_config(cache, sample_length=0)
+    lm_zoo.train(config, tmp_path / "run")
+    config.runtime.micro_batches = 2
+    assert lm_zoo.train(config, tmp_path / "run").reason == "finished"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: setattr(c.model, "hidden_dimm", 3), "hidden_dim"),
+        (lambda c: setattr(c.model, "name", "lstm"), "Did you mean 'lstm_lm'"),
+        (lambda c: setattr(c.data, "batch_size", 4000), "short|4000|batch"),
+        (lambda c: setattr(c.data, "corpus", "synthetics"), "Did you mean 'synthetic'"),
+        (lambda c: setattr(c.tokenizer, "name", "chars"), "character"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(cache, tmp_path, change, message):
+    config = tiny_config(cache)
+    change(config)
+    with pytest.raises(UserError, match=message) as caught:
+        lm_zoo.train(config, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_transformer_refuses_unbounded_state(cache, tmp_path):
+    config = tiny_config(cache)
+    config.model = ModelConfig(
+        "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
+    )
+    with pytest.raises(UserError, match="data.layout.*expected 'windows'"):
+        lm_zoo.train(config, tmp_path / "run")
+
+
+def test_a_folder_with_something_else_in_it_is_refused(cache, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="thesis.tex"):
+        lm_zoo.train(tiny_config(cache), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_changed_text_under_a_run_is_noticed(cache, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat. " * 200)
+    config = tiny_config(cache, sample_length=0)
+    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    lm_zoo.train(config, tmp_path / "run")
+    text.write_text("the cat sat on the hat. " * 200)
+    with pytest.raises(UserError, match="train text of text_files has changed"):
+        lm_zoo.train(config, tmp_path / "run")
