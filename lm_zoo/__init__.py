@@ -4,6 +4,11 @@ Nothing heavy is imported until it is used: `import lm_zoo` alone does not load 
 """
 
 import importlib
+import os
+import sys
+
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that the zoo's models run on
 
 __version__ = "0.1.0"
 

@@ -103,7 +103,10 @@ class Experiment:
         if not training.sample_length:
             return None
         options = GenerationOptions(
-            max_new_tokens=training.sample_length, temperature=0.8, seed=self.config.seed
+            max_new_tokens=training.sample_length,
+            temperature=0.8,
+            seed=self.config.seed,
+            ignore_eos=True,  # for the word tokenizer's ends a line, not the text
         )
         prompt = training.sample_prompt
         if not prompt and not len(self.tokenizer.start_ids):
@@ -141,6 +144,12 @@ def build_configured_model(config, tokenizer):
     Raises:
         UserError: If the model cannot carry state through the layout that the config asks for.
     """
+    for name in ("vocab_size", "seed", "dtype"):
+        if name in config.model.arguments:
+            raise UserError(
+                f"config.model.{name}: it is not set here; it follows from the tokenizer, from "
+                "config.seed and from config.training.precision."
+            )
     model = build_model(
         config.model.name,
         config.model.size,

@@ -31,7 +31,7 @@ def write_atomically(path, content):
         content: Bytes, or a string that is written as UTF-8.
 
     Raises:
-        UserError: When it cannot be written, with the reason and what to do; nothing is left behind.
+        UserError: When it cannot be written, with the reason and what to do. Nothing is left over.
     """
     path = pathlib.Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content

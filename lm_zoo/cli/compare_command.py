@@ -11,6 +11,10 @@ import json
 from absl import flags
 
 
+ARGUMENTS = "RUN..."
+USES_TENSORFLOW = False
+
+
 def define_flags(flag_values):
     flags.DEFINE_string(
         "split", "test", "Which split's evaluations to compare.", flag_values=flag_values

@@ -45,8 +45,8 @@ def define_config_flag(flag_values, required=False):
         "config",
         None,
         "An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
-        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as in "
-        "--config.optimizer.learning_rate=0.002.",
+        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as "
+        "in --config.optimizer.learning_rate=0.002.",
         required=required,
         flag_values=flag_values,
     )
@@ -84,7 +84,9 @@ def read_config(source):
     path = pathlib.Path(source)
     if path.is_file():
         if path.suffix != ".py":
-            raise UserError(f"--config: expected a Python file with a get_config(), received {path}.")
+            raise UserError(
+                f"--config: expected a Python file with a get_config(), received {path}."
+            )
         return _run_config_file(path)
     shipped = shipped_configs()
     name = source.removeprefix("./").removeprefix("configs/").removesuffix(".py")
@@ -151,7 +153,7 @@ def _take_source(argv):
 
 
 def _take_overrides(config, argv):
-    """Returns the `Override`s, each with its value (after `=` or as the next argument), and the rest."""
+    """Returns the `Override`s, each with its value (after `=` or next in line), and the rest."""
     overrides, rest, argv = [], [], list(argv)
     while argv and argv[0] != "--":
         argument = argv.pop(0)
@@ -181,7 +183,8 @@ def _check_path(config, path):
     if path in ("model", *_groups(config)):
         example = "model.name" if head == "model" else f"{head}.{_groups(config)[head]}"
         raise UserError(
-            f"config.{path}: it has fields of its own; change those, as in --config.{example}=VALUE."
+            f"config.{path}: it has fields of its own; change those, as in "
+            f"--config.{example}=VALUE."
         )
     if head == "model" and not name.isidentifier():
         raise UserError(
@@ -248,14 +251,16 @@ def _typed(config, path, group):
 def _typed_model_argument(config, path, text):
     """Model arguments have no declared type: it is that of the config's value, or else the text's.
 
-    A whole number in the config may become a fraction (`dropout=0` to 0.1): the model class decides.
+    A whole number in the config may become a fraction (`dropout=0`, then 0.1): the model class
+    decides.
     """
     current, value = _current(config, path), _literal(text)
     if current is not None and not (type(current) is int and type(value) is float):
         return config, text
     if not isinstance(value, (bool, int, float, str, tuple)):
         raise UserError(
-            f"config.{path}: expected a number, true, false, a string or a tuple, received {text!r}."
+            f"config.{path}: expected a number, true, false, a string or a tuple, received "
+            f"{text!r}."
         )
     return _with_model_argument(config, path, value), str(value)
 

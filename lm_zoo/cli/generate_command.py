@@ -58,6 +58,9 @@ def define_flags(flag_values):
         "stop", [], "Text that ends a continuation; may be repeated.", flag_values=flag_values
     )
     flags.DEFINE_bool(
+        "ignore_eos", False, "Go on after an end-of-text token.", flag_values=flag_values
+    )
+    flags.DEFINE_bool(
         "json", False, "Print one JSON object per continuation.", flag_values=flag_values
     )
 
@@ -71,7 +74,7 @@ def run(flag_values, arguments):
         raise UserError(f"generate: unexpected argument {arguments[0]!r}; give it as --prompt=...")
     names = (
         "max_new_tokens temperature top_k top_p repetition_penalty num_beams length_penalty "
-        "num_samples seed"
+        "num_samples seed ignore_eos"
     ).split()
     options = {name: getattr(flag_values, name) for name in names} | {
         "stop": tuple(flag_values.stop)

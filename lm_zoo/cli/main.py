@@ -47,7 +47,7 @@ _EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or fals
 
 
 def main(argv=None):
-    """Runs `lm-zoo` with the given arguments (default: the process's) and returns the exit status."""
+    """Runs `lm-zoo` with the given arguments (default: the process's); returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -137,7 +137,7 @@ commands:
 
 
 def _flags_of(module):
-    """Returns a command's flags, in absl `FlagValues` of their own: nothing is left in the global."""
+    """Returns a command's flags, in absl `FlagValues` of their own: the global ones stay empty."""
     flag_values = flags.FlagValues()
     module.define_flags(flag_values)
     return flag_values
@@ -148,7 +148,8 @@ def _parse(command, module, arguments):
     flag_values = _flags_of(module)
     config = None
     if "config" in flag_values:
-        config, arguments = load_config(arguments)
+        default = getattr(module, "default_config", lambda arguments: None)
+        config, arguments = load_config(arguments, default(arguments))
     try:
         positional = flag_values([f"lm-zoo {command}", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:

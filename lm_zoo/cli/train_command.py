@@ -30,21 +30,29 @@ def define_flags(flag_values):
     )
 
 
+def default_config(arguments):
+    """The config of the run that is already in the workdir, for going on without `--config`."""
+    from lm_zoo.run_folder import RunFolder
+
+    for index, argument in enumerate(arguments):
+        name, separator, value = argument.lstrip("-").partition("=")
+        if name == "workdir" and argument.startswith("-"):
+            workdir = value if separator else "".join(arguments[index + 1 : index + 2])
+            folder = RunFolder(workdir)
+            return folder.config() if workdir and folder.exists() else None
+    return None
+
+
 def run(flag_values, arguments):
     from lm_zoo.errors import UserError
     from lm_zoo.experiment import Experiment
-    from lm_zoo.run_folder import RunFolder
 
     if arguments:
         raise UserError(f"train: unexpected argument {arguments[0]!r}.")
     profile_steps = _profile_steps(flag_values.profile_steps)
-    config = flag_values.config
-    if config is None:
-        folder = RunFolder(flag_values.workdir)
-        if not folder.exists():
-            raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
-        config = folder.config()
-    experiment = Experiment(config, flag_values.workdir)
+    if flag_values.config is None:
+        raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
+    experiment = Experiment(flag_values.config, flag_values.workdir)
     print(experiment.describe(), flush=True)
     result = experiment.train(profile_steps)
     command = f"lm-zoo train --workdir={flag_values.workdir}"

@@ -1,8 +1,8 @@
 """Batches as pure functions of (split, settings, step): any step can be computed at once.
 
 So a run resumes at step s by starting at step s, and every worker can take its slice of the same
-global batch. The first token of a split is never a target, for nothing stands before it; each of the
-others is one, exactly once an epoch (overlapping windows excepted), and padding has weight 0.
+global batch. The first token of a split is never a target, for nothing stands before it; each of
+the others is one, exactly once an epoch (overlapping windows excepted), and padding has weight 0.
 """
 
 import math
@@ -74,7 +74,7 @@ class WindowBatches:
     may reach into the next epoch and no window is left out. Windows carry no state: `reset` is
     always True.
 
-    With `stride == sequence_length` each target is used once an epoch, and the last window is padded.
+    With `stride == sequence_length` each target is used once an epoch; the last window is padded.
     With a smaller stride windows overlap and targets are used several times; the last window then
     ends with the split, so that every target is used.
 
@@ -116,7 +116,7 @@ class WindowBatches:
         self.steps_per_epoch = self.num_windows / batch_size
 
     def window_indices(self, step):
-        """Which windows step `step` takes, int64 `(batch,)`; window w starts at token w * stride."""
+        """The windows of step `step`, int64 `(batch,)`; window w starts at token w * stride."""
         places = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
         epochs, places = np.divmod(places, self.num_windows)
         windows = np.empty_like(places)

@@ -182,7 +182,7 @@ def _summary(tokenizer, text, ids, surprisals, start, window, stride):
     if window is not None and len(start) + len(ids) - 1 > window:
         context += f"; windows of {window}, stride {stride}"
     return Score(
-        log_prob=-nats,
+        log_prob=0.0 - nats,  # not -0.0 for an empty text
         num_tokens=num_tokens,
         num_bytes=len(data),
         num_words=count_words(data),

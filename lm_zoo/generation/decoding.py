@@ -61,6 +61,8 @@ def beam_step(model, num_beams, state, tokens, seen, scores, repetition_penalty)
     ranked = tf.cast(tf.nn.log_softmax(penalized), tf.float64)
     ranked = tf.reshape(ranked, (prompts, num_beams, vocab_size)) + scores[:, :, None]
     ranked = tf.reshape(ranked, (prompts, num_beams * vocab_size))
+    # A NaN would be ranked anywhere: first, it cannot be missed.
+    ranked = tf.where(tf.math.is_nan(ranked), tf.constant(float("inf"), tf.float64), ranked)
     candidates = min(2 * num_beams, num_beams * vocab_size)
     scores, places = tf.math.top_k(ranked, candidates)  # (P, 2K)
     log_probs = tf.reshape(tf.nn.log_softmax(logits), (prompts, num_beams * vocab_size))

@@ -1,9 +1,9 @@
-"""What a word is: one rule for the word tokenizer, the counts in token files, and TensorFlow's split.
+"""What a word is: one rule for the word tokenizer, in graphs and outside, and for counting words.
 
-Words are separated by ASCII white space: space, tab, newline, carriage return, vertical tab and form
-feed. That is the published counting of PTB and WikiText, it is what `tf.strings.split` does inside a
-graph, and it never cuts a UTF-8 sequence. Unicode's other spaces (no-break, ideographic) are part of
-words.
+Words are separated by ASCII white space: space, tab, newline, carriage return, vertical tab and
+form feed. That is the published counting of PTB and WikiText, it is what `tf.strings.split` does
+inside a graph, and it never cuts a UTF-8 sequence. Unicode's other spaces (no-break, ideographic)
+are part of words.
 """
 
 from lm_zoo.errors import UserError
@@ -30,5 +30,5 @@ def split_words(data):
 
 
 def count_words(data):
-    """Counts words and line ends in UTF-8 bytes: the tokens of PTB and WikiText, `<eos>` included."""
+    """Counts words and line ends in UTF-8 bytes: PTB's and WikiText's tokens, `<eos>` included."""
     return len(split_words(data)) + data.count(b"\n")

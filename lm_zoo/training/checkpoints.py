@@ -1,12 +1,12 @@
-"""Checkpoints that are whole or absent: one folder a step, written aside, renamed, verified on reading.
+"""Checkpoints that are whole or absent: a folder a step, written aside, renamed, verified on read.
 
     <directory>/step-00001234/tensors.index, tensors.data-00000-of-00001   a TensorFlow bundle
     <directory>/step-00001234/manifest.json                                what must be in it
     <directory>/best.json                                                  which step was the best
 
-The bundle holds plain named tensors, so that nothing depends on how objects refer to each other, and
-`tf.train.load_checkpoint("<folder>/tensors")` reads it too. Hidden folders are work in progress of
-a save or of a removal; those that a killed process left are cleared at the next save or load.
+The bundle holds plain named tensors, so that nothing depends on how objects refer to each other,
+and `tf.train.load_checkpoint("<folder>/tensors")` reads it too. Hidden folders are work in progress
+of a save or of a removal; those that a killed process left are cleared at the next save or load.
 """
 
 import contextlib
@@ -89,8 +89,8 @@ def steps(directory):
 def save(directory, step, tensors, metadata):
     """Writes a checkpoint; it is durable on return, and nothing of it is seen before it is whole.
 
-    A checkpoint of the same step is replaced, and those of later steps are removed: a run that saves
-    step 20 has been taken back to before 30, because 30 was damaged.
+    A checkpoint of the same step is replaced, and those of later steps are removed: a run that
+    saves step 20 has been taken back to before 30, because 30 was damaged.
 
     Args:
         directory: Folder of the run's checkpoints; made if it does not exist.
@@ -278,7 +278,6 @@ def _write_and_rename(target, step, tensors, metadata):
         sync_folder(directory)
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
         _sweep(directory)
         raise
 
@@ -301,7 +300,7 @@ def _write_bundle(folder, tensors):
             raise _os_error(error) from error
     return {
         name: {"dtype": value.dtype.name, "shape": value.shape.as_list()}
-        for name, value in zip(names, values)
+        for name, value in zip(names, values, strict=True)
     }
 
 
@@ -321,7 +320,7 @@ def _read_bundle(path, listed):
             )
     except tf.errors.OpError as error:
         raise _damaged(path, f"TensorFlow cannot read it ({error.message})") from error
-    tensors = {name: np.asarray(value.numpy()) for name, value in zip(names, values)}
+    tensors = {name: np.asarray(value.numpy()) for name, value in zip(names, values, strict=True)}
     for name, value in tensors.items():
         if list(value.shape) != listed[name]["shape"]:
             raise _damaged(path, f"the shape of {name!r} is {value.shape}")

@@ -15,9 +15,9 @@ SECONDS_BETWEEN_LINES = 5.0
 class Progress:
     """Shows how far training is and how it goes.
 
-    On a terminal, a bar with the figures and the time left stays at the bottom and lines pass above
-    it. Elsewhere (a pipe, a log file) figures come as plain lines: one in five seconds, and those of
-    the step before each line that stays.
+    On a terminal, a bar with the figures and the time left stays at the bottom and lines pass
+    above it. Elsewhere (a pipe, a log file) figures come as plain lines: one in five seconds, and
+    the latest ones before each line that stays.
 
     Args:
         total_steps: Step at which training ends.
@@ -39,9 +39,7 @@ class Progress:
         if console.is_terminal and not console.is_dumb_terminal:
             self._bar = self._live_bar(console)
 
-    def update(
-        self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None
-    ):
+    def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
         """Shows the figures of a step.
 
         Args:

@@ -4,10 +4,10 @@
     <directory>/validation/events.out.tfevents...   for the tags are the same
     <directory>/events.out.tfevents...              hyperparameters and how the run ended
 
-Each event goes to the operating system in one piece as soon as it is made, so a kill loses none, and
-trouble with the disk is an error here and now; TensorFlow's own writer queues and only logs. Who
-saves a checkpoint of step s first writes everything of step s and calls `flush`; who goes on from it
-first calls `truncate(directory, s)`. Then no step appears twice and none is missing.
+Each event goes to the operating system in one piece as soon as it is made, so a kill loses none,
+and trouble with the disk is an error here and now; a queue would report it later or never. Who
+saves a checkpoint of step s first writes everything of step s and calls `flush`; who goes on from
+it first calls `truncate(directory, s)`. Then no step appears twice and none is missing.
 """
 
 import contextlib
@@ -19,8 +19,11 @@ import socket
 import time
 
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader, RawEventFileLoader
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.backend.event_processing.event_file_loader import (
+    EventFileLoader,
+    RawEventFileLoader,
+)
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
@@ -35,6 +38,7 @@ from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync_folder, wr
 
 SPLITS = ("train", "validation")
 _EVENT_FILES = "events.out.tfevents.*"
+_HEADERS = ("file_version", "session_log")  # what a file of ours begins with
 _FRAME = 16  # bytes of a record beside its content: length, checksum of length and of content
 
 
@@ -112,7 +116,7 @@ class RunSummaries:
         if split not in ("", *SPLITS):
             raise ValueError(f"split: expected one of {SPLITS}, received {split!r}.")
         if split not in self._files:
-            self._files[split] = _EventFile(self.directory / split)
+            self._files[split] = _EventFile(self.directory / split, step)
         merged = Summary()
         for summary in summaries:
             merged.MergeFrom(summary)
@@ -139,8 +143,8 @@ def truncate(directory, last_step):
             _truncate_file(path, last_step)
         except OSError as error:
             raise UserError(
-                f"cannot remove the events after step {last_step} from {path}: {reason(error)}; mend "
-                "that and run the same command again."
+                f"cannot remove the events after step {last_step} from {path}: {reason(error)}; "
+                "mend that and run the same command again."
             ) from error
 
 
@@ -196,9 +200,13 @@ class Profiler:
 
 
 class _EventFile:
-    """An event file of our own, written record by record without a buffer."""
+    """An event file of our own, written record by record without a buffer.
 
-    def __init__(self, folder):
+    It says first that a session starts at `first_step`: a TensorBoard that is running then forgets
+    what it has read of later steps, which `truncate` has removed.
+    """
+
+    def __init__(self, folder, first_step):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.path = _new_path(folder)
@@ -208,6 +216,8 @@ class _EventFile:
             raise cannot_write(f"TensorBoard's events in {folder}", error) from error
         self._size = 0
         self.write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        start = SessionLog(status=SessionLog.START)
+        self.write(Event(wall_time=time.time(), step=first_step, session_log=start))
 
     def write(self, event):
         record = io.BytesIO()
@@ -234,7 +244,9 @@ class _EventFile:
 
 def _new_path(folder):
     """Names a file after all that are there: TensorBoard reads them in the order of their names."""
-    times = [int(m[1]) for m in (re.match(r".*\.tfevents\.(\d+)", p.name) for p in folder.iterdir()) if m]
+    times = [
+        int(m[1]) for m in (re.match(r".*\.tfevents\.(\d+)", p.name) for p in folder.iterdir()) if m
+    ]
     now = max([int(time.time()), *(t + 1 for t in times)])
     return folder / f"events.out.tfevents.{now:010d}.{socket.gethostname()}.{os.getpid()}"
 
@@ -245,10 +257,9 @@ def _truncate_file(path, last_step):
     for record in RawEventFileLoader(str(path)).Load():
         start, end = end, end + len(record) + _FRAME
         event = Event.FromString(record)
-        is_version = event.HasField("file_version")
-        if is_version or event.step <= last_step:
+        if event.HasField("file_version") or event.step <= last_step:
             kept.append(content[start:end])
-            holds_events = holds_events or not is_version
+            holds_events = holds_events or event.WhichOneof("what") not in _HEADERS
     rest = b"".join(kept)
     if not holds_events and not path.name.endswith(".profile-empty"):
         path.unlink()

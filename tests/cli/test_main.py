@@ -59,7 +59,18 @@ def run(flag_values, arguments):
 
 def test_run_gets_flags_and_arguments(command, capsys):
     command("print(flag_values.count, flag_values.deep, flag_values.word, arguments)")
-    argv = ["one", "--target=t", "--count", "3", "--deep", "two", "--word=a", "--word=b", "--", "-x"]
+    argv = [
+        "one",
+        "--target=t",
+        "--count",
+        "3",
+        "--deep",
+        "two",
+        "--word=a",
+        "--word=b",
+        "--",
+        "-x",
+    ]
     assert cli.main(["probe", *argv]) == 0
     assert capsys.readouterr().out == "3 True ['a', 'b'] ['one', 'two', '-x']\n"
     assert "count" not in flags.FLAGS
@@ -68,13 +79,19 @@ def test_run_gets_flags_and_arguments(command, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--target=t", "--coutn=3"], "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`"),
+        (
+            ["--target=t", "--coutn=3"],
+            "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`",
+        ),
         (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists them."),
         (["--target=t", "--count=x"], "--count: expected a positive integer, received 'x'."),
         (["--target=t", "--count=0"], "--count: expected a positive integer, received '0'."),
         (["--target=t", "--rate=fast"], "--rate: expected a number, received 'fast'."),
         (["--target=t", "--deep=x"], "--deep: expected true or false, received 'x'."),
-        (["--target=t", "--kind=fanzy"], "expected one of plain, fancy, received 'fanzy'. Did you mean 'fancy'?"),
+        (
+            ["--target=t", "--kind=fanzy"],
+            "expected one of plain, fancy, received 'fanzy'. Did you mean 'fancy'?",
+        ),
         (["--target"], "--target: expected a value, received nothing."),
         ([], "--target is required."),
     ],
@@ -90,10 +107,18 @@ def test_a_wrong_flag_is_one_line_and_status_2(command, capsys, arguments, messa
 @pytest.mark.parametrize(
     "body, status, message",
     [
-        ("from lm_zoo.errors import UserError; raise UserError('two\\nlines')", 2, "error: two lines\n"),
+        (
+            "from lm_zoo.errors import UserError; raise UserError('two\\nlines')",
+            2,
+            "error: two lines\n",
+        ),
         ("raise KeyboardInterrupt", 130, "interrupted\n"),
         ("return 7", 7, ""),
-        ("import errno; raise OSError(errno.ENOSPC, 'No space left', '/a')", 2, "/a: No space left; free"),
+        (
+            "import errno; raise OSError(errno.ENOSPC, 'No space left', '/a')",
+            2,
+            "/a: No space left; free",
+        ),
     ],
 )
 def test_what_run_raises_decides_the_status(command, capsys, body, status, message):
@@ -210,7 +235,9 @@ def test_the_overview_names_every_command():
 def test_an_unknown_command_gets_the_nearest():
     done = lm_zoo("trian", "--config=x")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("lm-zoo: error: there is no command 'trian'. Did you mean 'train'?")
+    assert done.stderr.startswith(
+        "lm-zoo: error: there is no command 'trian'. Did you mean 'train'?"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_trouble():
@@ -229,8 +256,8 @@ def test_a_full_disk_under_standard_output_is_one_line():
         done = lm_zoo("list", "configs", stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "lm-zoo list: error: standard output: No space left on device; free space there and run the "
-        "same command again.\n"
+        "lm-zoo list: error: standard output: No space left on device; free space there and run "
+        "the same command again.\n"
     )
 
 

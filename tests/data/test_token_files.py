@@ -93,6 +93,16 @@ def test_an_unchanged_corpus_is_not_written_again(corpus, word, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in again.directory.iterdir()} == before
 
 
+class UsedUpTokenizer(ByteTokenizer):
+    def encode(self, text):
+        raise AssertionError("the token files are there already")
+
+
+def test_a_cached_corpus_is_not_even_encoded_again(corpus, tmp_path):
+    prepare(corpus, ByteTokenizer(), tmp_path)
+    assert prepare(corpus, UsedUpTokenizer(), tmp_path).split("train").num_tokens == 920
+
+
 def test_another_text_or_tokenizer_gets_another_folder(corpus, word, tmp_path):
     directories = {prepare(corpus, word, tmp_path).directory}
     directories.add(prepare(corpus, ByteTokenizer(), tmp_path).directory)
@@ -136,7 +146,7 @@ def test_a_damaged_manifest_is_an_error(corpus, tmp_path):
         ("{}", "is not a manifest"),
         ("[]", "is not a manifest"),
         (good.replace('"bytes": 920', '"bytes": 460'), "manifest.json is altered"),
-        (good.replace('"format_version": 1', '"format_version": 2'), "format version 2, expected 1"),
+        (good.replace('"format_version": 1', '"format_version": 2'), "version 2, expected 1"),
     ]:
         assert text != good
         path.write_text(text, encoding="utf-8")
@@ -201,14 +211,16 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_a_day_later(corpus, tmp_path):
-    old, new = tmp_path / ".tiny-byte-0123.old", tmp_path / ".tiny-byte-0123.new"
-    for folder in (old, new):
+    old, new = tmp_path / ".lm_zoo-writing-old", tmp_path / ".lm_zoo-writing-new"
+    of_others = tmp_path / ".tiny-byte-0123.old"
+    for folder in (old, new, of_others):
         folder.mkdir()
         (folder / "train-00000.bin").write_bytes(b"half")
     yesterday = time.time() - 100_000
-    os.utime(old, (yesterday, yesterday))
+    for folder in (old, of_others):
+        os.utime(folder, (yesterday, yesterday))
     prepare(corpus, ByteTokenizer(), tmp_path)
-    assert not old.exists() and new.exists()
+    assert not old.exists() and new.exists() and of_others.exists()
 
 
 def test_the_environment_can_name_the_cache(corpus, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from lm_zoo.errors import UserError
 from lm_zoo.generation import GenerationOptions, generate
 from tests.generation.toy import (
     BigramModel,
@@ -95,6 +96,31 @@ def test_beams_beat_greedy_where_greedy_is_short_sighted():
     assert best.log_prob == pytest.approx(np.log(0.4), abs=1e-4)
 
 
+def test_a_long_text_may_still_overtake_when_enough_short_ones_have_ended():
+    # After "d": the end 0.5, "b" and then the end 0.3, "a" for ever 0.2.
+    table = np.log(np.full((4, 4), 1e-9))
+    table[3] = np.log([0.2, 0.3, 0.5, 1e-9])
+    table[1, 2] = table[0, 0] = 0.0
+    arguments = dict(max_new_tokens=6, num_beams=2, num_samples=2)
+    best, second = search(BigramModel(table), letters(4, eos_id=EOS), ["d"], **arguments)
+    assert (best.text, best.finished_by) == ("aaaaaa", "length")
+    assert (second.text, second.finished_by) == ("b", "eos")  # log(0.3) / 2 > log(0.5)
+
+
+@pytest.mark.parametrize("num_beams", [3, 10])  # 10 beams of 6 tokens: some wait at first
+def test_beams_slide_within_the_context(num_beams):
+    model, prompt = BoundedModel(6, 8, seed=3), "abcdefab"
+    arguments = dict(max_new_tokens=15, num_beams=num_beams, num_samples=3)
+    for result in search(model, letters(6), [prompt], **arguments):
+        window, total = letters(6).encode(prompt).tolist(), 0.0
+        for token in result.token_ids:
+            if len(window) > 8:
+                window = window[-4:]
+            total += log_softmax(from_scratch(model, window))[token]
+            window.append(token)
+        assert result.log_prob == pytest.approx(total, abs=1e-4)
+
+
 @pytest.mark.parametrize("context_length", [5, 50])
 def test_prompts_do_not_change_each_other(context_length):
     model = BoundedModel(6, context_length, seed=3)
@@ -116,6 +142,13 @@ def test_a_hypothesis_is_scored_by_what_the_model_says_of_it():
             total += log_softmax(from_scratch(model, ids))[token]
             ids.append(token)
         assert result.log_prob == pytest.approx(total, abs=1e-4)
+
+
+def test_probabilities_that_are_not_numbers_are_noticed():
+    table = np.zeros((3, 3))
+    table[1] = np.nan  # only after "b"
+    with pytest.raises(UserError, match="received NaN"):
+        search(BigramModel(table), letters(3), ["a"], max_new_tokens=5, num_beams=3)
 
 
 def test_text_is_given_out_once_it_is_the_best():

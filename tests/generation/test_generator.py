@@ -5,10 +5,12 @@ import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import GenerationOptions, generate
-from lm_zoo.generation.decoding import decoder_of
+from lm_zoo.generation.decoding import decode_step, decoder_of
+from lm_zoo.generation.samplers import SamplingSettings
 from tests.generation.toy import (
     BigramModel,
     BoundedModel,
@@ -219,3 +221,28 @@ def test_generation_does_not_keep_a_model_alive():
     del model
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_same_step_runs_inside_a_graph_loop(jit_compile):
+    options = GenerationOptions(max_new_tokens=12, top_p=0.9, seed=6, num_samples=2)
+    expected = generate(TRIGRAM, letters(6), ["c"], options)
+    settings = SamplingSettings.from_options(options)
+
+    @tf.function(jit_compile=jit_compile)
+    def loop(state, tokens, seen):
+        written = tf.zeros((2, 12), tf.int32)
+
+        def body(index, state, tokens, seen, written):
+            state, tokens, seen, _ = decode_step(
+                TRIGRAM, state, tokens, seen, tf.range(2), tf.fill((2,), index), settings
+            )
+            column = tf.one_hot(index, 12, dtype=tf.int32)
+            return index + 1, state, tokens, seen, written + tokens[:, None] * column
+
+        values = (tf.constant(0), state, tokens, seen, written)
+        return tf.while_loop(lambda index, *_: index < 12, body, values)[-1]
+
+    seen = tf.one_hot([2, 2], 6, on_value=True, off_value=False)
+    written = loop(TRIGRAM.initial_state(2), tf.constant([2, 2]), seen)
+    np.testing.assert_array_equal(written, [result.token_ids for result in expected])

@@ -1,8 +1,12 @@
 """The decoding loop on the real models and tokenizers: recurrent state and key/value cache."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
+from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
@@ -18,7 +22,7 @@ TINY = {
 }
 
 
-def build(name, vocab_size, scale=4.0):
+def build(name, vocab_size, scale=12.0):
     """A tiny model with weights large enough that its choices are not all alike."""
     model = build_model(name, vocab_size=vocab_size, seed=1, **TINY[name])
     for variable in model.trainable_variables:
@@ -57,6 +61,17 @@ def test_a_text_does_not_depend_on_its_neighbours(model, arguments):
         (alone,) = generate(model, CHARACTERS, [prompt], options)
         assert result.token_ids == alone.token_ids
         assert result.log_prob == pytest.approx(alone.log_prob, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_what_is_compiled_for_a_model_goes_with_it(name):
+    model = build(name, CHARACTERS.vocab_size)
+    generate(model, CHARACTERS, ["the"], GenerationOptions(max_new_tokens=2))
+    score_texts(model, CHARACTERS, ["the"])
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 def test_beams_find_a_likelier_text_than_greedy(model):

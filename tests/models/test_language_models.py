@@ -65,8 +65,10 @@ def test_rows_of_different_progress_can_be_put_into_one_batch(case):
     np.testing.assert_allclose(logits[1], expected[1, 7:12], atol=1e-5)
 
 
-@EVERY_CASE
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "case, jit_compile",
+    [(case, False) for case in CASES] + [("lstm", True), ("modern", True)],
+)
 def test_the_state_goes_through_a_loop_in_a_graph(case, jit_compile):
     model, prompt = make(case), draw_ids(rows=2, length=4)
 
@@ -112,7 +114,7 @@ def test_forward_computes_in_the_same_precision_as_call(case, dtype):
     model, exact, token_ids = make(case, dtype=dtype), make(case), draw_ids()
     expected = model(token_ids)
     assert expected.dtype == tf.float32
-    unit = np.finfo(tf.as_dtype(model.compute_dtype).as_numpy_dtype).eps
+    unit = {"mixed_bfloat16": 2.0**-7, "mixed_float16": 2.0**-10}[dtype]
     scale = np.abs(expected).max()
     error = np.abs(expected - exact(token_ids)).max()
     assert 0 < error < 16 * unit * scale
@@ -132,26 +134,29 @@ def test_unknown_batch_and_length_are_fine_in_a_graph(case):
 
 
 @EVERY_CASE
-def test_gradients_are_dense_and_reach_every_weight_in_graphs_and_xla(case):
+def test_gradients_are_dense_and_reach_every_weight(case):
     model, token_ids = make(case), draw_ids()
-
-    def gradients(token_ids):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    token_ids[:, 1:], model(token_ids[:, :-1], training=True)
-                )
-            )
-        return tape.gradient(loss, model.trainable_variables)
-
-    expected = gradients(token_ids)
+    expected = loss_gradients(model, token_ids)
     for gradient, variable in zip(expected, model.trainable_variables, strict=True):
         assert isinstance(gradient, tf.Tensor), variable.path
         assert np.abs(gradient).max() > 0, variable.path
-    for received, gradient in zip(
-        tf.function(gradients, jit_compile=True)(token_ids), expected, strict=True
-    ):
+
+
+@pytest.mark.parametrize("case", ["gru", "lstm_tied", "gpt2", "modern"])
+def test_xla_gives_the_gradients_of_eager_mode(case):
+    model, token_ids = make(case, num_layers=1), draw_ids()
+    compiled = tf.function(lambda ids: loss_gradients(model, ids), jit_compile=True)
+    expected = loss_gradients(model, token_ids)
+    for received, gradient in zip(compiled(token_ids), expected, strict=True):
         np.testing.assert_allclose(received, gradient, atol=1e-5)
+
+
+def loss_gradients(model, token_ids):
+    with tf.GradientTape() as tape:
+        logits = model(token_ids[:, :-1], training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(token_ids[:, 1:], logits)
+        loss = tf.reduce_mean(losses)
+    return tape.gradient(loss, model.trainable_variables)
 
 
 @pytest.mark.parametrize("case", ["lstm", "gpt2"])
@@ -215,13 +220,15 @@ def test_a_checkpoint_of_the_model_holds_every_variable(case, tmp_path):
     np.testing.assert_array_equal(fresh(token_ids), model(token_ids))
 
 
-@pytest.mark.parametrize("case", ["rnn", "gru", "lstm_tied", "gpt2", "modern"])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "case, jit_compile",
+    [("rnn", False), ("gru", False), ("lstm", False), ("gpt2", False), ("modern", True)],
+)
 def test_compile_and_fit_learn_a_repeating_text(case, jit_compile):
-    model = make(case, dropout=0.05)
+    model = make(case, num_layers=1, dropout=0.05)
     token_ids = np.tile(np.arange(12, dtype=np.int32), (8, 2))[:, :17]
     model.compile(
-        optimizer=keras.optimizers.Adam(0.01, clipnorm=1.0),
+        optimizer=keras.optimizers.Adam(0.03, clipnorm=1.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=jit_compile,
     )

@@ -145,7 +145,8 @@ def test_one_flipped_bit_anywhere_is_noticed(tmp_path):
             changed = bytearray(content)
             changed[place] ^= 1
             file.write_bytes(changed)
-            with pytest.raises(UserError, match="damaged|format"):
+            ours = "manifest.json" if file.name == "manifest.json" else "checksum of tensors"
+            with pytest.raises(UserError, match=f"is damaged: .*{ours}"):
                 checkpoints.load(path)
         file.write_bytes(content)
     checkpoints.load(path)
@@ -308,7 +309,7 @@ def test_a_full_disk_costs_no_checkpoint(tmp_path):
         checkpoints.save(tmp_path / "run", 1, tensors_of(1), {})
         fill(
             tmp_path / "run",
-            "No space left on device; the last good one is step 1; free space there and run the same",
+            "No space left on device; the last good one is step 1; free space there and run",
         )
     finally:
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)

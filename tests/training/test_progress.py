@@ -102,7 +102,10 @@ def test_plain_lines_keep_their_distance(capsys):
         for step in range(1, 101):
             progress.update(step, loss=1.0)
             time.sleep(0.005)
-    steps = [int(re.match(r"step (\d+)/100", line)[1]) for line in capsys.readouterr().err.split("\n")[:-1]]
+    steps = [
+        int(re.match(r"step (\d+)/100", line)[1])
+        for line in capsys.readouterr().err.split("\n")[:-1]
+    ]
     assert steps[0] == 1 and steps[-1] == 100 and 3 <= len(steps) <= 6
 
 

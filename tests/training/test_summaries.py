@@ -16,6 +16,7 @@ import urllib.request
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
@@ -95,6 +96,15 @@ def test_truncating_and_going_on_gives_the_unbroken_curve(tmp_path):
     assert (tmp_path / event_files(tmp_path)[0]).parent == tmp_path
 
 
+def test_a_tensorboard_that_has_read_what_is_removed_forgets_it(tmp_path):
+    write_run(tmp_path, 1, 17)
+    running = plugin_event_accumulator.EventAccumulator(str(tmp_path / "train"), {"tensors": 0})
+    assert len(running.Reload().Tensors("loss")) == 17
+    truncate(tmp_path, 12)
+    write_run(tmp_path, 13, 20)
+    assert [point.step for point in running.Reload().Tensors("loss")] == list(range(1, 21))
+
+
 def test_truncating_to_before_the_first_step_leaves_nothing(tmp_path):
     truncate(tmp_path / "nowhere", 5)
     write_run(tmp_path, 1, 3)
@@ -123,7 +133,8 @@ def test_a_record_torn_by_a_kill_is_dropped(tmp_path, cut):
     steps = [step for step, _ in read_scalars(tmp_path / "train", "loss")]
     assert steps == [*range(1, 11), 11]  # the text of step 10 came last; the points are whole
     clean = list(tf.data.TFRecordDataset([str(p) for p in event_files(tmp_path / "train")]))
-    assert len(clean) == 2 + 1 + 10 + 1 + 1  # versions, config, points of 1 to 10 and 11, one sample
+    # Two headers each, config, points of 1 to 10, the sample of 5, the point of 11.
+    assert len(clean) == 2 * 2 + 1 + 10 + 1 + 1
 
 
 def test_a_file_killed_before_its_first_record_goes(tmp_path):
@@ -195,6 +206,8 @@ def fill(directory, reason):
             summaries.flush()
     events = EventAccumulator(str(directory / "train"), {"tensors": 0}).Reload().Tensors("sample")
     assert [event.step for event in events] == list(range(1, step))
+    whole = tf.data.TFRecordDataset([str(path) for path in event_files(directory)])
+    assert len(list(whole)) == 2 + len(events), "no half record is left, which an error would tell"
     truncate(directory, 10)  # going on needs no more space than there is
     events = EventAccumulator(str(directory / "train")).Reload().Tensors("sample")
     assert [event.step for event in events] == list(range(1, 11))
@@ -243,7 +256,9 @@ def test_finishing_twice_marks_the_end_once(tmp_path):
 
 def get(port, path, body=None):
     url = f"http://127.0.0.1:{port}/data/{path}"
-    request = urllib.request.Request(url, body and json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, body and json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
@@ -275,9 +290,7 @@ def test_a_real_tensorboard_shows_curves_texts_and_hparams(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        tags = wait_for(
-            lambda: len(t := get(port, "plugin/scalars/tags")) == 3 and t
-        )
+        tags = wait_for(lambda: len(t := get(port, "plugin/scalars/tags")) == 3 and t)
         name = "run/tensorboard"
         assert set(tags) == {name, f"{name}/train", f"{name}/validation"}
         assert {"loss", "perplexity"} <= set(tags[f"{name}/train"])
@@ -293,12 +306,20 @@ def test_a_real_tensorboard_shows_curves_texts_and_hparams(tmp_path):
         groups = get(
             port,
             "plugin/hparams/session_groups",
-            {"experimentName": "", "allowedStatuses": ["STATUS_SUCCESS"], "sliceSize": 10,
-             "startIndex": 0, "colParams": []},
+            {
+                "experimentName": "",
+                "allowedStatuses": ["STATUS_SUCCESS"],
+                "sliceSize": 10,
+                "startIndex": 0,
+                "colParams": [],
+            },
         )["sessionGroups"]
         assert len(groups) == 1
         assert groups[0]["hparams"]["rate"] == 0.5 and groups[0]["hparams"]["files"] == "a, b"
-        metrics = {(m["name"].get("group", ""), m["name"]["tag"]): m["value"] for m in groups[0]["metricValues"]}
+        metrics = {
+            (m["name"].get("group", ""), m["name"]["tag"]): m["value"]
+            for m in groups[0]["metricValues"]
+        }
         assert metrics["validation", "loss"] == pytest.approx(11 / 20)
         assert metrics["train", "loss"] == pytest.approx(10 / 20)
         assert metrics["", "best_validation_loss"] == pytest.approx(0.55)

@@ -183,6 +183,7 @@ def test_how_a_run_is_executed_may_change(cache, tmp_path):
     [
         (lambda c: setattr(c.model, "hidden_dimm", 3), "hidden_dim"),
         (lambda c: setattr(c.model, "name", "lstm"), "Did you mean 'lstm_lm'"),
+        (lambda c: setattr(c.model, "seed", 3), "config.seed"),
         (lambda c: setattr(c.data, "batch_size", 4000), "short|4000|batch"),
         (lambda c: setattr(c.data, "corpus", "synthetics"), "Did you mean 'synthetic'"),
         (lambda c: setattr(c.tokenizer, "name", "chars"), "character"),

@@ -6,6 +6,8 @@ from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.text_files import text_files
 from lm_zoo.errors import unknown_name
 
+__all__ = ["CORPORA", "Corpus", "load_corpus"]
+
 CORPORA = {
     "python_reference": python_reference,
     "synthetic": synthetic,

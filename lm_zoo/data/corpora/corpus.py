@@ -36,7 +36,7 @@ def cut(text, validation_fraction, test_fraction):
     """Cuts a text into training, validation and test parts, in this order.
 
     Places are rounded down to whole characters in exact decimal arithmetic: with 0.1 and 0 the
-    training part is nanoGPT's `text[:int(n * 0.9)]` and the validation part the rest, and 0.05 twice
+    training part is nanoGPT's `text[:int(n * 0.9)]`, the validation part the rest, and 0.05 twice
     leaves 90 %, which it does not in floating point.
     """
     validation = fractions.Fraction(str(float(validation_fraction)))

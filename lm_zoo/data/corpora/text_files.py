@@ -73,15 +73,28 @@ def read_text(field, path):
         raise UserError(f"{field}: expected a text file, {str(path)!r} is a folder.") from None
     except OSError as error:
         raise UserError(f"{field}: could not read {str(path)!r}: {error.strerror}.") from None
+    text = decode(field, repr(str(path)), data)
+    if not text:
+        raise UserError(f"{field}: {str(path)!r} is empty; give a file with text in it.")
+    return text
+
+
+def decode(field, name, data):
+    """Decodes UTF-8 bytes, without a byte order mark.
+
+    Args:
+        field: The config field or flag that the bytes are for, for the error.
+        name: What the bytes are, for the error.
+        data: The bytes.
+
+    Raises:
+        UserError: If they are not UTF-8, with the place.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{field}: {str(path)!r} is not UTF-8: byte 0x{data[error.start]:02x} at offset "
+            f"{field}: {name} is not UTF-8: byte 0x{data[error.start]:02x} at offset "
             f"{error.start}; convert it to UTF-8 first (e.g. with iconv)."
         ) from None
-    if data.startswith(codecs.BOM_UTF8):
-        text = text[1:]
-    if not text:
-        raise UserError(f"{field}: {str(path)!r} is empty; give a file with text in it.")
-    return text
+    return text[1:] if data.startswith(codecs.BOM_UTF8) else text

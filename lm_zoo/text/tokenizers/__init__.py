@@ -10,6 +10,17 @@ from lm_zoo.text.tokenizers.character import CharacterTokenizer
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.tokenizers.word import WordTokenizer
 
+__all__ = [
+    "TOKENIZERS",
+    "BytePairTokenizer",
+    "ByteTokenizer",
+    "CharacterTokenizer",
+    "Tokenizer",
+    "WordTokenizer",
+    "load_tokenizer",
+    "train_tokenizer",
+]
+
 TOKENIZERS = {
     "bpe": BytePairTokenizer,
     "byte": ByteTokenizer,

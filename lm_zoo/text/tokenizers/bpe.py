@@ -1,4 +1,4 @@
-"""Byte-level byte-pair encoding, as GPT-2 has it (Radford et al. 2019), by the `tokenizers` library."""
+"""Byte-level byte-pair encoding, GPT-2's (Radford et al. 2019), by the `tokenizers` library."""
 
 import functools
 import json
@@ -56,8 +56,8 @@ class BytePairTokenizer(Tokenizer):
         missing = [byte for char, byte in known.items() if char not in self.vocabulary]
         if missing:
             raise UserError(
-                f"tokenizer: expected all 256 bytes in the vocabulary, byte {missing[0]} is missing; "
-                f"give a byte-level vocabulary like GPT-2's."
+                f"tokenizer: expected all 256 bytes in the vocabulary, byte {missing[0]} is "
+                f"missing; give a byte-level vocabulary like GPT-2's."
             )
         for token in self.vocabulary:
             if token != END_OF_TEXT and not (token and all(c in known for c in token)):

@@ -1,10 +1,10 @@
 """GPT-2's byte-level BPE as TensorFlow ops, for use inside a SavedModel.
 
-keras-hub 0.32's in-graph BytePairTokenizer is not used: it agrees with GPT-2 on ordinary text, but it
-deletes the Devanagari digit six (its own marker), stops at a NUL, reads "ĴA" as `<|endoftext|>`, and
-its SavedModels need tensorflow-text to load. Here the split into pieces is computed over the whole
-batch at once from each character's class and its neighbours', and the merges of all pieces run side
-by side, so plain TensorFlow loads it.
+keras-hub 0.32's in-graph BytePairTokenizer is not used: it agrees with GPT-2 on ordinary text, but
+it deletes the Devanagari digit six (its own marker), stops at a NUL, reads "ĴA" as
+`<|endoftext|>`, and its SavedModels need tensorflow-text to load. Here the split into pieces is
+computed over the whole batch at once from each character's class and its neighbours', and the
+merges of all pieces run side by side, so plain TensorFlow loads it.
 """
 
 import functools
@@ -75,9 +75,11 @@ class BytePairModule(tf.Module):
     def _split(self, characters, rows):
         """Marks where pieces begin, as GPT-2's pattern has it.
 
-        The pattern is `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`:
-        a piece begins where the class of character changes, but a space belongs to the word after
-        it, and a contraction is a piece of its own if nothing before it takes the apostrophe.
+        The pattern takes, in this order: contractions (`'s|'t|'re|'ve|'m|'ll|'d`), words of one
+        class with a space before them (` ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+`), and blanks
+        (`\\s+(?!\\S)|\\s+`). So a piece begins where the class of character changes, but a space
+        belongs to the word after it, and a contraction is a piece of its own if nothing before it
+        takes the apostrophe.
 
         Args:
             characters: Code points of all strings, int32 `(characters,)`.
@@ -89,7 +91,7 @@ class BytePairModule(tf.Module):
         """
         intervals = tf.searchsorted(tf.constant(self._class_starts), characters, side="right")
         classes = tf.gather(tf.constant(self._classes), intervals - 1)
-        first = rows != _shift(rows, 1, -1)  # of a stretch without <|endoftext|>
+        first = rows != _shift(rows, 1, -1)  # what stands before is of no concern
         special = tf.zeros_like(first)
         if self._eos_id is not None:
             length = len(END_OF_TEXT)
@@ -98,7 +100,7 @@ class BytePairModule(tf.Module):
                 begins &= _shift(characters, -offset, -1) == ord(character)
             for offset in range(length):
                 special |= _shift(begins, offset, False)
-            first |= begins | _shift(begins, length, False)
+            first |= begins
             classes = tf.where(special, SPECIAL, classes)
 
         last = _shift(first, -1, True)
@@ -146,7 +148,7 @@ class BytePairModule(tf.Module):
         return symbols, pieces
 
     def _merge_once(self, symbols, pieces, num_pieces):
-        """Merges every occurrence of each piece's first-learned pair; returns whether there was one.
+        """Merges every occurrence of each piece's first-learned pair; says whether there was one.
 
         The reference merges the leftmost pair of the lowest rank, one at a time. Several at a time
         come to the same while the merged token enters no pair of a lower rank; for the rules where
@@ -165,9 +167,7 @@ class BytePairModule(tf.Module):
         positions = tf.range(tf.size(left))
         run_starts = best & ~_shift(best, 1, False)
         run = tf.maximum(tf.cumsum(tf.cast(run_starts, tf.int32)) - 1, 0)
-        run_start = tf.gather(
-            tf.concat([tf.boolean_mask(positions, run_starts), [0]], axis=0), run
-        )
+        run_start = tf.gather(tf.concat([tf.boolean_mask(positions, run_starts), [0]], axis=0), run)
         taken = best & ((positions - run_start) % 2 == 0)
         if self._rules["one_at_a_time"].any():
             leftmost = tf.math.unsorted_segment_min(
@@ -184,7 +184,7 @@ class BytePairModule(tf.Module):
 
 
 def _shift(values, by, fill):
-    """Moves a vector's values `by` places to the right (to the left if negative), filling with `fill`."""
+    """Moves a vector's values `by` places to the right, or left if negative, filled with `fill`."""
     count = tf.minimum(abs(by), tf.size(values))
     padding = tf.fill([count], tf.constant(fill, values.dtype))
     if by >= 0:

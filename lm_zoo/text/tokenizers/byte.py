@@ -18,7 +18,7 @@ class ByteTokenizer(Tokenizer):
         """Returns the one byte tokenizer there is; the texts are not looked at."""
         if vocab_size and vocab_size < cls.vocab_size:
             raise UserError(
-                f"tokenizer.vocab_size: expected 0 or at least 256 for bytes, received {vocab_size}."
+                f"tokenizer.vocab_size: expected 0 or at least 256 for byte, received {vocab_size}."
             )
         return cls()
 

@@ -2,7 +2,8 @@
 
 Each is a `tf.Module` of two functions: `tokenize(strings (batch,)) -> int32 RaggedTensor` and
 `detokenize(int32 RaggedTensor) -> strings (batch,)`. They use TensorFlow's own ops, so that a
-SavedModel needs nothing but TensorFlow to load. Strings are UTF-8; bytes that are not become U+FFFD.
+SavedModel needs nothing but TensorFlow to load. Strings are UTF-8; what is not counts as U+FFFD for
+characters and as an unknown word for words.
 """
 
 import numpy as np

@@ -3,13 +3,12 @@
 import functools
 import hashlib
 import json
-import os
 import pathlib
-import tempfile
 
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import cannot_write, write_atomically
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
 FORMAT_VERSION = 1
@@ -67,7 +66,7 @@ class Tokenizer:
         """Returns a `tf.Module` that does the same with TensorFlow ops, inside a SavedModel.
 
         `tokenize(strings (batch,)) -> int32 RaggedTensor (batch, None)`, and
-        `detokenize(int32 RaggedTensor (batch, None)) -> strings (batch,)`, which are `decode_bytes`.
+        `detokenize(int32 RaggedTensor (batch, None)) -> strings (batch,)`, as `decode_bytes` does.
         Hold on to the module while its functions are used: they do not keep it alive.
         """
         raise NotImplementedError
@@ -77,7 +76,7 @@ class Tokenizer:
         return self.decode_bytes(token_ids).decode("utf-8", errors="replace")
 
     def token_text(self, token_id):
-        """Returns one token in a form that can be printed: `\\n` for a newline, `\\xe2` for a byte."""
+        """Returns one token in a form to print: `\\n` for a newline, `\\xe2` for a stray byte."""
         text = self.token_bytes(token_id).decode("utf-8", errors="backslashreplace")
         return "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
@@ -116,25 +115,11 @@ class Tokenizer:
             "content": self.content(),
         }
         directory = pathlib.Path(directory)
-        temporary = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{FILE_NAME}.", dir=directory)
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(values, file, ensure_ascii=False, indent=0)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a shared run from its readers
-            os.replace(temporary, directory / FILE_NAME)
-            temporary = None
         except OSError as error:
-            raise UserError(
-                f"tokenizer: could not write into {directory}: {error.strerror}; choose a folder "
-                f"that can be written and has room."
-            ) from None
-        finally:
-            if temporary is not None:
-                pathlib.Path(temporary).unlink(missing_ok=True)
+            raise cannot_write(directory, error) from None
+        write_atomically(directory / FILE_NAME, json.dumps(values, ensure_ascii=False, indent=0))
 
     def _checked(self, token_ids):
         """Returns the ids as a flat int64 array, having made sure that they exist."""

@@ -1,4 +1,4 @@
-"""One token a word, with `<unk>` for rare ones and one `<eos>` a line, as PTB and WikiText count."""
+"""One token a word, `<unk>` for rare ones and one `<eos>` a line, as PTB and WikiText count."""
 
 import collections
 import re
