@@ -21,10 +21,10 @@ def get_config():
         data=DataConfig(
             corpus="python_reference", layout="contiguous", batch_size=32, sequence_length=64
         ),
-        tokenizer=TokenizerConfig(name="character"),
-        model=ModelConfig("lstm_lm", hidden_dim=256, embedding_dim=64, num_layers=1, dropout=0.1),
+        tokenizer=TokenizerConfig(name="bpe", vocab_size=1024),
+        model=ModelConfig("lstm_lm", hidden_dim=256, embedding_dim=128, num_layers=1, dropout=0.2),
         optimizer=OptimizerConfig(name="adam", learning_rate=4e-3, clip_norm=1.0),
         schedule=ScheduleConfig(name="cosine", warmup_steps=50, final_factor=0.05),
-        training=TrainingConfig(steps=1000, validation_interval=250),
+        training=TrainingConfig(steps=800, validation_interval=200),
         evaluation=EvaluationConfig(batch_size=4, sequence_length=128),
     )

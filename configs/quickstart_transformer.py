@@ -25,19 +25,19 @@ def get_config():
             batch_size=16,
             sequence_length=128,
         ),
-        tokenizer=TokenizerConfig(name="character"),
+        tokenizer=TokenizerConfig(name="bpe", vocab_size=1024),
         model=ModelConfig(
             "transformer_decoder",
             hidden_dim=128,
             num_layers=4,
             num_heads=4,
             context_length=128,
-            dropout=0.0,
+            dropout=0.1,
         ),
         optimizer=OptimizerConfig(
             name="adamw", learning_rate=2e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0
         ),
         schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.1),
-        training=TrainingConfig(steps=1000, validation_interval=250),
+        training=TrainingConfig(steps=600, validation_interval=200),
         evaluation=EvaluationConfig(batch_size=16),
     )

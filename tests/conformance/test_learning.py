@@ -12,6 +12,7 @@ from lm_zoo.config import (
     ScheduleConfig,
     TrainingConfig,
 )
+from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.synthetic import SyntheticSource
 from tests.conformance.models import TINY
 
@@ -22,21 +23,25 @@ def test_perplexity_reaches_the_entropy_of_the_synthetic_source(name, tmp_path):
     config = ExperimentConfig(
         data=DataConfig(
             corpus="synthetic",
-            synthetic_tokens=60_000,
+            synthetic_tokens=100_000,
             synthetic_vocab_size=6,
             layout="contiguous" if recurrent else "windows",
             batch_size=16,
-            sequence_length=16 if recurrent else 24,
+            sequence_length=16,
             cache_dir=str(tmp_path / "cache"),
         ),
         model=ModelConfig(name, **TINY[name]),
-        optimizer=OptimizerConfig(name="adam", learning_rate=0.01),
+        optimizer=OptimizerConfig(name="adam", learning_rate=0.02),
         schedule=ScheduleConfig(name="cosine", warmup_steps=10, final_factor=0.02),
-        training=TrainingConfig(steps=220, validation_interval=220, sample_length=0),
+        training=TrainingConfig(steps=400, validation_interval=400, sample_length=0),
         evaluation=EvaluationConfig(batch_size=16, sequence_length=0 if not recurrent else 64),
     )
     result = lm_zoo.train(config, tmp_path / "run")
-    assert result.reason == "finished" and result.step == 220
+    assert result.reason == "finished" and result.step == 400
     ledger = lm_zoo.load(tmp_path / "run").evaluate("test", batch_size=16)
-    entropy = SyntheticSource(config.data.synthetic_vocab_size, seed=0).entropy_rate
-    assert ledger.loss == pytest.approx(entropy, rel=0.02)
+    source = SyntheticSource(config.data.synthetic_vocab_size, seed=0)
+    # What the source itself needs for this sample of 5,000 symbols, 1 to 2 % off its entropy rate.
+    text = load_corpus(config.data).splits["test"]
+    optimum = source.negative_log_likelihood(text).mean()
+    assert optimum == pytest.approx(source.entropy_rate, rel=0.03)
+    assert 0.995 * optimum < ledger.loss < 1.02 * optimum

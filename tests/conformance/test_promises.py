@@ -130,11 +130,11 @@ def test_fit_of_plain_keras_learns_a_tiny_text(variant):
     model = build(variant)
     ids = np.tile(np.arange(13, dtype=np.int32) % 7, (8, 1))
     model.compile(
-        optimizer=keras.optimizers.Adam(0.03),
+        optimizer=keras.optimizers.Adam(0.05),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    history = model.fit(ids[:, :-1], ids[:, 1:], batch_size=8, epochs=150, verbose=0)
-    assert history.history["loss"][-1] < 0.1 < 1.5 < history.history["loss"][0]
+    history = model.fit(ids[:, :-1], ids[:, 1:], batch_size=8, epochs=40, verbose=0)
+    assert history.history["loss"][-1] < 0.8 < 2.5 < history.history["loss"][0]
 
 
 def test_parameters_and_flops_are_counted(variant):

@@ -1,0 +1,173 @@
+"""Users' mistakes at the command line: one line, exit status 2, and nothing written."""
+
+import json
+import shutil
+
+import pytest
+
+from lm_zoo.cli.main import main
+from lm_zoo.training import checkpoints
+
+CONFIG = """
+from lm_zoo.config import *
+
+def get_config():
+    return ExperimentConfig(
+        data=DataConfig(
+            corpus="synthetic", synthetic_tokens=2000, layout="windows", batch_size=4,
+            sequence_length=16, cache_dir={cache!r},
+        ),
+        model=ModelConfig(
+            "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
+        ),
+        training=TrainingConfig(steps=4, validation_interval=2, sample_length=0),
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a config, a finished run of it, and files of text."""
+    root = tmp_path_factory.mktemp("place")
+    (root / "config.py").write_text(CONFIG.format(cache=str(root / "cache")))
+    assert main(["train", f"--config={root}/config.py", f"--workdir={root}/run"]) == 0
+    assert main(["evaluate", f"--workdir={root}/run"]) == 0
+    (root / "empty.txt").write_bytes(b"")
+    (root / "latin.txt").write_bytes(b"caf\xe9 au lait")
+    (root / "short.txt").write_text("too short")
+    (root / "broken.jsonl").write_text('{"text": "abab"}\n{"txt": "abab"}\n')
+    (root / "strange.py").write_text("def get_config():\n    return 3 / 0\n")
+    return root
+
+
+def snapshot(folder):
+    return {
+        path: path.stat().st_mtime_ns
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "cache" not in path.parts
+    }
+
+
+def refused(capsys, folder, *arguments):
+    """Runs a command that must be refused; returns its one line."""
+    before = snapshot(folder)
+    capsys.readouterr()
+    status = main([argument.replace("ROOT", str(folder)) for argument in arguments])
+    output, errors = capsys.readouterr()
+    assert status == 2, errors
+    assert errors.count("\n") == 1 and "Traceback" not in errors
+    assert snapshot(folder) == before
+    return errors
+
+
+TRAIN = ("train", "--config=ROOT/config.py", "--workdir=ROOT/new")
+TEXT = (*TRAIN, "--config.data.corpus=text_files")
+GENERATE = ("generate", "--workdir=ROOT/run")
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ((*TRAIN, "--config.model.name=transformer"), ["'transformer_decoder'"]),
+        ((*TRAIN, "--config.model.size=small"), ["model.size", "gpt2_small"]),
+        ((*TRAIN, "--config.model.hiden_dim=8"), ["'hidden_dim'"]),
+        ((*TRAIN, "--config.model.hidden_dim=wide"), ["hidden_dim", "whole number", "'wide'"]),
+        ((*TRAIN, "--config.model.num_heads=3"), ["num_heads", "divisor", "3"]),
+        ((*TRAIN, "--config.data.batchsize=8"), ["config.data.batch_size"]),
+        ((*TRAIN, "--config.data.batch_size=many"), ["data.batch_size", "whole number", "'many'"]),
+        ((*TRAIN, "--config.data.batch_size=0"), ["data.batch_size", "at least 1", "0"]),
+        ((*TRAIN, "--config.data.sequence_length=17"), ["sequence_length", "16", "17"]),
+        ((*TRAIN, "--config.data.batch_size=1000"), ["1000", "16"]),
+        ((*TRAIN, "--config.data.layout=contiguous"), ["data.layout", "'windows'"]),
+        ((*TRAIN, "--config.tokenizer.name=words"), ["tokenizer.name", "'word'"]),
+        ((*TRAIN, "--config.tokenizer.path=ROOT/nowhere"), ["nowhere"]),
+        ((*TRAIN, "--config.training.sample_prompt=" + 20 * "a"), ["sample_prompt", "16", "20"]),
+        ((*TEXT, "--config.data.train_files=ROOT/empty.txt"), ["empty.txt", "empty"]),
+        ((*TEXT, "--config.data.train_files=ROOT/latin.txt"), ["latin.txt", "UTF-8", "offset 3"]),
+        ((*TEXT, "--config.data.train_files=ROOT/short.txt"), ["train"]),
+        ((*TEXT, "--config.data.train_files=ROOT/nowhere.txt"), ["nowhere.txt"]),
+        (("train", "--config=quickstart", "--workdir=ROOT/new"), ["quickstart_"]),
+        (("train", "--config=ROOT/strange.py", "--workdir=ROOT/new"), ["strange.py", "line 2"]),
+        (("train", "--workdir=ROOT/new"), ["--config"]),
+        (("train", "--config=ROOT/config.py"), ["--workdir"]),
+        ((*TRAIN, "--profile_steps=9,3"), ["profile_steps", "9,3"]),
+        (("train", "--config=ROOT/config.py", "--workdir=ROOT/run", "--config.seed=4"), ["seed: 0"]),
+        (("train", "--config=ROOT/config.py", "--workdir=ROOT"), ["not empty"]),
+        ((*GENERATE, "--temperature=-1"), ["temperature", "-1"]),
+        ((*GENERATE, "--temperature=nan"), ["temperature", "nan"]),
+        ((*GENERATE, "--top_p=1.5"), ["top_p", "1.5"]),
+        ((*GENERATE, "--max_new_tokens=0"), ["max_new_tokens", "0"]),
+        ((*GENERATE, "--prompt=" + 17 * "a"), ["17", "16"]),
+        ((*GENERATE, "--checkpoint=3"), ["checkpoint", "3"]),
+        ((*GENERATE, "--checkpoint=newest"), ["'latest'", "'newest'"]),
+        (("generate", "--workdir=ROOT/nowhere"), ["nowhere"]),
+        (("evaluate", "--workdir=ROOT/run", "--split=tests"), ["'test'"]),
+        (("evaluate", "--workdir=ROOT/run", "--stride=17"), ["stride", "16", "17"]),
+        (("evaluate", "--workdir=ROOT/run", "--sequence_length=99"), ["sequence_length", "16"]),
+        (("evaluate", "--workdir=ROOT/run", "--context=carried"), ["'windows'"]),
+        (("score", "--workdir=ROOT/run", "--input=ROOT/latin.txt"), ["latin.txt", "offset 3"]),
+        (
+            ("score", "--workdir=ROOT/run", "--input=ROOT/broken.jsonl", "--format=jsonl"),
+            ["broken.jsonl", "line 2", "'text'"],
+        ),
+        (("compare", "ROOT/run"), ["two or more"]),
+        (("compare", "ROOT/run", "ROOT/nowhere"), ["nowhere"]),
+        (("compare", "ROOT/run", "ROOT/config.py"), ["config.py"]),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
+)
+def test_one_line_says_what_was_wrong(place, capsys, arguments, expected):
+    line = refused(capsys, place, *arguments)
+    for part in expected:
+        assert part in line
+
+
+def test_text_that_differs_is_not_compared(place, capsys, tmp_path):
+    ledger = json.loads((place / "run" / "results" / "evaluation-test.json").read_text())
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(ledger | {"text_sha256": "0" * 64}))
+    line = refused(capsys, place, "compare", "ROOT/run", str(other))
+    assert "text" in line
+
+
+@pytest.fixture
+def copied(place, tmp_path):
+    """A copy of the run and of its token files that a test may damage."""
+    shutil.copytree(place / "run", tmp_path / "run")
+    return tmp_path
+
+
+def flip_a_byte(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, lambda p: p.write_bytes(p.read_bytes()[:-1])])
+def test_a_damaged_checkpoint_is_refused(copied, capsys, damage):
+    best = checkpoints.read_best(copied / "run" / "checkpoints").step
+    folder = checkpoints.path_of(copied / "run" / "checkpoints", best)
+    damage(next(folder.glob("tensors.data*")))
+    line = refused(capsys, copied, *GENERATE)
+    assert f"{best:08}" in line
+
+
+def test_a_damaged_config_is_refused(copied, capsys):
+    (copied / "run" / "config.json").write_text("{")
+    assert "config.json" in refused(capsys, copied, *GENERATE)
+
+
+def test_a_damaged_tokenizer_is_refused(copied, capsys):
+    flip_a_byte(next((copied / "run" / "tokenizer").iterdir()))
+    assert "tokenizer" in refused(capsys, copied, *GENERATE)
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, lambda p: p.write_bytes(p.read_bytes()[:-1])])
+def test_a_damaged_token_shard_is_refused(place, capsys, tmp_path, damage):
+    """The cache is not the run's: its folder is named, with what to do."""
+    (tmp_path / "config.py").write_text(CONFIG.format(cache=str(tmp_path / "cache")))
+    assert main(["train", f"--config={tmp_path}/config.py", f"--workdir={tmp_path}/run"]) == 0
+    shard = max((tmp_path / "cache").rglob("*.bin"), key=lambda p: p.stat().st_size)
+    damage(shard)
+    line = refused(capsys, tmp_path, "evaluate", "--workdir=ROOT/run", "--split=train")
+    assert shard.name in line and "delete" in line
