@@ -25,6 +25,6 @@ def get_config():
         model=ModelConfig("lstm_lm", hidden_dim=256, embedding_dim=128, num_layers=1, dropout=0.2),
         optimizer=OptimizerConfig(name="adam", learning_rate=4e-3, clip_norm=1.0),
         schedule=ScheduleConfig(name="cosine", warmup_steps=50, final_factor=0.05),
-        training=TrainingConfig(steps=800, validation_interval=200),
+        training=TrainingConfig(steps=600, validation_interval=200),
         evaluation=EvaluationConfig(batch_size=4, sequence_length=128),
     )

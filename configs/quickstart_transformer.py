@@ -32,12 +32,17 @@ def get_config():
             num_layers=4,
             num_heads=4,
             context_length=128,
+            # Llama's form of it: on so short a run far ahead of GPT-2's, which learns positions.
+            position="rope",
+            normalization="rms_norm",
+            feed_forward="swiglu",
+            use_bias=False,
             dropout=0.1,
         ),
         optimizer=OptimizerConfig(
-            name="adamw", learning_rate=2e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0
+            name="adamw", learning_rate=4e-3, beta2=0.99, weight_decay=0.1, clip_norm=1.0
         ),
-        schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.1),
-        training=TrainingConfig(steps=600, validation_interval=200),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=50, final_factor=0.1),
+        training=TrainingConfig(steps=350, validation_interval=175),
         evaluation=EvaluationConfig(batch_size=16),
     )
