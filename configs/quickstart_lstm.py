@@ -1,6 +1,6 @@
 """LSTM on the language reference that every Python carries; the quickstart's first model.
 
-    lm-zoo train --config=quickstart_lstm --workdir=runs/quickstart_lstm
+lm-zoo train --config=quickstart_lstm --workdir=runs/quickstart_lstm
 """
 
 from lm_zoo.config import (

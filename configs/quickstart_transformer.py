@@ -1,6 +1,6 @@
 """Transformer decoder on the language reference that every Python carries; the quickstart's second.
 
-    lm-zoo train --config=quickstart_transformer --workdir=runs/quickstart_transformer
+lm-zoo train --config=quickstart_transformer --workdir=runs/quickstart_transformer
 """
 
 from lm_zoo.config import (

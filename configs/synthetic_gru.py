@@ -20,9 +20,7 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="synthetic_gru",
-        data=DataConfig(
-            corpus="synthetic", layout="contiguous", batch_size=32, sequence_length=32
-        ),
+        data=DataConfig(corpus="synthetic", layout="contiguous", batch_size=32, sequence_length=32),
         tokenizer=TokenizerConfig(name="character"),
         model=ModelConfig("gru_lm", hidden_dim=32, embedding_dim=16, num_layers=1),
         optimizer=OptimizerConfig(name="adam", learning_rate=1e-2, clip_norm=1.0),

@@ -1,4 +1,4 @@
-"""The one description of a run: typed dataclasses with defaults and validation.
+"""The one description of a run: typed dataclasses with defaults; `config_checks` validates them.
 
 A config is data. It is written as a Python file with a `get_config()` by people, resolved once with
 the command line's overrides, and kept as JSON in the run's folder; the JSON is never executed.
@@ -7,10 +7,8 @@ This module imports the standard library alone, so everything may import it.
 
 import dataclasses
 import json
-import math
-import typing
 
-from lm_zoo.errors import UserError, nearest, unknown_name
+from lm_zoo.errors import UserError, unknown_name
 
 LAYOUTS = ("contiguous", "windows")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
@@ -310,130 +308,3 @@ def differences(old, new, ignore=("runtime.",)):
         for key in sorted(a.keys() | b.keys())
         if a.get(key, missing) != b.get(key, missing) and not key.startswith(tuple(ignore))
     ]
-
-
-def check_field_path(config, path):
-    """Raises a `UserError` naming the nearest field if `path` ("data.batch_size") does not exist.
-
-    Fields of `model` beyond name and size belong to the model class and are checked by the registry.
-    """
-    here, walked = config, []
-    for part in path.split("."):
-        if isinstance(here, ModelConfig):
-            return
-        if not dataclasses.is_dataclass(here):
-            raise UserError(f"config.{path}: {'.'.join(walked)} has no fields of its own.")
-        names = [field.name for field in dataclasses.fields(here)]
-        if part not in names:
-            guess = nearest(path, flatten(config)) or nearest(part, names)
-            if not guess:
-                raise unknown_name(f"config.{path}", part, names)
-            raise UserError(f"config.{path}: there is no such field. Did you mean config.{guess}?")
-        walked.append(part)
-        here = getattr(here, part)
-
-
-def validate(config):
-    """Checks every field's type and range.
-
-    Returns:
-        The config, with integers given for float fields turned into floats.
-
-    Raises:
-        UserError: Naming the field, what was expected and what was received.
-    """
-    _check_types(config, "")
-    choices = {
-        "data.layout": LAYOUTS,
-        "optimizer.name": OPTIMIZERS,
-        "schedule.name": SCHEDULES,
-        "training.precision": PRECISIONS,
-    }
-    at_least = {
-        "data.batch_size": 1,
-        "data.sequence_length": 1,
-        "data.window_stride": 0,
-        "data.synthetic_tokens": 100,
-        "data.synthetic_vocab_size": 2,
-        "tokenizer.vocab_size": 0,
-        "tokenizer.min_count": 1,
-        "optimizer.clip_norm": 0.0,
-        "optimizer.weight_decay": 0.0,
-        "schedule.warmup_steps": 0,
-        "schedule.decay_start_epoch": 0,
-        "schedule.plateau_patience": 1,
-        "schedule.final_factor": 0.0,
-        "training.steps": 0,
-        "training.validation_interval": 0,
-        "training.checkpoint_interval": 0,
-        "training.log_interval": 1,
-        "training.keep_checkpoints": 1,
-        "training.early_stopping_patience": 0,
-        "training.sample_length": 0,
-        "evaluation.batch_size": 1,
-        "evaluation.sequence_length": 0,
-        "evaluation.stride": 0,
-        "runtime.micro_batches": 1,
-        "seed": 0,
-    }
-    positive = ("optimizer.learning_rate", "optimizer.epsilon", "schedule.decay_factor")
-    fractions = (  # at least 0 and below 1
-        "data.validation_fraction",
-        "data.test_fraction",
-        "optimizer.momentum",
-        "optimizer.beta1",
-        "optimizer.beta2",
-        "optimizer.ema_decay",
-    )
-    values = flatten(config)
-    for key, names in choices.items():
-        if values[key] not in names:
-            raise unknown_name(f"config.{key}", values[key], names)
-    for key, least in at_least.items():
-        _require(values[key] >= least, key, f"at least {least}", values[key])
-    for key in positive:
-        _require(values[key] > 0, key, "a number above 0", values[key])
-    for key in fractions:
-        _require(0 <= values[key] < 1, key, "at least 0 and below 1", values[key])
-    total = values["data.validation_fraction"] + values["data.test_fraction"]
-    _require(total < 1, "data.validation_fraction", "validation and test below 1 together", total)
-    fraction = values["schedule.decay_fraction"]
-    _require(0 < fraction <= 1, "schedule.decay_fraction", "above 0 and at most 1", fraction)
-    _require(values["seed"] < 2**31, "seed", "below 2147483648", values["seed"])
-    if not config.training.steps:
-        _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
-    rows, parts = config.data.batch_size, config.runtime.micro_batches
-    _require(
-        rows % parts == 0, "runtime.micro_batches", f"a divisor of data.batch_size ({rows})", parts
-    )
-    return config
-
-
-def _require(condition, key, expected, received):
-    if not condition:
-        raise UserError(f"config.{key}: expected {expected}, received {received!r}.")
-
-
-def _check_types(config, prefix):
-    for field in dataclasses.fields(config):
-        value, path = getattr(config, field.name), f"{prefix}{field.name}"
-        if field.type is ModelConfig:
-            _require(isinstance(value, ModelConfig), path, "a ModelConfig", value)
-            _require(isinstance(value.name, str), f"{path}.name", "a string", value.name)
-            _require(isinstance(value.size, str), f"{path}.size", "a string", value.size)
-        elif dataclasses.is_dataclass(field.type):
-            _require(isinstance(value, field.type), path, f"a {field.type.__name__}", value)
-            _check_types(value, f"{path}.")
-        elif typing.get_origin(field.type) is tuple:
-            right = isinstance(value, (tuple, list)) and all(isinstance(v, str) for v in value)
-            _require(right, path, "a tuple of strings", value)
-            setattr(config, field.name, tuple(value))
-        elif field.type is float:
-            right = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _require(right and math.isfinite(value), path, "a finite number", value)
-            setattr(config, field.name, float(value))
-        elif field.type is int:
-            right = isinstance(value, int) and not isinstance(value, bool)
-            _require(right, path, "a whole number", value)
-        else:
-            _require(isinstance(value, field.type), path, f"a {field.type.__name__}", value)

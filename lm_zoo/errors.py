@@ -7,7 +7,7 @@ class UserError(ValueError):
     """A mistake in what the user gave: a name, a value, a file.
 
     The message is one line that says which field, what was expected, what was received and what to
-    do. The binaries print it and exit with status 2; library callers can catch it as a `ValueError`.
+    do. The binaries print it and exit with status 2; library callers can catch a `ValueError`.
     """
 
 

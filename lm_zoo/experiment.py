@@ -3,6 +3,7 @@
 import math
 
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.corpus import SPLITS
@@ -32,7 +33,7 @@ class Experiment:
     """
 
     def __init__(self, config, workdir):
-        self.config = config_lib.validate(config)
+        self.config = config_checks.validate(config)
         self.folder = RunFolder(workdir)
         resumes = self.folder.exists()
         if resumes:
@@ -161,8 +162,8 @@ def build_configured_model(config, tokenizer):
     limit, length = model.context_length, config.data.sequence_length
     if limit is not None and config.data.layout == "contiguous":
         raise UserError(
-            f"config.data.layout: 'contiguous' carries state without bound, but {config.model.name} "
-            f"holds {limit} tokens; expected 'windows'."
+            f"config.data.layout: expected 'windows', because {config.model.name} holds {limit} "
+            "tokens of context and cannot carry state on; received 'contiguous'."
         )
     if limit is not None and length > limit:
         raise UserError(

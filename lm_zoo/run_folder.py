@@ -6,6 +6,7 @@ import json
 import pathlib
 
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.errors import UserError
 from lm_zoo.files import write_atomically
 
@@ -13,12 +14,12 @@ from lm_zoo.files import write_atomically
 class RunFolder:
     """Names and reads the parts of a workdir.
 
-        config.json    the resolved config, data and never executed
-        data.json      checksums of the corpus and of the tokenizer that the run began with
-        tokenizer/     the tokenizer
-        checkpoints/   step-00001234/ ..., best.json
-        tensorboard/   train/ and validation/
-        results/       the ledgers that evaluation wrote
+    config.json    the resolved config, data and never executed
+    data.json      checksums of the corpus and of the tokenizer that the run began with
+    tokenizer/     the tokenizer
+    checkpoints/   step-00001234/ ..., best.json
+    tensorboard/   train/ and validation/
+    results/       the ledgers that evaluation wrote
     """
 
     def __init__(self, workdir):
@@ -47,7 +48,7 @@ class RunFolder:
 
     def config(self):
         """Returns the run's `ExperimentConfig`."""
-        return config_lib.validate(config_lib.from_dict(self._read_json(self.config_path)))
+        return config_checks.validate(config_lib.from_dict(self._read_json(self.config_path)))
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""

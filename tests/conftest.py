@@ -12,7 +12,7 @@ DEFAULT_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """Returns a function that finds a folder of real text, or skips the test where there is none."""
+    """Returns a function that finds a folder of real text, or skips the test without one."""
     root = pathlib.Path(os.environ.get("LM_ZOO_TEST_DATA") or DEFAULT_DATA)
 
     def find(name):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.errors import UserError
 
@@ -44,7 +45,7 @@ def test_json_carries_every_field():
 )
 def test_a_wrong_value_is_named_with_what_was_expected_and_received(path, value, expected):
     with pytest.raises(UserError) as caught:
-        config_lib.validate(changed(path, value))
+        config_checks.validate(changed(path, value))
     message = str(caught.value)
     assert f"config.{path}" in message
     assert expected in message
@@ -53,7 +54,7 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_received(path, value,
 
 
 def test_whole_numbers_are_taken_for_float_fields():
-    config = config_lib.validate(changed("optimizer.learning_rate", 1))
+    config = config_checks.validate(changed("optimizer.learning_rate", 1))
     assert isinstance(config.optimizer.learning_rate, float)
 
 
@@ -68,11 +69,11 @@ def test_whole_numbers_are_taken_for_float_fields():
 )
 def test_an_unknown_field_is_answered_with_the_nearest(path, guess):
     with pytest.raises(UserError, match=guess.replace(".", r"\.")):
-        config_lib.check_field_path(ExperimentConfig(), path)
+        config_checks.check_field_path(ExperimentConfig(), path)
 
 
 def test_model_arguments_are_left_to_the_registry():
-    config_lib.check_field_path(ExperimentConfig(), "model.anything")
+    config_checks.check_field_path(ExperimentConfig(), "model.anything")
 
 
 def test_from_dict_refuses_unknown_fields_and_shapes():

@@ -7,6 +7,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.cli.flags import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA
 from lm_zoo.models.arguments import check_arguments
@@ -24,7 +25,7 @@ def test_the_folder_is_found_and_none_is_left_out():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_loads_and_names_what_exists(name):
-    config = config_lib.validate(read_config(name))
+    config = config_checks.validate(read_config(name))
     assert config.name == name
     assert config.data.corpus in CORPORA
     assert config.tokenizer.name in TOKENIZERS

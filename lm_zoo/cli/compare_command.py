@@ -10,7 +10,6 @@ import json
 
 from absl import flags
 
-
 ARGUMENTS = "RUN..."
 USES_TENSORFLOW = False
 

@@ -18,6 +18,7 @@ import typing
 from absl import flags
 
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.errors import UserError, nearest
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
@@ -132,7 +133,7 @@ def apply_overrides(config, overrides):
         by_path.setdefault(override.path, []).append(override)
     for path, group in by_path.items():
         config = _apply(config, path, group)
-    return config_lib.validate(config)
+    return config_checks.validate(config)
 
 
 def _take_source(argv):
@@ -178,7 +179,7 @@ def _is_flag(argument):
 
 
 def _check_path(config, path):
-    config_lib.check_field_path(config, path)
+    config_checks.check_field_path(config, path)
     head, _, name = path.partition(".")
     if path in ("model", *_groups(config)):
         example = "model.name" if head == "model" else f"{head}.{_groups(config)[head]}"
@@ -227,7 +228,7 @@ def _apply(config, path, group):
         )
         flag_values(["lm-zoo", argument])
     except (flags.Error, TypeError, ValueError) as error:
-        config_lib.validate(config)  # The config itself may be what is wrong.
+        config_checks.validate(config)  # The config itself may be what is wrong.
         raise _does_not_fit(config, path, group[-1].text) from error
     return holder.value
 

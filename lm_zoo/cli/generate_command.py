@@ -1,8 +1,10 @@
 """Continues prompts with a trained run, streaming the text as it appears.
 
-lm-zoo generate --workdir=runs/quickstart_lstm --prompt="The class" --temperature=0.7
-lm-zoo generate --workdir=runs/quickstart_transformer --prompt="The" --num_beams=4
-lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=3 --top_p=0.9 --seed=7 --json
+    lm-zoo generate --workdir=runs/quickstart_lstm --prompt="The class" --temperature=0.7
+    lm-zoo generate --workdir=runs/quickstart_transformer --prompt="The" --num_beams=4
+    lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=3 --top_p=0.9 --seed=7 --json
+
+One continuation is written as it is made; of several, each when all are done.
 """
 
 import json

@@ -1,7 +1,9 @@
 """Shows what there is: models with their sizes, corpora, tokenizers, and shipped configs.
 
-lm-zoo list
-lm-zoo list configs
+    lm-zoo list
+    lm-zoo list configs
+
+Without an argument it shows all four.
 """
 
 import ast

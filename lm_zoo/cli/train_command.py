@@ -88,6 +88,6 @@ def _profile_steps(values):
         first, last = 0, -1
     if not 0 <= first <= last:
         raise UserError(
-            f"--profile_steps: expected FIRST,LAST with FIRST <= LAST, received {','.join(values)!r}."
+            f"--profile_steps: expected FIRST,LAST in order, received {','.join(values)!r}."
         )
     return first, last

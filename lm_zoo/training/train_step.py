@@ -47,15 +47,14 @@ class TrainStep:
                 tf.Variable(tf.convert_to_tensor(v), trainable=False, name="ema")
                 for v in model.trainable_variables
             )
-        scalar = lambda value, dtype: tf.Variable(value, trainable=False, dtype=dtype)
         # Sums since the last point on the curves: part of a checkpoint, so that a resumed run draws
         # the same point.
         self.sums = {
-            name: scalar(0.0, tf.float64)
+            name: _scalar(0.0, tf.float64)
             for name in ("nll", "tokens", "gradient_norm", "steps", "skipped")
         }
-        self.loss_scale = scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
-        self.finite_steps = scalar(0.0, tf.float32)
+        self.loss_scale = _scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
+        self.finite_steps = _scalar(0.0, tf.float32)
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
         self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
         self._step = tf.function(self._step_of_batch)
@@ -99,7 +98,7 @@ class TrainStep:
         assign_tensors(self.tensors(), tensors)
 
     def _loss_and_gradients_of_part(self, step, first_row, inputs, targets, weights, state, scale):
-        """Sum of NLL, tokens, and the gradient of (sum of NLL x scale), for some rows of the batch."""
+        """Sum of NLL, tokens, and the gradient of (sum of NLL x scale), for some of the rows."""
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
             if self.carries_state:
                 logits, state = self.model.forward(inputs, state, training=True)
@@ -177,6 +176,10 @@ class TrainStep:
         self.finite_steps.assign(tf.where(grow, 0.0, steps))
 
 
+def _scalar(value, dtype):
+    return tf.Variable(value, trainable=False, dtype=dtype)
+
+
 def _name_within_model(variable):
     """The variable's path without the model's own name, which Keras numbers within a process."""
     return variable.path.split("/", 1)[-1]
@@ -189,9 +192,7 @@ def model_tensors(model):
 
 def ema_tensors(model, averages):
     """Returns `ema/<path>` -> averaged variable, in the order of the trainable variables."""
-    return {
-        f"ema/{_name_within_model(v)}": a for v, a in zip(model.trainable_variables, averages)
-    }
+    return {f"ema/{_name_within_model(v)}": a for v, a in zip(model.trainable_variables, averages)}
 
 
 def assign_tensors(variables, tensors):

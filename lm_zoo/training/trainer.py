@@ -220,14 +220,10 @@ class Trainer:
         self._check_finite()
         self.summaries.flush()
         metadata = {"plateau": dataclasses.asdict(self.plateau), "finished": self.finished}
-        checkpoints.save(
-            self.folder.checkpoints, self.step, self.train_step.tensors(), metadata
-        )
+        checkpoints.save(self.folder.checkpoints, self.step, self.train_step.tensors(), metadata)
         self._mark_best()
         protect = {self.plateau.best_step} if self.plateau.best is not None else set()
-        checkpoints.prune(
-            self.folder.checkpoints, self.config.training.keep_checkpoints, protect
-        )
+        checkpoints.prune(self.folder.checkpoints, self.config.training.keep_checkpoints, protect)
 
     def _mark_best(self):
         best = self.plateau.best_step, self.plateau.best

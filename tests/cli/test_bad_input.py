@@ -91,7 +91,10 @@ GENERATE = ("generate", "--workdir=ROOT/run")
         (("train", "--workdir=ROOT/new"), ["--config"]),
         (("train", "--config=ROOT/config.py"), ["--workdir"]),
         ((*TRAIN, "--profile_steps=9,3"), ["profile_steps", "9,3"]),
-        (("train", "--config=ROOT/config.py", "--workdir=ROOT/run", "--config.seed=4"), ["seed: 0"]),
+        (
+            ("train", "--config=ROOT/config.py", "--workdir=ROOT/run", "--config.seed=4"),
+            ["seed: 0"],
+        ),
         (("train", "--config=ROOT/config.py", "--workdir=ROOT"), ["not empty"]),
         ((*GENERATE, "--temperature=-1"), ["temperature", "-1"]),
         ((*GENERATE, "--temperature=nan"), ["temperature", "nan"]),

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lm_zoo import config as config_lib
+from lm_zoo import config_checks
 from lm_zoo.cli import flags as cli_flags
 from lm_zoo.cli.flags import load_config, read_config, shipped_configs
 from lm_zoo.config import ExperimentConfig, ModelConfig
@@ -284,7 +285,7 @@ def test_shipped_configs_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
     names = list(shipped_configs())
     assert names and names == sorted(names)
     for name in names:
-        assert config_lib.validate(read_config(name)) == read_config(f"configs/{name}.py")
+        assert config_checks.validate(read_config(name)) == read_config(f"configs/{name}.py")
 
 
 def test_shipped_configs_may_be_a_package_of_their_own(tmp_path, monkeypatch):

@@ -1,10 +1,9 @@
 """Every registered model through every promise that a model must keep."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import keras
 
 from lm_zoo.registry import MODELS, build_model
 from lm_zoo.training import checkpoints

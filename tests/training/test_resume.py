@@ -1,6 +1,5 @@
-"""Exact resume with real processes: whatever stops the run, the same command ends with the same bits."""
+"""Exact resume with real processes: whatever stops it, a run ends with the same bits."""
 
-import os
 import pathlib
 import random
 import resource
@@ -148,7 +147,10 @@ def test_a_full_disk_loses_nothing(config_file, undisturbed, tmp_path):
     process.kill()
     process.communicate()
     good = newest_step(workdir)
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
     process = start(config_file, workdir, preexec_fn=limit)
     _, errors = process.communicate()
     assert process.returncode == 2, errors

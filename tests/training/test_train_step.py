@@ -39,7 +39,12 @@ def make_step(model="lstm_lm", dropout=0.0, micro_batches=1, precision="float32"
     if model == "transformer_decoder":
         config.data.layout = "windows"
     built = build_model(
-        model, vocab_size=VOCAB, seed=1, dropout=dropout, dtype=PRECISIONS[precision], **MODELS[model]
+        model,
+        vocab_size=VOCAB,
+        seed=1,
+        dropout=dropout,
+        dtype=PRECISIONS[precision],
+        **MODELS[model],
     )
     return TrainStep(built, config)
 
@@ -93,7 +98,8 @@ def dense_gradients(step, batch):
     variables = step.model.trainable_variables
     names = ["model/" + v.path.split("/", 1)[-1] for v in variables]
     return float(mean), {
-        name: tf.convert_to_tensor(g).numpy() for name, g in zip(names, tape.gradient(mean, variables))
+        name: tf.convert_to_tensor(g).numpy()
+        for name, g in zip(names, tape.gradient(mean, variables))
     }
 
 

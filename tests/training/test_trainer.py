@@ -38,7 +38,10 @@ def tiny_config(cache, **training):
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1, dropout=0.1),
         optimizer=OptimizerConfig(learning_rate=0.02),
         training=TrainingConfig(
-            **({"steps": 12, "validation_interval": 4, "log_interval": 2, "sample_length": 8} | training)
+            **(
+                {"steps": 12, "validation_interval": 4, "log_interval": 2, "sample_length": 8}
+                | training
+            )
         ),
         evaluation=EvaluationConfig(batch_size=4, sequence_length=64),
     )
@@ -203,7 +206,7 @@ def test_a_transformer_refuses_unbounded_state(cache, tmp_path):
     config.model = ModelConfig(
         "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
     )
-    with pytest.raises(UserError, match="data.layout.*expected 'windows'"):
+    with pytest.raises(UserError, match="data.layout: expected 'windows'"):
         lm_zoo.train(config, tmp_path / "run")
 
 

@@ -1,0 +1,204 @@
+"""One checkpoint: a folder with a TensorFlow bundle of named tensors and a manifest of it.
+
+    step-00001234/tensors.index, tensors.data-00000-of-00001   the bundle
+    step-00001234/manifest.json                                what must be in it, with checksums
+
+The bundle holds plain named tensors, so that nothing depends on how objects refer to each other,
+and `tf.train.load_checkpoint("<folder>/tensors")` reads it too. `lm_zoo.training.checkpoints` says
+when such folders are written and which one a run goes on from.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.files import reason, sha256_file, sync_folder
+
+FORMAT = 1
+BUNDLE = "tensors"
+MANIFEST = "manifest.json"
+STEP_FOLDER = re.compile(r"step-(\d{8,})")
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """What a checkpoint held.
+
+    Attributes:
+        step: The step that it was saved at.
+        tensors: Name -> `np.ndarray` (bfloat16 as `ml_dtypes.bfloat16`).
+        metadata: The caller's values, as JSON gives them back (tuples are lists).
+        path: Its folder.
+    """
+
+    step: int
+    tensors: dict[str, np.ndarray]
+    metadata: dict
+    path: pathlib.Path
+
+
+class DamagedCheckpoint(UserError):
+    """A checkpoint that is not what was saved."""
+
+
+def folder_name(step):
+    """Returns the name of a step's folder."""
+    return f"step-{step:08d}"
+
+
+def write_folder(folder, step, tensors, metadata):
+    """Writes a checkpoint's files into a new folder and sees them on to the disk.
+
+    Raises:
+        OSError: When the disk does not take them; the caller clears the folder away.
+    """
+    folder.mkdir()
+    listed = _write_bundle(folder, tensors)
+    files = {}
+    for file in sorted(folder.iterdir()):
+        _sync_file(file)
+        files[file.name] = {"size": file.stat().st_size, "sha256": sha256_file(file)}
+    content = {
+        "format": FORMAT,
+        "step": step,
+        "tensors": listed,
+        "files": files,
+        "metadata": metadata,
+    }
+    manifest = {"content": content, "sha256": _fingerprint(content)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    _sync_file(folder / MANIFEST)
+    sync_folder(folder)
+
+
+def load(path):
+    """Reads a checkpoint and verifies every byte of it.
+
+    Args:
+        path: A checkpoint's folder.
+
+    Returns:
+        The `Checkpoint`.
+
+    Raises:
+        UserError: If there is none, or (as `DamagedCheckpoint`) if it is not what was saved.
+    """
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        raise UserError(f"checkpoint {path}: there is no such folder.")
+    try:
+        content = read_manifest(path)
+        for name, expected in content["files"].items():
+            size = (path / name).stat().st_size
+            if size != expected["size"]:
+                raise _damaged(path, f"{name} has {size} bytes, expected {expected['size']}")
+            if sha256_file(path / name) != expected["sha256"]:
+                raise _damaged(path, f"the checksum of {name} is wrong")
+        return Checkpoint(
+            content["step"], _read_bundle(path, content["tensors"]), content["metadata"], path
+        )
+    except FileNotFoundError as error:
+        raise _damaged(path, f"{pathlib.Path(error.filename).name} is missing") from None
+    except OSError as error:
+        raise _damaged(path, f"it cannot be read ({reason(error)})") from error
+
+
+def read_manifest(path):
+    """Returns what a checkpoint's manifest says, verified by its own checksum."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        content = manifest["content"]
+        right = manifest["sha256"] == _fingerprint(content)
+        version = content["format"]
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(path, f"{MANIFEST} cannot be understood") from None
+    if not right:
+        raise _damaged(path, f"the checksum of {MANIFEST} is wrong")
+    if version != FORMAT:
+        raise UserError(
+            f"checkpoint {path}: expected format {FORMAT}, received {version}; read it with the "
+            "version of lm_zoo that wrote it."
+        )
+    if STEP_FOLDER.fullmatch(path.name) and folder_name(content["step"]) != path.name:
+        raise _damaged(path, f"it was saved at step {content['step']}")
+    return content
+
+
+def _write_bundle(folder, tensors):
+    """Writes the tensors; returns name -> dtype and shape. File trouble comes as an `OSError`."""
+    names = sorted(tensors)
+    with tf.device("CPU"):
+        values = [tf.convert_to_tensor(tensors[name]) for name in names]
+        try:
+            tf.raw_ops.SaveV2(
+                prefix=str(folder / BUNDLE),
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                tensors=values,
+            )
+        except tf.errors.InvalidArgumentError:
+            raise  # Not about the disk: a mistake in the program.
+        except tf.errors.OpError as error:
+            raise _os_error(error) from error
+    return {
+        name: {"dtype": value.dtype.name, "shape": value.shape.as_list()}
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+def _read_bundle(path, listed):
+    names = sorted(listed)
+    try:
+        held = tf.train.load_checkpoint(str(path / BUNDLE)).get_variable_to_shape_map()
+        if sorted(held) != names:
+            odd = sorted(set(held) ^ set(names))[0]
+            raise _damaged(path, f"manifest and bundle disagree about the tensor {odd!r}")
+        with tf.device("CPU"):
+            values = tf.raw_ops.RestoreV2(
+                prefix=str(path / BUNDLE),
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                dtypes=[tf.as_dtype(listed[name]["dtype"]) for name in names],
+            )
+    except tf.errors.OpError as error:
+        raise _damaged(path, f"TensorFlow cannot read it ({error.message})") from error
+    tensors = {name: np.asarray(value.numpy()) for name, value in zip(names, values, strict=True)}
+    for name, value in tensors.items():
+        if list(value.shape) != listed[name]["shape"]:
+            raise _damaged(path, f"the shape of {name!r} is {value.shape}")
+    return tensors
+
+
+def _fingerprint(content):
+    """The checksum of a manifest's content, whatever the spaces and the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _damaged(path, why):
+    return DamagedCheckpoint(f"checkpoint {path} is damaged: {why}; it cannot be used.")
+
+
+def _os_error(error):
+    """Turns TensorFlow's error about a file into the operating system's."""
+    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+    for number in known:
+        if os.strerror(number) in error.message:
+            return OSError(number, os.strerror(number))
+    return OSError(errno.EIO, error.message.split("\n")[0])
+
+
+def _sync_file(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
