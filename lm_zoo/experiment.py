@@ -1,7 +1,5 @@
 """Wires a config into data, tokenizer, model and trainer; the `train` binary only calls it."""
 
-import math
-
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
@@ -14,7 +12,7 @@ from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer, train_tokenizer
-from lm_zoo.training.trainer import Trainer
+from lm_zoo.training.trainer import Trainer, total_steps
 
 
 class Experiment:
@@ -62,9 +60,7 @@ class Experiment:
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
         data, batches = self.config.data, self.batches
-        steps = self.config.training.steps or math.ceil(
-            self.config.training.epochs * batches.steps_per_epoch
-        )
+        steps = total_steps(self.config.training, batches)
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
             f"Tokens ({self.tokenizer.name}, vocabulary {self.tokenizer.vocab_size:,}): "

@@ -41,6 +41,11 @@ class TrainingResult:
     best_step: int
 
 
+def total_steps(training, batches):
+    """Returns the optimizer steps in the whole run that a `TrainingConfig` asks for."""
+    return training.steps or math.ceil(training.epochs * batches.steps_per_epoch)
+
+
 class Trainer:
     """Trains one model on one stream of batches into one run folder.
 
@@ -52,7 +57,6 @@ class Trainer:
         validate: Called without arguments, returns a `Ledger` of the validation split, or None if
             there is no such split.
         sample: Called without arguments, returns generated text for TensorBoard.
-        report: Takes a line for the user; default: the progress display.
         profile_steps: `(first, last)` steps to profile, or None.
     """
 
@@ -67,7 +71,7 @@ class Trainer:
         self.sample = sample
         self.profile_steps = profile_steps
         training = config.training
-        self.total_steps = training.steps or math.ceil(training.epochs * batches.steps_per_epoch)
+        self.total_steps = total_steps(training, batches)
         epoch = max(1, round(batches.steps_per_epoch))
         self.validation_interval = training.validation_interval or epoch
         self.train_step = TrainStep(model, config)

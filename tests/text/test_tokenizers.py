@@ -171,10 +171,9 @@ def test_token_texts_say_what_the_token_is(trained):
 
 
 def test_a_text_without_context_starts_after_an_end_or_a_newline(trained):
-    for name in ("word", "bpe"):
-        assert trained[name].start_text == ""
-        assert trained[name].start_ids.tolist() == [trained[name].eos_id]
-    for name in ("character", "byte"):
+    assert trained["word"].start_text == ""
+    assert trained["word"].start_ids.tolist() == [trained["word"].eos_id]
+    for name in ("character", "byte", "bpe"):  # <|endoftext|> is not in the text models learn from
         assert trained[name].start_text == "\n"
         assert trained[name].start_ids.tolist() == trained[name].encode("\n").tolist()
     without_newline = TOKENIZERS["character"].train("abc")

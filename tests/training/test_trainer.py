@@ -81,6 +81,22 @@ def test_a_run_folder_holds_all_that_later_commands_need(finished):
     assert ledger.nll_nats / ledger.tokens_scored == pytest.approx(result.best_loss, rel=1e-6)
 
 
+def test_averaged_parameters_are_what_is_validated_and_loaded(cache, tmp_path):
+    config = tiny_config(cache, sample_length=0)
+    config.optimizer.ema_decay = 0.5
+    result = lm_zoo.train(config, tmp_path / "run")
+    run = lm_zoo.load(tmp_path / "run", checkpoint=result.best_step)
+    ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
+    assert ledger.loss == pytest.approx(result.best_loss, rel=1e-6)
+    tensors = checkpoints.load(
+        checkpoints.path_of(tmp_path / "run" / "checkpoints", result.best_step)
+    ).tensors
+    for variable in run.model.trainable_variables:
+        name = variable.path.split("/", 1)[-1]
+        np.testing.assert_array_equal(variable.numpy(), tensors[f"ema/{name}"])
+        assert np.abs(tensors[f"ema/{name}"] - tensors[f"model/{name}"]).max() > 0
+
+
 def test_curves_have_every_point_once(finished):
     workdir, _ = finished
     train = read_scalars(workdir / "tensorboard" / "train", "loss")

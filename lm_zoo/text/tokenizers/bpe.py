@@ -36,6 +36,7 @@ class BytePairTokenizer(Tokenizer):
     """
 
     name = "bpe"
+    eos_in_text = False  # a split is one text, without <|endoftext|> in it
 
     def __init__(self, vocabulary, merges):
         self.vocabulary = dict(vocabulary)

@@ -28,6 +28,8 @@ class Tokenizer:
     """
 
     name = ""
+    # Whether training text holds `eos_id`, so that a model knows what may follow it.
+    eos_in_text = True
     vocab_size = 0
     unk_id = None
     eos_id = None
@@ -83,9 +85,13 @@ class Tokenizer:
         )
 
     @property
+    def _starts_after_eos(self):
+        return self.eos_id is not None and self.eos_in_text
+
+    @property
     def start_text(self):
         """What stands before a text without context, when that is text: a newline, or nothing."""
-        if self.eos_id is not None:
+        if self._starts_after_eos:
             return ""
         newline = self.encode("\n")
         return "" if self.unk_id is not None and self.unk_id in newline else "\n"
@@ -93,7 +99,7 @@ class Tokenizer:
     @property
     def start_ids(self):
         """The ids that stand before a text without context: `<eos>`, a newline's, or none."""
-        if self.eos_id is not None:
+        if self._starts_after_eos:
             return np.array([self.eos_id], np.int32)
         return self.encode(self.start_text)
 
