@@ -32,6 +32,8 @@ def command(tmp_path, monkeypatch):
         source = f'''"""Probes.
 
     lm-zoo probe --count=3
+
+Python 3.13 takes the indent off a docstring whose lines all have it.
 """
 from absl import flags
 USES_TENSORFLOW = False
@@ -147,6 +149,8 @@ def test_help_is_made_from_the_docstring_and_the_flags(command, capsys, monkeypa
             "Probes.",
             "",
             "    lm-zoo probe --count=3",
+            "",
+            "Python 3.13 takes the indent off a docstring whose lines all have it.",
             "",
             "flags:",
             "  --count=N               How many. (default: 7)",
