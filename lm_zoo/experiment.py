@@ -24,6 +24,7 @@ class Experiment:
     Attributes:
         config: The validated `ExperimentConfig`.
         folder: The `RunFolder`.
+        corpus: The `Corpus`.
         tokenizer: The tokenizer: the run's own if the run exists.
         tokens: The `TokenDataset`.
         model: The built, freshly initialised model.
@@ -38,7 +39,7 @@ class Experiment:
             self.folder.check_config(config)
         else:
             self.folder.check_unused()
-        corpus = load_corpus(config.data)
+        self.corpus = corpus = load_corpus(config.data)
         if resumes:
             self.tokenizer = load_tokenizer(self.folder.tokenizer)
         else:
@@ -51,7 +52,8 @@ class Experiment:
             "tokenizer_fingerprint": self.tokenizer.fingerprint,
         }
         if resumes:
-            self._check_data_record()
+            for split in SPLITS:
+                self.folder.check_text(corpus, split)
         self.model = build_configured_model(config, self.tokenizer)
         self._check_sample_prompt()
         self.tokens = prepare(corpus, self.tokenizer, config.data.cache_dir)
@@ -76,7 +78,7 @@ class Experiment:
         """Begins the run or goes on with it; returns a `TrainingResult`."""
         with self.folder.locked():
             if not self.folder.exists():
-                self.folder.begin(self.config, self.tokenizer, self.data_record)
+                self.folder.begin(self.config, self.tokenizer, self.corpus, self.data_record)
             trainer = Trainer(
                 self.model,
                 self.config,
@@ -122,17 +124,6 @@ class Experiment:
                 "config.training.sample_prompt: expected at most the model's context_length "
                 f"({limit} tokens), received {length} tokens."
             )
-
-    def _check_data_record(self):
-        before = self.folder.data_record()
-        for split, checksum in self.data_record["sha256"].items():
-            old = before["sha256"].get(split)
-            if old != checksum:
-                raise UserError(
-                    f"data: the {split} text of {self.data_record['corpus']} has changed since the "
-                    f"run in {self.folder.path} began (sha256 {old} then, {checksum} now); restore "
-                    "the text, or give another --workdir."
-                )
 
 
 def build_configured_model(config, tokenizer):

@@ -4,7 +4,8 @@ import dataclasses
 
 from lm_zoo import config as config_lib
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.token_files import open_tokens, prepare
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
@@ -116,17 +117,7 @@ class Run:
         Returns:
             A `Ledger`.
         """
-        corpus = load_corpus(self.config.data)
-        recorded = self.folder.data_record()["sha256"]
-        if split not in corpus.splits:
-            raise unknown_name("split", split, corpus.splits)
-        if recorded.get(split) != corpus.sha256[split]:
-            raise UserError(
-                f"data: the {split} text of {corpus.name} has changed since the run in "
-                f"{self.folder.path} began (sha256 {recorded.get(split)} then, "
-                f"{corpus.sha256[split]} now); restore the text."
-            )
-        tokens = prepare(corpus, self.tokenizer, self.config.data.cache_dir)
+        tokens = self._tokens(split)
         settings = self.config.evaluation
         length = sequence_length or settings.sequence_length or self.config.data.sequence_length
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
@@ -138,9 +129,19 @@ class Run:
             stride=stride or settings.stride or max(1, length // 2),
             context_rule=context,
         )
-        ledger = evaluator.evaluate(tokens.split(split))
-        ledger.corpus, ledger.step = corpus.name, self.step
+        ledger = evaluator.evaluate(tokens)
+        ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
         return ledger
+
+    def _tokens(self, split):
+        """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
+        if split not in SPLITS:
+            raise unknown_name("split", split, SPLITS)
+        if split != "train":
+            return open_tokens(self.folder.held_out, self.tokenizer).split(split)
+        corpus = load_corpus(self.config.data)
+        self.folder.check_text(corpus, "train")
+        return prepare(corpus, self.tokenizer, self.config.data.cache_dir).split("train")
 
     def describe(self):
         """Returns one line: which model, from where, at which step."""

@@ -1,12 +1,14 @@
 """The folder of one run: everything that going on, evaluating, generating and scoring need."""
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import pathlib
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
+from lm_zoo.data.token_files import write_tokens
 from lm_zoo.errors import UserError
 from lm_zoo.files import write_atomically
 
@@ -14,12 +16,15 @@ from lm_zoo.files import write_atomically
 class RunFolder:
     """Names and reads the parts of a workdir.
 
-    config.json    the resolved config, data and never executed
-    data.json      checksums of the corpus and of the tokenizer that the run began with
-    tokenizer/     the tokenizer
-    checkpoints/   step-00001234/ ..., best.json
-    tensorboard/   train/ and validation/
-    results/       the ledgers that evaluation wrote
+        config.json    the resolved config, data and never executed
+        data.json      checksums of the corpus and of the tokenizer that the run began with
+        tokenizer/     the tokenizer
+        held_out/      token ids of the validation and test splits
+        checkpoints/   step-00001234/ ..., best.json
+        tensorboard/   train/ and validation/
+        results/       the ledgers that evaluation wrote
+
+    It is all that evaluating, generating, scoring and loading need, wherever it is moved to.
     """
 
     def __init__(self, workdir):
@@ -27,6 +32,7 @@ class RunFolder:
         self.config_path = self.path / "config.json"
         self.data_path = self.path / "data.json"
         self.tokenizer = self.path / "tokenizer"
+        self.held_out = self.path / "held_out"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
@@ -64,6 +70,16 @@ class RunFolder:
                 "config to go on with it, or another --workdir."
             )
 
+    def check_text(self, corpus, split):
+        """Raises a `UserError` if a split's text is not the one that the run began with."""
+        before, now = self.data_record()["sha256"].get(split), corpus.sha256[split]
+        if before != now:
+            raise UserError(
+                f"data: the {split} text of {corpus.name} has changed since the run in {self.path} "
+                f"began (sha256 {before} then, {now} now); restore the text, or train in another "
+                "--workdir."
+            )
+
     def check_unused(self):
         """Raises a `UserError` if the folder holds anything that is not a run's."""
         if self.path.exists() and not self.path.is_dir():
@@ -76,10 +92,12 @@ class RunFolder:
                     f"{sorted(strangers)[0]!r}); give an empty or new folder."
                 )
 
-    def begin(self, config, tokenizer, data_record):
-        """Writes config, tokenizer and data record. The config comes last: it makes it a run."""
+    def begin(self, config, tokenizer, corpus, data_record):
+        """Writes what the run is. The config comes last: it makes the folder a run's."""
         self.path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(self.tokenizer)
+        held_out = {name: text for name, text in corpus.splits.items() if name != "train"}
+        write_tokens(self.held_out, dataclasses.replace(corpus, splits=held_out), tokenizer)
         write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
         write_atomically(self.config_path, config_lib.dumps(config))
 
@@ -113,4 +131,5 @@ class RunFolder:
             raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
 
 
-_UNFINISHED = (".lock", "data.json", "tokenizer")  # what a start that was killed may leave
+# What a start that was killed may leave.
+_UNFINISHED = (".lock", "data.json", "held_out", "tokenizer")

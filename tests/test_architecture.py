@@ -33,6 +33,7 @@ ALLOWED = {
     "config_checks": set(),
     "errors": set(),
     "files": set(),
+    "run_folder": {"data", "files"},
     "layers": set(),
     "models": {"layers"},
     "registry": {"models"},

@@ -28,7 +28,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import advice, reason, sync_folder
 from lm_zoo.text.words import count_words, utf8
 
-__all__ = ["TokenDataset", "TokenSplit", "open_tokens", "prepare"]
+__all__ = ["TokenDataset", "TokenSplit", "open_tokens", "prepare", "write_tokens"]
 
 SHARD_TOKENS = 1 << 26  # 128 MiB of uint16
 TEMPORARY_PREFIX = ".lm_zoo-writing-"  # ours alone, since old ones are removed
@@ -60,32 +60,47 @@ def prepare(corpus, tokenizer, cache_dir="", shard_tokens=SHARD_TOKENS):
     identity = [FORMAT_VERSION, corpus.name, sorted(corpus.sha256.items()), tokenizer.fingerprint]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
     directory = cache / f"{corpus.name}-{tokenizer.name}-{digest}"
-    if directory.exists():
-        return open_tokens(directory, tokenizer)
-    temporary = None
+    if not directory.exists():
+        write_tokens(directory, corpus, tokenizer, shard_tokens, field="data.cache_dir")
+    return open_tokens(directory, tokenizer)
+
+
+def write_tokens(directory, corpus, tokenizer, shard_tokens=SHARD_TOKENS, field="workdir"):
+    """Writes the corpus as a dataset folder, whole or not at all; one that is there is left alone.
+
+    Args:
+        directory: The dataset's folder.
+        corpus: A `Corpus`; it need not have all three splits.
+        tokenizer: A `Tokenizer`.
+        shard_tokens: Most tokens in one file.
+        field: What the user chose the place by, for the error.
+
+    Raises:
+        UserError: If it cannot be written, a full disk included; nothing half-written is left.
+    """
+    directory = pathlib.Path(directory)
+    parent, temporary = directory.parent, None
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(cache)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=cache))
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(parent)
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=parent))
         os.chmod(temporary, 0o755)  # mkdtemp's 0700 would hide a shared cache from its readers
         _write(temporary, corpus, tokenizer, shard_tokens)
         try:
             os.rename(temporary, directory)
             temporary = None
-            sync_folder(cache)
+            sync_folder(parent)
         except OSError:
             if not directory.exists():
                 raise
-            # Another process was faster; its folder is verified like any other.
+            # It is there already, or another process was faster; it is verified when opened.
     except OSError as error:
         raise UserError(
-            f"data.cache_dir: could not write token files into {cache}: {reason(error)}; "
-            f"{advice(error)}."
+            f"{field}: could not write token files into {parent}: {reason(error)}; {advice(error)}."
         ) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-    return open_tokens(directory, tokenizer)
 
 
 def _remove_abandoned(cache):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -95,6 +96,24 @@ def test_averaged_parameters_are_what_is_validated_and_loaded(cache, tmp_path):
         name = variable.path.split("/", 1)[-1]
         np.testing.assert_array_equal(variable.numpy(), tensors[f"ema/{name}"])
         assert np.abs(tensors[f"ema/{name}"] - tensors[f"model/{name}"]).max() > 0
+
+
+def test_a_moved_folder_is_evaluated_without_the_text(cache, tmp_path):
+    """P7: nothing outside the run's folder is needed, wherever it stands."""
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat. " * 200)
+    config = tiny_config(str(tmp_path / "cache"), sample_length=0)
+    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    result = lm_zoo.train(config, tmp_path / "run")
+    text.unlink()
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    run = lm_zoo.load(tmp_path / "moved")
+    ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
+    assert ledger.loss == pytest.approx(result.best_loss, rel=1e-6)
+    assert ledger.corpus == "text_files"
+    assert run.score("the cat")[0].num_tokens == 6  # nothing stands before the first
+    assert not (tmp_path / "cache").exists()
 
 
 def test_curves_have_every_point_once(finished):
