@@ -7,10 +7,9 @@ import json
 import pathlib
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
-from lm_zoo.data.token_files import write_tokens
+from lm_zoo import config_checks, files
+from lm_zoo.data import token_files
 from lm_zoo.errors import UserError
-from lm_zoo.files import write_atomically
 
 
 class RunFolder:
@@ -85,7 +84,8 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"workdir: {self.path} is a file; expected a folder.")
         if self.path.is_dir() and not self.exists():
-            strangers = [p.name for p in self.path.iterdir() if p.name not in _UNFINISHED]
+            names = [path.name for path in self.path.iterdir()]
+            strangers = [name for name in names if not name.startswith(_UNFINISHED)]
             if strangers:
                 raise UserError(
                     f"workdir: {self.path} is not empty and holds no run (found "
@@ -97,15 +97,17 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(self.tokenizer)
         held_out = {name: text for name, text in corpus.splits.items() if name != "train"}
-        write_tokens(self.held_out, dataclasses.replace(corpus, splits=held_out), tokenizer)
-        write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
-        write_atomically(self.config_path, config_lib.dumps(config))
+        token_files.write_tokens(
+            self.held_out, dataclasses.replace(corpus, splits=held_out), tokenizer
+        )
+        files.write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
+        files.write_atomically(self.config_path, config_lib.dumps(config))
 
     def write_result(self, name, values):
         """Writes `results/<name>.json` and returns its path."""
         self.results.mkdir(parents=True, exist_ok=True)
         path = self.results / f"{name}.json"
-        write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        files.write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         return path
 
     @contextlib.contextmanager
@@ -131,5 +133,12 @@ class RunFolder:
             raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
 
 
-# What a start that was killed may leave.
-_UNFINISHED = (".lock", "data.json", "held_out", "tokenizer")
+# What the names begin with that a start that was killed may leave.
+_UNFINISHED = (
+    ".lock",
+    "data.json",
+    "held_out",
+    "tokenizer",
+    files.TEMPORARY_PREFIX,
+    token_files.TEMPORARY_PREFIX,
+)

@@ -252,6 +252,13 @@ def test_a_folder_with_something_else_in_it_is_refused(cache, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_what_a_killed_start_left_does_not_stand_in_the_way(cache, tmp_path):
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / ".writing-1234-abcd").write_text("{")
+    (tmp_path / ".lm_zoo-writing-x").mkdir()
+    assert lm_zoo.train(tiny_config(cache, sample_length=0), tmp_path).reason == "finished"
+
+
 def test_changed_text_under_a_run_is_noticed(cache, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat. " * 200)
