@@ -4,7 +4,8 @@
 #   bash tools/quickstart.sh [RUNS_FOLDER]
 # Stopped half-way, the same command goes on where it was.
 set -euo pipefail
-runs=$(realpath -m "${1:-runs}")
+runs=${1:+$(realpath -m "$1")}
+runs=${runs:-runs}  # in the checkout
 . "$(dirname "$0")/environment.sh"
 install_lm_zoo ""
 
@@ -24,7 +25,7 @@ for model in lstm transformer; do
   echo
   echo "== Generating: lm-zoo generate --workdir=$runs/quickstart_$model --prompt='The class'"
   lm-zoo generate --workdir="$runs/quickstart_$model" --prompt="The class" \
-    --max_new_tokens=300 --temperature=0.7 --seed=1
+    --max_new_tokens=200 --temperature=0.7 --seed=1
 done
 echo
 echo "== Scoring: lm-zoo score --workdir=$runs/quickstart_transformer"
