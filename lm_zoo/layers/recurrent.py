@@ -35,8 +35,8 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         self.init_scale = init_scale
         self.seed = seed
 
-    def build(self, input_shape, state_shape=None):
-        self.input_dim = input_shape[-1]
+    def build(self, inputs_shape, state_shape=None):
+        self.input_dim = inputs_shape[-1]
         width = self.num_gates * self.hidden_dim
         if self.init_scale:
             kernel = initializers.uniform(self.init_scale, self.seed, "kernel")
