@@ -46,13 +46,13 @@ def write_atomically(path, content):
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
 
 
-def sync_folder(path):
-    """Makes the names in a folder durable: what was created, renamed or removed in it stays so."""
+def sync(path):
+    """Sees a file's content, or a folder's names, on to the disk: they outlast a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

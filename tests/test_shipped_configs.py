@@ -8,7 +8,7 @@ import pytest
 import lm_zoo
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
-from lm_zoo.cli.flags import read_config, shipped_configs
+from lm_zoo.cli.config_files import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.registry import MODELS

@@ -10,7 +10,7 @@ import ast
 import shutil
 import textwrap
 
-from lm_zoo.cli.flags import shipped_configs
+from lm_zoo.cli.config_files import shipped_configs
 from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "[models|corpora|tokenizers|configs]"

@@ -25,7 +25,7 @@ from lm_zoo.data.token_reader import (
     open_tokens,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.files import advice, reason, sync_folder
+from lm_zoo.files import advice, reason, sync
 from lm_zoo.text.words import count_words, utf8
 
 __all__ = ["TokenDataset", "TokenSplit", "open_tokens", "prepare", "write_tokens"]
@@ -89,7 +89,7 @@ def write_tokens(directory, corpus, tokenizer, shard_tokens=SHARD_TOKENS, field=
         try:
             os.rename(temporary, directory)
             temporary = None
-            sync_folder(parent)
+            sync(parent)
         except OSError:
             if not directory.exists():
                 raise
@@ -152,7 +152,7 @@ def _write(directory, corpus, tokenizer, shard_tokens):
     manifest["sha256"] = manifest_sha256(manifest)
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     _write_file(directory / MANIFEST, text.encode("utf-8"))
-    sync_folder(directory)
+    sync(directory)
 
 
 def _write_file(path, data):

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason, sha256_file, sync_folder
+from lm_zoo.files import reason, sha256_file, sync
 
 FORMAT = 1
 BUNDLE = "tensors"
@@ -64,7 +64,7 @@ def write_folder(folder, step, tensors, metadata):
     listed = _write_bundle(folder, tensors)
     files = {}
     for file in sorted(folder.iterdir()):
-        _sync_file(file)
+        sync(file)
         files[file.name] = {"size": file.stat().st_size, "sha256": sha256_file(file)}
     content = {
         "format": FORMAT,
@@ -75,8 +75,8 @@ def write_folder(folder, step, tensors, metadata):
     }
     manifest = {"content": content, "sha256": _fingerprint(content)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    _sync_file(folder / MANIFEST)
-    sync_folder(folder)
+    sync(folder / MANIFEST)
+    sync(folder)
 
 
 def load(path):
@@ -194,11 +194,3 @@ def _os_error(error):
         if os.strerror(number) in error.message:
             return OSError(number, os.strerror(number))
     return OSError(errno.EIO, error.message.split("\n")[0])
-
-
-def _sync_file(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

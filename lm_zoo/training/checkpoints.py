@@ -23,7 +23,7 @@ from lm_zoo.files import (
     advice,
     cannot_write,
     reason,
-    sync_folder,
+    sync,
     write_atomically,
 )
 from lm_zoo.training.checkpoint_folder import (
@@ -200,7 +200,7 @@ def _write_and_rename(target, step, tensors, metadata):
         if target.exists():
             target.rename(replaced)
         temporary.rename(target)
-        sync_folder(directory)
+        sync(directory)
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
         _sweep(directory)

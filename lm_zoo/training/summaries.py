@@ -34,7 +34,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync_folder, write_atomically
+from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
 
 SPLITS = ("train", "validation")
 _EVENT_FILES = "events.out.tfevents.*"
@@ -211,7 +211,7 @@ class _EventFile:
             folder.mkdir(parents=True, exist_ok=True)
             self.path = _new_path(folder)
             self._file = open(self.path, "xb", buffering=0)
-            sync_folder(folder)
+            sync(folder)
         except OSError as error:
             raise cannot_write(f"TensorBoard's events in {folder}", error) from error
         self._size = 0

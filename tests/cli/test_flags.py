@@ -7,8 +7,10 @@ import pytest
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
+from lm_zoo.cli import config_files
 from lm_zoo.cli import flags as cli_flags
-from lm_zoo.cli.flags import load_config, read_config, shipped_configs
+from lm_zoo.cli.config_files import read_config, shipped_configs
+from lm_zoo.cli.flags import load_config
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.errors import UserError
 
@@ -292,7 +294,7 @@ def test_shipped_configs_may_be_a_package_of_their_own(tmp_path, monkeypatch):
     """Installed, they are the package `lm_zoo.configs`, wherever that is."""
     (tmp_path / "one.py").write_text(CONFIG)
     (tmp_path / "__init__.py").write_text("")
-    monkeypatch.setattr(cli_flags.importlib.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(config_files.importlib.resources, "files", lambda package: tmp_path)
     assert shipped_configs() == {"one": pathlib.Path(tmp_path / "one.py")}
     assert read_config("configs/one.py").name == "tiny"
 
