@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from lm_zoo import config as config_lib
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.token_files import open_tokens, prepare
@@ -142,11 +141,6 @@ class Run:
         corpus = load_corpus(self.config.data)
         self.folder.check_text(corpus, "train")
         return prepare(corpus, self.tokenizer, self.config.data.cache_dir).split("train")
-
-    def describe(self):
-        """Returns one line: which model, from where, at which step."""
-        name = self.config.name or config_lib.to_dict(self.config)["model"]["name"]
-        return f"{name} ({self.config.model.name}), step {self.step}, from {self.folder.path}"
 
 
 def _find_checkpoint(folder, checkpoint):

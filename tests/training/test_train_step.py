@@ -161,6 +161,8 @@ def test_going_on_from_saved_tensors_is_bit_identical(model):
     for name, value in through.tensors().items():
         if "seed" not in name:
             np.testing.assert_array_equal(second.tensors()[name], value, err_msg=name)
+    sums = through.take_sums()
+    assert sums["steps"] == len(batches) and second.take_sums() == sums
 
 
 def test_dropout_differs_between_steps_and_seeds():
