@@ -10,7 +10,9 @@ import json
 
 from lm_zoo.errors import UserError, unknown_name
 
-LAYOUTS = ("contiguous", "windows")
+LAYOUTS = ("contiguous", "windows", "packed")
+DOCUMENTS = ("stream", "file", "line", "paragraph")
+SPLIT_BY = ("fraction", "document_hash")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
 SCHEDULES = (
     "constant",
@@ -29,28 +31,47 @@ class DataConfig:
     """Which text, how it is split, and how it is cut into batches.
 
     Attributes:
-        corpus: `python_reference`, `synthetic`, or `text_files`.
-        train_files: For `text_files`: UTF-8 files of the training split.
-        validation_files: Files of the validation split; empty means by fraction.
-        test_files: Files of the test split; empty means by fraction.
-        validation_fraction: Share of the characters, cut after the training part.
-        test_fraction: Share of the characters, cut from the end.
+        corpus: `python_reference`, `synthetic`, `text_files`, or a named corpus (`wikitext2`, ...;
+            `lm-zoo list corpora`).
+        data_dir: For a named corpus: a folder that has its files already; empty means the cache,
+            into which they are fetched.
+        train_files: For `text_files`: files, folders or patterns (`books/*.txt.gz`) of the training
+            split: text, JSON lines, CSV or Parquet, plain or compressed (`.gz`, `.zst`).
+        validation_files: Those of the validation split; empty means by `split_by`.
+        test_files: Those of the test split; empty means by `split_by`.
+        encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
+        text_field: For JSON lines, CSV and Parquet: the field or column with the text.
+        documents: What a document is in a text file: `stream` (nothing: all is one text), `file`,
+            `line`, or `paragraph` (between blank lines). Records are always documents.
+        split_by: `fraction` (validation and test are the end of the text, in this order) or
+            `document_hash` (each document's place follows from its own text and stays when others
+            are added).
+        validation_fraction: Share of the characters (of a stream) or documents.
+        test_fraction: Likewise.
         synthetic_tokens: For `synthetic`: number of symbols in the training split.
         synthetic_vocab_size: For `synthetic`: number of different symbols.
         synthetic_seed: For `synthetic`: which chain.
         layout: `contiguous` (every row is one unbroken stream, state carried from batch to batch:
-            truncated back-propagation through time) or `windows` (shuffled windows).
+            truncated back-propagation through time), `windows` (shuffled windows of the text), or
+            `packed` (whole documents put together into windows, shuffled).
         batch_size: Rows in the global batch of one optimizer step.
         sequence_length: Tokens per row and step.
         window_stride: For `windows`: distance between window starts; 0 means `sequence_length`
             (each token is a target once an epoch), 1 means every possible window.
+        across_documents: For `packed`: whether attention and state go on from one document of a
+            window into the next.
         cache_dir: Where token files are kept; empty means `$LM_ZOO_CACHE` or `~/.cache/lm_zoo`.
     """
 
     corpus: str = "python_reference"
+    data_dir: str = ""
     train_files: tuple[str, ...] = ()
     validation_files: tuple[str, ...] = ()
     test_files: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    text_field: str = ""
+    documents: str = "stream"
+    split_by: str = "fraction"
     validation_fraction: float = 0.05
     test_fraction: float = 0.05
     synthetic_tokens: int = 200_000
@@ -60,7 +81,21 @@ class DataConfig:
     batch_size: int = 20
     sequence_length: int = 35
     window_stride: int = 0
+    across_documents: bool = False
     cache_dir: str = ""
+
+
+@dataclasses.dataclass
+class CleaningConfig:
+    """What is done to the text before it becomes tokens. Nothing, unless steps are named.
+
+    Attributes:
+        steps: Cleaning steps, in the order in which they are done; `lm-zoo list cleaning` has all.
+        sample: How many dropped documents of each step are kept to look at.
+    """
+
+    steps: tuple[str, ...] = ()
+    sample: int = 5
 
 
 @dataclasses.dataclass
@@ -68,17 +103,22 @@ class TokenizerConfig:
     """How text becomes token ids.
 
     Attributes:
-        name: `character`, `byte`, `word` or `bpe`.
-        vocab_size: Largest vocabulary to build; 0 means no limit (`bpe` needs one).
-        min_count: For `word` and `character`: rarer ones become `<unk>`.
-        path: A saved tokenizer's folder, or (for `bpe`) one with GPT-2's `encoder.json` and
-            `vocab.bpe`, to load instead of training.
+        name: `character`, `byte`, `word`, `bpe`, `wordpiece`, `sentencepiece_unigram`,
+            `sentencepiece_bpe` or `chinese_word`.
+        vocab_size: Largest vocabulary to build; 0 means no limit (subword tokenizers need one).
+        min_count: For `word`, `character` and `chinese_word`: rarer ones become `<unk>`.
+        path: A saved tokenizer's folder, or another program's files, to load instead of training:
+            GPT-2's `encoder.json` and `vocab.bpe` for `bpe`, BERT's `vocab.txt` for `wordpiece`, a
+            SentencePiece `.model` file.
+        training_bytes: About the most text that a subword tokenizer is trained on, spread evenly
+            over the training split; 0 means all of it.
     """
 
     name: str = "character"
     vocab_size: int = 0
     min_count: int = 1
     path: str = ""
+    training_bytes: int = 1 << 28
 
 
 class ModelConfig:
@@ -214,10 +254,12 @@ class RuntimeConfig:
     Attributes:
         micro_batches: Gradient accumulation: the global batch is worked through in this many parts.
         jit_compile: Whether the loss-and-gradient function is compiled with XLA.
+        data_processes: Processes that clean and tokenize text; 0 means one a core.
     """
 
     micro_batches: int = 1
     jit_compile: bool = False
+    data_processes: int = 0
 
 
 @dataclasses.dataclass
@@ -227,6 +269,7 @@ class ExperimentConfig:
     name: str = ""
     seed: int = 0
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    cleaning: CleaningConfig = dataclasses.field(default_factory=CleaningConfig)
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
     model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig("lstm_lm"))
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)

@@ -5,10 +5,12 @@ import math
 import typing
 
 from lm_zoo.config import (
+    DOCUMENTS,
     LAYOUTS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULES,
+    SPLIT_BY,
     ModelConfig,
     flatten,
 )
@@ -47,7 +49,9 @@ def validate(config):
     """
     _check_types(config, "")
     choices = {
+        "data.documents": DOCUMENTS,
         "data.layout": LAYOUTS,
+        "data.split_by": SPLIT_BY,
         "optimizer.name": OPTIMIZERS,
         "schedule.name": SCHEDULES,
         "training.precision": PRECISIONS,
@@ -58,8 +62,10 @@ def validate(config):
         "data.window_stride": 0,
         "data.synthetic_tokens": 100,
         "data.synthetic_vocab_size": 2,
+        "cleaning.sample": 0,
         "tokenizer.vocab_size": 0,
         "tokenizer.min_count": 1,
+        "tokenizer.training_bytes": 0,
         "optimizer.clip_norm": 0.0,
         "optimizer.weight_decay": 0.0,
         "schedule.warmup_steps": 0,
@@ -77,6 +83,7 @@ def validate(config):
         "evaluation.sequence_length": 0,
         "evaluation.stride": 0,
         "runtime.micro_batches": 1,
+        "runtime.data_processes": 0,
         "seed": 0,
     }
     positive = ("optimizer.learning_rate", "optimizer.epsilon", "schedule.decay_factor")

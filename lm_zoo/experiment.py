@@ -43,7 +43,7 @@ class Experiment:
         if resumes:
             self.tokenizer = load_tokenizer(self.folder.tokenizer)
         else:
-            self.tokenizer = train_tokenizer(config.tokenizer, [corpus.splits["train"]])
+            self.tokenizer = train_tokenizer(config.tokenizer, corpus.texts("train"))
         self.data_record = {
             "corpus": corpus.name,
             "source": corpus.source,

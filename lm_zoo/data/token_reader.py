@@ -25,6 +25,10 @@ class TokenSplit:
         num_words: White-space separated words and line ends of the text.
         num_unknown: Tokens that are `<unk>`.
         text_sha256: SHA-256, in hex, of the text.
+        document_starts: For a sequence of documents: where each begins, and the number of tokens
+            less one; int64 `(documents + 1,)`. Document i is tokens `document_starts[i]`, which is
+            the end token before it and its only context, to `document_starts[i + 1]`, which is its
+            own end token. None for a stream.
     """
 
     name: str
@@ -33,6 +37,7 @@ class TokenSplit:
     num_words: int = 0
     num_unknown: int = 0
     text_sha256: str = ""
+    document_starts: np.ndarray | None = None
 
     @property
     def num_tokens(self):

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from lm_zoo.data.corpora.corpus import Corpus
+from lm_zoo.data.corpora.corpus import TextCorpus
 from lm_zoo.data.token_files import MANIFEST, TokenSplit, open_tokens, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
@@ -20,7 +20,7 @@ TEXTS = {"train": "the cat sat\non the mat\n" * 40, "validation": "a dög\n", "t
 
 @pytest.fixture
 def corpus():
-    return Corpus("tiny", dict(TEXTS), source="a test", licence="CC0-1.0")
+    return TextCorpus("tiny", dict(TEXTS), source="a test", licence="CC0-1.0")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_ids_take_two_bytes_where_they_fit(tmp_path):
         tokenizer = CharacterTokenizer(characters)
         assert tokenizer.vocab_size == size + 1
         text = characters[0] + characters[-1]
-        dataset = prepare(Corpus("wide", {"train": text}, "", ""), tokenizer, tmp_path)
+        dataset = prepare(TextCorpus("wide", {"train": text}, "", ""), tokenizer, tmp_path)
         split = dataset.split("train")
         assert split.tokens.dtype == dtype and dataset.manifest["dtype"] == np.dtype(dtype).name
         assert split.read(0, 2).tolist() == [1, size] and split.read(0, 2).dtype == np.int32
@@ -107,7 +107,7 @@ def test_another_text_or_tokenizer_gets_another_folder(corpus, word, tmp_path):
     directories = {prepare(corpus, word, tmp_path).directory}
     directories.add(prepare(corpus, ByteTokenizer(), tmp_path).directory)
     directories.add(prepare(corpus, WordTokenizer.train("other words"), tmp_path).directory)
-    longer = Corpus("tiny", TEXTS | {"test": "more"}, "a test", "CC0-1.0")
+    longer = TextCorpus("tiny", TEXTS | {"test": "more"}, "a test", "CC0-1.0")
     directories.add(prepare(longer, word, tmp_path).directory)
     assert len(directories) == 4 == len(folders(tmp_path))
 
@@ -200,7 +200,7 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
     text = "concurrent " * 20_000
 
     def write(_):
-        corpus = Corpus("same", {"train": text}, "", "")
+        corpus = TextCorpus("same", {"train": text}, "", "")
         return prepare(corpus, ByteTokenizer(), tmp_path, shard_tokens=50_000)
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

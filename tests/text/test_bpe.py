@@ -8,6 +8,7 @@ import pytest
 
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
+from lm_zoo.text.cuts import parts
 from lm_zoo.text.tokenizers import BytePairTokenizer, bpe, load_tokenizer, train_tokenizer
 from tests.text.strings import STRINGS
 
@@ -158,12 +159,26 @@ def test_bytes_that_are_not_utf8_become_replacement_characters(trained):
 def test_cutting_a_long_text_changes_no_token(trained, training_text, monkeypatch):
     tokenizer = trained["bpe"]
     rng = random.Random(1)
-    parts = ["word.\n", "a \n", "\n\n", " \n ", "x\r\n", "é\n", "<|endoftext|>\n", "it's\n's", "  "]
-    text = training_text[:20_000] + "".join(rng.choices(parts, k=4000))
+    pieces = [
+        "word.\n",
+        "a \n",
+        "\n\n",
+        " \n ",
+        "x\r\n",
+        "é\n",
+        "中。\n",
+        "e\u0301\n",
+        "\x1c\n",
+        "\u00a0\n",
+        "<|endoftext|>\n",
+        "it's\n's",
+        "  ",
+    ]
+    text = training_text[:20_000] + "".join(rng.choices(pieces, k=4000))
     library_ids = tokenizer._library.encode(text).ids
     for size in (1, 7, 1000):
         monkeypatch.setattr(bpe, "CHUNK_CHARACTERS", size)
-        chunks = list(bpe._chunks(text))
+        chunks = list(parts(text, size))
         assert len(chunks) > 10 and "".join(chunks) == text
         assert tokenizer.encode(text).tolist() == library_ids
 

@@ -1,12 +1,12 @@
 """Corpora: where text comes from."""
 
-from lm_zoo.data.corpora.corpus import Corpus
+from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.text_files import text_files
 from lm_zoo.errors import unknown_name
 
-__all__ = ["CORPORA", "Corpus", "load_corpus"]
+__all__ = ["CORPORA", "Corpus", "TextCorpus", "load_corpus"]
 
 CORPORA = {
     "python_reference": python_reference,

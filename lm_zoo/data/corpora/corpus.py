@@ -1,24 +1,65 @@
-"""A corpus: three texts with their origin, licence and checksums."""
+"""A corpus: text in three splits, read piece by piece, with its origin, licence and identity."""
 
 import dataclasses
 import fractions
 import functools
 import hashlib
+import json
 
+from lm_zoo.text.cuts import parts
 from lm_zoo.text.words import utf8
 
 SPLITS = ("train", "validation", "test")
 
 
-@dataclasses.dataclass(frozen=True)
 class Corpus:
-    """Text in three splits.
+    """Text in splits, read lazily and as often as asked: it may be far larger than memory.
+
+    A split is either one stream (`has_documents` false: the text of a book, or of Penn Treebank) or
+    a sequence of documents that have nothing to do with each other.
+
+    Subclasses set the attributes and write `texts` and `fingerprint`.
 
     Attributes:
         name: As in `data.corpus` of a config.
-        splits: "train", "validation" and "test" -> text; a split may be empty, but not "train".
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
+        has_documents: Whether splits are sequences of documents.
+        num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
+    """
+
+    has_documents = False
+    num_bytes = 0
+
+    @property
+    def fingerprint(self):
+        """A hex digest that changes when any split's text does; found without keeping the text."""
+        raise NotImplementedError
+
+    def texts(self, split):
+        """Iterates over a split from its beginning.
+
+        Args:
+            split: "train", "validation" or "test"; a split may be empty.
+
+        Returns:
+            An iterator of strings: the documents, none empty; or consecutive parts of the stream,
+            cut where `lm_zoo.text.cuts` says, which put together are the split's text.
+        """
+        raise NotImplementedError
+
+    def text(self, split):
+        """Returns the split's whole text, each document followed by a newline."""
+        end = "\n" if self.has_documents else ""
+        return "".join(text + end for text in self.texts(split))
+
+
+@dataclasses.dataclass(frozen=True)
+class TextCorpus(Corpus):
+    """A corpus that is in memory: one stream a split.
+
+    Attributes:
+        splits: "train", "validation" and "test" -> text; a split may be empty, but not "train".
     """
 
     name: str
@@ -26,21 +67,36 @@ class Corpus:
     source: str
     licence: str
 
+    @property
+    def num_bytes(self):
+        return sum(map(len, self.splits.values()))
+
     @functools.cached_property
     def sha256(self):
         """Split -> SHA-256, in hex, of its UTF-8 text."""
         return {name: hashlib.sha256(utf8(text)).hexdigest() for name, text in self.splits.items()}
 
+    @property
+    def fingerprint(self):
+        return hashlib.sha256(json.dumps(self.sha256, sort_keys=True).encode()).hexdigest()
+
+    def texts(self, split):
+        return parts(self.splits[split])
+
 
 def cut(text, validation_fraction, test_fraction):
-    """Cuts a text into training, validation and test parts, in this order.
+    """Cuts a text into training, validation and test parts, in this order."""
+    first, second = cut_places(len(text), validation_fraction, test_fraction)
+    return text[:first], text[first:second], text[second:]
 
-    Places are rounded down to whole characters in exact decimal arithmetic: with 0.1 and 0 the
-    training part is nanoGPT's `text[:int(n * 0.9)]`, the validation part the rest, and 0.05 twice
-    leaves 90 %, which it does not in floating point.
+
+def cut_places(length, validation_fraction, test_fraction):
+    """Returns where the validation part and the test part of `length` items begin.
+
+    Places are rounded down to whole items in exact decimal arithmetic: with 0.1 and 0 the training
+    part is nanoGPT's `text[:int(n * 0.9)]`, the validation part the rest, and 0.05 twice leaves
+    90 %, which it does not in floating point.
     """
     validation = fractions.Fraction(str(float(validation_fraction)))
     test = fractions.Fraction(str(float(test_fraction)))
-    first = int(len(text) * (1 - validation - test))
-    second = int(len(text) * (1 - test))
-    return text[:first], text[first:second], text[second:]
+    return int(length * (1 - validation - test)), int(length * (1 - test))

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 
-from lm_zoo.data.corpora.corpus import SPLITS, Corpus, cut
+from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus, cut
 
 SHORTEST_REPEAT = 40  # characters; shorter paragraphs recur by chance ("Example:")
 
@@ -24,7 +24,7 @@ def python_reference(config):
     names = sorted(topics.topics, key=lambda name: hashlib.sha256(name.encode("utf-8")).digest())
     text = "\n".join(topics.topics[name] for name in names)
     train, *held_out = cut(text, config.validation_fraction, config.test_fraction)
-    return Corpus(
+    return TextCorpus(
         name="python_reference",
         splits=dict(zip(SPLITS, (_without(train, held_out), *held_out))),
         source=f"pydoc_data.topics of Python {platform.python_version()}",

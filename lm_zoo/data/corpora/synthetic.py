@@ -6,7 +6,7 @@ import string
 
 import numpy as np
 
-from lm_zoo.data.corpora.corpus import SPLITS, Corpus
+from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus
 from lm_zoo.errors import UserError
 
 MAX_CONTEXTS = 4096
@@ -125,7 +125,7 @@ def synthetic(config):
         name: source.sample(size, (config.synthetic_seed, number))
         for name, size, number in zip(SPLITS, sizes, itertools.count(1))
     }
-    return Corpus(
+    return TextCorpus(
         name="synthetic",
         splits=splits,
         source=(

@@ -2,7 +2,7 @@
 
 import codecs
 
-from lm_zoo.data.corpora.corpus import SPLITS, Corpus, cut
+from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus, cut
 from lm_zoo.errors import UserError
 
 
@@ -40,7 +40,7 @@ def text_files(config):
             "data.validation_fraction and data.test_fraction."
         )
     names = [*config.train_files, *config.validation_files, *config.test_files]
-    return Corpus(
+    return TextCorpus(
         name="text_files",
         splits=dict(zip(SPLITS, (train, validation_text, test_text))),
         source="files " + ", ".join(names),

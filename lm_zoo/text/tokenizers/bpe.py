@@ -3,11 +3,11 @@
 import functools
 import json
 import pathlib
-import re
 
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.cuts import parts
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -15,12 +15,6 @@ END_OF_TEXT = "<|endoftext|>"
 GPT2_FILES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 CHUNK_CHARACTERS = 1 << 16
 BATCH_CHUNKS = 64  # bounds the memory that the library's results take
-
-# A place where text can be cut without changing its tokens: before a newline that follows a visible
-# ASCII character. No token crosses it (only white space joins a newline to what stands before it),
-# the one look-ahead in GPT-2's pattern sees no further than the first character after white space,
-# and `<|endoftext|>` has no newline in it.
-_CUT = re.compile(r"[!-~](?=\n)")
 
 
 class BytePairTokenizer(Tokenizer):
@@ -103,7 +97,7 @@ class BytePairTokenizer(Tokenizer):
                 chunk
                 for text in as_texts(texts)
                 for document in text.split(END_OF_TEXT)
-                for chunk in _chunks(document)
+                for chunk in parts(document, CHUNK_CHARACTERS)
             ),
             trainer,
         )
@@ -169,14 +163,14 @@ class BytePairTokenizer(Tokenizer):
 
     def encode(self, text):
         utf8(text)  # the library would panic on a lone surrogate
-        parts, batch = [], []
-        for chunk in _chunks(text):
+        encoded, batch = [], []
+        for chunk in parts(text, CHUNK_CHARACTERS):
             batch.append(chunk)
             if len(batch) == BATCH_CHUNKS:
-                parts += self._encode_batch(batch)
+                encoded += self._encode_batch(batch)
                 batch = []
-        parts += self._encode_batch(batch)
-        return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        encoded += self._encode_batch(batch)
+        return np.concatenate(encoded) if encoded else np.zeros(0, np.int32)
 
     def _encode_batch(self, chunks):
         encodings = self._library.encode_batch_fast(chunks, add_special_tokens=False)
@@ -198,19 +192,6 @@ def _library_tokenizer(vocabulary, merges):
     library = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     return library
-
-
-def _chunks(text):
-    """Cuts a long text where that changes no token."""
-    start = 0
-    while len(text) - start > CHUNK_CHARACTERS:
-        cut = _CUT.search(text, start + CHUNK_CHARACTERS)
-        if cut is None:
-            break
-        yield text[start : cut.end()]
-        start = cut.end()
-    if start < len(text):
-        yield text[start:]
 
 
 @functools.cache

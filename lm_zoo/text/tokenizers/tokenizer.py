@@ -28,7 +28,8 @@ class Tokenizer:
     """
 
     name = ""
-    # Whether training text holds `eos_id`, so that a model knows what may follow it.
+    # Whether training text holds `eos_id`, so that a model knows what may follow it. A class that
+    # says no is overruled for a tokenizer whose texts are documents, which `end_id` ends.
     eos_in_text = True
     vocab_size = 0
     unk_id = None
@@ -51,6 +52,20 @@ class Tokenizer:
     def encode(self, text):
         """Returns the token ids of `text`, int32 of shape `(num_tokens,)`."""
         raise NotImplementedError
+
+    def encode_batch(self, texts):
+        """Returns several texts' ids, int32 `(total,)`, and their counts, int64 `(texts,)`."""
+        rows = [self.encode(text) for text in texts]
+        counts = np.array([len(row) for row in rows], np.int64)
+        return np.concatenate([np.zeros(0, np.int32), *rows]), counts
+
+    def encode_part(self, text):
+        """Returns the ids of a part of a stream other than its first (`lm_zoo.text.cuts`).
+
+        The first part's `encode` and the others' `encode_part` are together what `encode` returns
+        for the whole.
+        """
+        return self.encode(text)
 
     def decode_bytes(self, token_ids):
         """Returns the UTF-8 bytes of the tokens; several tokens may share one character's bytes.
@@ -88,6 +103,15 @@ class Tokenizer:
     def _starts_after_eos(self):
         return self.eos_id is not None and self.eos_in_text
 
+    @functools.cached_property
+    def end_id(self):
+        """The id that ends each document: `eos_id`, or a newline's; None if neither is one id."""
+        if self.eos_id is not None:
+            return self.eos_id
+        newline = self.encode("\n")
+        known = len(newline) == 1 and newline[0] != self.unk_id
+        return int(newline[0]) if known else None
+
     @property
     def start_text(self):
         """What stands before a text without context, when that is text: a newline, or nothing."""
@@ -118,6 +142,7 @@ class Tokenizer:
             "format_version": FORMAT_VERSION,
             "name": self.name,
             "fingerprint": self.fingerprint,
+            "eos_in_text": self.eos_in_text,
             "content": self.content(),
         }
         directory = pathlib.Path(directory)
@@ -174,7 +199,9 @@ def load(directory, classes):
     if fingerprint != _fingerprint(name, content):
         raise _damaged(path)
     try:
-        return classes[name].from_content(content)
+        tokenizer = classes[name].from_content(content)
+        tokenizer.eos_in_text = bool(values.get("eos_in_text", tokenizer.eos_in_text))
+        return tokenizer
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _damaged(path) from None
 

@@ -1,0 +1,27 @@
+"""Where a long text can be cut so that its parts have the tokens that the whole has."""
+
+import re
+
+PART_CHARACTERS = 1 << 20
+
+# Before a newline that follows a visible character. No token crosses such a place: only white
+# space joins a newline to what stands before it, and the one look-ahead in GPT-2's pattern sees no
+# further than the first character after white space. Python's \S is narrower than other libraries',
+# which is the safe side.
+SAFE_CUT = re.compile(r"\S(?=\n)")
+
+
+def parts(text, size=PART_CHARACTERS):
+    """Cuts a text into consecutive parts of at least `size` characters, the last one excepted.
+
+    Where the text has no safe place, a part is longer; put together the parts are the text.
+    """
+    start = 0
+    while len(text) - start > size:
+        cut = SAFE_CUT.search(text, start + size - 1)
+        if cut is None:
+            break
+        yield text[start : cut.end()]
+        start = cut.end()
+    if start < len(text):
+        yield text[start:]
