@@ -2,7 +2,7 @@
 
     lm-zoo train --config=ptb_lstm_large --workdir=runs/ptb_lstm_large
 
-Reads data/ptb/ptb.{train,valid,test}.txt, which its licence keeps us from shipping.
+The text is fetched; --data_dir=FOLDER reads a folder that has ptb.{train,valid,test}.txt.
 Published: perplexity 82.2 validation, 78.4 test.
 Zaremba sums the loss over the steps of a row where we average over tokens, so our learning rate is
 his times sequence_length, and our clipping norm is his divided by it.
@@ -24,10 +24,7 @@ def get_config():
     return ExperimentConfig(
         name="ptb_lstm_large",
         data=DataConfig(
-            corpus="text_files",
-            train_files=("data/ptb/ptb.train.txt",),
-            validation_files=("data/ptb/ptb.valid.txt",),
-            test_files=("data/ptb/ptb.test.txt",),
+            corpus="ptb",
             layout="contiguous",
             batch_size=20,
             sequence_length=35,

@@ -1,8 +1,8 @@
 """Tiny Shakespeare by characters, Transformer 6 layers, 6 heads, 384 wide: nanoGPT's GPU recipe.
 
-    lm-zoo train --config=shakespeare_transformer_6x384 --workdir=runs/shakespeare_6x384 \
-        --config.data.train_files=path/to/tinyshakespeare/input.txt
+    lm-zoo train --config=shakespeare_transformer_6x384 --workdir=runs/shakespeare_6x384
 
+The text is fetched; --data_dir=FOLDER reads a folder that has its input.txt.
 Published (nanoGPT's README): best validation loss 1.4697 nats per character in 5,000 steps. Minutes
 on a GPU, most of a day on two CPU cores; not run to its end by us yet.
 """
@@ -23,10 +23,7 @@ def get_config():
     return ExperimentConfig(
         name="shakespeare_transformer_6x384",
         data=DataConfig(
-            corpus="text_files",
-            train_files=("data/tinyshakespeare/input.txt",),
-            validation_fraction=0.1,
-            test_fraction=0.0,
+            corpus="tiny_shakespeare",
             layout="windows",
             window_stride=1,
             batch_size=64,

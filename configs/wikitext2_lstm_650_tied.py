@@ -1,10 +1,9 @@
 """WikiText-2 by words, LSTM 2x650 with tied embeddings: PyTorch's word_language_model.
 
-    lm-zoo train --config=wikitext2_lstm_650_tied --workdir=runs/wikitext2_lstm_650_tied \\
-        --config.data.train_files=path/to/wikitext-2/train.txt \\
-        --config.data.validation_files=path/to/wikitext-2/valid.txt \\
-        --config.data.test_files=path/to/wikitext-2/test.txt
+    lm-zoo train --config=wikitext2_lstm_650_tied --workdir=runs/wikitext2_lstm_650_tied
 
+The text is fetched; --data_dir=FOLDER reads a folder that has wiki.{train,valid,test}.tokens or
+{train,valid,test}.txt.
 Published: test perplexity 86.7 after 40 epochs.
 """
 
@@ -24,10 +23,7 @@ def get_config():
     return ExperimentConfig(
         name="wikitext2_lstm_650_tied",
         data=DataConfig(
-            corpus="text_files",
-            train_files=("data/wikitext-2/train.txt",),
-            validation_files=("data/wikitext-2/valid.txt",),
-            test_files=("data/wikitext-2/test.txt",),
+            corpus="wikitext2",
             layout="contiguous",
             batch_size=20,
             sequence_length=35,

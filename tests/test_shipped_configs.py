@@ -9,7 +9,7 @@ import lm_zoo
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config, shipped_configs
-from lm_zoo.data.corpora import CORPORA
+from lm_zoo.data.corpora import CORPORA, load_corpus
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.registry import MODELS
 from lm_zoo.text.tokenizers import TOKENIZERS
@@ -44,6 +44,33 @@ def test_it_loads_and_names_what_exists(name):
 def test_its_docstring_gives_the_command(name):
     docstring = ast.get_docstring(ast.parse(CONFIGS[name].read_text(encoding="utf-8")))
     assert f"lm-zoo train --config={name} --workdir=" in docstring
+
+
+@pytest.mark.parametrize(
+    "name, folder, characters",
+    [
+        *[
+            (name, "tinyshakespeare", 111_540)
+            for name in CONFIGS
+            if name.startswith("shakespeare_")
+        ],
+        *[(name, "wikitext-2", 1_120_192) for name in CONFIGS if name.startswith("wikitext2_")],
+    ],
+)
+def test_its_text_is_read_from_a_folder(name, folder, characters, shared_data, tmp_path):
+    config = read_config(name)
+    config.data.data_dir = str(shared_data(folder))
+    config.data.cache_dir = str(tmp_path)
+    corpus = load_corpus(config.data)
+    assert corpus.name == config.data.corpus
+    assert len(corpus.text("validation")) == characters
+
+
+def test_what_has_a_name_is_not_named_by_its_files():
+    named = {name: read_config(name).data.corpus for name in CONFIGS}
+    for name, corpus in named.items():
+        assert corpus != "text_files", name
+        assert not name.startswith("ptb_") or corpus == "ptb"
 
 
 @pytest.mark.parametrize("name", ["quickstart_lstm", "quickstart_transformer"])

@@ -1,10 +1,12 @@
 """Corpora: where text comes from."""
 
+from lm_zoo.data.corpora.catalogue import CATALOGUE
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
+from lm_zoo.data.corpora.named import NamedCorpus
 from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.text_files import text_files
-from lm_zoo.errors import unknown_name
+from lm_zoo.errors import UserError, unknown_name
 
 __all__ = ["CORPORA", "Corpus", "TextCorpus", "load_corpus"]
 
@@ -12,7 +14,9 @@ CORPORA = {
     "python_reference": python_reference,
     "synthetic": synthetic,
     "text_files": text_files,
+    **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
 }
+IN_MEMORY = ("python_reference", "synthetic")  # made, not read: they have no files
 
 
 def load_corpus(config):
@@ -23,4 +27,9 @@ def load_corpus(config):
     """
     if config.corpus not in CORPORA:
         raise unknown_name("data.corpus", config.corpus, CORPORA)
+    if config.data_dir and config.corpus in IN_MEMORY:
+        raise UserError(
+            f"data.data_dir: corpus {config.corpus!r} reads no files; set data.corpus to the name "
+            "of the corpus that is in the folder, or to 'text_files'."
+        )
     return CORPORA[config.corpus](config)

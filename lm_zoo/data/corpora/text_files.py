@@ -1,57 +1,64 @@
-"""The user's own UTF-8 text files, split by file or by fraction."""
+"""The user's own files, in any language, split by file, by fraction or by each document's hash."""
 
 import codecs
 
-from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus, cut
+from lm_zoo.data.cache import cache_dir
+from lm_zoo.data.corpora.decoding import check_encoding
+from lm_zoo.data.corpora.file_corpus import FileCorpus
+from lm_zoo.data.corpora.file_lists import find_files
+from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
 from lm_zoo.errors import UserError
 
 
 def text_files(config):
-    """Reads text files.
+    """Your own files: text, JSON lines, CSV or Parquet, plain or compressed; folders and patterns.
 
-    The validation and test splits are their own files where these are given; otherwise they are cut
-    by fraction from the end of the training files' text. Files of one split are put together in the
+    The validation and test splits are their own files where these are given; otherwise they are
+    taken from the training files as `data.split_by` says. Files of a stream are put together in the
     given order, with a newline between where one does not end in one. A byte order mark is dropped;
-    newlines stay as they are.
+    newlines stay as they are. `data.data_dir` is what file names are relative to, and without
+    `data.train_files` it is read itself.
 
     Args:
         config: A `DataConfig`.
 
     Raises:
-        UserError: For a missing, empty or unreadable file, a folder, or bytes that are not UTF-8.
+        UserError: For a missing file, or settings that do not fit the files. What is in the files
+            is found when they are read.
     """
-    if not config.train_files:
+    check_encoding(config.encoding)
+    if not config.train_files and not config.data_dir:
         raise UserError(
             "data.train_files: expected one text file or more for data.corpus 'text_files', "
             "received none."
         )
-    validation = 0.0 if config.validation_files else config.validation_fraction
-    test = 0.0 if config.test_files else config.test_fraction
-    train, validation_text, test_text = cut(
-        _read_all("data.train_files", config.train_files), validation, test
-    )
-    if config.validation_files:
-        validation_text = _read_all("data.validation_files", config.validation_files)
-    if config.test_files:
-        test_text = _read_all("data.test_files", config.test_files)
-    if not train:
-        raise UserError(
-            "data.train_files: the fractions leave no text to train on; give more text or smaller "
-            "data.validation_fraction and data.test_fraction."
+    records = bool(config.text_field) and config.documents == "stream"
+    files = {
+        split: find_files(f"data.{split}_files", names, config.data_dir, records)
+        for split, names in (
+            ("train", config.train_files),
+            ("validation", config.validation_files),
+            ("test", config.test_files),
         )
+    }
+    if not config.train_files:
+        files["train"] = find_files("data.data_dir", [config.data_dir], "", records)
+    splitting = ByDocumentHash if config.split_by == "document_hash" else ByFraction
     names = [*config.train_files, *config.validation_files, *config.test_files]
-    return TextCorpus(
+    return FileCorpus(
         name="text_files",
-        splits=dict(zip(SPLITS, (train, validation_text, test_text))),
-        source="files " + ", ".join(names),
+        source="files " + ", ".join(names or [config.data_dir]),
         licence="not stated",
+        files=files,
+        splitting=splitting(
+            0.0 if config.validation_files else config.validation_fraction,
+            0.0 if config.test_files else config.test_fraction,
+        ),
+        cache=cache_dir(config.cache_dir),
+        encoding=config.encoding,
+        text_field=config.text_field,
+        documents=config.documents,
     )
-
-
-def _read_all(field, paths):
-    texts = [read_text(field, path) for path in paths]
-    ended = [text if text.endswith("\n") else text + "\n" for text in texts[:-1]]
-    return "".join(ended + texts[-1:])
 
 
 def read_text(field, path):

@@ -41,7 +41,8 @@ class CharacterTokenizer(Tokenizer):
         """
         counts = np.zeros(NUM_CODE_POINTS, np.int64)
         for text in as_texts(texts):
-            counts += np.bincount(_code_points(text), minlength=NUM_CODE_POINTS)
+            found = np.bincount(_code_points(text))  # as long as the largest code point asks for
+            counts[: len(found)] += found
         chosen = np.flatnonzero(counts >= max(1, min_count))
         if vocab_size and len(chosen) > vocab_size - 1:
             if vocab_size < 2:

@@ -1,0 +1,134 @@
+"""Fetching a file over HTTP: resumed after a break, verified, and there only when it is whole."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import sys
+import time
+
+from lm_zoo.data.cache import writing
+from lm_zoo.data.corpora.http_attempt import Broken, Unfit, note_of, receive
+from lm_zoo.errors import UserError
+from lm_zoo.files import sync
+
+ATTEMPTS = 5  # in a row that bring nothing
+MOST_ATTEMPTS = 100  # of one address, however little each brings
+FIRST_WAIT_SECONDS = 1.0  # before the second attempt; doubled for each further one
+LONGEST_WAIT_SECONDS = 30.0
+
+
+def fetch(download, path):
+    """Fetches a file unless it is there; shows a bar where standard error is a terminal.
+
+    What has come so far lies beside it as `<name>.part` with what the server called this version of
+    it, and is gone on with by the next call. A second process waits for the first.
+
+    Args:
+        download: A `Download`.
+        path: Where it is put, under its final name only when its checksum is right.
+
+    Raises:
+        UserError: If no address gives it, with each one's reason, or it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    with writing(path.parent), contextlib.ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = stack.enter_context(_locked(part))
+        if path.exists():  # another process has fetched it while we waited
+            part.unlink(missing_ok=True)
+            return
+        reasons = []
+        for address in download.addresses:
+            try:
+                _fetch_from(address, download, file, part)
+            except Unfit as error:
+                reasons.append(f"{address}: {error}")
+                continue
+            os.fsync(file.fileno())
+            os.replace(part, path)
+            note_of(part).unlink(missing_ok=True)
+            sync(path.parent)
+            return
+        if not os.path.getsize(part):
+            part.unlink()
+            note_of(part).unlink(missing_ok=True)
+    raise UserError("; ".join(reasons))
+
+
+def _locked(part):
+    """Opens the part for appending, held for this process; another one's is waited for."""
+    while True:
+        file = open(part, "ab")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(part), os.fstat(file.fileno())):
+                return file
+        file.close()  # its holder renamed or removed it while we waited
+
+
+def checksum_of(path, checksum):
+    """Returns a file's checksum by the same algorithm as `checksum`, in the same form."""
+    algorithm = checksum.split(":")[0]
+    with open(path, "rb") as file:
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+
+
+def _fetch_from(address, download, file, part):
+    """Brings `file` to the whole, right content."""
+    with _bar(download.name) as show:
+        resumed = _receive_all(address, download, file, part, show)
+        received = checksum_of(part, download.checksum)
+        if received != download.checksum and resumed:  # what was there before may have been wrong
+            file.truncate(0)
+            _receive_all(address, download, file, part, show)
+            received = checksum_of(part, download.checksum)
+    if received != download.checksum:
+        file.truncate(0)
+        raise Unfit(f"wrong checksum: expected {download.checksum}, received {received}")
+
+
+def _receive_all(address, download, file, part, show):
+    """Makes attempts until one ends well; returns whether it went on with what was there."""
+    failures, resumed = 0, False
+    for _ in range(MOST_ATTEMPTS):
+        before = os.path.getsize(part)
+        try:
+            resumed = receive(address, download, file, part, show) or resumed
+            return resumed
+        except Broken as error:
+            resumed = resumed or before > 0
+            failures = 1 if os.path.getsize(part) > before else failures + 1
+            if failures >= ATTEMPTS:
+                raise Unfit(f"{error} ({failures} attempts)") from None
+            wait = max(FIRST_WAIT_SECONDS * 2 ** (failures - 1), error.wait)
+            time.sleep(min(wait, LONGEST_WAIT_SECONDS))
+    raise Unfit(f"the connection broke {MOST_ATTEMPTS} times")
+
+
+@contextlib.contextmanager
+def _bar(name):
+    """Yields `show(received, total)`: a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda received, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+        task = progress.add_task(f"Fetching {name}", total=None)
+        yield lambda received, total: progress.update(task, completed=received, total=total)

@@ -1,0 +1,74 @@
+"""The text in a record, and what is wrong with a record that has none."""
+
+from lm_zoo.data.corpora.decoding import too_long
+from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.errors import UserError
+
+
+def text_of(source, record, field, number, unit="line"):
+    """Returns a record's text: its field's string, or strings, which are joined by newlines.
+
+    Args:
+        source: The `SourceFile`, for errors.
+        record: What was read, usually a dict.
+        field: The field's name; dots lead into objects within objects.
+        number: The record's line or row, for errors.
+        unit: What `number` counts.
+
+    Returns:
+        The text without newlines at its end, empty for a field that is null.
+
+    Raises:
+        UserError: If there is no such field, or no text in it.
+    """
+    value = record
+    for name in [field] if isinstance(record, dict) and field in record else field.split("."):
+        if not isinstance(value, dict) or name not in value:
+            names = value if isinstance(value, dict) else ()
+            raise no_field(source, names, field, number, unit)
+        value = value[name]
+    if isinstance(value, list) and all(isinstance(text, str) for text in value):
+        value = "\n".join(value)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        shown = repr(value)[:40]
+        raise source.error(f"expected text in {field!r}, received {shown}.", number, unit)
+    if len(value) > MAX_LENGTH:
+        raise too_long(source, number, "the text", unit)
+    return ended(_unicode(source, value, number, unit))
+
+
+def _unicode(source, text, number, unit):
+    """Returns the text if it is one: JSON's escapes can spell half a surrogate pair."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise source.error(
+            f"the text has a lone surrogate (U+{ord(text[error.start]):04X}), which is no "
+            "character; mend or remove it.",
+            number,
+            unit,
+        ) from None
+    return text
+
+
+def ended(text):
+    """Returns a text without newlines at its end, empty if it is blank."""
+    return text.rstrip("\r\n") if text.strip() else ""
+
+
+def no_field(source, names, field, number, unit="line"):
+    """Builds the error for a field that is not there, or not named; it lists those there are."""
+    listed = ", ".join(sorted(map(str, names))[:12]) or "no fields"
+    if not field:
+        return UserError(
+            f"data.text_field: {str(source.path)!r} has records; name the field with the text. "
+            f"It has: {listed}."
+        )
+    return source.error(
+        f"there is no field {field!r}; it has: {listed}. Name the one with the text by "
+        "data.text_field.",
+        number,
+        unit,
+    )

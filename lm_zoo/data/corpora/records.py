@@ -1,0 +1,14 @@
+"""Files of records, each with a field of text: how each format is read."""
+
+from lm_zoo.data.corpora.json_records import json_lines, json_values
+from lm_zoo.data.corpora.tables import parquet_rows, separated_values
+
+# A value of `source_file.FORMATS` -> a function of a `SourceFile`, an encoding and the field's name
+# that yields the records' texts.
+RECORDS = {
+    "json lines": json_lines,
+    "json": json_values,
+    "csv": separated_values,
+    "tsv": separated_values,
+    "parquet": parquet_rows,
+}

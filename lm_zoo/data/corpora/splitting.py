@@ -1,0 +1,114 @@
+"""How one text becomes the training, validation and test splits."""
+
+import dataclasses
+import hashlib
+import itertools
+
+from lm_zoo.data.corpora.corpus import cut_places
+from lm_zoo.text.words import utf8
+
+
+@dataclasses.dataclass(frozen=True)
+class ByFraction:
+    """Validation and test are the end of the text, in this order: shares of its characters.
+
+    Of documents, they are shares of their number.
+    """
+
+    validation: float
+    test: float
+
+    def bounds(self, split, length):
+        """Returns where a split begins and ends in `length` characters or documents."""
+        places = (0, *cut_places(length, self.validation, self.test), length)
+        number = ("train", "validation", "test").index(split)
+        return places[number], places[number + 1]
+
+    def share(self, split):
+        """Returns a split's share of the text: 1 is all of it, 0 nothing, whatever its length."""
+        held_out = {"validation": self.validation, "test": self.test}
+        return held_out.get(split, 1 - sum(held_out.values()))
+
+    def stream(self, split, pieces, length):
+        """Yields a split's characters from the text's pieces; `length()` is how many they have."""
+        yield from between(pieces, *self.bounds(split, length()))
+
+    def documents(self, split, documents, length):
+        """Yields a split's documents; `length()` is how many there are in all."""
+        yield from itertools.islice(documents, *self.bounds(split, length()))
+
+
+@dataclasses.dataclass(frozen=True)
+class ByDocumentHash:
+    """A document's split follows from its own text alone, and stays when others are added.
+
+    The first 8 bytes of the SHA-256 of its UTF-8 text, read as a fraction of 1, are below the test
+    share for test, below both shares together for validation, else for training.
+    """
+
+    validation: float
+    test: float
+
+    def split_of(self, text):
+        place = int.from_bytes(hashlib.sha256(utf8(text)).digest()[:8], "big") / 2**64
+        if place < self.test:
+            return "test"
+        return "validation" if place < self.test + self.validation else "train"
+
+    share = ByFraction.share
+
+    def documents(self, split, documents, length):
+        """Yields a split's documents; `length` plays no part."""
+        return (text for text in documents if self.split_of(text) == split)
+
+
+@dataclasses.dataclass(frozen=True)
+class ByBytes:
+    """Validation and test are so many bytes at the end of the UTF-8 text, in this order.
+
+    A cut inside a character is moved to before it.
+    """
+
+    validation: int
+    test: int
+
+    def share(self, split):
+        """As `ByFraction.share`; None, since it follows from the text's length."""
+
+    def stream(self, split, pieces, length):
+        """Yields the text of a split; `length()` is the text's in bytes."""
+        end = length()
+        first, second = max(end - self.validation - self.test, 0), max(end - self.test, 0)
+        bounds = {"train": (0, first), "validation": (first, second), "test": (second, end)}
+        yield from between(pieces, *bounds[split], measure=_byte_length, index=_character_at)
+
+
+def between(pieces, start, end, measure=len, index=lambda text, place: place):
+    """Yields what lies from `start` to `end` of pieces put together.
+
+    Args:
+        pieces: Strings.
+        start: Where to begin, in the unit of `measure`.
+        end: Where to end.
+        measure: Gives a string's length.
+        index: Turns a length within a string into a number of its characters.
+    """
+    place = 0
+    for piece in pieces if start < end else ():
+        if place >= end:
+            return
+        length = measure(piece)
+        first = index(piece, start - place) if start > place else 0
+        last = index(piece, end - place) if end < place + length else len(piece)
+        if first < last:
+            yield piece[first:last]
+        place += length
+
+
+def _byte_length(text):
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
+
+
+def _character_at(text, place):
+    """How many characters end within the first `place` bytes of a text."""
+    return len(text.encode("utf-8")[:place].decode("utf-8", errors="ignore"))
