@@ -1,9 +1,9 @@
-"""Shows what there is: models with their sizes, corpora, tokenizers, and shipped configs.
+"""Shows what there is: models with their sizes, corpora, cleaning steps, tokenizers, configs.
 
     lm-zoo list
     lm-zoo list configs
 
-Without an argument it shows all four.
+Without an argument it shows all of them.
 """
 
 import ast
@@ -13,7 +13,7 @@ import textwrap
 from lm_zoo.cli.config_files import shipped_configs
 from lm_zoo.errors import UserError, unknown_name
 
-ARGUMENTS = "[models|corpora|tokenizers|configs]"
+ARGUMENTS = "[models|corpora|cleaning|tokenizers|configs]"
 USES_TENSORFLOW = False  # only the list of models does, and loads it itself
 
 
@@ -57,7 +57,16 @@ def models():
 def corpora():
     from lm_zoo.data.corpora import CORPORA
 
-    return [(name, first_line(corpus.__doc__)) for name, corpus in CORPORA.items()]
+    return [
+        (name, getattr(corpus, "about", None) or first_line(corpus.__doc__))
+        for name, corpus in CORPORA.items()
+    ]
+
+
+def cleaning():
+    from lm_zoo.text.cleaning import CLEANING_STEPS
+
+    return [(name, first_line(step.function.__doc__)) for name, step in CLEANING_STEPS.items()]
 
 
 def tokenizers():
@@ -79,4 +88,10 @@ def first_line(docstring):
     return (docstring or "").strip().split("\n")[0]
 
 
-KINDS = {"models": models, "corpora": corpora, "tokenizers": tokenizers, "configs": configs}
+KINDS = {
+    "models": models,
+    "corpora": corpora,
+    "cleaning": cleaning,
+    "tokenizers": tokenizers,
+    "configs": configs,
+}

@@ -1,0 +1,74 @@
+"""Cleaning steps: what can be done to text before it becomes tokens.
+
+A new step is one function and one line in `CLEANING_STEPS`.
+"""
+
+from lm_zoo.text.cleaning import exact_duplicates as exact
+from lm_zoo.text.cleaning import filters, language, web_page
+from lm_zoo.text.cleaning import held_out_overlap as overlap
+from lm_zoo.text.cleaning import near_duplicates as near
+from lm_zoo.text.cleaning.characters import (
+    check_fix_encoding,
+    control_characters,
+    fix_encoding,
+    nfc,
+    nfkc,
+    whitespace,
+)
+from lm_zoo.text.cleaning.gutenberg import gutenberg
+from lm_zoo.text.cleaning.repetition import repetition
+from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop
+
+__all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop"]
+
+CLEANING_STEPS = {
+    "nfc": DocumentStep(nfc, streams=True),
+    "nfkc": DocumentStep(nfkc, streams=True),
+    "fix_encoding": DocumentStep(
+        fix_encoding, streams=True, libraries=("ftfy",), check=check_fix_encoding
+    ),
+    "control_characters": DocumentStep(control_characters, streams=True),
+    "whitespace": DocumentStep(whitespace, streams=True),
+    "to_simplified": DocumentStep(
+        language.to_simplified,
+        streams=True,
+        libraries=("opencc",),
+        check=language.check_to_simplified,
+    ),
+    "to_traditional": DocumentStep(
+        language.to_traditional,
+        streams=True,
+        libraries=("opencc",),
+        check=language.check_to_traditional,
+    ),
+    "html": DocumentStep(web_page.html, libraries=("selectolax",), check=web_page.check_html),
+    "gutenberg": DocumentStep(gutenberg),
+    "length": DocumentStep(
+        filters.length,
+        settings=("min_characters", "max_characters", "min_words", "max_words"),
+        check=filters.check_length,
+    ),
+    "symbol_ratio": DocumentStep(
+        filters.symbol_ratio, settings=("max_symbol_ratio", "min_alphabetic_words")
+    ),
+    "repetition": DocumentStep(repetition, settings=("repetition_tolerance",)),
+    "language": DocumentStep(
+        language.language,
+        settings=("languages", "min_language_probability"),
+        libraries=("py3langid",),
+        check=language.check_language,
+    ),
+    "exact_duplicates": CorpusStep(exact.exact_duplicates, exact.judge_exact_duplicates),
+    "near_duplicates": CorpusStep(
+        near.near_duplicates,
+        near.judge_near_duplicates,
+        settings=("near_duplicate_similarity", "near_duplicate_words"),
+    ),
+    "held_out_overlap": CorpusStep(
+        overlap.held_out_overlap,
+        overlap.judge_held_out_overlap,
+        splits=("test", "validation"),
+        merged=True,
+        settings=("overlap_words", "max_overlap"),
+    ),
+}
