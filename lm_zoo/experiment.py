@@ -3,15 +3,20 @@
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.packed_batches import PackedBatches
+from lm_zoo.data.preparation import (
+    data_record,
+    prepared_corpus,
+    prepared_tokenizer,
+    prepared_tokens,
+)
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.text.tokenizers import load_tokenizer, train_tokenizer
+from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training.trainer import Trainer, total_steps
 
 
@@ -21,17 +26,22 @@ class Experiment:
     Everything is built and checked in the constructor and nothing is written to the workdir, so
     mistakes are found before a run exists.
 
+    Args:
+        config: An `ExperimentConfig`.
+        workdir: The run's folder.
+        observer: A `lm_zoo.data.preparation.Observer` of cleaning and tokenizing, or None.
+
     Attributes:
         config: The validated `ExperimentConfig`.
         folder: The `RunFolder`.
-        corpus: The `Corpus`.
+        corpus: The cleaned `Corpus`.
         tokenizer: The tokenizer: the run's own if the run exists.
         tokens: The `TokenDataset`.
         model: The built, freshly initialised model.
         batches: Training batches.
     """
 
-    def __init__(self, config, workdir):
+    def __init__(self, config, workdir, observer=None):
         self.config = config_checks.validate(config)
         self.folder = RunFolder(workdir)
         resumes = self.folder.exists()
@@ -39,35 +49,32 @@ class Experiment:
             self.folder.check_config(config)
         else:
             self.folder.check_unused()
-        self.corpus = corpus = load_corpus(config.data)
+        self.corpus = corpus = prepared_corpus(config, observer)
         if resumes:
             self.tokenizer = load_tokenizer(self.folder.tokenizer)
         else:
-            self.tokenizer = train_tokenizer(config.tokenizer, corpus.texts("train"))
-        self.data_record = {
-            "corpus": corpus.name,
-            "source": corpus.source,
-            "licence": corpus.licence,
-            "sha256": corpus.sha256,
-            "tokenizer_fingerprint": self.tokenizer.fingerprint,
-        }
-        if resumes:
-            for split in SPLITS:
-                self.folder.check_text(corpus, split)
+            self.tokenizer = prepared_tokenizer(config, corpus, observer)
         self.model = build_configured_model(config, self.tokenizer)
         self._check_sample_prompt()
-        self.tokens = prepare(corpus, self.tokenizer, config.data.cache_dir)
+        self.tokens = prepared_tokens(config, corpus, self.tokenizer, observer)
+        self.data_record = data_record(corpus, self.tokenizer, self.tokens)
+        if resumes:
+            for split in SPLITS:
+                self.folder.check_text(self.tokens, split)
         self.batches = training_batches(config, self.tokens.split("train"))
 
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
         data, batches = self.config.data, self.batches
         steps = total_steps(self.config.training, batches)
+        layout = data.layout
+        if layout == "packed":
+            layout += f" ({batches.padding:.2%} padding)"
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
             f"Tokens ({self.tokenizer.name}, vocabulary {self.tokenizer.vocab_size:,}): "
             + ", ".join(f"{name} {self.tokens.split(name).num_tokens:,}" for name in SPLITS),
-            f"Batches: {data.batch_size} rows of {data.sequence_length} tokens, {data.layout}; "
+            f"Batches: {data.batch_size} rows of {data.sequence_length} tokens, {layout}; "
             f"{steps:,} steps, {batches.steps_per_epoch:,.4g} an epoch",
             f"Model: {self.config.model.name}",
             self.model.summary_table(data.sequence_length),
@@ -78,7 +85,7 @@ class Experiment:
         """Begins the run or goes on with it; returns a `TrainingResult`."""
         with self.folder.locked():
             if not self.folder.exists():
-                self.folder.begin(self.config, self.tokenizer, self.corpus, self.data_record)
+                self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
             trainer = Trainer(
                 self.model,
                 self.config,
@@ -149,8 +156,8 @@ def build_configured_model(config, tokenizer):
     limit, length = model.context_length, config.data.sequence_length
     if limit is not None and config.data.layout == "contiguous":
         raise UserError(
-            f"config.data.layout: expected 'windows', because {config.model.name} holds {limit} "
-            "tokens of context and cannot carry state on; received 'contiguous'."
+            f"config.data.layout: expected 'windows' or 'packed', because {config.model.name} "
+            f"holds {limit} tokens of context and cannot carry state on; received 'contiguous'."
         )
     if limit is not None and length > limit:
         raise UserError(
@@ -165,6 +172,10 @@ def training_batches(config, split):
     data = config.data
     if data.layout == "contiguous":
         return ContiguousBatches(split, data.batch_size, data.sequence_length)
+    if data.layout == "packed":
+        return PackedBatches(
+            split, data.batch_size, data.sequence_length, data.across_documents, config.seed
+        )
     stride = data.window_stride or data.sequence_length
     return WindowBatches(split, data.batch_size, data.sequence_length, stride, config.seed)
 
@@ -178,4 +189,5 @@ def configured_evaluator(config, model, tokenizer):
         batch_size=config.evaluation.batch_size,
         sequence_length=length,
         stride=config.evaluation.stride or max(1, length // 2),
+        within_documents=config.data.within_documents,
     )

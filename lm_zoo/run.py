@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.token_files import open_tokens, prepare
+from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
+from lm_zoo.data.token_files import open_tokens
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
@@ -127,6 +127,7 @@ class Run:
             sequence_length=length,
             stride=stride or settings.stride or max(1, length // 2),
             context_rule=context,
+            within_documents=self.config.data.within_documents,
         )
         ledger = evaluator.evaluate(tokens)
         ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
@@ -138,9 +139,10 @@ class Run:
             raise unknown_name("split", split, SPLITS)
         if split != "train":
             return open_tokens(self.folder.held_out, self.tokenizer).split(split)
-        corpus = load_corpus(self.config.data)
-        self.folder.check_text(corpus, "train")
-        return prepare(corpus, self.tokenizer, self.config.data.cache_dir).split("train")
+        corpus = prepared_corpus(self.config)
+        tokens = prepared_tokens(self.config, corpus, self.tokenizer)
+        self.folder.check_text(tokens, "train")
+        return tokens.split("train")
 
 
 def _find_checkpoint(folder, checkpoint):

@@ -1,14 +1,15 @@
 """The folder of one run: everything that going on, evaluating, generating and scoring need."""
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import pathlib
+import shutil
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks, files
-from lm_zoo.data import token_files
+from lm_zoo.data.cache import WORK_PREFIX
+from lm_zoo.data.token_files import copy_splits
 from lm_zoo.errors import UserError
 
 
@@ -16,7 +17,8 @@ class RunFolder:
     """Names and reads the parts of a workdir.
 
         config.json    the resolved config, data and never executed
-        data.json      checksums of the corpus and of the tokenizer that the run began with
+        data.json      checksums of the corpus and of the tokenizer that the run began with, and
+                       what cleaning did
         tokenizer/     the tokenizer
         held_out/      token ids of the validation and test splits
         checkpoints/   step-00001234/ ..., best.json
@@ -69,12 +71,18 @@ class RunFolder:
                 "config to go on with it, or another --workdir."
             )
 
-    def check_text(self, corpus, split):
-        """Raises a `UserError` if a split's text is not the one that the run began with."""
-        before, now = self.data_record()["sha256"].get(split), corpus.sha256[split]
+    def check_text(self, tokens, split):
+        """Raises a `UserError` if a split's text is not the one that the run began with.
+
+        Args:
+            tokens: The `TokenDataset` of the text as it is now.
+            split: Which split.
+        """
+        before, now = self.data_record()["sha256"].get(split), tokens.split(split).text_sha256
         if before != now:
+            name = tokens.manifest["corpus"]["name"]
             raise UserError(
-                f"data: the {split} text of {corpus.name} has changed since the run in {self.path} "
+                f"data: the {split} text of {name} has changed since the run in {self.path} "
                 f"began (sha256 {before} then, {now} now); restore the text, or train in another "
                 "--workdir."
             )
@@ -96,14 +104,12 @@ class RunFolder:
                     f"{sorted(strangers)[0]!r}); give an empty or new folder."
                 )
 
-    def begin(self, config, tokenizer, corpus, data_record):
+    def begin(self, config, tokenizer, tokens, data_record):
         """Writes what the run is. The config comes last: it makes the folder a run's."""
         self.path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(self.tokenizer)
-        held_out = {name: text for name, text in corpus.splits.items() if name != "train"}
-        token_files.write_tokens(
-            self.held_out, dataclasses.replace(corpus, splits=held_out), tokenizer
-        )
+        shutil.rmtree(self.held_out, ignore_errors=True)  # a start that was killed left it
+        copy_splits(tokens, ("validation", "test"), self.held_out)
         files.write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
         files.write_atomically(self.config_path, config_lib.dumps(config))
 
@@ -139,4 +145,4 @@ class RunFolder:
 
 # What a start that was killed may leave.
 _UNFINISHED = (".lock", "data.json", "held_out", "tokenizer")
-_TEMPORARY = (files.TEMPORARY_PREFIX, token_files.TEMPORARY_PREFIX)
+_TEMPORARY = (files.TEMPORARY_PREFIX, WORK_PREFIX)

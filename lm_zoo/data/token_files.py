@@ -1,143 +1,128 @@
 """Token ids on disk: memory-mapped shards with a manifest, written once and reused.
 
-A dataset is a folder with `manifest.json` and shards of little-endian uint16 or int32. Its name
-holds a hash of the texts and the tokenizer, so another text or tokenizer gets another folder, and a
-folder that is there is either the right one or damaged.
+A dataset is a folder with `manifest.json`, shards of little-endian uint16 or int32, and, where the
+corpus has documents, their places. Its name holds a hash of the texts and the tokenizer, so another
+text or tokenizer gets another folder, and a folder that is there is either the right one or
+damaged.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import shutil
-import tempfile
-import time
 
-import numpy as np
-
-from lm_zoo.data.token_reader import (
-    FORMAT_VERSION,
-    MANIFEST,
-    TokenDataset,
-    TokenSplit,
-    manifest_sha256,
-    open_tokens,
-)
+from lm_zoo.data.blocks import BLOCK_CHARACTERS, cut_blocks, process_blocks
+from lm_zoo.data.cache import cache_dir, made_once, publish, writing
+from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.token_blocks import EncodeBlock, TextDigests, token_dtype
+from lm_zoo.data.token_reader import TokenDataset, TokenSplit, open_tokens
+from lm_zoo.data.token_writer import FORMAT_VERSION, copy_files, write_manifest, write_split
 from lm_zoo.errors import UserError
-from lm_zoo.files import advice, reason, sync
-from lm_zoo.text.words import count_words, utf8
 
-__all__ = ["TokenDataset", "TokenSplit", "open_tokens", "prepare", "write_tokens"]
+__all__ = ["TokenDataset", "TokenSplit", "copy_splits", "open_tokens", "prepare"]
 
 SHARD_TOKENS = 1 << 26  # 128 MiB of uint16
-TEMPORARY_PREFIX = ".lm_zoo-writing-"  # ours alone, since old ones are removed
-ABANDONED_SECONDS = 24 * 3600  # a temporary folder this old was left by a process that was killed
 
 
-def default_cache_dir():
-    """`$LM_ZOO_CACHE`, or `~/.cache/lm_zoo`."""
-    return os.environ.get("LM_ZOO_CACHE") or os.path.join("~", ".cache", "lm_zoo")
-
-
-def prepare(corpus, tokenizer, cache_dir="", shard_tokens=SHARD_TOKENS):
+def prepare(
+    corpus,
+    tokenizer,
+    cache="",
+    shard_tokens=SHARD_TOKENS,
+    processes=1,
+    block_characters=BLOCK_CHARACTERS,
+    on_progress=None,
+    on_line=None,
+):
     """Returns the corpus as token ids, from the cache where it is there already.
+
+    Text is read once, tokenized block by block in several processes, and put together: the bytes on
+    disk do not depend on the number of processes, on the size of a block, or on how often this was
+    killed on the way. It needs room on the disk for the token ids twice.
+
+    At any moment there are `processes + 1` blocks in memory, each of `block_characters` and what is
+    left of its last document or line (128 MiB at most), and the ids of one block a process.
 
     Args:
         corpus: A `Corpus`.
         tokenizer: A `Tokenizer`.
-        cache_dir: Folder of the dataset folders; empty means `default_cache_dir()`.
+        cache: Folder of the dataset folders; empty means `lm_zoo.data.cache.cache_dir()`.
         shard_tokens: Most tokens in one file.
+        processes: Worker processes; 0 means one a core.
+        block_characters: Text that is tokenized at once.
+        on_progress: Called with the number of UTF-8 bytes done so far.
+        on_line: Called with a line of text: before waiting for another process that does the same,
+            and when there is something to go on with.
 
     Returns:
         A verified `TokenDataset`.
 
     Raises:
         UserError: If the cached folder is damaged (it is not mended silently), or the folder cannot
-            be written, a full disk included; nothing half-written is left then.
+            be written, a full disk included; what is done is kept then, and gone on with later.
     """
-    cache = pathlib.Path(cache_dir or default_cache_dir()).expanduser()
-    identity = [FORMAT_VERSION, corpus.name, sorted(corpus.sha256.items()), tokenizer.fingerprint]
-    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
-    directory = cache / f"{corpus.name}-{tokenizer.name}-{digest}"
-    if not directory.exists():
-        write_tokens(directory, corpus, tokenizer, shard_tokens, field="data.cache_dir")
-    return open_tokens(directory, tokenizer)
+    cache = cache_dir(cache)
+    if corpus.has_documents and tokenizer.end_id is None:
+        raise UserError(
+            f"tokenizer.name: expected a tokenizer with an end token or a newline, for documents "
+            f"must end; this {tokenizer.name} tokenizer has neither: train it on text with a "
+            "newline in it, or take another."
+        )
+    directory = cache / f"{corpus.name}-{tokenizer.name}-{_identity(corpus, tokenizer)}"
+    with made_once(directory, on_wait=on_line) as work:
+        if work is not None:
+            blocks = work / f"blocks-{block_characters}"
+            if on_line and (done := len(list(blocks.glob("*.json")))):
+                on_line(f"Going on with what was begun before: {done:,} blocks of text are done.")
+            digests = TextDigests(corpus.has_documents)
+            results = process_blocks(
+                digests.watch(cut_blocks(corpus, size=block_characters)),
+                EncodeBlock(tokenizer, corpus.has_documents),
+                blocks,
+                processes,
+                on_progress=lambda characters: (
+                    on_progress and on_progress(digests.bytes_of(characters))
+                ),
+                pool_from=min(block_characters, BLOCK_CHARACTERS),
+                durable=False,  # the shards that are made of them are
+            )
+            _assemble(work / "whole", corpus, tokenizer, results, digests, shard_tokens)
+            publish(work / "whole", directory)
+    return open_tokens(directory, tokenizer, cache)
 
 
-def write_tokens(directory, corpus, tokenizer, shard_tokens=SHARD_TOKENS, field="workdir"):
-    """Writes the corpus as a dataset folder, whole or not at all; one that is there is left alone.
-
-    Args:
-        directory: The dataset's folder.
-        corpus: A `Corpus`; it need not have all three splits.
-        tokenizer: A `Tokenizer`.
-        shard_tokens: Most tokens in one file.
-        field: What the user chose the place by, for the error.
+def copy_splits(tokens, names, directory, field="workdir"):
+    """Copies some splits of a `TokenDataset` as a dataset of their own, whole or not at all.
 
     Raises:
-        UserError: If it cannot be written, a full disk included; nothing half-written is left.
+        UserError: If it cannot be written, a full disk included, or the copied files are damaged.
     """
     directory = pathlib.Path(directory)
-    parent, temporary = directory.parent, None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=parent))
-        os.chmod(temporary, 0o755)  # mkdtemp's 0700 would hide a shared cache from its readers
-        _write(temporary, corpus, tokenizer, shard_tokens)
-        try:
-            os.rename(temporary, directory)
-            temporary = None
-            sync(parent)
-        except OSError:
-            if not directory.exists():
-                raise
-            # It is there already, or another process was faster; it is verified when opened.
-    except OSError as error:
-        raise UserError(
-            f"{field}: could not write token files into {parent}: {reason(error)}; {advice(error)}."
-        ) from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with made_once(directory, field) as work, writing(directory, field):
+        if work is not None:
+            whole = _emptied(work / "whole")
+            splits = {name: tokens.manifest["splits"][name] for name in names}
+            for entry in splits.values():
+                copy_files(tokens.directory, whole, entry)
+            write_manifest(whole, {**tokens.manifest, "splits": splits})
+            publish(whole, directory)
 
 
-def _remove_abandoned(cache):
-    for folder in cache.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+def _identity(corpus, tokenizer):
+    identity = [FORMAT_VERSION, corpus.name, corpus.fingerprint, corpus.has_documents]
+    return hashlib.sha256(json.dumps([*identity, tokenizer.fingerprint]).encode()).hexdigest()[:12]
 
 
-def _write(directory, corpus, tokenizer, shard_tokens):
-    """Writes the shards and then the manifest, each down to the disk."""
-    dtype = "<u2" if tokenizer.vocab_size <= 1 << 16 else "<i4"
+def _assemble(directory, corpus, tokenizer, results, digests, shard_tokens):
+    """Puts what was made of the blocks together to shards, and writes the manifest last."""
+    _emptied(directory)
+    dtype = token_dtype(tokenizer.vocab_size)
+    end_id = tokenizer.end_id if corpus.has_documents else None
     splits = {}
-    for name, text in corpus.splits.items():
-        token_ids = tokenizer.encode(text)
-        data = utf8(text)
-        shards = []
-        for number, start in enumerate(range(0, len(token_ids), shard_tokens)):
-            part = token_ids[start : start + shard_tokens].astype(dtype).tobytes()
-            file_name = f"{name}-{number:05d}.bin"
-            _write_file(directory / file_name, part)
-            shards.append(
-                {
-                    "name": file_name,
-                    "num_tokens": len(part) // np.dtype(dtype).itemsize,
-                    "sha256": hashlib.sha256(part).hexdigest(),
-                }
-            )
-        unknown = 0 if tokenizer.unk_id is None else np.count_nonzero(token_ids == tokenizer.unk_id)
-        splits[name] = {
-            "tokens": len(token_ids),
-            "bytes": len(data),
-            "words": count_words(data),
-            "unknown": int(unknown),
-            "text_sha256": corpus.sha256[name],
-            "shards": shards,
-        }
+    for name in SPLITS:
+        blocks = [result for result in results if result.split == name]
+        splits[name] = write_split(directory, name, blocks, dtype, end_id, shard_tokens)
+        splits[name]["text_sha256"] = digests.hexdigest(name)
     manifest = {
         "format_version": FORMAT_VERSION,
         "corpus": {"name": corpus.name, "source": corpus.source, "licence": corpus.licence},
@@ -146,17 +131,15 @@ def _write(directory, corpus, tokenizer, shard_tokens):
             "fingerprint": tokenizer.fingerprint,
             "vocab_size": tokenizer.vocab_size,
         },
-        "dtype": np.dtype(dtype).name,
+        "dtype": dtype.name,
         "splits": splits,
     }
-    manifest["sha256"] = manifest_sha256(manifest)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _write_file(directory / MANIFEST, text.encode("utf-8"))
-    sync(directory)
+    report = getattr(corpus, "report", None)  # of a cleaned corpus
+    write_manifest(directory, manifest | ({"cleaning": report} if report else {}))
 
 
-def _write_file(path, data):
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _emptied(directory):
+    """Makes an empty folder; what a killed process had put together is made anew."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory

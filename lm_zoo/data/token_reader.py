@@ -1,16 +1,19 @@
 """Opening token files: the folder is verified whole, then memory-mapped."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
 
 import numpy as np
 
+from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import sha256_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # the first had no documents
 MANIFEST = "manifest.json"
 
 
@@ -39,9 +42,14 @@ class TokenSplit:
     text_sha256: str = ""
     document_starts: np.ndarray | None = None
 
-    @property
+    @functools.cached_property
+    def _offsets(self):
+        """The first token's place of each shard, and the number of all tokens."""
+        return np.cumsum([0, *map(len, self.shards)], dtype=np.int64)
+
+    @functools.cached_property
     def num_tokens(self):
-        return sum(len(shard) for shard in self.shards)
+        return int(self._offsets[-1])
 
     @property
     def tokens(self):
@@ -52,12 +60,14 @@ class TokenSplit:
 
     def read(self, start, stop):
         """Returns tokens `start` to `stop - 1`, int32; fewer where the split ends before."""
-        parts, offset = [], 0
-        for shard in self.shards:
-            if offset < stop and start < offset + len(shard):
-                part = shard[max(0, start - offset) : stop - offset]
-                parts.append(part.astype(np.int32))
-            offset += len(shard)
+        start, stop = max(0, start), min(stop, self.num_tokens)
+        first = int(np.searchsorted(self._offsets, start, side="right")) - 1
+        parts = []
+        while start < stop:
+            offset = int(self._offsets[first])
+            part = self.shards[first][start - offset : stop - offset].astype(np.int32)
+            parts.append(part)
+            start, first = start + len(part), first + 1
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts])
 
 
@@ -73,12 +83,14 @@ class TokenDataset:
         return self.splits[name]
 
 
-def open_tokens(directory, tokenizer):
+def open_tokens(directory, tokenizer, cache=None):
     """Opens a dataset folder and verifies it whole: manifest, sizes, checksums and tokenizer.
 
     Args:
         directory: The folder.
         tokenizer: The `Tokenizer` that the ids are to be read with.
+        cache: Cache folder in which checksums of unchanged files are remembered, so that a large
+            dataset is not read whole at every start; None means to read it whole.
 
     Raises:
         UserError: Naming the shard that is missing, truncated or altered, or the tokenizer that
@@ -90,61 +102,67 @@ def open_tokens(directory, tokenizer):
         version, written_with = manifest["format_version"], manifest["tokenizer"]
         fingerprint = written_with["fingerprint"]
     except OSError:
-        raise _damaged(directory, f"{MANIFEST} is missing or cannot be read") from None
+        raise damaged(directory, f"{MANIFEST} is missing or cannot be read") from None
     except (ValueError, KeyError, TypeError):
-        raise _damaged(directory, f"{MANIFEST} is not a manifest") from None
-    if version != FORMAT_VERSION:
-        raise _damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
+        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
+    if version not in READABLE_VERSIONS:
+        raise damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
     if manifest.get("sha256") != manifest_sha256(manifest):
-        raise _damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
+        raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
     if fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"tokenizer: {directory} was written with the {written_with.get('name')} tokenizer "
             f"{fingerprint[:12]}, received the {tokenizer.name} tokenizer "
             f"{tokenizer.fingerprint[:12]}; use the tokenizer that the token files were made with."
         )
+    opened = functools.partial(_open_array, directory, cache)
     try:
         splits = {
-            name: _open_split(directory, name, np.dtype(manifest["dtype"]), entry)
+            name: _open_split(opened, directory, name, np.dtype(manifest["dtype"]), entry)
             for name, entry in manifest["splits"].items()
         }
     except (KeyError, TypeError, AttributeError):
-        raise _damaged(directory, f"{MANIFEST} is not a manifest") from None
+        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
     return TokenDataset(directory, manifest, splits)
 
 
-def _open_split(directory, name, dtype, entry):
-    shards = tuple(_open_shard(directory, dtype, shard) for shard in entry["shards"])
+def _open_split(opened, directory, name, dtype, entry):
+    shards = [opened(shard, dtype, shard["num_tokens"]) for shard in entry["shards"]]
+    documents, starts = entry.get("documents"), None
+    if documents:
+        starts = opened(documents, np.dtype(np.int64), documents["count"] + 1)
     split = TokenSplit(
         name=name,
-        shards=shards,
+        shards=tuple(shards),
         num_bytes=entry["bytes"],
         num_words=entry["words"],
         num_unknown=entry["unknown"],
         text_sha256=entry["text_sha256"],
+        document_starts=starts,
     )
     if split.num_tokens != entry["tokens"]:
-        raise _damaged(directory, f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
+        raise damaged(directory, f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
     return split
 
 
-def _open_shard(directory, dtype, shard):
-    path = directory / shard["name"]
+def _open_array(directory, cache, described, dtype, count):
+    """Memory-maps a file of `count` numbers, having made sure that it is the described one."""
+    path = directory / described["name"]
     try:
-        size = path.stat().st_size
-        expected = shard["num_tokens"] * dtype.itemsize
+        size, expected = path.stat().st_size, count * dtype.itemsize
         if size != expected:
             state = "truncated" if size < expected else "altered"
-            raise _damaged(
+            raise damaged(
                 directory, f"shard {path.name} is {state} ({size} bytes, expected {expected})"
             )
-        if sha256_file(path) != shard["sha256"]:
-            raise _damaged(directory, f"shard {path.name} is altered (its checksum is another)")
+        digest = sha256_file(path) if cache is None else sha256_of(path, cache)
+        if digest != described["sha256"]:
+            raise damaged(directory, f"shard {path.name} is altered (its checksum is another)")
         return np.memmap(path, dtype=dtype.newbyteorder("<"), mode="r")
     except FileNotFoundError:
-        raise _damaged(directory, f"shard {path.name} is missing") from None
+        raise damaged(directory, f"shard {path.name} is missing") from None
     except OSError as error:
-        raise _damaged(directory, f"shard {path.name}: {error.strerror}") from None
+        raise damaged(directory, f"shard {path.name}: {error.strerror}") from None
 
 
 def manifest_sha256(manifest):
@@ -153,7 +171,8 @@ def manifest_sha256(manifest):
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def _damaged(directory, what):
+def damaged(directory, what):
+    """Builds the error for a dataset folder that is not as it was written."""
     return UserError(
         f"token files: {directory} is damaged: {what}; delete this folder, it will be made again."
     )

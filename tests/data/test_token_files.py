@@ -10,8 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from lm_zoo.data.cache import WORK_PREFIX
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import MANIFEST, TokenSplit, open_tokens, prepare
+from lm_zoo.data.token_files import TokenSplit, open_tokens, prepare
+from lm_zoo.data.token_reader import MANIFEST
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
 
@@ -67,7 +69,11 @@ def test_ids_take_two_bytes_where_they_fit(tmp_path):
         tokenizer = CharacterTokenizer(characters)
         assert tokenizer.vocab_size == size + 1
         text = characters[0] + characters[-1]
-        dataset = prepare(TextCorpus("wide", {"train": text}, "", ""), tokenizer, tmp_path)
+        dataset = prepare(
+            TextCorpus("wide", {"train": text, "validation": "", "test": ""}, "", ""),
+            tokenizer,
+            tmp_path,
+        )
         split = dataset.split("train")
         assert split.tokens.dtype == dtype and dataset.manifest["dtype"] == np.dtype(dtype).name
         assert split.read(0, 2).tolist() == [1, size] and split.read(0, 2).dtype == np.int32
@@ -146,7 +152,7 @@ def test_a_damaged_manifest_is_an_error(corpus, tmp_path):
         ("{}", "is not a manifest"),
         ("[]", "is not a manifest"),
         (good.replace('"bytes": 920', '"bytes": 460'), "manifest.json is altered"),
-        (good.replace('"format_version": 1', '"format_version": 2'), "version 2, expected 1"),
+        (good.replace('"format_version": 2', '"format_version": 3'), "version 3, expected 2"),
     ]:
         assert text != good
         path.write_text(text, encoding="utf-8")
@@ -172,27 +178,33 @@ class InterruptedTokenizer(ByteTokenizer):
         return super().encode(text)
 
 
-def test_an_interrupted_writer_leaves_nothing(corpus, tmp_path):
+def test_an_interrupted_writer_leaves_nothing_that_is_taken_for_whole(corpus, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         prepare(corpus, InterruptedTokenizer(), tmp_path)
-    assert folders(tmp_path) == []
+    (left,) = folders(tmp_path)
+    assert left.startswith(WORK_PREFIX)
     assert prepare(corpus, ByteTokenizer(), tmp_path).split("train").num_tokens == 920
+    assert not any(name.startswith(WORK_PREFIX) for name in folders(tmp_path))
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(corpus, tmp_path):
+@pytest.mark.parametrize("largest", [100, 600, 1000])
+def test_a_full_disk_is_an_error_and_the_same_command_goes_on(corpus, tmp_path, largest):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # writing more fails, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))  # more fails, as on a full disk
     try:
-        with pytest.raises(UserError, match=f"could not write token files into {tmp_path}"):
+        with pytest.raises(UserError, match=f"could not write into {tmp_path}: File too large"):
             prepare(corpus, ByteTokenizer(), tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert folders(tmp_path) == []
+    assert all(name.startswith(WORK_PREFIX) for name in folders(tmp_path))
+    tokens = prepare(corpus, ByteTokenizer(), tmp_path)
+    assert tokens.split("train").num_tokens == 920
+    assert folders(tmp_path) == [tokens.directory.name]
 
 
 def test_a_cache_that_cannot_be_made_is_an_error(corpus, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="data.cache_dir: could not write .* into .*file/cache"):
+    with pytest.raises(UserError, match="data.cache_dir: could not write into .*file/cache"):
         prepare(corpus, ByteTokenizer(), tmp_path / "file" / "cache")
 
 
@@ -200,7 +212,7 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
     text = "concurrent " * 20_000
 
     def write(_):
-        corpus = TextCorpus("same", {"train": text}, "", "")
+        corpus = TextCorpus("same", {"train": text, "validation": "", "test": ""}, "", "")
         return prepare(corpus, ByteTokenizer(), tmp_path, shard_tokens=50_000)
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -210,15 +222,15 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
         assert dataset.split("train").num_tokens == len(text)
 
 
-def test_what_a_killed_writer_left_is_removed_a_day_later(corpus, tmp_path):
-    old, new = tmp_path / ".lm_zoo-writing-old", tmp_path / ".lm_zoo-writing-new"
+def test_what_nobody_came_back_to_is_removed_a_week_later(corpus, tmp_path):
+    old, new = tmp_path / f"{WORK_PREFIX}old", tmp_path / f"{WORK_PREFIX}new"
     of_others = tmp_path / ".tiny-byte-0123.old"
     for folder in (old, new, of_others):
         folder.mkdir()
         (folder / "train-00000.bin").write_bytes(b"half")
-    yesterday = time.time() - 100_000
+    last_week = time.time() - 8 * 24 * 3600
     for folder in (old, of_others):
-        os.utime(folder, (yesterday, yesterday))
+        os.utime(folder, (last_week, last_week))
     prepare(corpus, ByteTokenizer(), tmp_path)
     assert not old.exists() and new.exists() and of_others.exists()
 

@@ -1,0 +1,54 @@
+"""Fetches, cleans and tokenizes the text of a config, and says what came of it.
+
+    lm-zoo prepare --config=wikitext2_lstm_200
+    lm-zoo prepare --config=ptb_lstm_small --data_dir=~/corpora/ptb
+    lm-zoo prepare --config=mine.py --processes=8
+
+Training does the same when it starts; done beforehand, it needs neither TensorFlow nor the machine
+that trains. What is made lies in the cache (--config.data.cache_dir, else $LM_ZOO_CACHE) and is
+found there by `lm-zoo train` with the same config. Stopped in any way, the same command goes on.
+"""
+
+import json
+import time
+
+from absl import flags
+
+from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
+
+USES_TENSORFLOW = False
+
+
+def define_flags(flag_values):
+    define_config_flag(flag_values)
+    define_data_dir_flag(flag_values)
+    flags.DEFINE_integer(
+        "processes",
+        None,
+        "Processes that clean and tokenize; 0 means one a core. Default: the config's.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean("json", False, "Print the summary as JSON.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.cli.preparation_summary import as_text, summary
+    from lm_zoo.data import preparation
+    from lm_zoo.errors import UserError
+
+    if arguments:
+        raise UserError(f"prepare: unexpected argument {arguments[0]!r}.")
+    if flag_values.config is None:
+        raise UserError("--config is required; `lm-zoo list configs` shows some.")
+    config = with_data_dir(flag_values.config, flag_values.data_dir)
+    if flag_values.processes is not None:
+        config.runtime.data_processes = flag_values.processes
+    started = time.monotonic()
+    with PreparationProgress() as progress:
+        corpus = preparation.prepared_corpus(config, progress)
+        tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
+        tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
+    values = summary(tokens, time.monotonic() - started if progress.worked else 0.0)
+    print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

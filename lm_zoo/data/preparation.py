@@ -1,0 +1,125 @@
+"""From a config to cleaned text, a tokenizer and token files, each kept in the cache."""
+
+import hashlib
+import json
+
+from lm_zoo.data.cache import cache_dir, made_once, publish
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.token_files import prepare
+from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
+
+TRAINING_VERSION = 1  # of tokenizers: another one trains them anew
+
+
+class Observer:
+    """Is told how preparation goes; this one lets it pass."""
+
+    def begin(self, what, num_bytes=0):
+        """Something begins that reads about `num_bytes` of text (0: not known)."""
+
+    def update(self, num_bytes):
+        """So many bytes of it are done."""
+
+    def line(self, text):
+        """Something to say in a line."""
+
+
+def prepared_corpus(config, observer=None):
+    """Returns the cleaned `Corpus` that a config describes.
+
+    Args:
+        config: An `ExperimentConfig`.
+        observer: An `Observer`.
+
+    Raises:
+        UserError: For text that cannot be used, or of which cleaning leaves nothing.
+    """
+    observer = observer or Observer()
+    corpus = load_corpus(config.data)
+    if not config.cleaning.steps:
+        return corpus
+    from lm_zoo.data.cleaned_corpus import clean
+
+    observer.begin("cleaning", corpus.num_bytes)
+    cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
+    return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
+
+
+def prepared_tokenizer(config, corpus, observer=None):
+    """Returns the tokenizer that a config describes, trained once for a text and kept.
+
+    Args:
+        config: An `ExperimentConfig`.
+        corpus: The cleaned `Corpus`; its training split alone is looked at.
+        observer: An `Observer`.
+
+    Raises:
+        UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
+    """
+    observer, settings = observer or Observer(), config.tokenizer
+    if settings.path or settings.name not in TOKENIZERS:
+        tokenizer = train_tokenizer(settings, ())
+    else:
+        directory = _tokenizer_directory(config, corpus)
+        with made_once(directory, on_wait=observer.line) as work:
+            if work is not None:
+                observer.begin(f"training the {settings.name} tokenizer", corpus.num_bytes)
+                texts = _training_texts(corpus, observer)
+                train_tokenizer(settings, texts, corpus.num_bytes).save(work / "whole")
+                publish(work / "whole", directory)
+        tokenizer = load_tokenizer(directory)
+    if corpus.has_documents and tokenizer.eos_id is not None:
+        tokenizer.eos_in_text = True  # each document stands between two
+    return tokenizer
+
+
+def prepared_tokens(config, corpus, tokenizer, observer=None):
+    """Returns the corpus as a verified `TokenDataset`; see `token_files.prepare`.
+
+    Args:
+        config: An `ExperimentConfig`.
+        corpus: The cleaned `Corpus`.
+        tokenizer: Its `Tokenizer`.
+        observer: An `Observer`.
+    """
+    observer = observer or Observer()
+    observer.begin("tokenizing", corpus.num_bytes)
+    return prepare(
+        corpus,
+        tokenizer,
+        config.data.cache_dir,
+        processes=config.runtime.data_processes,
+        on_progress=observer.update,
+        on_line=observer.line,
+    )
+
+
+def data_record(corpus, tokenizer, tokens):
+    """Returns what a run keeps of its data, JSON-ready: origin, checksums and what cleaning did."""
+    splits = tokens.manifest["splits"]
+    record = {
+        "corpus": corpus.name,
+        "source": corpus.source,
+        "licence": corpus.licence,
+        "sha256": {name: entry["text_sha256"] for name, entry in splits.items()},
+        "tokenizer_fingerprint": tokenizer.fingerprint,
+    }
+    cleaning = tokens.manifest.get("cleaning")
+    return record | ({"cleaning": cleaning} if cleaning else {})
+
+
+def _tokenizer_directory(config, corpus):
+    settings = config.tokenizer
+    identity = [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents, settings.name]
+    identity += [settings.vocab_size, settings.min_count, settings.training_bytes]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
+    return cache_dir(config.data.cache_dir) / "tokenizers" / f"{settings.name}-{digest}"
+
+
+def _training_texts(corpus, observer):
+    """Yields the training split as text: each document with its newline, which may be its end."""
+    end, done = "\n" if corpus.has_documents else "", 0
+    for text in corpus.texts("train"):
+        yield text + end
+        done += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        observer.update(done)
