@@ -29,6 +29,8 @@ class Batch(typing.NamedTuple):
     weights: np.ndarray
     reset: bool
 
+    document_starts = None  # rows are read through: see `PackedBatch`
+
 
 class ContiguousBatches:
     """The split cut into `batch_size` rows, read side by side from left to right.
@@ -117,20 +119,7 @@ class WindowBatches:
 
     def window_indices(self, step):
         """The windows of step `step`, int64 `(batch,)`; window w starts at token w * stride."""
-        places = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
-        epochs, places = np.divmod(places, self.num_windows)
-        windows = np.empty_like(places)
-        for epoch in np.unique(epochs):  # one, or two where the batch reaches into the next epoch
-            here = epochs == epoch
-            # One seed at a time: TensorFlow 2.21's index_shuffle refuses a seed for each index,
-            # which its documentation allows. `max_index` is inclusive.
-            with tf.device("CPU:0"):
-                windows[here] = tf.random.experimental.index_shuffle(
-                    places[here],
-                    seed=np.array([self.seed, epoch], np.int64),
-                    max_index=np.int64(self.num_windows - 1),
-                )
-        return windows
+        return shuffled(step, self.batch_size, self.num_windows, self.seed)
 
     def batch(self, step):
         """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs."""
@@ -141,23 +130,48 @@ class WindowBatches:
         return _read(self.split, starts, lengths, self.sequence_length, reset=True)
 
 
+def shuffled(step, batch_size, num_windows, seed):
+    """Returns the windows of a step: a new random order each epoch, as one endless sequence.
+
+    Args:
+        step: Optimizer step, counted from 0 over all epochs.
+        batch_size: Windows in a step.
+        num_windows: Windows in an epoch.
+        seed: Of the orders.
+
+    Returns:
+        int64 `(batch_size,)`.
+    """
+    places = step * batch_size + np.arange(batch_size, dtype=np.int64)
+    epochs, places = np.divmod(places, num_windows)
+    windows = np.empty_like(places)
+    for epoch in np.unique(epochs):  # one, or two where the batch reaches into the next epoch
+        here = epochs == epoch
+        # One seed at a time: TensorFlow 2.21's index_shuffle refuses a seed for each index, which
+        # its documentation allows. `max_index` is inclusive.
+        with tf.device("CPU:0"):
+            windows[here] = tf.random.experimental.index_shuffle(
+                places[here],
+                seed=np.array([seed, epoch], np.int64),
+                max_index=np.int64(num_windows - 1),
+            )
+    return windows
+
+
 def dataset(batches, start_step, stop_step=None):
     """Returns the batches of steps `start_step` to `stop_step - 1`, in order, prefetched.
 
     Args:
-        batches: `ContiguousBatches` or `WindowBatches`.
+        batches: `ContiguousBatches`, `WindowBatches` or `PackedBatches`.
         start_step: First step.
         stop_step: The step after the last; None means without end.
 
     Returns:
-        A `tf.data.Dataset` of `Batch`.
+        A `tf.data.Dataset` of `Batch` or `PackedBatch`.
     """
-    shape = (batches.batch_size, batches.sequence_length)
-    signature = Batch(
-        inputs=tf.TensorSpec(shape, tf.int32),
-        targets=tf.TensorSpec(shape, tf.int32),
-        weights=tf.TensorSpec(shape, tf.float32),
-        reset=tf.TensorSpec((), tf.bool),
+    signature = tf.nest.map_structure(
+        lambda value: tf.TensorSpec(np.shape(value), np.asarray(value).dtype),
+        batches.batch(start_step),
     )
 
     def generate():

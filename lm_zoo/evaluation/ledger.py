@@ -35,7 +35,9 @@ class Ledger:
         tokenizer: Kind of tokenizer.
         tokenizer_fingerprint: SHA-256 of its content.
         context: `{"rule": "carried", "streams": n}` or `{"rule": "windows", "window": tokens,
-            "stride": tokens}`.
+            "stride": tokens}`. With `"within_documents": True` no context reaches from one document
+            into the next; carried state then has no `streams`, since each document is read from
+            its start whatever their number.
         nll_nats: Sum of the negative log-likelihood over the tokens scored.
         tokens_scored: Number of them.
         tokens_not_scored: The split's other tokens.
@@ -156,10 +158,14 @@ class Ledger:
 
 def describe_context(context):
     """Returns a context rule in words."""
-    if context["rule"] == "carried":
-        streams = context["streams"]
-        return f"carried state, {streams} stream{'' if streams == 1 else 's'}"
-    return f"windows of {context['window']}, stride {context['stride']}"
+    within = "within_documents" in context
+    if context["rule"] == "windows":
+        words = f"windows of {context['window']}, stride {context['stride']}"
+        return words + (", within documents" if within else "")
+    if within:
+        return "carried state within documents"
+    streams = context["streams"]
+    return f"carried state, {streams} stream{'' if streams == 1 else 's'}"
 
 
 def render_table(ledger):
@@ -210,8 +216,12 @@ def _is_whole(value):
 def _is_context(context):
     if not isinstance(context, dict):
         return False
-    keys = {"carried": {"streams"}, "windows": {"window", "stride"}}.get(context.get("rule"))
-    if keys is None or context.keys() != keys | {"rule"}:
+    within = {"within_documents"} & context.keys()
+    if within and context["within_documents"] is not True:
+        return False
+    carried = set() if within else {"streams"}
+    keys = {"carried": carried, "windows": {"window", "stride"}}.get(context.get("rule"))
+    if keys is None or context.keys() != keys | within | {"rule"}:
         return False
     return all(_is_whole(context[key]) and context[key] >= 1 for key in keys)
 

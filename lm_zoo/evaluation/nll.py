@@ -11,18 +11,19 @@ _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its function
 
 
 def nll_function(model):
-    """Returns the model's compiled `(inputs, targets, state) -> (nll, state)`.
+    """Returns the model's compiled `(inputs, targets, state, *document_starts) -> (nll, state)`.
 
     `inputs` and `targets` are int32 of shape `(batch, length)`, `nll` is float32 of that shape, in
-    nats. One trace for each shape; training and validation in turns find it again.
+    nats. `document_starts` is nothing, or one bool tensor of that shape, as `forward` takes. One
+    trace for each shape; training and validation in turns find it again.
     """
     if model not in _FUNCTIONS:
         # A weak reference: the cache must not keep a model alive.
         reference = weakref.ref(model)
 
         @tf.function
-        def nll(inputs, targets, state):
-            logits, state = reference().forward(inputs, state)  # (B, T, V)
+        def nll(inputs, targets, state, *document_starts):
+            logits, state = reference().forward(inputs, state, False, *document_starts)  # (B, T, V)
             return token_nll(logits, targets), state
 
         _FUNCTIONS[model] = nll

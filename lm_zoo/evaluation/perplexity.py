@@ -3,12 +3,12 @@
 import math
 
 import numpy as np
-import tensorflow as tf
 
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation import passes
 from lm_zoo.evaluation.ledger import Ledger
-from lm_zoo.evaluation.nll import check_vocabulary, nll_function
-from lm_zoo.evaluation.windows import plan_streams, plan_windows
+from lm_zoo.evaluation.nll import check_vocabulary
+from lm_zoo.evaluation.windows import plan_streams
 
 CONTEXT_RULES = ("auto", "carried", "windows")
 
@@ -24,6 +24,10 @@ class Evaluator:
     every target of the split counts exactly once; the split's first token has no context and is
     not one.
 
+    Within documents, the rules hold for each document by itself, from the end token before it: the
+    state is put to zero there (streams are then cut between documents, so their number changes
+    nothing), and windows begin there. Short ones are read several to a row.
+
     Args:
         model: A built `LanguageModel`.
         tokenizer: Its tokenizer.
@@ -32,6 +36,7 @@ class Evaluator:
         stride: New tokens per window; 0 means half the window.
         context_rule: `auto` (carried where the model's `context_length` is None), `carried` or
             `windows`.
+        within_documents: Whether no context reaches from one document into the next.
 
     Raises:
         UserError: If the model cannot be measured so.
@@ -45,6 +50,7 @@ class Evaluator:
         sequence_length=128,
         stride=0,
         context_rule="auto",
+        within_documents=False,
     ):
         check_vocabulary(model, tokenizer)
         if context_rule not in CONTEXT_RULES:
@@ -63,6 +69,7 @@ class Evaluator:
         self.sequence_length = _whole("sequence_length", sequence_length, 1)
         self.stride = _whole("stride", stride, 0) or max(1, sequence_length // 2)
         self.context_rule = context_rule
+        self.within_documents = within_documents
         if context_rule == "windows":
             longest = sequence_length if limit is None else min(limit, sequence_length)
             if sequence_length > longest:
@@ -88,7 +95,8 @@ class Evaluator:
             A `Ledger`; corpus and checkpoint step are the caller's to fill in.
 
         Raises:
-            UserError: If the split has fewer than two tokens, or the model gives NaN.
+            UserError: If the split has fewer than two tokens, or no documents where they are
+                needed, or the model gives NaN.
         """
         nll, tokens = self.nll_sums(split, on_progress)
         if not np.isfinite(nll):
@@ -96,12 +104,6 @@ class Evaluator:
                 f"model: expected finite probabilities on the {split.name} split, received a loss "
                 f"of {nll}; load an earlier checkpoint."
             )
-        if self.context_rule == "carried":
-            streams = len(plan_streams(split.num_tokens - 1, self.batch_size)[0])
-            context = {"rule": "carried", "streams": streams}
-        else:
-            window = self.sequence_length
-            context = {"rule": "windows", "window": window, "stride": self.stride}
         return Ledger(
             model=self.model.name,
             parameters=sum(math.prod(weight.shape) for weight in self.model.weights),
@@ -109,7 +111,7 @@ class Evaluator:
             text_sha256=split.text_sha256,
             tokenizer=self.tokenizer.name,
             tokenizer_fingerprint=self.tokenizer.fingerprint,
-            context=context,
+            context=self._context(split),
             nll_nats=nll,
             tokens_scored=tokens,
             tokens_not_scored=split.num_tokens - tokens,
@@ -119,6 +121,16 @@ class Evaluator:
             num_bytes=split.num_bytes,
         ).validate()
 
+    def _context(self, split):
+        within = {"within_documents": True} if self.within_documents else {}
+        if self.context_rule == "windows":
+            window = self.sequence_length
+            return {"rule": "windows", "window": window, "stride": self.stride, **within}
+        if self.within_documents:
+            return {"rule": "carried", **within}
+        streams = len(plan_streams(split.num_tokens - 1, self.batch_size)[0])
+        return {"rule": "carried", "streams": streams}
+
     def nll_sums(self, split, on_progress=None):
         """Returns `(nats, tokens)`: the sum of the NLL over the split, and the tokens in it."""
         num_inputs = split.num_tokens - 1
@@ -127,58 +139,26 @@ class Evaluator:
                 f"split: expected at least 2 tokens in {split.name}, received {split.num_tokens}: "
                 "nothing has a context to be predicted from."
             )
-        calls = self._carried if self.context_rule == "carried" else self._windows
+        if self.within_documents and split.document_starts is None:
+            raise UserError(
+                f"split: expected documents in {split.name}, for the measure is taken within "
+                "documents; received one stream."
+            )
         nats, tokens = 0.0, 0
-        for nll, counts in calls(split, num_inputs):
+        for nll, counts in self._calls(split):
             nats += float(np.sum(nll[counts], dtype=np.float64))
             tokens += int(np.count_nonzero(counts))
             if on_progress:
                 on_progress(tokens, num_inputs)
         return nats, tokens
 
-    def _carried(self, split, num_inputs):
-        """Yields `(nll, which of them count)`, both `(streams, sequence_length)`, call by call."""
-        starts, stops = plan_streams(num_inputs, self.batch_size)
-        state = self.model.initial_state(len(starts))
-        function = nll_function(self.model)
-        for offset in range(0, int(np.max(stops - starts)), self.sequence_length):
-            inputs, targets, inside = self._read(split, starts + offset, stops)
-            nll, state = function(inputs, targets, state)
-            yield nll.numpy(), inside
-
-    def _windows(self, split, num_inputs):
-        """Yields `(nll, which of them count)`, both `(batch, window)`, call by call."""
-        starts, stops, scored_from = plan_windows(num_inputs, self.sequence_length, self.stride)
-        rows = min(self.batch_size, len(starts))
-        # Rows without a window fill the last call up to the shape that is compiled already.
-        missing = -len(starts) % rows
-        starts, stops, scored_from = (
-            np.concatenate([part, np.full(missing, num_inputs)])
-            for part in (starts, stops, scored_from)
-        )
-        state = self.model.initial_state(rows)
-        function = nll_function(self.model)
-        for first in range(0, len(starts), rows):
-            part = slice(first, first + rows)
-            inputs, targets, inside = self._read(split, starts[part], stops[part])
-            nll, _ = function(inputs, targets, state)
-            places = starts[part, None] + np.arange(self.sequence_length)  # (B, T)
-            yield nll.numpy(), inside & (places >= scored_from[part, None])
-
-    def _read(self, split, starts, stops):
-        """Reads a row from each start, padded with id 0 beyond its stop.
-
-        Returns:
-            `(inputs, targets, inside)`: int32 tensors, and booleans, `(batch, sequence_length)`.
-        """
-        length = self.sequence_length
-        tokens = np.zeros((len(starts), length + 1), np.int32)
-        lengths = np.clip(stops - starts, 0, length)
-        for row, start, count in zip(tokens, starts.tolist(), lengths.tolist()):
-            if count:
-                row[: count + 1] = split.read(start, start + count + 1)
-        inside = np.arange(length) < lengths[:, None]
-        return tf.constant(tokens[:, :-1]), tf.constant(tokens[:, 1:]), inside
+    def _calls(self, split):
+        """Returns an iterator of `(nll, which of them count)`, one for each call of the model."""
+        model, rows, length = self.model, self.batch_size, self.sequence_length
+        if self.context_rule == "carried":
+            return passes.carried(model, split, rows, length, self.within_documents)
+        windows = passes.document_windows if self.within_documents else passes.windows
+        return windows(model, split, rows, length, self.stride)
 
 
 def evaluate_split(
@@ -189,9 +169,12 @@ def evaluate_split(
     sequence_length=128,
     stride=0,
     context_rule="auto",
+    within_documents=False,
 ):
     """Measures one split once; see `Evaluator` for the arguments. Returns a `Ledger`."""
-    evaluator = Evaluator(model, tokenizer, batch_size, sequence_length, stride, context_rule)
+    evaluator = Evaluator(
+        model, tokenizer, batch_size, sequence_length, stride, context_rule, within_documents
+    )
     return evaluator.evaluate(split)
 
 

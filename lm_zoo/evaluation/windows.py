@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lm_zoo.data.packing import numbers_within
+
 
 def plan_windows(num_inputs, window, stride):
     """Cuts a text into overlapping windows so that every target is scored exactly once.
@@ -24,6 +26,41 @@ def plan_windows(num_inputs, window, stride):
     stops = np.minimum(starts + window, num_inputs)
     scored_from = np.concatenate([starts[:1], stops[:-1]])
     return starts, stops, scored_from
+
+
+def plan_document_windows(document_starts, window, stride):
+    """Cuts each document by itself as `plan_windows` does; its first input is the end before it.
+
+    Args:
+        document_starts: As in `TokenSplit`, int64 `(documents + 1,)`.
+        window: Most inputs in a window.
+        stride: From 1 to `window`.
+
+    Returns:
+        As `plan_windows`, for all documents in their order.
+    """
+    first, after = document_starts[:-1], document_starts[1:]
+    counts = 1 + np.maximum(0, -((first - after + window) // stride))  # rounded up
+    numbers = numbers_within(counts)
+    first, after = np.repeat(first, counts), np.repeat(after, counts)
+    starts = first + numbers * stride
+    stops = np.minimum(starts + window, after)
+    # A window scores from where the one before it ended.
+    scored_from = np.where(numbers == 0, first, np.minimum(starts - stride + window, after))
+    return starts, stops, scored_from
+
+
+def plan_document_streams(document_starts, num_streams):
+    """Cuts a text between documents, into streams about as equal as whole documents allow.
+
+    Returns:
+        As `plan_streams`; there may be fewer streams.
+    """
+    total = document_starts[-1] - document_starts[0]
+    wanted = document_starts[0] + np.arange(1, num_streams, dtype=np.int64) * total // num_streams
+    nearest = document_starts[np.searchsorted(document_starts, wanted)]
+    bounds = np.unique(np.concatenate([document_starts[:1], nearest, document_starts[-1:]]))
+    return bounds[:-1], bounds[1:]
 
 
 def plan_streams(num_inputs, num_streams):

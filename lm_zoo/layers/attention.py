@@ -78,15 +78,18 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.output_projection.build((None, None, self.hidden_dim))
         self.weight_dropout.build()
 
-    def call(self, x, mask, rotation=None, cache=None, position=None, training=False):
+    def call(self, x, mask, rotation=None, cache=None, position=None, sources=None, training=False):
         """Attends from each token to itself and the tokens before it.
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
-            mask: Added to the scores: `causal_mask(length)`, or with a cache `cache_mask(...)`.
+            mask: Added to the scores: `causal_mask(length)`, or with a cache `cache_mask(...)`, or
+                that of `read_documents`.
             rotation: From `lm_zoo.layers.rotary.rotation`, or None.
             cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
             position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
+            sources: With a cache and documents: from `read_documents`; `x` is then read after all
+                of the cache's slots, wherever they end, and `position` is not used.
             training: Whether dropout is on.
 
         Returns:
@@ -94,7 +97,12 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         """
         batch, length = tf.shape(x)[0], tf.shape(x)[1]
         queries, keys, values = self.project(x, rotation)
-        if cache is not None:
+        if cache is not None and sources is not None:
+            keys, values = (
+                tf.concat([old, new], 2) for old, new in zip(cache, (keys, values), strict=True)
+            )  # (B, K, S + T, D)
+            cache = tuple(tf.gather(t, sources, axis=2, batch_dims=1) for t in (keys, values))
+        elif cache is not None:
             keys, values = (
                 write(old, new, position) for old, new in zip(cache, (keys, values), strict=True)
             )

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
-from lm_zoo.layers.recurrent import RecurrentLayer, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
 from lm_zoo.layers.scan import scan, shifted
 
 ACTIVATIONS = ("tanh", "relu")
@@ -31,23 +31,24 @@ class Elman(RecurrentLayer):
         super().__init__(hidden_dim, init_scale, seed, **kwargs)
         self.activation = activation
 
-    def recur(self, projected, recurrent_kernel, bias, state):
+    def recur(self, projected, recurrent_kernel, bias, state, *starts):
         recur = _elman_tanh if self.activation == "tanh" else _elman_relu
-        return recur(projected, recurrent_kernel, state)
+        return recur(projected, recurrent_kernel, state, *starts)
 
 
-def _elman(activate, slope, projected, kernel, hidden):
-    """Args: projected (T, B, H) and kernel (H, H) in the compute dtype; hidden (B, H) in float32.
-    `slope` gives the activation's derivative from its value."""
+def _elman(activate, slope, projected, kernel, hidden, *starts):
+    """Args: projected (T, B, H) and kernel (H, H) in the compute dtype; hidden (B, H) in float32;
+    starts nothing or bool (T, B, 1). `slope` gives the activation's derivative from its value."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(hidden, slices):
+        hidden = forget_at(slices[1:], *hidden)
         total = slices[0] + tf.matmul(tf.cast(hidden[0], dtype), kernel)
         hidden = activate(tf.cast(total, tf.float32))  # (B, H)
         return (hidden,), (hidden,)
 
     (last_hidden,), (hiddens,) = scan(
-        step, (hidden,), (projected,), (tf.TensorSpec((batch, width), tf.float32),)
+        step, (hidden,), (projected, *starts), (tf.TensorSpec((batch, width), tf.float32),)
     )
     outputs = tf.cast(hiddens, dtype)
 
@@ -55,31 +56,38 @@ def _elman(activate, slope, projected, kernel, hidden):
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes = slices
+            d_output, slopes, *starts = slices
             d_total = (state[0] + tf.cast(d_output, tf.float32)) * slopes
             d_total = tf.cast(d_total, dtype)  # (B, H)
-            return (tf.cast(tf.matmul(d_total, kernel_transposed), tf.float32),), (d_total,)
+            d_before = tf.cast(tf.matmul(d_total, kernel_transposed), tf.float32)
+            return tuple(forget_at(starts, d_before)), (d_total,)
 
         (d_first_hidden,), (d_totals,) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slope(hiddens)),
+            (d_outputs, slope(hiddens), *starts),
             (tf.TensorSpec((batch, width), dtype),),
             reverse=True,
         )
-        d_kernel = recurrent_kernel_gradient(shifted(hidden, outputs), d_totals)
-        return d_totals, d_kernel, d_first_hidden
+        (hidden_before,) = forget_at(starts, shifted(hidden, outputs))
+        d_kernel = recurrent_kernel_gradient(hidden_before, d_totals)
+        return d_totals, d_kernel, d_first_hidden, *[None for _ in starts]
 
     return (outputs, last_hidden), gradient
 
 
 @tf.custom_gradient
-def _elman_tanh(projected, kernel, hidden):
-    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden)
+def _elman_tanh(projected, kernel, hidden, *starts):
+    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden, *starts)
 
 
 @tf.custom_gradient
-def _elman_relu(projected, kernel, hidden):
+def _elman_relu(projected, kernel, hidden, *starts):
     return _elman(
-        tf.nn.relu, lambda value: tf.cast(value > 0, value.dtype), projected, kernel, hidden
+        tf.nn.relu,
+        lambda value: tf.cast(value > 0, value.dtype),
+        projected,
+        kernel,
+        hidden,
+        *starts,
     )

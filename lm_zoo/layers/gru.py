@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.recurrent import RecurrentLayer, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
 from lm_zoo.layers.scan import scan, shifted
 
 
@@ -23,17 +23,19 @@ class GRU(RecurrentLayer):
     def input_bias(self, bias):
         return bias[0]
 
-    def recur(self, projected, recurrent_kernel, bias, state):
-        return _gru(projected, recurrent_kernel, bias[1], state)
+    def recur(self, projected, recurrent_kernel, bias, state, *starts):
+        return _gru(projected, recurrent_kernel, bias[1], state, *starts)
 
 
 @tf.custom_gradient
-def _gru(projected, kernel, bias, hidden):
+def _gru(projected, kernel, bias, hidden, *starts):
     """Args: projected (T, B, 3H) and kernel (H, 3H) in the compute dtype; bias (3H,) and hidden
-    (B, H) in float32. Returns outputs (T, B, H) in the compute dtype, and the last hidden."""
+    (B, H) in float32; starts nothing or bool (T, B, 1). Returns outputs (T, B, H) in the compute
+    dtype, and the last hidden."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(hidden, slices):
+        hidden = forget_at(slices[1:], *hidden)
         inputs = tf.cast(slices[0], tf.float32)
         recurrent = tf.cast(tf.matmul(tf.cast(hidden[0], dtype), kernel), tf.float32) + bias
         gates = tf.sigmoid(inputs[:, : 2 * width] + recurrent[:, : 2 * width])  # (B, 2H)
@@ -47,7 +49,7 @@ def _gru(projected, kernel, bias, hidden):
     (last_hidden,), (outputs, hiddens, kept) = scan(
         step,
         (hidden,),
-        (projected,),
+        (projected, *starts),
         (
             tf.TensorSpec((batch, width), dtype),
             tf.TensorSpec((batch, width), tf.float32),
@@ -57,7 +59,7 @@ def _gru(projected, kernel, bias, hidden):
 
     def gradient(d_outputs, d_hidden):
         z, r, candidate, recurrent = tf.split(kept, 4, -1)
-        hidden_before = shifted(hidden, hiddens)
+        (hidden_before,) = forget_at(starts, shifted(hidden, hiddens))
         candidate_by_hidden = (1 - z) * (1 - tf.square(candidate))
         # How the recurrent product's three parts depend on the new hidden vector: (T, B, 3H).
         slopes = tf.concat(
@@ -71,16 +73,16 @@ def _gru(projected, kernel, bias, hidden):
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes, z = slices
+            d_output, slopes, z, *starts = slices
             d_hidden = state[0] + tf.cast(d_output, tf.float32)
             d_gates = tf.cast(tf.tile(d_hidden, (1, 3)) * slopes, dtype)  # (B, 3H)
             d_before = tf.cast(tf.matmul(d_gates, kernel_transposed), tf.float32)
-            return (d_before + d_hidden * z,), (d_gates, d_hidden)
+            return tuple(forget_at(starts, d_before + d_hidden * z)), (d_gates, d_hidden)
 
         (d_first_hidden,), (d_gates, d_hiddens) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slopes, z),
+            (d_outputs, slopes, z, *starts),
             (
                 tf.TensorSpec((batch, 3 * width), dtype),
                 tf.TensorSpec((batch, width), tf.float32),
@@ -92,6 +94,6 @@ def _gru(projected, kernel, bias, hidden):
         d_projected = tf.concat([d_gates[..., : 2 * width], d_candidate], -1)
         d_kernel = recurrent_kernel_gradient(tf.cast(hidden_before, dtype), d_gates)
         d_bias = tf.reduce_sum(tf.cast(d_gates, tf.float32), (0, 1))
-        return d_projected, d_kernel, d_bias, d_first_hidden
+        return d_projected, d_kernel, d_bias, d_first_hidden, *[None for _ in starts]
 
     return (outputs, last_hidden), gradient

@@ -36,7 +36,7 @@ def write(cache, new, position):
 
 def causal_mask(length):
     """Returns what is added to scores `(..., length, length)`: 0, and -1e30 for later tokens."""
-    return _mask(tf.range(length)[None] <= tf.range(length)[:, None])
+    return additive_mask(tf.range(length)[None] <= tf.range(length)[:, None])
 
 
 def cache_mask(position, length, context_length):
@@ -47,9 +47,10 @@ def cache_mask(position, length, context_length):
         its own, `position + t`.
     """
     last = position[:, None] + tf.range(length)[None]  # (B, T)
-    return _mask(tf.range(context_length)[None, None] <= last[..., None])[:, None]
+    return additive_mask(tf.range(context_length)[None, None] <= last[..., None])[:, None]
 
 
-def _mask(visible):
+def additive_mask(visible):
+    """Returns what is added to scores: 0 where `visible`, else -1e30."""
     # Scores are float32 under every policy, so the constant is safe in float16 too.
     return tf.where(visible, 0.0, -1e30)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.recurrent import RecurrentLayer, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
 from lm_zoo.layers.scan import scan, shifted
 
 
@@ -34,19 +34,20 @@ class LSTM(RecurrentLayer):
         forget = tf.repeat([0.0, self.forget_bias, 0.0, 0.0], self.hidden_dim)
         return super().initial_bias(shape, dtype) + tf.cast(forget, dtype)
 
-    def recur(self, projected, recurrent_kernel, bias, state):
-        outputs, hidden, cell = _lstm(projected, recurrent_kernel, *state)
+    def recur(self, projected, recurrent_kernel, bias, state, *starts):
+        outputs, hidden, cell = _lstm(projected, recurrent_kernel, *state, *starts)
         return outputs, (hidden, cell)
 
 
 @tf.custom_gradient
-def _lstm(projected, kernel, hidden, cell):
+def _lstm(projected, kernel, hidden, cell, *starts):
     """Args: projected (T, B, 4H) and kernel (H, 4H) in the compute dtype; hidden and cell (B, H)
-    in float32. Returns outputs (T, B, H) in the compute dtype, and the last hidden and cell."""
+    in float32; starts nothing or bool (T, B, 1). Returns outputs (T, B, H) in the compute dtype,
+    and the last hidden and cell."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden, cell = state
+        hidden, cell = forget_at(slices[1:], *state)
         gates = slices[0] + tf.matmul(tf.cast(hidden, dtype), kernel)  # (B, 4H)
         i, f, g, o = tf.split(tf.cast(gates, tf.float32), 4, -1)
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
@@ -57,7 +58,7 @@ def _lstm(projected, kernel, hidden, cell):
     (last_hidden, last_cell), (outputs, cells, gates) = scan(
         step,
         (hidden, cell),
-        (projected,),
+        (projected, *starts),
         (
             tf.TensorSpec((batch, width), dtype),
             tf.TensorSpec((batch, width), tf.float32),
@@ -69,7 +70,9 @@ def _lstm(projected, kernel, hidden, cell):
         # All that does not depend on the gradient is worked out for all steps at once. What is left
         # for the loop is a few products with these slopes.
         i, f, g, o = tf.split(gates, 4, -1)
-        cells_before = shifted(cell, cells)
+        cells_before, hidden_before = forget_at(
+            starts, shifted(cell, cells), shifted(hidden, outputs)
+        )
         tanh_cells = tf.tanh(cells)
         cell_by_hidden = o * (1 - tf.square(tanh_cells))
         gates_by_cell = tf.concat(
@@ -80,7 +83,7 @@ def _lstm(projected, kernel, hidden, cell):
 
         def step_back(state, slices):
             d_hidden, d_cell = state
-            d_output, cell_by_hidden, gates_by_cell, output_by_hidden, f = slices
+            d_output, cell_by_hidden, gates_by_cell, output_by_hidden, f, *starts = slices
             d_hidden += tf.cast(d_output, tf.float32)
             d_cell += d_hidden * cell_by_hidden
             d_gates = tf.concat(
@@ -88,16 +91,16 @@ def _lstm(projected, kernel, hidden, cell):
             )
             d_gates = tf.cast(d_gates, dtype)  # (B, 4H)
             d_hidden = tf.cast(tf.matmul(d_gates, kernel_transposed), tf.float32)
-            return (d_hidden, d_cell * f), (d_gates,)
+            return tuple(forget_at(starts, d_hidden, d_cell * f)), (d_gates,)
 
         (d_first_hidden, d_first_cell), (d_gates,) = scan(
             step_back,
             (d_hidden, d_cell),
-            (d_outputs, cell_by_hidden, gates_by_cell, output_by_hidden, f),
+            (d_outputs, cell_by_hidden, gates_by_cell, output_by_hidden, f, *starts),
             (tf.TensorSpec((batch, 4 * width), dtype),),
             reverse=True,
         )
-        d_kernel = recurrent_kernel_gradient(shifted(hidden, outputs), d_gates)
-        return d_gates, d_kernel, d_first_hidden, d_first_cell
+        d_kernel = recurrent_kernel_gradient(hidden_before, d_gates)
+        return d_gates, d_kernel, d_first_hidden, d_first_cell, *[None for _ in starts]
 
     return (outputs, last_hidden, last_cell), gradient

@@ -65,9 +65,19 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         zeros = tf.zeros((batch_size, self.hidden_dim), tf.float32)
         return zeros if self.states_per_layer == 1 else (zeros,) * self.states_per_layer
 
-    def call(self, inputs, state):
-        """Reads `inputs` (batch, length, input_dim); returns outputs (batch, length, hidden_dim)
-        and the state after the last step."""
+    def call(self, inputs, state, document_starts=None):
+        """Reads a piece of text.
+
+        Args:
+            inputs: Shape `(batch, length, input_dim)`.
+            state: From `initial_state`, or from the piece before.
+            document_starts: Where the state is put to zero before a step: bool `(batch, length)`,
+                or None for nowhere.
+
+        Returns:
+            `(outputs, state)`: shape `(batch, length, hidden_dim)`, and the state after the last
+            step.
+        """
         inputs = tf.transpose(tf.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, D)
         kernel = tf.cast(self.kernel, self.compute_dtype)
         flat = tf.matmul(tf.reshape(inputs, (-1, self.input_dim)), kernel)  # (T * B, G * H)
@@ -77,14 +87,19 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        outputs, state = self.recur(projected, recurrent_kernel, bias, state)
+        starts = ()
+        if document_starts is not None:
+            starts = (tf.transpose(document_starts)[..., None],)  # (T, B, 1)
+        outputs, state = self.recur(projected, recurrent_kernel, bias, state, *starts)
         return tf.transpose(outputs, (1, 0, 2)), state  # (B, T, H)
 
     def input_bias(self, bias):
         return bias
 
-    def recur(self, projected, recurrent_kernel, bias, state):
+    def recur(self, projected, recurrent_kernel, bias, state, *starts):
         """Runs the recurrence over `projected` (length, batch, num_gates * hidden_dim).
+
+        `starts` is nothing, or one tensor for `forget_at`.
 
         Returns:
             `(outputs, state)`: outputs of shape `(length, batch, hidden_dim)`.
@@ -93,6 +108,25 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
 
     def flops_per_token(self):
         return 2 * (self.input_dim + self.hidden_dim) * self.num_gates * self.hidden_dim
+
+
+def forget_at(starts, *tensors):
+    """Puts rows to zero where a document starts: for states before a step, and their gradients.
+
+    It selects rather than multiplies, so that not even an infinity gets from one document into the
+    next.
+
+    Args:
+        starts: Nothing, which leaves all as it is, or one boolean tensor of shape `(..., batch, 1)`
+            in a tuple or list.
+        *tensors: Shape `(..., batch, width)`.
+
+    Returns:
+        The tensors, a list.
+    """
+    if not starts:
+        return list(tensors)
+    return [tf.where(starts[0], tf.zeros((), t.dtype), t) for t in tensors]
 
 
 def recurrent_kernel_gradient(hidden_before, d_gates):

@@ -90,7 +90,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         self.attention_dropout.build()
         self.mlp_dropout.build()
 
-    def call(self, x, mask, rotation=None, cache=None, position=None, training=False):
+    def call(self, x, mask, rotation=None, cache=None, position=None, sources=None, training=False):
         """Returns `(x, cache)`; the arguments are those of `CausalSelfAttention`."""
         y, cache = self.attention(
             self.attention_norm(x),
@@ -98,6 +98,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
             rotation=rotation,
             cache=cache,
             position=position,
+            sources=sources,
             training=training,
         )
         x = x + self.attention_dropout(y, training=training)

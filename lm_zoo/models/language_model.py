@@ -70,13 +70,16 @@ class LanguageModel(Configurable, keras.Model):
         """
         raise NotImplementedError
 
-    def forward(self, token_ids, state, training=False):
+    def forward(self, token_ids, state, training=False, document_starts=None):
         """Reads the next tokens of each row.
 
         Args:
             token_ids: Integers, shape `(batch, length)`.
             state: What `initial_state` or an earlier `forward` returned.
             training: Whether dropout is on.
+            document_starts: True where a token begins a document (it is the end token before it),
+                bool `(batch, length)`: from there on nothing is known of what stood before, as if
+                the text had begun there. None means nowhere.
 
         Returns:
             `(logits, state)`: float32 logits of shape `(batch, length, vocab_size)`, where position
@@ -84,10 +87,11 @@ class LanguageModel(Configurable, keras.Model):
         """
         raise NotImplementedError
 
-    def call(self, token_ids, training=False):
+    def call(self, token_ids, training=False, document_starts=None):
         """Returns the logits `(batch, length, vocab_size)` of texts read from their start."""
         token_ids = self.prepare(token_ids)
-        logits, _ = self.forward(token_ids, self.initial_state(tf.shape(token_ids)[0]), training)
+        state = self.initial_state(tf.shape(token_ids)[0])
+        logits, _ = self.forward(token_ids, state, training, document_starts)
         return logits
 
     def prepare(self, token_ids):

@@ -101,14 +101,14 @@ class RecurrentLM(LanguageModel):
     def initial_state(self, batch_size):
         return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
 
-    def forward(self, token_ids, state, training=False):
+    def forward(self, token_ids, state, training=False, document_starts=None):
         x = self.token_embedding(self.prepare(token_ids))  # (B, T, E)
         x = self.embedding_dropout(x, training=training)
         new_state = []
         for layer, dropout, layer_state in zip(
             self.recurrent_layers, self.layer_dropouts, state, strict=True
         ):
-            x, layer_state = layer(x, layer_state)  # (B, T, H)
+            x, layer_state = layer(x, layer_state, document_starts)  # (B, T, H)
             x = dropout(x, training=training)
             new_state.append(layer_state)
         if self.projection is not None:

@@ -9,6 +9,7 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers import feed_forward as feed_forward_layers
 from lm_zoo.layers import initializers
 from lm_zoo.layers import normalization as normalization_layers
+from lm_zoo.layers.documents import read_documents
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
@@ -227,10 +228,23 @@ class TransformerDecoder(LanguageModel):
         )
         return position, (cache,) * self.num_layers
 
-    def forward(self, token_ids, state, training=False):
-        """Reads the next tokens; a row must not be fed more than `context_length` tokens in all."""
+    def forward(self, token_ids, state, training=False, document_starts=None):
+        """Reads the next tokens; a row must not be fed more than `context_length` tokens in all,
+        or of one document."""
         token_ids = self.prepare(token_ids)
         position, caches = state
+        if document_starts is not None:
+            documents = read_documents(document_starts, position, self.context_length)
+            logits, caches = self.run(
+                token_ids,
+                documents.positions,
+                documents.mask,
+                caches,
+                None,
+                training,
+                documents.sources,
+            )
+            return logits, (documents.num_read, caches)
         length = tf.shape(token_ids)[1]
         logits, caches = self.run(
             token_ids,
@@ -242,16 +256,19 @@ class TransformerDecoder(LanguageModel):
         )
         return logits, (position + length, caches)
 
-    def call(self, token_ids, training=False):
+    def call(self, token_ids, training=False, document_starts=None):
         token_ids = self.prepare(token_ids)
         length = tf.shape(token_ids)[1]
-        nothing = (None,) * self.num_layers
-        logits, _ = self.run(
-            token_ids, tf.range(length), causal_mask(length), nothing, None, training
-        )
+        if document_starts is None:
+            positions, mask = tf.range(length), causal_mask(length)
+        else:
+            nothing_read = tf.zeros((tf.shape(token_ids)[0],), tf.int32)
+            positions, mask, *_ = read_documents(document_starts, nothing_read, num_slots=0)
+        no_caches = (None,) * self.num_layers
+        logits, _ = self.run(token_ids, positions, mask, no_caches, None, training)
         return logits
 
-    def run(self, token_ids, positions, mask, caches, position, training):
+    def run(self, token_ids, positions, mask, caches, position, training, sources=None):
         """What `call` and `forward` share.
 
         Args:
@@ -261,6 +278,7 @@ class TransformerDecoder(LanguageModel):
             caches: One for each block, or Nones.
             position: Number of tokens before these in each row, shape `(batch,)`, or None.
             training: Whether dropout is on.
+            sources: With caches and documents, from `read_documents`.
 
         Returns:
             `(logits, caches)`.
@@ -280,7 +298,7 @@ class TransformerDecoder(LanguageModel):
         x = self.embedding_dropout(x, training=training)
         new_caches = []
         for block, cache in zip(self.blocks, caches, strict=True):
-            x, cache = block(x, mask, turn, cache, position, training=training)
+            x, cache = block(x, mask, turn, cache, position, sources, training=training)
             new_caches.append(cache)
         x = self.final_norm(x)
         table = self.token_embedding.table if self.tie_embeddings else None

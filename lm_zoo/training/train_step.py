@@ -69,6 +69,7 @@ class TrainStep:
             tf.convert_to_tensor(batch.inputs),
             tf.convert_to_tensor(batch.targets),
             tf.convert_to_tensor(batch.weights),
+            None if batch.document_starts is None else tf.convert_to_tensor(batch.document_starts),
         )
 
     def reset_state(self):
@@ -97,13 +98,15 @@ class TrainStep:
         """Assigns what `tensors()` named, from a checkpoint's arrays."""
         assign_tensors(self.tensors(), tensors)
 
-    def _loss_and_gradients_of_part(self, step, first_row, inputs, targets, weights, state, scale):
+    def _loss_and_gradients_of_part(
+        self, step, first_row, inputs, targets, weights, document_starts, state, scale
+    ):
         """Sum of NLL, tokens, and the gradient of (sum of NLL x scale), for some of the rows."""
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
             if self.carries_state:
                 logits, state = self.model.forward(inputs, state, training=True)
             else:
-                logits = self.model(inputs, training=True)
+                logits = self.model(inputs, training=True, document_starts=document_starts)
             nll, tokens = token_nll_sum(logits, targets, weights)
             scaled = nll * scale
         gradients = tape.gradient(
@@ -114,7 +117,7 @@ class TrainStep:
         gradients = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients]
         return nll, tokens, gradients, state
 
-    def _step_of_batch(self, step, learning_rate, inputs, targets, weights):
+    def _step_of_batch(self, step, learning_rate, inputs, targets, weights, document_starts):
         rows = self.config.data.batch_size // self.micro_batches
         # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
         # before differentiating, and undo it exactly when the true count is known.
@@ -125,7 +128,14 @@ class TrainStep:
             cut = slice(part * rows, (part + 1) * rows)
             state = tf.nest.map_structure(lambda v: tf.identity(v)[cut], self.carried)
             part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
-                step, part * rows, inputs[cut], targets[cut], weights[cut], state, scale
+                step,
+                part * rows,
+                inputs[cut],
+                targets[cut],
+                weights[cut],
+                None if document_starts is None else document_starts[cut],
+                state,
+                scale,
             )
             nll, tokens = nll + part_nll, tokens + part_tokens
             gradients = (

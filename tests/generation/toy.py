@@ -20,7 +20,7 @@ class BigramModel(LanguageModel):
     def initial_state(self, batch_size):
         return (tf.zeros((batch_size,), tf.int32),)
 
-    def forward(self, token_ids, state, training=False):
+    def forward(self, token_ids, state, training=False, document_starts=None):
         return tf.gather(self.table, token_ids), (state[0] + tf.shape(token_ids)[1],)
 
 
@@ -35,7 +35,7 @@ class TrigramModel(LanguageModel):
     def initial_state(self, batch_size):
         return (tf.zeros((batch_size,), tf.int32),)
 
-    def forward(self, token_ids, state, training=False):
+    def forward(self, token_ids, state, training=False, document_starts=None):
         before = tf.concat([state[0][:, None], token_ids[:, :-1]], axis=1)
         logits = tf.gather_nd(self.table, tf.stack([before, token_ids], axis=-1))
         return logits, (token_ids[:, -1],)
@@ -55,7 +55,7 @@ class BoundedModel(LanguageModel):
     def initial_state(self, batch_size):
         return (tf.zeros((batch_size,), tf.int32), (tf.zeros((batch_size, 8)),))
 
-    def forward(self, token_ids, state, training=False):
+    def forward(self, token_ids, state, training=False, document_starts=None):
         position, (memory,) = state
         logits = []
         for index in range(token_ids.shape[1]):

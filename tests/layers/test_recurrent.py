@@ -168,6 +168,19 @@ def test_a_sequence_may_be_cut_anywhere(case, dtype):
         np.testing.assert_allclose(tf.cast(a, tf.float32), tf.cast(b, tf.float32), atol=1e-6)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_passes_the_start_of_a_document_not_even_an_infinity(case):
+    layer, x = make(case), draw((BATCH, LENGTH, INPUT), 15)
+    starts = np.zeros((BATCH, LENGTH), bool)
+    starts[:, 3] = True
+    endless = tf.nest.map_structure(lambda s: s * np.inf, start(case))
+    outputs, final = layer(x, endless, starts)
+    alone, alone_final = layer(x[:, 3:], layer.initial_state(BATCH))
+    np.testing.assert_allclose(outputs[:, 3:], alone, atol=1e-6)
+    for a, b in zip(flat(final), flat(alone_final), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_initial_weights_follow_the_seed_scale_and_forget_bias():
     layer, again = (LSTM(50, init_scale=0.1, forget_bias=2.0, seed=3) for _ in range(2))
     for one in (layer, again):

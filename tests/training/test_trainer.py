@@ -241,7 +241,7 @@ def test_a_transformer_refuses_unbounded_state(cache, tmp_path):
     config.model = ModelConfig(
         "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
     )
-    with pytest.raises(UserError, match="data.layout: expected 'windows'"):
+    with pytest.raises(UserError, match="data.layout: expected 'windows' or 'packed'"):
         lm_zoo.train(config, tmp_path / "run")
 
 
@@ -255,7 +255,7 @@ def test_a_folder_with_something_else_in_it_is_refused(cache, tmp_path):
 def test_what_a_killed_start_left_does_not_stand_in_the_way(cache, tmp_path):
     (tmp_path / "tokenizer").mkdir()
     (tmp_path / ".writing-1234-abcd").write_text("{")
-    (tmp_path / ".lm_zoo-writing-x").mkdir()
+    (tmp_path / ".lm_zoo-work-x").mkdir()
     assert lm_zoo.train(tiny_config(cache, sample_length=0), tmp_path).reason == "finished"
 
 

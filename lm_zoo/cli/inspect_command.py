@@ -1,0 +1,119 @@
+"""Shows the data as the model sees it, and writes a page with plots of it.
+
+    lm-zoo inspect --config=wikitext2_lstm_200
+    lm-zoo inspect --workdir=runs/quickstart_lstm --split=validation --documents=10
+    lm-zoo inspect --config=mine.py --output=report.html --json
+
+Prints documents and a batch token by token (ids, targets, weights, where documents begin), how
+often tokens occur, how long texts are, how much of the vocabulary is used, what is unknown, and
+what is there twice. The text is prepared first, as by `lm-zoo prepare`.
+"""
+
+import json
+import pathlib
+import shutil
+
+from absl import flags
+
+from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
+
+
+def define_flags(flag_values):
+    define_config_flag(flag_values)
+    define_data_dir_flag(flag_values)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of a run, in place of --config.", flag_values=flag_values
+    )
+    flags.DEFINE_string("split", "train", "train, validation or test.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "documents",
+        3,
+        "Documents shown, or excerpts of a text without.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batches",
+        None,
+        "Batches shown; default: 1 of the training split, none of the others.",
+        lower_bound=0,
+        upper_bound=100,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "HTML file to write, or a folder for it; default: the workdir's results, or this folder.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool("json", False, "Print JSON instead of text.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from lm_zoo import config_checks
+    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.data import preparation
+    from lm_zoo.data.corpora.corpus import SPLITS
+    from lm_zoo.errors import UserError, unknown_name
+    from lm_zoo.experiment import training_batches
+    from lm_zoo.files import cannot_write, write_atomically
+    from lm_zoo.inspection.page import as_page
+    from lm_zoo.inspection.report import inspect
+    from lm_zoo.inspection.terminal import as_text
+    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.text.tokenizers import load_tokenizer
+
+    if arguments:
+        raise UserError(f"inspect: unexpected argument {arguments[0]!r}.")
+    if (flag_values.config is None) == (flag_values.workdir is None):
+        raise UserError("inspect: expected either --config or --workdir.")
+    if flag_values.split not in SPLITS:
+        raise unknown_name("split", flag_values.split, SPLITS)
+    folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
+    config = folder.config() if folder else flag_values.config
+    config = config_checks.validate(with_data_dir(config, flag_values.data_dir))
+    name = f"inspection-{flag_values.split}.html"
+    page = _page_path(flag_values.output, folder, name)
+    with PreparationProgress() as progress:
+        corpus = preparation.prepared_corpus(config, progress)
+        if folder:
+            tokenizer = load_tokenizer(folder.tokenizer)
+        else:
+            tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
+        tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
+    if folder:
+        folder.check_text(tokens, flag_values.split)
+    split = tokens.split(flag_values.split)
+    if not split.num_bytes:
+        raise UserError(f"split: the {flag_values.split} split of {corpus.name} is empty.")
+    num_batches = flag_values.batches
+    if num_batches is None:
+        num_batches = 1 if flag_values.split == "train" else 0
+    batches = training_batches(config, split) if num_batches else None
+    report = inspect(
+        corpus,
+        tokenizer,
+        tokens,
+        batches,
+        flag_values.split,
+        flag_values.documents,
+        num_batches,
+    )
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(page.parent, error) from None
+    write_atomically(page, as_page(report))
+    if flag_values.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        print(as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)))
+        print(f"\nWritten to {page}")
+
+
+def _page_path(output, folder, name):
+    """Returns where the page goes."""
+    if output is None:
+        return (folder.results if folder else pathlib.Path()) / name
+    path = pathlib.Path(output).expanduser()
+    return path if path.suffix.lower() in (".html", ".htm") else path / name

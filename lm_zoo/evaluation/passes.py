@@ -1,0 +1,125 @@
+"""Passes over a split: the model is called on every part of it, each target counting once.
+
+Each yields `(nll, counts)` for each call: the nats of the targets, and which of them count, both of
+shape `(rows, sequence_length)`.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from lm_zoo.data.packing import pack, read_rows
+from lm_zoo.evaluation.nll import nll_function
+from lm_zoo.evaluation.windows import (
+    plan_document_streams,
+    plan_document_windows,
+    plan_streams,
+    plan_windows,
+)
+
+
+def carried(model, split, num_streams, sequence_length, within_documents=False):
+    """Reads streams side by side to their ends, with carried state.
+
+    Args:
+        model: A built `LanguageModel`.
+        split: A `TokenSplit`.
+        num_streams: Streams that the split is cut into.
+        sequence_length: Tokens in a call.
+        within_documents: Whether the state is put to zero where a document starts; streams are then
+            cut between documents.
+    """
+    if within_documents:
+        starts, stops = plan_document_streams(split.document_starts, num_streams)
+    else:
+        starts, stops = plan_streams(split.num_tokens - 1, num_streams)
+    state = model.initial_state(len(starts))
+    function = nll_function(model)
+    for offset in range(0, int(np.max(stops - starts)), sequence_length):
+        here = starts + offset
+        inputs, targets, inside = _read(split, here, stops, sequence_length)
+        documents = ()
+        if within_documents:
+            documents = (_document_starts(split, here, stops, sequence_length),)
+        nll, state = function(inputs, targets, state, *documents)
+        yield nll.numpy(), inside
+
+
+def windows(model, split, batch_size, window, stride):
+    """Reads overlapping windows, each from the zero state.
+
+    Args:
+        model: A built `LanguageModel`.
+        split: A `TokenSplit`.
+        batch_size: Windows in a call.
+        window: Tokens in a window.
+        stride: New tokens in a window.
+    """
+    num_inputs = split.num_tokens - 1
+    starts, stops, scored_from = plan_windows(num_inputs, window, stride)
+    rows = min(batch_size, len(starts))
+    # Rows without a window fill the last call up to the shape that is compiled already.
+    missing = -len(starts) % rows
+    starts, stops, scored_from = (
+        np.concatenate([part, np.full(missing, num_inputs)])
+        for part in (starts, stops, scored_from)
+    )
+    state = model.initial_state(rows)
+    function = nll_function(model)
+    for first in range(0, len(starts), rows):
+        part = slice(first, first + rows)
+        inputs, targets, inside = _read(split, starts[part], stops[part], window)
+        nll, _ = function(inputs, targets, state)
+        places = starts[part, None] + np.arange(window)  # (B, T)
+        yield nll.numpy(), inside & (places >= scored_from[part, None])
+
+
+def document_windows(model, split, batch_size, window, stride):
+    """Reads overlapping windows of each document by itself; the arguments are those of `windows`.
+
+    Windows are put into rows as training puts documents into them, and kept apart there, so a call
+    is full also where documents are short.
+    """
+    starts, stops, scored_from = plan_document_windows(split.document_starts, window, stride)
+    order, bounds = pack((stops - starts).astype(np.int32), window)
+    num_rows = len(bounds) - 1
+    rows = min(batch_size, num_rows)
+    state = model.initial_state(rows)
+    function = nll_function(model)
+    for first in range(0, num_rows, rows):
+        counts = np.zeros((rows, window), bool)
+        pieces = [[] for _ in range(rows)]  # those beyond the last row stay empty
+        for row in range(min(rows, num_rows - first)):
+            place = 0
+            for index in order[bounds[first + row] : bounds[first + row + 1]].tolist():
+                start, length = int(starts[index]), int(stops[index] - starts[index])
+                pieces[row].append((start, length))
+                counts[row, place + int(scored_from[index]) - start : place + length] = True
+                place += length
+        read = read_rows(split, pieces, window)
+        inputs, targets = tf.constant(read.inputs), tf.constant(read.targets)
+        nll, _ = function(inputs, targets, state, tf.constant(read.starts))
+        yield nll.numpy(), counts
+
+
+def _read(split, starts, stops, length):
+    """Reads a row from each start, padded with id 0 beyond its stop.
+
+    Returns:
+        `(inputs, targets, inside)`: int32 tensors, and booleans, `(rows, length)`.
+    """
+    tokens = np.zeros((len(starts), length + 1), np.int32)
+    lengths = np.clip(stops - starts, 0, length)
+    for row, start, count in zip(tokens, starts.tolist(), lengths.tolist()):
+        if count:
+            row[: count + 1] = split.read(start, start + count + 1)
+    inside = np.arange(length) < lengths[:, None]
+    return tf.constant(tokens[:, :-1]), tf.constant(tokens[:, 1:]), inside
+
+
+def _document_starts(split, starts, stops, length):
+    """Returns where documents start in the rows that `_read` gives, a bool tensor."""
+    found = np.zeros((len(starts), length), bool)
+    for row, start, stop in zip(found, starts.tolist(), stops.tolist()):
+        begin, end = np.searchsorted(split.document_starts, (start, min(stop, start + length)))
+        row[split.document_starts[begin:end] - start] = True
+    return tf.constant(found)

@@ -1,0 +1,1 @@
+"""Looking at data as the model sees it: `lm-zoo inspect`."""

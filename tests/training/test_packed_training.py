@@ -1,0 +1,109 @@
+"""Training on packed rows is training on each document alone, however the batch is divided."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig, OptimizerConfig
+from lm_zoo.data.batches import Batch
+from lm_zoo.data.packed_batches import PackedBatch, PackedBatches
+from lm_zoo.data.token_files import TokenSplit
+from lm_zoo.registry import build_model
+from lm_zoo.training.train_step import TrainStep, model_tensors
+
+VOCAB, ROWS, LENGTH = 11, 4, 12
+MODELS = {
+    "lstm_lm": {"hidden_dim": 8, "num_layers": 1, "tie_embeddings": True},
+    "transformer_decoder": {
+        "hidden_dim": 8,
+        "num_layers": 1,
+        "num_heads": 2,
+        "context_length": LENGTH,
+    },
+}
+
+
+def make_split():
+    rng = np.random.default_rng(0)
+    starts = np.cumsum([0, *rng.integers(1, LENGTH + 4, 40)]).astype(np.int64)
+    tokens = rng.integers(1, VOCAB, starts[-1] + 1).astype(np.uint16)
+    tokens[starts] = 0
+    return TokenSplit("train", (tokens,), document_starts=starts)
+
+
+SPLIT = make_split()
+
+
+def make_step(model, rows=ROWS, micro_batches=1, layout="packed", dropout=0.0, jit_compile=False):
+    config = ExperimentConfig(
+        seed=3,
+        data=DataConfig(batch_size=rows, sequence_length=LENGTH, layout=layout),
+        model=ModelConfig(model),
+        optimizer=OptimizerConfig(name="sgd", learning_rate=0.5, clip_norm=0.3),
+    )
+    config.runtime.micro_batches = micro_batches
+    config.runtime.jit_compile = jit_compile
+    built = build_model(model, vocab_size=VOCAB, seed=1, dropout=dropout, **MODELS[model])
+    return TrainStep(built, config)
+
+
+def train(step, batches):
+    for number, batch in enumerate(batches):
+        step(number, 0.5, batch)
+    return {k: v.numpy() for k, v in model_tensors(step.model).items() if "seed" not in k}
+
+
+def packed_batches(count, **settings):
+    batches = PackedBatches(SPLIT, ROWS, LENGTH, **settings)
+    return [batches.batch(step) for step in range(count)]
+
+
+def one_document_a_row(batch):
+    """The same documents as a `Batch` of plain rows, each with its own padding."""
+    arrays = [[], [], []]
+    for row in range(len(batch.inputs)):
+        inside = int(batch.weights[row].sum())
+        begins = np.flatnonzero(batch.document_starts[row]).tolist()
+        for begin, end in zip(begins, [*begins[1:], inside]):
+            for rows, array in zip(arrays, batch[:3]):
+                padding = np.zeros(LENGTH - (end - begin), array.dtype)
+                rows.append(np.concatenate([array[row, begin:end], padding]))
+    return Batch(*map(np.stack, arrays), reset=True)
+
+
+def assert_close(found, expected, tolerance):
+    for name in expected:
+        np.testing.assert_allclose(
+            found[name], expected[name], atol=tolerance, rtol=0, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_update_is_that_of_every_document_in_a_row_of_its_own(model):
+    batch = packed_batches(1)[0]
+    assert isinstance(batch, PackedBatch)
+    apart = one_document_a_row(batch)
+    rows = len(apart.inputs)
+    assert rows > ROWS and apart.weights.sum() == batch.weights.sum()
+    packed = train(make_step(model), [batch])
+    assert_close(packed, train(make_step(model, rows, layout="windows"), [apart]), 1e-6)
+    across = train(make_step(model), [Batch(*batch[:4])])
+    assert max(np.abs(across[name] - packed[name]).max() for name in packed) > 1e-5
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_accumulation_and_xla_change_nothing(model):
+    batches = packed_batches(2)
+    whole = train(make_step(model, dropout=0.3), batches)
+    parts = train(make_step(model, dropout=0.3, micro_batches=2), batches)
+    assert_close(parts, whole, 2e-5)
+    compiled = train(make_step(model, dropout=0.3, jit_compile=True), batches)
+    assert_close(compiled, whole, 2e-5)
+
+
+def test_packed_rows_of_a_recurrent_model_carry_no_state():
+    step = make_step("lstm_lm")
+    assert not step.carries_state and not tf.nest.flatten(step.carried)
+    apart = packed_batches(4)
+    train(step, apart)
+    assert step.take_sums()["tokens"] == sum(batch.weights.sum() for batch in apart)
