@@ -34,13 +34,16 @@ class DataConfig:
         corpus: `python_reference`, `synthetic`, `text_files`, or a named corpus (`wikitext2`, ...;
             `lm-zoo list corpora`).
         data_dir: For a named corpus: a folder that has its files already; empty means the cache,
-            into which they are fetched.
-        train_files: For `text_files`: files, folders or patterns (`books/*.txt.gz`) of the training
-            split: text, JSON lines, CSV or Parquet, plain or compressed (`.gz`, `.zst`).
+            into which they are fetched. For `text_files`: the folder that is read, or that
+            `train_files` and the others are relative to.
+        train_files: For `text_files`: files, folders or patterns (`books/**/*.txt.gz`) of the
+            training split: text, JSON lines, JSON arrays, CSV, TSV or Parquet, plain or compressed
+            (`.gz`, `.bz2`, `.xz`, `.zst`).
         validation_files: Those of the validation split; empty means by `split_by`.
         test_files: Those of the test split; empty means by `split_by`.
         encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
-        text_field: For JSON lines, CSV and Parquet: the field or column with the text.
+        text_field: For records (JSON, CSV, Parquet): the field or column with the text; dots lead
+            into nested fields, and a number means that column of a CSV file without names.
         documents: What a document is in a text file: `stream` (nothing: all is one text), `file`,
             `line`, or `paragraph` (between blank lines). Records are always documents.
         split_by: `fraction` (validation and test are the end of the text, in this order) or
@@ -60,7 +63,8 @@ class DataConfig:
             (each token is a target once an epoch), 1 means every possible window.
         across_documents: For `packed`: whether attention and state go on from one document of a
             window into the next.
-        cache_dir: Where token files are kept; empty means `$LM_ZOO_CACHE` or `~/.cache/lm_zoo`.
+        cache_dir: Where what is fetched, cleaned and tokenized is kept; empty means
+            `$LM_ZOO_CACHE` or `~/.cache/lm_zoo`.
     """
 
     corpus: str = "python_reference"
@@ -84,6 +88,11 @@ class DataConfig:
     across_documents: bool = False
     cache_dir: str = ""
 
+    @property
+    def within_documents(self):
+        """Whether each document is read by itself: nothing is known of the one before it."""
+        return self.layout == "packed" and not self.across_documents
+
 
 @dataclasses.dataclass
 class CleaningConfig:
@@ -91,11 +100,41 @@ class CleaningConfig:
 
     Attributes:
         steps: Cleaning steps, in the order in which they are done; `lm-zoo list cleaning` has all.
-        sample: How many dropped documents of each step are kept to look at.
+        sample: How many dropped and changed documents of each step are kept to look at, shortened.
+        min_characters: For `length`: documents with fewer characters go.
+        max_characters: For `length`: documents with more characters go; 0 means no limit.
+        min_words: For `length`: documents with fewer words go. In scripts without spaces between
+            words (Chinese, Japanese, Thai, ...) each character counts as a word, here and below.
+        max_words: For `length`: documents with more words go; 0 means no limit.
+        max_symbol_ratio: For `symbol_ratio`: most `#` or ellipses per word.
+        min_alphabetic_words: For `symbol_ratio`: least share of words with a letter in them.
+        repetition_tolerance: For `repetition`: factor on all of Gopher's limits; 2 lets documents
+            repeat themselves twice as much.
+        languages: For `language`: codes of the languages that stay (`en`, `de`, `zh`, ...).
+        min_language_probability: For `language`: documents whose language is less sure go.
+        near_duplicate_similarity: For `near_duplicates`: Jaccard similarity of two documents'
+            n-grams from which the later one goes; estimated to about 0.04.
+        near_duplicate_words: For `near_duplicates`: words in an n-gram.
+        overlap_words: For `held_out_overlap`: words in an n-gram; GPT-3's 13.
+        max_overlap: For `held_out_overlap`: share of a training document's n-grams above which it
+            goes when validation or test have them too; 0 means that one is too many.
     """
 
     steps: tuple[str, ...] = ()
     sample: int = 5
+    min_characters: int = 100
+    max_characters: int = 0
+    min_words: int = 0
+    max_words: int = 0
+    max_symbol_ratio: float = 0.1
+    min_alphabetic_words: float = 0.8
+    repetition_tolerance: float = 1.0
+    languages: tuple[str, ...] = ()
+    min_language_probability: float = 0.5
+    near_duplicate_similarity: float = 0.8
+    near_duplicate_words: int = 5
+    overlap_words: int = 13
+    max_overlap: float = 0.0
 
 
 @dataclasses.dataclass
@@ -342,7 +381,11 @@ def flatten(config):
     return flat
 
 
-def differences(old, new, ignore=("runtime.",)):
+# Where a run is executed and where its text lies; the text itself is held by its checksums.
+NOT_LEARNED_FROM = ("runtime.", "data.data_dir", "data.cache_dir")
+
+
+def differences(old, new, ignore=NOT_LEARNED_FROM):
     """Lists `(field, old value, new value)` where two configs differ outside `ignore`."""
     a, b = flatten(old), flatten(new)
     missing = "(not set)"

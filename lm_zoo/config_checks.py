@@ -63,6 +63,13 @@ def validate(config):
         "data.synthetic_tokens": 100,
         "data.synthetic_vocab_size": 2,
         "cleaning.sample": 0,
+        "cleaning.min_characters": 0,
+        "cleaning.max_characters": 0,
+        "cleaning.min_words": 0,
+        "cleaning.max_words": 0,
+        "cleaning.max_symbol_ratio": 0.0,
+        "cleaning.near_duplicate_words": 1,
+        "cleaning.overlap_words": 1,
         "tokenizer.vocab_size": 0,
         "tokenizer.min_count": 1,
         "tokenizer.training_bytes": 0,
@@ -86,14 +93,26 @@ def validate(config):
         "runtime.data_processes": 0,
         "seed": 0,
     }
-    positive = ("optimizer.learning_rate", "optimizer.epsilon", "schedule.decay_factor")
+    positive = (
+        "cleaning.near_duplicate_similarity",
+        "cleaning.repetition_tolerance",
+        "optimizer.learning_rate",
+        "optimizer.epsilon",
+        "schedule.decay_factor",
+    )
     fractions = (  # at least 0 and below 1
+        "cleaning.max_overlap",
         "data.validation_fraction",
         "data.test_fraction",
         "optimizer.momentum",
         "optimizer.beta1",
         "optimizer.beta2",
         "optimizer.ema_decay",
+    )
+    shares = (  # at least 0 and at most 1
+        "cleaning.min_alphabetic_words",
+        "cleaning.min_language_probability",
+        "cleaning.near_duplicate_similarity",
     )
     values = flatten(config)
     for key, names in choices.items():
@@ -105,6 +124,8 @@ def validate(config):
         _require(values[key] > 0, key, "a number above 0", values[key])
     for key in fractions:
         _require(0 <= values[key] < 1, key, "at least 0 and below 1", values[key])
+    for key in shares:
+        _require(0 <= values[key] <= 1, key, "from 0 to 1", values[key])
     total = values["data.validation_fraction"] + values["data.test_fraction"]
     _require(total < 1, "data.validation_fraction", "validation and test below 1 together", total)
     fraction = values["schedule.decay_fraction"]

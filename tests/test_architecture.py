@@ -40,6 +40,7 @@ ALLOWED = {
     "text": {"files"},
     "data": {"text", "files"},
     "generation": {"text"},
+    "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training"},
     "training": {"data", "files", "layers"},
 }

@@ -17,6 +17,7 @@ from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
 
+MADE_CORPORA = ("python_reference", "synthetic")  # have no files of their own
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
 _KINDS = {
@@ -47,6 +48,33 @@ def define_config_flag(flag_values, required=False):
         required=required,
         flag_values=flag_values,
     )
+
+
+def define_data_dir_flag(flag_values):
+    """Adds `--data_dir`, short for `--config.data.data_dir`."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "The folder that has the config's text: the files of a named corpus, which are not fetched "
+        "then, or those that data.train_files name. Short for --config.data.data_dir.",
+        flag_values=flag_values,
+    )
+
+
+def with_data_dir(config, data_dir):
+    """Returns the config with the value of `--data_dir`, where that was given.
+
+    Raises:
+        UserError: If the config's corpus is not read from files.
+    """
+    if data_dir is None:
+        return config
+    if config.data.corpus in MADE_CORPORA:
+        raise UserError(
+            f"--data_dir: expected a config whose text is read from files, its data.corpus is "
+            f"{config.data.corpus!r}; leave it out, or set --config.data.corpus."
+        )
+    return apply_overrides(config, [Override("data.data_dir", data_dir)])
 
 
 def load_config(argv, default=None):

@@ -31,11 +31,14 @@ from lm_zoo.errors import UserError, nearest
 from lm_zoo.files import advice, reason
 
 COMMANDS = {
+    "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
+    "inspect": ("lm_zoo.cli.inspect_command", "look at the data as the model sees it"),
     "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
     "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
     "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
     "score": ("lm_zoo.cli.score_command", "log-probability and perplexity of each given text"),
     "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
+    "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
     "list": ("lm_zoo.cli.list_command", "models, corpora, tokenizers and configs that there are"),
 }
 

@@ -12,13 +12,14 @@ import sys
 
 from absl import flags
 
-from lm_zoo.cli.flags import define_config_flag
+from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
+    define_data_dir_flag(flag_values)
     flags.DEFINE_string(
         "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
     )
@@ -44,6 +45,7 @@ def default_config(arguments):
 
 
 def run(flag_values, arguments):
+    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.errors import UserError
     from lm_zoo.experiment import Experiment
 
@@ -52,7 +54,9 @@ def run(flag_values, arguments):
     profile_steps = _profile_steps(flag_values.profile_steps)
     if flag_values.config is None:
         raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
-    experiment = Experiment(flag_values.config, flag_values.workdir)
+    config = with_data_dir(flag_values.config, flag_values.data_dir)
+    with PreparationProgress() as progress:
+        experiment = Experiment(config, flag_values.workdir, progress)
     print(experiment.describe(), flush=True)
     result = experiment.train(profile_steps)
     command = f"lm-zoo train --workdir={flag_values.workdir}"

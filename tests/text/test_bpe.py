@@ -9,7 +9,13 @@ import pytest
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import parts
-from lm_zoo.text.tokenizers import BytePairTokenizer, bpe, load_tokenizer, train_tokenizer
+from lm_zoo.text.tokenizers import (
+    BytePairTokenizer,
+    bpe,
+    library,
+    load_tokenizer,
+    train_tokenizer,
+)
 from tests.text.strings import STRINGS
 
 
@@ -177,7 +183,7 @@ def test_cutting_a_long_text_changes_no_token(trained, training_text, monkeypatc
     text = training_text[:20_000] + "".join(rng.choices(pieces, k=4000))
     library_ids = tokenizer._library.encode(text).ids
     for size in (1, 7, 1000):
-        monkeypatch.setattr(bpe, "CHUNK_CHARACTERS", size)
+        monkeypatch.setattr(library, "CHUNK_CHARACTERS", size)
         chunks = list(parts(text, size))
         assert len(chunks) > 10 and "".join(chunks) == text
         assert tokenizer.encode(text).tolist() == library_ids

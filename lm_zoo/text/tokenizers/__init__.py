@@ -7,16 +7,29 @@ from lm_zoo.text.tokenizers import tokenizer as _tokenizer
 from lm_zoo.text.tokenizers.bpe import BytePairTokenizer
 from lm_zoo.text.tokenizers.byte import ByteTokenizer
 from lm_zoo.text.tokenizers.character import CharacterTokenizer
+from lm_zoo.text.tokenizers.chinese_word import ChineseWordTokenizer
+from lm_zoo.text.tokenizers.foreign import foreign_kind, read_foreign
+from lm_zoo.text.tokenizers.sample import spread
+from lm_zoo.text.tokenizers.sentence_piece import (
+    SentencePieceBPETokenizer,
+    SentencePieceUnigramTokenizer,
+)
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.tokenizers.word import WordTokenizer
+from lm_zoo.text.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
     "TOKENIZERS",
     "BytePairTokenizer",
     "ByteTokenizer",
     "CharacterTokenizer",
+    "ChineseWordTokenizer",
+    "SentencePieceBPETokenizer",
+    "SentencePieceUnigramTokenizer",
     "Tokenizer",
+    "WordPieceTokenizer",
     "WordTokenizer",
+    "foreign_kind",
     "load_tokenizer",
     "train_tokenizer",
 ]
@@ -25,17 +38,25 @@ TOKENIZERS = {
     "bpe": BytePairTokenizer,
     "byte": ByteTokenizer,
     "character": CharacterTokenizer,
+    "chinese_word": ChineseWordTokenizer,
+    "sentencepiece_bpe": SentencePieceBPETokenizer,
+    "sentencepiece_unigram": SentencePieceUnigramTokenizer,
     "word": WordTokenizer,
+    "wordpiece": WordPieceTokenizer,
 }
+SUBWORDS = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram", "wordpiece")
 
 
-def train_tokenizer(config, texts):
+def train_tokenizer(config, texts, num_bytes=0):
     """Trains the tokenizer that a config describes, or loads it when the config gives its path.
 
     Args:
         config: A `TokenizerConfig`.
         texts: Iterable of strings to train on (the training split alone, to be honest); not read
             when `config.path` is set.
+        num_bytes: About how much text that is, so that the `config.training_bytes` that subword
+            tokenizers are trained on are spread over it; 0 (not known) takes them from the
+            beginning.
 
     Returns:
         A `Tokenizer`.
@@ -46,16 +67,20 @@ def train_tokenizer(config, texts):
     """
     if config.name not in TOKENIZERS:
         raise unknown_name("tokenizer.name", config.name, TOKENIZERS)
+    kind = TOKENIZERS[config.name]
     if not config.path:
-        return TOKENIZERS[config.name].train(texts, config.vocab_size, config.min_count)
-    directory = pathlib.Path(config.path)
-    saved = (directory / _tokenizer.FILE_NAME).exists()
-    if config.name == "bpe" and not saved and BytePairTokenizer.has_gpt2_files(directory):
-        return BytePairTokenizer.from_gpt2_files(directory)
-    loaded = load_tokenizer(directory)
+        if config.name in SUBWORDS:
+            texts = spread(_tokenizer.as_texts(texts), config.training_bytes, num_bytes)
+        return kind.train(texts, config.vocab_size, config.min_count)
+    path = pathlib.Path(config.path)
+    if not (path / _tokenizer.FILE_NAME).exists():
+        foreign = read_foreign(config.name, path)
+        if foreign is not None:
+            return foreign
+    loaded = load_tokenizer(path)
     if loaded.name != config.name:
         raise UserError(
-            f"tokenizer.path: expected a {config.name} tokenizer in {directory}, found a "
+            f"tokenizer.path: expected a {config.name} tokenizer in {path}, found a "
             f"{loaded.name} one; set tokenizer.name to {loaded.name!r} or give another path."
         )
     return loaded

@@ -4,17 +4,14 @@ import functools
 import json
 import pathlib
 
-import numpy as np
-
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import parts
+from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 END_OF_TEXT = "<|endoftext|>"
 GPT2_FILES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
-CHUNK_CHARACTERS = 1 << 16
-BATCH_CHUNKS = 64  # bounds the memory that the library's results take
 
 
 class BytePairTokenizer(Tokenizer):
@@ -162,19 +159,10 @@ class BytePairTokenizer(Tokenizer):
         return library
 
     def encode(self, text):
-        utf8(text)  # the library would panic on a lone surrogate
-        encoded, batch = [], []
-        for chunk in parts(text, CHUNK_CHARACTERS):
-            batch.append(chunk)
-            if len(batch) == BATCH_CHUNKS:
-                encoded += self._encode_batch(batch)
-                batch = []
-        encoded += self._encode_batch(batch)
-        return np.concatenate(encoded) if encoded else np.zeros(0, np.int32)
+        return encode_texts(self._library, [text])[0]
 
-    def _encode_batch(self, chunks):
-        encodings = self._library.encode_batch_fast(chunks, add_special_tokens=False)
-        return [np.array(encoding.ids, np.int32) for encoding in encodings]
+    def encode_batch(self, texts):
+        return encode_texts(self._library, texts)
 
     def decode_bytes(self, token_ids):
         return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])

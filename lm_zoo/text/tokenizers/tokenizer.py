@@ -25,6 +25,8 @@ class Tokenizer:
         vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
         eos_id: The id of the end of a text or line, or None where there is none.
+        saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
+            module is loaded, or "" where TensorFlow is enough.
     """
 
     name = ""
@@ -34,6 +36,7 @@ class Tokenizer:
     vocab_size = 0
     unk_id = None
     eos_id = None
+    saved_model_needs = ""
 
     @classmethod
     def train(cls, texts, vocab_size=0, min_count=1):

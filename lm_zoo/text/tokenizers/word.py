@@ -13,6 +13,13 @@ UNK, EOS = "<unk>", "<eos>"
 AROUND_NEWLINE = " ?\n ?"  # the spaces that joining puts around a newline, taken away again
 
 
+class IdOf(dict):
+    """Word -> id, and the id of `<unk>`, which is 0, for any other word: the fastest way to ask."""
+
+    def __missing__(self, word):
+        return 0
+
+
 class WordTokenizer(Tokenizer):
     """Words between ASCII white space (`lm_zoo.text.words`); every newline becomes `<eos>`.
 
@@ -35,7 +42,7 @@ class WordTokenizer(Tokenizer):
         self.words = [UNK, EOS, *words]
         self.vocab_size = len(self.words)
         self.pieces = [utf8("\n" if word == EOS else word) for word in self.words]
-        self._ids = {utf8(word): i for i, word in enumerate(self.words)}
+        self._ids = IdOf((utf8(word), i) for i, word in enumerate(self.words))
         if len(self._ids) != self.vocab_size or any(split_words(w) != [w] for w in self._ids):
             raise UserError("tokenizer: expected different words without white space in them.")
 
@@ -77,8 +84,7 @@ class WordTokenizer(Tokenizer):
 
     def encode(self, text):
         words = split_words(utf8(text).replace(b"\n", b" <eos> "))
-        ids, unknown = self._ids, self.unk_id
-        return np.fromiter((ids.get(word, unknown) for word in words), np.int32, len(words))
+        return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
     def decode_bytes(self, token_ids):
         joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])

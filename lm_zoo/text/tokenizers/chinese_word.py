@@ -1,0 +1,170 @@
+"""Chinese words by the most probable path through jieba's dictionary."""
+
+import collections
+import functools
+import hashlib
+import importlib.util
+import pathlib
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf
+from lm_zoo.text.words import utf8
+
+UNKNOWN_TEXT = "\ufffd"  # how an unknown word is written when ids become text
+
+
+class ChineseWordTokenizer(Tokenizer):
+    """Chinese words, by jieba's dictionary; no spaces are needed between them, and none are put.
+
+    Text is cut by the most probable path through the dictionary, as jieba does without its hidden
+    Markov model. The dictionary's characters are simplified mostly; what is not in it becomes
+    single characters. Latin letters and digits stay together as words, and any other character,
+    spaces too, is a word of its own. Every newline becomes `<eos>`. `<unk>` is id 0, `<eos>` id 1,
+    then the words by frequency. Decoding puts nothing between words: it gives the text back, but
+    for unknown words, which become U+FFFD.
+
+    The cutting is done by rjieba, which gives what jieba gives ten times as fast, with the
+    dictionary of the jieba package; a tokenizer remembers which dictionary it was trained with.
+
+    Args:
+        words: The vocabulary without `<unk>` and `<eos>`, in the order of their ids.
+        dictionary: SHA-256, in hex, of the dictionary; default is the installed one's.
+    """
+
+    name = "chinese_word"
+    unk_id = 0
+    eos_id = 1
+
+    def __init__(self, words, dictionary=None):
+        self.words = [UNK, EOS, *words]
+        self.dictionary = dictionary or installed_dictionary().sha256
+        self.vocab_size = len(self.words)
+        self.pieces = [utf8(word) for word in (UNKNOWN_TEXT, "\n", *words)]
+        self._ids = IdOf((word, i) for i, word in enumerate(("", "\n", *words)))
+        if len(self._ids) != self.vocab_size:
+            raise UserError("tokenizer: expected different words, none empty and none a newline.")
+
+    @classmethod
+    def train(cls, texts, vocab_size=0, min_count=1):
+        """Counts words and keeps the most frequent; ties go in code point order.
+
+        Args:
+            texts: Iterable of strings.
+            vocab_size: Largest vocabulary, `<unk>` and `<eos>` included; 0 means no limit.
+            min_count: Rarer words become `<unk>`.
+        """
+        if vocab_size and vocab_size < 3:
+            raise UserError(
+                f"tokenizer.vocab_size: expected at least 3 (<unk>, <eos> and a word), received "
+                f"{vocab_size}."
+            )
+        counts = collections.Counter()
+        for text in as_texts(texts):
+            counts.update(installed_dictionary().cut(text))
+        counts.pop("\n", None)
+        words = [word for word, count in counts.items() if count >= min_count]
+        if not words:
+            raise UserError(
+                f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
+                f"tokenizer.min_count."
+            )
+        words.sort(key=lambda word: (-counts[word], word))
+        return cls(words[: vocab_size - 2] if vocab_size else words)
+
+    @classmethod
+    def from_content(cls, content):
+        return cls(content["words"], content["dictionary"])
+
+    def content(self):
+        return {"words": self.words[2:], "dictionary": self.dictionary}
+
+    def its_dictionary(self):
+        """Returns the `Dictionary` that words are cut by.
+
+        Raises:
+            UserError: If it is not the one that the tokenizer was trained with.
+        """
+        dictionary = installed_dictionary()
+        if dictionary.sha256 != self.dictionary:
+            raise UserError(
+                f"tokenizer: it was trained with another dictionary than the installed jieba's "
+                f"(SHA-256 {self.dictionary[:12]}..., here {dictionary.sha256[:12]}...); install "
+                f"the version of jieba that it was trained with, or train it again."
+            )
+        return dictionary
+
+    def encode(self, text):
+        words = self.its_dictionary().cut(text)
+        return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
+
+    def decode_bytes(self, token_ids):
+        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+
+    def token_text(self, token_id):
+        return UNK if token_id == self.unk_id else super().token_text(token_id)
+
+    def in_graph(self):
+        from lm_zoo.text.tokenizers.chinese_word_in_graph import ChineseWordModule
+
+        return ChineseWordModule(self)
+
+
+class Dictionary:
+    """jieba's dictionary: words and how often they were seen.
+
+    Attributes:
+        frequencies: Word -> frequency, above 0.
+        sha256: SHA-256, in hex, of the file.
+    """
+
+    def __init__(self, data):
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        rows = (line.split() for line in data.decode("utf-8").split("\n"))
+        self.frequencies = {row[0]: int(row[1]) for row in rows if row}
+        self.frequencies = {word: n for word, n in self.frequencies.items() if n > 0}
+
+    @functools.cached_property
+    def _cutter(self):
+        cutter = _required("rjieba").Jieba.empty()
+        for word, frequency in self.frequencies.items():
+            cutter.add_word(word, frequency, "")
+        return cutter
+
+    def cut(self, text):
+        """Returns the words of a text, every newline for itself; together they are the text."""
+        utf8(text)  # says where a lone surrogate is
+        words = self._cutter.cut(text, False)
+        if "\r\n" not in text:
+            return words
+        return [part for word in words for part in ("\r\n" if word == "\r\n" else (word,))]
+
+
+@functools.cache
+def installed_dictionary():
+    """Returns the `Dictionary` of the installed jieba. Nothing of jieba's is run.
+
+    Raises:
+        UserError: If jieba or rjieba is not installed.
+    """
+    _required("rjieba")
+    found = importlib.util.find_spec("jieba")
+    if found is None:
+        raise _missing("jieba")
+    return Dictionary(pathlib.Path(found.origin).with_name("dict.txt").read_bytes())
+
+
+def _required(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise _missing(name) from None
+
+
+def _missing(name):
+    return UserError(
+        f"tokenizer.name: chinese_word needs the package {name}, which is not installed; install "
+        f'it with `pip install "lm_zoo[chinese]"`.'
+    )
