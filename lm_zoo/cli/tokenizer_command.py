@@ -1,6 +1,6 @@
 """Trains, shows, uses and compares tokenizers.
 
-    lm-zoo tokenizer train --config=wikitext2_lstm --output=tokenizers/words
+    lm-zoo tokenizer train --config=wikitext2_lstm_200 --output=tokenizers/words
     lm-zoo tokenizer train --name=bpe --vocab_size=8000 --input=books --output=tokenizers/bpe
     lm-zoo tokenizer show runs/quickstart_lstm
     lm-zoo tokenizer encode --tokenizer=tokenizers/bpe "Some text" [--json]

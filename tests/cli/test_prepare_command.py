@@ -58,6 +58,8 @@ def process(*arguments, **options):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "lm_zoo", *arguments]
+    # A shell's background jobs, the tests maybe among them, ignore Ctrl-C, and so would this.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, env=environment, cwd="/", start_new_session=True, **options)
 
 
