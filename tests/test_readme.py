@@ -46,7 +46,8 @@ def folder(tmp_path_factory):
 def test_every_command_runs(folder, capsys):
     found = commands(README)
     assert {command[1] for command in found} == {
-        "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer", "list",
+        "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
+        "list",
     }  # fmt: skip
     for command in found:
         run(command)
