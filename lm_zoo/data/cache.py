@@ -113,10 +113,12 @@ def _locked(work, on_wait):
     """Makes the work folder and returns its locked lock file, which unlocks it when closed."""
     path = work / "lock"
     while True:
-        work.mkdir(exist_ok=True)
         try:
+            work.mkdir(exist_ok=True)
             lock = open(path, "w")
-        except FileNotFoundError:  # removed by its maker just now
+        except (FileExistsError, FileNotFoundError):  # removed by its maker just now
+            if work.is_file():
+                raise
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

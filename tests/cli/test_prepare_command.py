@@ -53,13 +53,17 @@ def files(folder):
     return {p: p.stat().st_mtime_ns for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def takes_ctrl_c():
+    """A shell's background jobs, the tests maybe among them, ignore Ctrl-C, and so do theirs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def process(*arguments, **options):
     """Starts the command in a process of its own, and in a session of its own."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    options.setdefault("preexec_fn", takes_ctrl_c)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "lm_zoo", *arguments]
-    # A shell's background jobs, the tests maybe among them, ignore Ctrl-C, and so would this.
-    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, env=environment, cwd="/", start_new_session=True, **options)
 
 
