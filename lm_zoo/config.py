@@ -22,6 +22,15 @@ SCHEDULES = (
     "inverse_sqrt",
     "warmup_stable_decay",
 )
+STRATEGIES = (
+    "auto",
+    "one_device",
+    "mirrored",
+    "multi_worker",
+    "parameter_server",
+    "central_storage",
+    "tpu",
+)
 # name -> Keras dtype policy
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -291,11 +300,26 @@ class RuntimeConfig:
     """How the run is executed. Nothing here changes what is learned, so it may differ on resuming.
 
     Attributes:
-        micro_batches: Gradient accumulation: the global batch is worked through in this many parts.
+        strategy: `auto` (what is there: a cluster's workers, all GPUs, or the CPU), `one_device`,
+            `mirrored` (several devices of this machine), `multi_worker` (several processes, from
+            `TF_CONFIG` or Slurm), `parameter_server`, `central_storage` or `tpu`.
+        devices: Which devices of this machine: one number, or names (`GPU:0`); empty means all.
+        logical_cpus: Devices that the CPU is split into, to try things out.
+        tpu: Name or address of a TPU; empty means `$TPU_NAME`, or this machine's.
+        connect_seconds: How long the processes of a cluster, or a TPU, are waited for.
+        steps_per_call: Updates made in one call of TensorFlow.
+        micro_batches: Gradient accumulation: each replica's rows are worked through in this many
+            parts.
         jit_compile: Whether the loss-and-gradient function is compiled with XLA.
         data_processes: Processes that clean and tokenize text; 0 means one a core.
     """
 
+    strategy: str = "auto"
+    devices: tuple[str, ...] = ()
+    logical_cpus: int = 1
+    tpu: str = ""
+    connect_seconds: int = 120
+    steps_per_call: int = 1
     micro_batches: int = 1
     jit_compile: bool = False
     data_processes: int = 0

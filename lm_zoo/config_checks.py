@@ -11,6 +11,7 @@ from lm_zoo.config import (
     PRECISIONS,
     SCHEDULES,
     SPLIT_BY,
+    STRATEGIES,
     ModelConfig,
     flatten,
 )
@@ -53,6 +54,7 @@ def validate(config):
         "data.layout": LAYOUTS,
         "data.split_by": SPLIT_BY,
         "optimizer.name": OPTIMIZERS,
+        "runtime.strategy": STRATEGIES,
         "schedule.name": SCHEDULES,
         "training.precision": PRECISIONS,
     }
@@ -89,7 +91,10 @@ def validate(config):
         "evaluation.batch_size": 1,
         "evaluation.sequence_length": 0,
         "evaluation.stride": 0,
+        "runtime.connect_seconds": 1,
+        "runtime.logical_cpus": 1,
         "runtime.micro_batches": 1,
+        "runtime.steps_per_call": 1,
         "runtime.data_processes": 0,
         "seed": 0,
     }
@@ -134,9 +139,7 @@ def validate(config):
     if not config.training.steps:
         _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
     rows, parts = config.data.batch_size, config.runtime.micro_batches
-    _require(
-        rows % parts == 0, "runtime.micro_batches", f"a divisor of data.batch_size ({rows})", parts
-    )
+    _require(parts <= rows, "runtime.micro_batches", f"at most data.batch_size ({rows})", parts)
     return config
 
 

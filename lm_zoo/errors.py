@@ -11,6 +11,10 @@ class UserError(ValueError):
     """
 
 
+class LostProcess(Exception):
+    """Another process of the group is gone; started again, all go on from the last checkpoint."""
+
+
 def nearest(name, choices):
     """Returns the member of `choices` spelled most like `name`, or None if nothing is close."""
     by_lower = {str(choice).lower(): str(choice) for choice in choices}

@@ -2,6 +2,7 @@
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
+from lm_zoo.data import audit_proof
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.packed_batches import PackedBatches
@@ -11,12 +12,14 @@ from lm_zoo.data.preparation import (
     prepared_tokenizer,
     prepared_tokens,
 )
+from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.training import parameter_server
 from lm_zoo.training.trainer import Trainer, total_steps
 
 
@@ -30,6 +33,7 @@ class Experiment:
         config: An `ExperimentConfig`.
         workdir: The run's folder.
         observer: A `lm_zoo.data.preparation.Observer` of cleaning and tokenizing, or None.
+        distribution: The `Distribution` to train on; None is the device that TensorFlow chooses.
 
     Attributes:
         config: The validated `ExperimentConfig`.
@@ -41,27 +45,40 @@ class Experiment:
         batches: Training batches.
     """
 
-    def __init__(self, config, workdir, observer=None):
+    def __init__(self, config, workdir, observer=None, distribution=None):
         self.config = config_checks.validate(config)
         self.folder = RunFolder(workdir)
-        resumes = self.folder.exists()
-        if resumes:
-            self.folder.check_config(config)
-        else:
-            self.folder.check_unused()
-        self.corpus = corpus = prepared_corpus(config, observer)
-        if resumes:
+        self.distribution = distribution or default_distribution()
+        with self.distribution.chief_first():
+            self._begin(observer)
+        # The model comes before the long work on the text, so that mistakes in it are found early.
+        with self.distribution.strategy.scope():
+            self.model = build_configured_model(config, self.tokenizer)
+        self._check_sample_prompt()
+        with self.distribution.chief_first():
+            self._prepare_tokens(observer)
+        self.batches = training_batches(config, self.tokens.split("train"))
+        self.distribution.row_layout(config.data.batch_size)  # enough rows for all
+        if self.distribution.name == "parameter_server":
+            parameter_server.check_config(config)
+
+    def _begin(self, observer):
+        """Finds text and tokenizer: the run's own, if it exists."""
+        if self.folder.exists():
+            self.folder.check_config(self.config)
+            self.corpus = prepared_corpus(self.config, observer)
             self.tokenizer = load_tokenizer(self.folder.tokenizer)
         else:
-            self.tokenizer = prepared_tokenizer(config, corpus, observer)
-        self.model = build_configured_model(config, self.tokenizer)
-        self._check_sample_prompt()
-        self.tokens = prepared_tokens(config, corpus, self.tokenizer, observer)
-        self.data_record = data_record(corpus, self.tokenizer, self.tokens)
-        if resumes:
+            self.folder.check_unused()
+            self.corpus = prepared_corpus(self.config, observer)
+            self.tokenizer = prepared_tokenizer(self.config, self.corpus, observer)
+
+    def _prepare_tokens(self, observer):
+        self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
+        self.data_record = data_record(self.corpus, self.tokenizer, self.tokens)
+        if self.folder.exists():
             for split in SPLITS:
                 self.folder.check_text(self.tokens, split)
-        self.batches = training_batches(config, self.tokens.split("train"))
 
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
@@ -76,32 +93,45 @@ class Experiment:
             + ", ".join(f"{name} {self.tokens.split(name).num_tokens:,}" for name in SPLITS),
             f"Batches: {data.batch_size} rows of {data.sequence_length} tokens, {layout}; "
             f"{steps:,} steps, {batches.steps_per_epoch:,.4g} an epoch",
+            f"Devices: {self.distribution.describe()}",
             f"Model: {self.config.model.name}",
             self.model.summary_table(data.sequence_length),
         ]
         return "\n".join(lines)
 
-    def train(self, profile_steps=None):
+    def train(self, profile_steps=None, audit_data=False):
         """Begins the run or goes on with it; returns a `TrainingResult`."""
+        if not self.distribution.is_chief:
+            return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
             if not self.folder.exists():
                 self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
-            trainer = Trainer(
-                self.model,
-                self.config,
-                self.batches,
-                self.folder,
-                validate=self._validation(),
-                sample=self._sampling(),
-                profile_steps=profile_steps,
-            )
-            return trainer.train()
+            return self._trainer(profile_steps, audit_data).train()
+
+    def verify_audit(self, steps):
+        """Returns a line that says that `steps` steps used all data; see `audit_proof`."""
+        return audit_proof.verify(self.folder.audit, self.batches, steps)
+
+    def _trainer(self, profile_steps, audit_data):
+        return Trainer(
+            self.model,
+            self.config,
+            self.batches,
+            self.folder,
+            validate=self._validation(),
+            sample=self._sampling(),
+            profile_steps=profile_steps,
+            distribution=self.distribution,
+            audit_data=audit_data,
+        )
 
     def _validation(self):
         split = self.tokens.split("validation")
         if split.num_tokens < 2:
             return None
-        evaluator = configured_evaluator(self.config, self.model, self.tokenizer)
+        evaluator = configured_evaluator(
+            self.config, self.model, self.tokenizer, self.distribution.for_evaluation
+        )
         return lambda: evaluator.evaluate(split)
 
     def _sampling(self):
@@ -180,7 +210,7 @@ def training_batches(config, split):
     return WindowBatches(split, data.batch_size, data.sequence_length, stride, config.seed)
 
 
-def configured_evaluator(config, model, tokenizer):
+def configured_evaluator(config, model, tokenizer, distribution=None):
     """Returns the `Evaluator` that a config's `evaluation` part describes."""
     length = config.evaluation.sequence_length or config.data.sequence_length
     return Evaluator(
@@ -190,4 +220,5 @@ def configured_evaluator(config, model, tokenizer):
         sequence_length=length,
         stride=config.evaluation.stride or max(1, length // 2),
         within_documents=config.data.within_documents,
+        distribution=distribution,
     )

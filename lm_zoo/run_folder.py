@@ -24,6 +24,7 @@ class RunFolder:
         checkpoints/   step-00001234/ ..., best.json
         tensorboard/   train/ and validation/
         results/       the ledgers that evaluation wrote
+        audit/         with --audit_data, what each worker trained on at each step
 
     It is all that evaluating, generating, scoring and loading need, wherever it is moved to.
     """
@@ -37,6 +38,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
+        self.audit = self.path / "audit"
 
     def exists(self):
         """Whether a run was begun here."""

@@ -34,6 +34,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "run_folder": {"data", "files"},
+    "distribution": set(),
     "layers": set(),
     "models": {"layers"},
     "registry": {"models"},
@@ -41,8 +42,8 @@ ALLOWED = {
     "data": {"text", "files"},
     "generation": {"text"},
     "inspection": {"text", "data", "evaluation"},
-    "evaluation": {"text", "data", "training"},
-    "training": {"data", "files", "layers"},
+    "evaluation": {"text", "data", "training", "distribution"},
+    "training": {"data", "files", "layers", "distribution"},
 }
 
 

@@ -38,7 +38,7 @@ def test_json_carries_every_field():
         ("optimizer.beta1", 1.0, "below 1"),
         ("data.validation_fraction", 0.97, "below 1 together"),
         ("training.precision", "float8", "float16"),
-        ("runtime.micro_batches", 3, "a divisor of data.batch_size (20)"),
+        ("runtime.micro_batches", 21, "at most data.batch_size (20)"),
         ("runtime.jit_compile", 1, "a bool"),
         ("seed", -1, "at least 0"),
     ],

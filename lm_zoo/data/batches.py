@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 
+ALL_ROWS = slice(None)
+
 
 class Batch(typing.NamedTuple):
     """One step's input.
@@ -61,12 +63,23 @@ class ContiguousBatches:
         longest = math.ceil(self.num_targets / batch_size)
         self.steps_per_epoch = math.ceil(longest / sequence_length)
 
-    def batch(self, step):
-        """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs."""
-        step = step % self.steps_per_epoch
-        starts = self.row_starts[:-1] + step * self.sequence_length  # (batch,)
-        lengths = np.clip(self.row_starts[1:] - starts, 0, self.sequence_length)
-        return _read(self.split, starts, lengths, self.sequence_length, reset=step == 0)
+    def batch(self, step, rows=ALL_ROWS):
+        """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs.
+
+        Args:
+            step: The step.
+            rows: Which of its rows, a slice; no others are read.
+        """
+        starts, stops = self.target_ranges(step)[rows].T
+        reset = step % self.steps_per_epoch == 0
+        return _read(self.split, starts, stops - starts, self.sequence_length, reset)
+
+    def target_ranges(self, step):
+        """The targets of step `step`: those after tokens start to stop - 1, int64 `(batch, 2)`."""
+        starts = self.row_starts[:-1] + step % self.steps_per_epoch * self.sequence_length
+        starts = np.minimum(starts, self.row_starts[1:])
+        stops = np.minimum(starts + self.sequence_length, self.row_starts[1:])
+        return np.stack([starts, stops], axis=1)
 
 
 class WindowBatches:
@@ -121,9 +134,9 @@ class WindowBatches:
         """The windows of step `step`, int64 `(batch,)`; window w starts at token w * stride."""
         return shuffled(step, self.batch_size, self.num_windows, self.seed)
 
-    def batch(self, step):
-        """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs."""
-        starts = self.window_indices(step) * self.stride  # (batch,)
+    def batch(self, step, rows=ALL_ROWS):
+        """Returns the `Batch` of optimizer step `step`, counted from 0; see `ContiguousBatches`."""
+        starts = self.window_indices(step)[rows] * self.stride  # (batch,)
         if self.stride < self.sequence_length:
             starts = np.minimum(starts, self._single - self.sequence_length)
         lengths = np.minimum(self.sequence_length, self._single - starts)
@@ -158,26 +171,27 @@ def shuffled(step, batch_size, num_windows, seed):
     return windows
 
 
-def dataset(batches, start_step, stop_step=None):
+def dataset(batches, start_step, stop_step=None, rows=ALL_ROWS):
     """Returns the batches of steps `start_step` to `stop_step - 1`, in order, prefetched.
 
     Args:
         batches: `ContiguousBatches`, `WindowBatches` or `PackedBatches`.
         start_step: First step.
         stop_step: The step after the last; None means without end.
+        rows: Which rows of each global batch, a slice.
 
     Returns:
         A `tf.data.Dataset` of `Batch` or `PackedBatch`.
     """
     signature = tf.nest.map_structure(
         lambda value: tf.TensorSpec(np.shape(value), np.asarray(value).dtype),
-        batches.batch(start_step),
+        batches.batch(start_step, rows),
     )
 
     def generate():
         step = start_step
         while stop_step is None or step < stop_step:
-            yield batches.batch(step)
+            yield batches.batch(step, rows)
             step += 1
 
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)

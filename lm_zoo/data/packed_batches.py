@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from lm_zoo.data.batches import Batch, shuffled
+from lm_zoo.data.batches import ALL_ROWS, Batch, shuffled
 from lm_zoo.data.packing import pack_documents, read_rows
 from lm_zoo.errors import UserError
 
@@ -80,9 +80,14 @@ class PackedBatches:
         """The windows of step `step`, int64 `(batch,)`."""
         return shuffled(step, self.batch_size, self.num_windows, self.seed)
 
-    def batch(self, step):
-        """Returns the `PackedBatch` (or `Batch`) of optimizer step `step`, counted from 0."""
-        pieces = [self.packing.pieces_of(window) for window in self.window_indices(step)]
+    def batch(self, step, rows=ALL_ROWS):
+        """Returns the `PackedBatch` (or `Batch`) of optimizer step `step`, counted from 0.
+
+        Args:
+            step: The step.
+            rows: Which of its rows, a slice; no others are read.
+        """
+        pieces = [self.packing.pieces_of(window) for window in self.window_indices(step)[rows]]
         rows = read_rows(self.split, pieces, self.sequence_length)
         weights = rows.inside.astype(np.float32)
         if self.across_documents:

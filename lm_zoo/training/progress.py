@@ -130,6 +130,19 @@ class _TimeLeft(ProgressColumn):
         return Text(f"{_duration(task.time_remaining)} left")
 
 
+class NoProgress:
+    """Shows nothing: for the processes beside the chief."""
+
+    def update(self, step, **figures):
+        pass
+
+    def line(self, text):
+        pass
+
+    def close(self):
+        pass
+
+
 def _figures(loss, perplexity, learning_rate, tokens_per_second):
     parts = []
     if loss is not None:

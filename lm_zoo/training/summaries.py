@@ -42,6 +42,28 @@ _HEADERS = ("file_version", "session_log")  # what a file of ours begins with
 _FRAME = 16  # bytes of a record beside its content: length, checksum of length and of content
 
 
+class NoSummaries:
+    """Writes nothing: for the processes beside the chief."""
+
+    def scalars(self, split, step, values):
+        pass
+
+    def text(self, tag, step, markdown, split="train"):
+        pass
+
+    def hparams(self, values):
+        pass
+
+    def finish(self, step, metrics=None, succeeded=True):
+        pass
+
+    def flush(self):
+        pass
+
+    def close(self):
+        pass
+
+
 class RunSummaries:
     """Writes the events of one run.
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.layers.dropout import dropout_scope
 from lm_zoo.training.losses import token_nll_sum
@@ -19,33 +20,44 @@ LOSS_SCALE_GROWTH_INTERVAL = 2000  # finite steps after which the scale is doubl
 
 
 class TrainStep:
-    """Holds model, optimizer, carried state and running sums; calling it makes one update.
+    """Holds model, optimizer, carried state and running sums; calling it makes updates.
 
     Everything needed to go on bit-identically is in `tensors()`.
     """
 
-    def __init__(self, model, config):
+    def __init__(self, model, config, distribution=None):
         """Args:
-        model: A built `LanguageModel`.
+        model: A built `LanguageModel`, made in the scope of the distribution's strategy.
         config: An `ExperimentConfig`.
+        distribution: A `Distribution`; None is the device that TensorFlow chooses.
         """
         self.model = model
         self.config = config
-        self.optimizer = build_optimizer(config.optimizer, model.trainable_variables)
-        self.micro_batches = config.runtime.micro_batches
+        self.distribution = distribution or default_distribution()
+        self.strategy = self.distribution.strategy
+        self.layout = self.distribution.row_layout(
+            config.data.batch_size, config.runtime.micro_batches
+        )
         self.carries_state = config.data.layout == "contiguous"
         self.scales_loss = config.training.precision == "float16"
-        rows = config.data.batch_size
-        state = model.initial_state(rows) if self.carries_state else ()
-        self._initial_state = state
-        self.carried = tf.nest.map_structure(
-            lambda t: tf.Variable(t, trainable=False, name="carried"), state
-        )
+        with self.strategy.scope():
+            self._make_variables()
+            self._initial_state = ()
+            if self.carries_state:
+                self._initial_state = self.strategy.run(tf.function(self._replica_initial_state))
+        self.carried = self._initial_state
+        compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
+        self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
+        self._run = tf.function(self._steps)
+
+    def _make_variables(self):
+        config = self.config
+        self.optimizer = build_optimizer(config.optimizer, self.model.trainable_variables)
         self.ema = ()
         if config.optimizer.ema_decay:
             self.ema = tuple(
                 tf.Variable(tf.convert_to_tensor(v), trainable=False, name="ema")
-                for v in model.trainable_variables
+                for v in self.model.trainable_variables
             )
         # Sums since the last point on the curves: part of a checkpoint, so that a resumed run draws
         # the same point.
@@ -55,48 +67,160 @@ class TrainStep:
         }
         self.loss_scale = _scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
         self.finite_steps = _scalar(0.0, tf.float32)
-        compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
-        self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
-        self._step = tf.function(self._step_of_batch)
+
+    def _replica_initial_state(self):
+        return self.model.initial_state(self.layout.rows_per_replica) if self.carries_state else ()
 
     def __call__(self, step, learning_rate, batch):
         """Makes update number `step` (from 0) on a `Batch`, adding to `sums`."""
-        if self.carries_state and batch.reset:
-            self.reset_state()
-        self._step(
-            tf.constant(step, tf.int64),
-            tf.constant(learning_rate, tf.float32),
-            tf.convert_to_tensor(batch.inputs),
-            tf.convert_to_tensor(batch.targets),
-            tf.convert_to_tensor(batch.weights),
-            None if batch.document_starts is None else tf.convert_to_tensor(batch.document_starts),
-        )
+        self.run(step, [learning_rate], [batch])
 
-    def reset_state(self):
-        """Puts every row's carried state back to that of the start of a text."""
-        tf.nest.map_structure(lambda v, t: v.assign(t), self.carried, self._initial_state)
+    def run(self, step, learning_rates, batches):
+        """Makes several updates in one call of TensorFlow.
+
+        Args:
+            step: Number of the first, from 0.
+            learning_rates: One for each update.
+            batches: A `Batch` for each update, with this process' rows of the global batch.
+        """
+        rows = [
+            tuple(np.asarray(part) for part in (b.inputs, b.targets, b.weights)) for b in batches
+        ]
+        if batches[0].document_starts is not None:
+            rows = [(*r, np.asarray(b.document_starts)) for r, b in zip(rows, batches)]
+        # The scope makes the update one across replicas.
+        with self.strategy.scope():
+            self.carried = self._run(
+                tf.constant(step, tf.int64),
+                tf.constant(learning_rates, tf.float32),
+                tf.constant([bool(batch.reset) for batch in batches]),
+                tuple(
+                    self.distribution.deal(np.stack(parts, axis=1), self.layout)
+                    for parts in zip(*rows)
+                ),
+                self.carried,
+            )
+
+    def wait(self):
+        """Returns when all updates are made; here they are when `run` returns."""
 
     def take_sums(self):
         """Returns the sums since the last call as floats, and begins new ones."""
-        values = {name: float(variable) for name, variable in self.sums.items()}
-        for variable in self.sums.values():
-            variable.assign(0.0)
+        values = {name: float(variable.numpy()) for name, variable in self.sums.items()}
+        with self.strategy.scope():
+            for variable in self.sums.values():
+                variable.assign(0.0)
         return values
 
-    def tensors(self):
-        """Returns name -> variable for everything a checkpoint must hold."""
+    def _variables(self):
         named = model_tensors(self.model)
         named.update({f"optimizer/{i:04d}": v for i, v in enumerate(self.optimizer.variables)})
         named.update(ema_tensors(self.model, self.ema))
-        flat = tf.nest.flatten(self.carried)
-        named.update({f"carried/{i:04d}": v for i, v in enumerate(flat)})
         named.update({f"sums/{name}": v for name, v in self.sums.items()})
         named["loss_scale"], named["finite_steps"] = self.loss_scale, self.finite_steps
         return named
 
+    def tensors(self):
+        """Returns name -> tensor for everything a checkpoint must hold.
+
+        Carried state is that of the rows of the global batch in their order, so the number of
+        replicas may change from run to run. Every process has to call this.
+        """
+        flat = tf.nest.flatten(self.carried)
+        rows = self.config.data.batch_size
+        with self.strategy.scope():
+            gathered = self.distribution.gather(flat)
+        carried = {f"carried/{i:04d}": value[:rows] for i, value in enumerate(gathered)}
+        return self._variables() | carried
+
     def restore(self, tensors):
-        """Assigns what `tensors()` named, from a checkpoint's arrays."""
-        assign_tensors(self.tensors(), tensors)
+        """Takes over what `tensors()` named, from a checkpoint's arrays."""
+        with self.strategy.scope():
+            assign_tensors(self._variables(), tensors)
+        whole = tf.nest.map_structure(
+            lambda t: np.zeros((self.config.data.batch_size, *t.shape[1:]), t.dtype.as_numpy_dtype),
+            self.distribution.local(self._initial_state)[0] if self.carries_state else (),
+        )
+        names = [f"carried/{i:04d}" for i in range(len(tf.nest.flatten(whole)))]
+        for name, expected in zip(names, tf.nest.flatten(whole)):
+            check_tensor(name, expected.shape, tensors)
+        mine = [np.asarray(tensors[name])[self.layout.local_rows] for name in names]
+        with self.strategy.scope():
+            dealt = [self.distribution.deal(rows, self.layout) for rows in mine]
+        self.carried = tf.nest.pack_sequence_as(whole, dealt)
+
+    def _steps(self, first_step, learning_rates, resets, rows, carried):
+        for i in tf.range(len(learning_rates)):
+            step = first_step + tf.cast(i, tf.int64)
+            sums, gradients, carried = self.strategy.run(
+                self._replica_step, (step, i, resets[i], rows, carried)
+            )
+            nll, tokens, norm = (self.distribution.local(value)[0] for value in sums)
+            self._finish_step(learning_rates[i], nll, tokens, norm, gradients)
+        return carried
+
+    def _replica_step(self, step, i, reset, rows, carried):
+        """The batch's sums and its clipped mean gradient, the same on each replica; its state."""
+        inputs, targets, weights, *document_starts = (part[:, i] for part in rows)
+        if self.carries_state:
+            carried = tf.nest.map_structure(
+                lambda new, old: tf.where(reset, new, old), self._replica_initial_state(), carried
+            )
+        # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
+        # before differentiating, and undo it exactly when the true count is known.
+        nominal = float(self.config.data.batch_size * inputs.shape[1])
+        scale = tf.convert_to_tensor(self.loss_scale) / nominal
+        rows = inputs, targets, weights, document_starts[0] if document_starts else None
+        nll, tokens, gradients, carried = self._accumulate(step, rows, carried, scale)
+        nll, tokens, gradients = self._reduce(nll, tokens, gradients)
+        norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(tokens, 1.0))
+        return (nll, tokens, norm), gradients, carried
+
+    def _accumulate(self, step, rows, carried, scale):
+        """Sums over this replica's micro-batches; and its rows' state after them."""
+        nll, tokens, gradients, states = 0.0, 0.0, None, []
+        for part in range(self.layout.micro_batches):
+            start = part * self.layout.rows_per_part
+            cut = slice(start, start + self.layout.rows_per_part)
+            part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
+                step,
+                tf.cast(self._first_row() + start, tf.int64),  # no Python number: one trace for all
+                *(None if values is None else values[cut] for values in rows),
+                tf.nest.map_structure(lambda t: t[cut], carried),
+                scale,
+            )
+            nll, tokens = nll + part_nll, tokens + part_tokens
+            gradients = list(map(tf.add, gradients, part_gradients)) if part else part_gradients
+            states.append(state)
+        if self.carries_state:
+            carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
+        return nll, tokens, gradients, carried
+
+    def _first_row(self):
+        """Index, in the global batch, of this replica's first row."""
+        context = tf.distribute.get_replica_context()
+        return context.replica_id_in_sync_group * self.layout.rows_per_replica
+
+    def _reduce(self, nll, tokens, gradients):
+        """Sums over all replicas."""
+        if self.distribution.num_replicas == 1:
+            return nll, tokens, gradients
+        context = tf.distribute.get_replica_context()
+        nll, tokens, *gradients = context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [nll, tokens, *gradients]
+        )
+        return nll, tokens, gradients
+
+    def _clipped_mean(self, gradients, divisor):
+        """Norm of the mean gradient (the sum over `divisor`), and that gradient, clipped.
+
+        Clipping comes after the reduction: the norm is that of the whole batch.
+        """
+        factor = 1.0 / divisor
+        norm = tf.linalg.global_norm(gradients) * factor
+        if self.config.optimizer.clip_norm:
+            factor *= tf.minimum(1.0, self.config.optimizer.clip_norm / tf.maximum(norm, 1e-12))
+        return norm, [g * factor for g in gradients]
 
     def _loss_and_gradients_of_part(
         self, step, first_row, inputs, targets, weights, document_starts, state, scale
@@ -112,44 +236,17 @@ class TrainStep:
         gradients = tape.gradient(
             scaled, self.model.trainable_variables, unconnected_gradients="zero"
         )
-        # Embedding gradients arrive as IndexedSlices with repeated rows, which Keras optimizers and
-        # clipping compute wrongly; converting sums the repeats.
-        gradients = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients]
-        return nll, tokens, gradients, state
+        return nll, tokens, [self._dense(gradient) for gradient in gradients], state
 
-    def _step_of_batch(self, step, learning_rate, inputs, targets, weights, document_starts):
-        rows = self.config.data.batch_size // self.micro_batches
-        # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
-        # before differentiating, and undo it exactly when the true count is known.
-        nominal = float(inputs.shape[0] * inputs.shape[1])
-        scale = self.loss_scale / nominal
-        nll, tokens, gradients, states = 0.0, 0.0, None, []
-        for part in range(self.micro_batches):
-            cut = slice(part * rows, (part + 1) * rows)
-            state = tf.nest.map_structure(lambda v: tf.identity(v)[cut], self.carried)
-            part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
-                step,
-                part * rows,
-                inputs[cut],
-                targets[cut],
-                weights[cut],
-                None if document_starts is None else document_starts[cut],
-                state,
-                scale,
-            )
-            nll, tokens = nll + part_nll, tokens + part_tokens
-            gradients = (
-                [a + b for a, b in zip(gradients, part_gradients)] if part else part_gradients
-            )
-            states.append(state)
-        if self.carries_state:
-            carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
-            tf.nest.map_structure(lambda v, t: v.assign(t), self.carried, carried)
-        factor = 1.0 / (scale * tf.maximum(tokens, 1.0))
-        norm = tf.linalg.global_norm(gradients) * factor
-        if self.config.optimizer.clip_norm:
-            factor *= tf.minimum(1.0, self.config.optimizer.clip_norm / tf.maximum(norm, 1e-12))
-        gradients = [g * factor for g in gradients]
+    def _dense(self, gradient):
+        """Sums the repeated rows of an embedding's gradient.
+
+        Such gradients arrive as IndexedSlices, which Keras optimizers and clipping compute wrongly.
+        """
+        return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+
+    def _finish_step(self, learning_rate, nll, tokens, norm, gradients):
+        """Updates, across replicas, and counts."""
         if self.scales_loss:
             finite = tf.math.is_finite(norm)
             tf.cond(
@@ -169,13 +266,39 @@ class TrainStep:
             self.sums[name].assign_add(tf.cast(amount, tf.float64))
 
     def _update(self, learning_rate, gradients):
-        self.optimizer.learning_rate.assign(learning_rate)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        decay = self.config.optimizer.ema_decay
-        for average, variable in zip(self.ema, self.model.trainable_variables):
-            value = tf.cast(tf.convert_to_tensor(variable), average.dtype)
-            average.assign_add((1.0 - decay) * (value - average))
+        """Applies gradients that are reduced already, across replicas.
+
+        Not by the optimizer's `apply`, which would sum the gradients of the replicas once more, and
+        which cannot stand inside `tf.cond` in a replica.
+        """
+        self._set_learning_rate(learning_rate)
+        variables = self.model.trainable_variables
+        for variable, gradient in zip(variables, gradients):
+            self.strategy.extended.update(
+                variable.value, self._update_variable, args=(gradient, learning_rate), group=False
+            )
+        self._count_update()
+        for average, variable in zip(self.ema, variables):
+            self.strategy.extended.update(
+                average, self._update_average, args=(variable.value,), group=False
+            )
         return tf.constant(True)
+
+    def _set_learning_rate(self, learning_rate):
+        self.optimizer.learning_rate.assign(learning_rate)
+
+    def _count_update(self):
+        self.optimizer.iterations.assign_add(1)
+
+    def _update_variable(self, variable, gradient, learning_rate):
+        decay = self.optimizer.weight_decay
+        if decay is not None and self.optimizer._use_weight_decay(variable):
+            variable.assign_sub(variable * decay * learning_rate)
+        self.optimizer.update_step(gradient, variable, learning_rate)
+
+    def _update_average(self, average, value):
+        rate = 1.0 - self.config.optimizer.ema_decay
+        average.assign_add(rate * (tf.cast(value, average.dtype) - average))
 
     def _adjust_loss_scale(self, finite):
         """Halves the scale after an overflow, doubles it after a long run of finite steps."""
@@ -212,16 +335,21 @@ def assign_tensors(variables, tensors):
         UserError: If a name is missing or a shape differs, naming it.
     """
     for name, variable in variables.items():
-        if name not in tensors:
-            raise UserError(f"checkpoint: no tensor {name!r}; it belongs to another model.")
-        value = tensors[name]
-        if tuple(value.shape) != tuple(variable.shape):
-            raise UserError(
-                f"checkpoint: tensor {name!r}: expected shape {tuple(variable.shape)}, received "
-                f"{tuple(value.shape)}; it belongs to another model."
-            )
+        check_tensor(name, variable.shape, tensors)
     for name, variable in variables.items():
         value = tensors[name]
         if isinstance(variable, keras.Variable):
             variable = variable.value
         variable.assign(value if isinstance(value, np.ndarray) else np.asarray(value))
+
+
+def check_tensor(name, shape, tensors):
+    """Raises a `UserError` unless `tensors` has one of that name and shape."""
+    if name not in tensors:
+        raise UserError(f"checkpoint: no tensor {name!r}; it belongs to another model.")
+    received = tuple(tensors[name].shape)
+    if received != tuple(shape):
+        raise UserError(
+            f"checkpoint: tensor {name!r}: expected shape {tuple(shape)}, received {received}; it "
+            "belongs to another model."
+        )

@@ -13,12 +13,15 @@ import time
 import tensorflow as tf
 
 from lm_zoo import config as config_lib
+from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
+from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.training import checkpoints
-from lm_zoo.training.progress import Progress
+from lm_zoo.training.parameter_server import AsynchronousTrainStep
+from lm_zoo.training.progress import NoProgress, Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor
-from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
+from lm_zoo.training.summaries import NoSummaries, Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
 SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
@@ -58,10 +61,22 @@ class Trainer:
             there is no such split.
         sample: Called without arguments, returns generated text for TensorBoard.
         profile_steps: `(first, last)` steps to profile, or None.
+        distribution: The `Distribution`; None is the device that TensorFlow chooses. Every process
+            trains, the chief alone writes.
+        audit_data: Whether each process records what it trains on, for `audit_proof.verify`.
     """
 
     def __init__(
-        self, model, config, batches, folder, validate=None, sample=None, profile_steps=None
+        self,
+        model,
+        config,
+        batches,
+        folder,
+        validate=None,
+        sample=None,
+        profile_steps=None,
+        distribution=None,
+        audit_data=False,
     ):
         self.model = model
         self.config = config
@@ -74,46 +89,83 @@ class Trainer:
         self.total_steps = total_steps(training, batches)
         epoch = max(1, round(batches.steps_per_epoch))
         self.validation_interval = training.validation_interval or epoch
-        self.train_step = TrainStep(model, config)
+        asynchronous = distribution is not None and distribution.name == "parameter_server"
+        make_step = AsynchronousTrainStep if asynchronous else TrainStep
+        self.train_step = make_step(model, config, distribution)
+        self.distribution = self.train_step.distribution
+        self.is_chief = self.distribution.is_chief
+        self.audit = None
+        if audit_data:
+            self.audit = DataAudit(
+                folder.audit,
+                batches,
+                self.train_step.layout.local_rows,
+                self.distribution.worker,
+                self.distribution.num_workers,
+            )
         self.plateau = PlateauState()
         self.step = 0
         self.finished = ""
         self._stop_signal = None
+        self._stops = False
 
     def train(self):
         """Trains to the end, or to a signal; returns a `TrainingResult`."""
         self._restore_latest()
-        self.summaries = RunSummaries(self.folder.tensorboard)
+        self.summaries = RunSummaries(self.folder.tensorboard) if self.is_chief else NoSummaries()
         if self.finished:
             self._finish_summaries()
             return self._result(self.finished)
-        self.progress = Progress(self.total_steps, self.step)
+        self.progress = Progress(self.total_steps, self.step) if self.is_chief else NoProgress()
         self._clock, self._clock_step = time.monotonic(), self.step
         with contextlib.ExitStack() as stack:
             stack.callback(self.summaries.close)
             stack.callback(self.progress.close)
             stack.enter_context(self._signals_noted())
+            if self.audit:
+                stack.enter_context(self.audit.recording_from(self.step))
             profiler = None
-            if self.profile_steps:
+            if self.profile_steps and self.is_chief:
                 profiler = Profiler(self.folder.tensorboard, *self.profile_steps)
                 stack.callback(profiler.close)
             if not self.step:
                 self._write_config()
-            for batch in dataset(self.batches, self.step, self.total_steps):
+            for batches in self._calls():
                 if profiler:
                     profiler.step(self.step)
-                self.train_step(self.step, self.learning_rate(), batch)
-                self.step += 1
+                rates = [self.learning_rate(self.step + i) for i in range(len(batches))]
+                # Asked before the call, so that all stop after the same step.
+                self._stops = self.distribution.sum(float(bool(self._stop_signal))) > 0
+                if self.audit:
+                    self.audit.record(self.step, batches)
+                self.train_step.run(self.step, rates, batches)
+                self.step += len(batches)
+                heartbeat()
                 if self._after_step():
                     break
             if self.finished:
                 self._finish_summaries()
         return self._result(self.finished or self._stop_signal)
 
-    def learning_rate(self):
-        """The learning rate of the next update."""
+    def _calls(self):
+        """Yields the batches of each call: `steps_per_call`, but none beyond the next event."""
+        training = self.config.training
+        intervals = (training.log_interval, self.validation_interval, training.checkpoint_interval)
+        rows = self.train_step.layout.local_rows
+        waiting, step = [], self.step
+        for batch in dataset(self.batches, self.step, self.total_steps, rows):
+            waiting.append(batch)
+            step += 1
+            event = any(interval and step % interval == 0 for interval in intervals)
+            full = len(waiting) == self.config.runtime.steps_per_call
+            if full or event or step == self.total_steps or self.profile_steps:
+                yield waiting
+                waiting = []
+
+    def learning_rate(self, step):
+        """The learning rate of update number `step`, from 0."""
         factor = learning_rate_factor(
-            self.config.schedule, self.step, self.total_steps, self.batches.steps_per_epoch
+            self.config.schedule, step, self.total_steps, self.batches.steps_per_epoch
         )
         return self.config.optimizer.learning_rate * factor * self.plateau.factor
 
@@ -134,9 +186,15 @@ class Trainer:
                 self.finished = "early_stopping"
         if training.checkpoint_interval and self.step % training.checkpoint_interval == 0:
             saves = True
-        if saves or self._stop_signal:
+        # Several processes stop at the step at which all know that one was asked to.
+        stops = self._stops if self.distribution.num_workers > 1 else bool(self._stop_signal)
+        if stops and not self._stop_signal:
+            self._stop_signal = "SIGTERM"
+        if saves or stops:
+            heartbeat()
             self._save()
-        return bool(self.finished or self._stop_signal)
+            heartbeat()
+        return bool(self.finished or stops)
 
     def _log(self):
         """One point on the training curves: means over the steps since the last point."""
@@ -163,7 +221,7 @@ class Trainer:
         if self.bytes_per_token:
             points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
         if self.train_step.scales_loss:
-            points["loss_scale"] = float(self.train_step.loss_scale)
+            points["loss_scale"] = float(self.train_step.loss_scale.numpy())
         self.summaries.scalars("train", self.step, points)
         self.progress.update(
             self.step,
@@ -203,11 +261,12 @@ class Trainer:
         self._clock, self._clock_step = time.monotonic(), self.step
 
     def _check_finite(self):
+        self.train_step.wait()
         sums = self.train_step.sums
-        self._require_finite(float(sums["nll"]), float(sums["gradient_norm"]))
+        self._require_finite(float(sums["nll"].numpy()), float(sums["gradient_norm"].numpy()))
 
     def _require_finite(self, loss, norm):
-        scale = float(self.train_step.loss_scale)
+        scale = float(self.train_step.loss_scale.numpy())
         if math.isfinite(loss) and math.isfinite(norm) and scale >= SMALLEST_LOSS_SCALE:
             return
         saved = checkpoints.steps(self.folder.checkpoints)
@@ -224,7 +283,10 @@ class Trainer:
         self._check_finite()
         self.summaries.flush()
         metadata = {"plateau": dataclasses.asdict(self.plateau), "finished": self.finished}
-        checkpoints.save(self.folder.checkpoints, self.step, self.train_step.tensors(), metadata)
+        tensors = self.train_step.tensors()
+        if not self.is_chief:
+            return
+        checkpoints.save(self.folder.checkpoints, self.step, tensors, metadata)
         self._mark_best()
         protect = {self.plateau.best_step} if self.plateau.best is not None else set()
         checkpoints.prune(self.folder.checkpoints, self.config.training.keep_checkpoints, protect)
@@ -241,8 +303,19 @@ class Trainer:
             self.train_step.restore(found.tensors)
             self.plateau = PlateauState(**found.metadata["plateau"])
             self.finished = found.metadata["finished"]
-            self._mark_best()
-        truncate(self.folder.tensorboard, self.step if found else -1)
+        self._require_same_step()
+        if self.is_chief:
+            if found:
+                self._mark_best()
+            truncate(self.folder.tensorboard, self.step if found else -1)
+
+    def _require_same_step(self):
+        steps = self.distribution.sum(self.step) / self.distribution.num_workers
+        if steps != self.step:
+            raise UserError(
+                f"workdir: this process found step {self.step} in {self.folder.path}, others found "
+                "another; expected a folder that all processes share."
+            )
 
     @contextlib.contextmanager
     def _averaged_parameters(self):

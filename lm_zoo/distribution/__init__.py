@@ -1,0 +1,1 @@
+"""Spreading one run over devices and processes; the result does not depend on how."""

@@ -1,0 +1,136 @@
+"""Updates made by workers on their own, the parameters on servers: asynchronous training."""
+
+import tensorflow as tf
+
+from lm_zoo.errors import LostProcess, UserError
+from lm_zoo.training.train_step import TrainStep
+
+MOST_WAITING = 256  # steps handed out at once; each brings its batch along
+
+
+def check_config(config):
+    """Raises a `UserError` for a config that asynchronous steps cannot run."""
+    if config.data.layout == "contiguous":
+        raise UserError(
+            "runtime.strategy: parameter_server makes steps in any order, and data.layout="
+            "'contiguous' carries state from step to step; set data.layout to 'windows' or "
+            "'packed', or take another strategy."
+        )
+    if config.training.precision == "float16":
+        raise UserError(
+            "runtime.strategy: parameter_server has no loss scaling, for workers would race for "
+            "the scale; received training.precision='float16', take 'bfloat16' or 'float32'."
+        )
+
+
+class AsynchronousTrainStep(TrainStep):
+    """Hands steps out to workers; each computes its batch's gradient and applies it at once.
+
+    A worker's gradient is that of the parameters that it read, which others have changed since: the
+    course of training is another one each time. What stays exact: every step is made by one worker
+    and counts once, with its tokens, also if a worker dies and another one takes its step over. The
+    chief reads the text, so each batch is the one that the step has in every other strategy, and
+    dropout too is that of the step. A batch is not divided: its gradient is divided by its tokens
+    and clipped by its worker, which is what asynchrony allows.
+
+    Steps are waited for before anything is read: a point on the curves, a validation, a checkpoint.
+
+    Args:
+        model: A built `LanguageModel`, made in the scope of the distribution's strategy.
+        config: An `ExperimentConfig`.
+        distribution: A `Distribution` named `parameter_server`.
+
+    Raises:
+        UserError: For a config that asynchronous steps cannot run.
+    """
+
+    def __init__(self, model, config, distribution):
+        check_config(config)
+        self._coordinator = tf.distribute.coordinator.ClusterCoordinator(distribution.strategy)
+        super().__init__(model, config, distribution)
+        self._learning_rate, self._next_step, self._waiting = None, 0, 0
+        with self.strategy.scope():
+            # Of each step that is handed out: NLL, tokens, gradient norm, and whether it is done.
+            self._results = tf.Variable(tf.zeros((MOST_WAITING, 4), tf.float64), trainable=False)
+        self._function = tf.function(self._one_step)
+
+    def run(self, step, learning_rates, batches):
+        """Hands out several updates; see `TrainStep.run`."""
+        for i, (rate, batch) in enumerate(zip(learning_rates, batches)):
+            if self._waiting == MOST_WAITING:
+                self.wait()
+            if rate != self._learning_rate:
+                self.optimizer.learning_rate.assign(rate)
+                self._learning_rate = rate
+            parts = [batch.inputs, batch.targets, batch.weights]
+            if batch.document_starts is not None:
+                parts.append(batch.document_starts)
+            arguments = (
+                tf.constant(step + i, tf.int64),
+                tf.constant(self._waiting, tf.int32),
+                tf.constant(rate, tf.float32),
+                tuple(self._filled(part)[:, None] for part in parts),  # (B, 1, T)
+            )
+            self._coordinator.schedule(self._function, arguments)
+            self._waiting += 1
+            self._next_step = step + i + 1
+
+    def _filled(self, rows):
+        """Rows of zeros bring the batch to a multiple of the micro-batches."""
+        rows = tf.convert_to_tensor(rows)
+        missing = self.layout.rows_per_replica - rows.shape[0]
+        return tf.pad(rows, [[0, missing], [0, 0]]) if missing else rows
+
+    def _one_step(self, step, place, learning_rate, rows):
+        (nll, tokens, norm), gradients, _ = self.strategy.run(
+            self._replica_step, (step, 0, tf.constant(False), rows, ())
+        )
+        # A step whose worker died is made anew by another, unless only the answer was lost.
+        done = self._results[place, 3] > 0.0
+        tf.cond(
+            done,
+            lambda: tf.constant(False),
+            lambda: self._apply(place, learning_rate, nll, tokens, norm, gradients),
+        )
+
+    def _apply(self, place, learning_rate, nll, tokens, norm, gradients):
+        self._update(learning_rate, gradients)
+        result = tf.cast(tf.stack([nll, tokens, norm, 1.0]), tf.float64)
+        self._results.scatter_nd_update([[place]], [result])
+        return tf.constant(True)
+
+    def _count_update(self):
+        # Keras' own counter reads, adds and writes, which loses counts when workers race.
+        self.optimizer.iterations.value.assign_add(1)
+
+    def _set_learning_rate(self, learning_rate):
+        pass  # each step brings its own; the chief sets the variable that is shown
+
+    def wait(self):
+        """Waits for the steps that were handed out, and adds up what they found."""
+        if not self._waiting:
+            return
+        try:
+            self._coordinator.join()
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            raise LostProcess(
+                "cluster: a parameter server ended or cannot be reached; start all processes again "
+                "to go on from the last checkpoint."
+            ) from error
+        results = self._results.numpy()[: self._waiting]
+        if not (results[:, 3] == 1.0).all():
+            raise RuntimeError(f"of {self._waiting} steps {int(results[:, 3].sum())} were made")
+        nll, tokens, norms, steps = results.sum(axis=0)
+        self._count(nll=nll, tokens=tokens, gradient_norm=norms, steps=steps)
+        self._results.assign(tf.zeros_like(self._results))
+        # A step that was made twice, its worker having died at the end of it, counts once.
+        self.optimizer.iterations.assign(self._next_step)
+        self._waiting = 0
+
+    def take_sums(self):
+        self.wait()
+        return super().take_sums()
+
+    def tensors(self):
+        self.wait()
+        return super().tensors()
