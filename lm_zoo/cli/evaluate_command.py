@@ -2,13 +2,18 @@
 
     lm-zoo evaluate --workdir=runs/quickstart_lstm --split=test
     lm-zoo evaluate --workdir=runs/quickstart_transformer --sequence_length=128 --stride=32 --json
+    lm-zoo evaluate --workdir=runs/quickstart_transformer --strategy=mirrored
+    lm-zoo launch --workers=2 -- evaluate --workdir=runs/quickstart_transformer
 
 The ledger is printed as a table (or JSON) and kept in the workdir as results/evaluation-SPLIT.json.
+Several devices or processes share the rows (--batch_size) and find the same figures.
 """
 
 import json
 
 from absl import flags
+
+from lm_zoo.cli.distribution_flags import define_device_flags
 
 
 def define_flags(flag_values):
@@ -43,14 +48,18 @@ def define_flags(flag_values):
         lower_bound=1,
         flag_values=flag_values,
     )
+    define_device_flags(flag_values)
     flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
 
 
 def run(flag_values, arguments):
+    from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.evaluation.ledger import render_table
     from lm_zoo.run import load
 
-    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    same = ("split", "checkpoint", "context", "batch_size", "sequence_length", "stride")
+    distribution = distribution_of_flags(flag_values, same)
+    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
     ledger = loaded.evaluate(
         flag_values.split,
         flag_values.batch_size,
@@ -58,6 +67,8 @@ def run(flag_values, arguments):
         flag_values.stride,
         flag_values.context,
     )
+    if not distribution.is_chief:
+        return
     path = loaded.folder.write_result(f"evaluation-{flag_values.split}", ledger.to_dict())
     if flag_values.json:
         print(json.dumps(ledger.to_dict(), indent=2, ensure_ascii=False))

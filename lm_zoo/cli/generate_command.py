@@ -3,6 +3,7 @@
     lm-zoo generate --workdir=runs/quickstart_lstm --prompt="The class" --temperature=0.7
     lm-zoo generate --workdir=runs/quickstart_transformer --prompt="The" --num_beams=4
     lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=3 --top_p=0.9 --seed=7 --json
+    lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=64 --strategy=mirrored
 
 One continuation is written as it is made; of several, each when all are done.
 """
@@ -11,6 +12,8 @@ import json
 import sys
 
 from absl import flags
+
+from lm_zoo.cli.distribution_flags import define_device_flags
 
 
 def define_flags(flag_values):
@@ -62,12 +65,15 @@ def define_flags(flag_values):
     flags.DEFINE_bool(
         "ignore_eos", False, "Go on after an end-of-text token.", flag_values=flag_values
     )
+    define_device_flags(flag_values)
     flags.DEFINE_bool(
         "json", False, "Print one JSON object per continuation.", flag_values=flag_values
     )
 
 
 def run(flag_values, arguments):
+    from lm_zoo.cli.distribution_flags import distribution_of_flags
+    from lm_zoo.distribution.cluster import find_cluster
     from lm_zoo.errors import UserError
     from lm_zoo.generation import GenerationOptions
     from lm_zoo.run import load
@@ -84,7 +90,14 @@ def run(flag_values, arguments):
     if options["num_beams"] > 1 and not flag_values["temperature"].present:
         options["temperature"] = 0.0  # beam search has no use for the sampling default
     GenerationOptions(**options).validate()  # before the model is loaded
-    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    if find_cluster():
+        raise UserError(
+            "generate: expected one process, received a cluster of several; start it without "
+            "`lm-zoo launch` and TF_CONFIG. It uses several devices of one machine "
+            "(--strategy=mirrored)."
+        )
+    distribution = distribution_of_flags(flag_values, ())
+    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
     streams = len(flag_values.prompt) * flag_values.num_samples == 1 and not flag_values.json
     if streams:
         _write(flag_values.prompt[0])

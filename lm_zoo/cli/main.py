@@ -27,12 +27,13 @@ from absl import logging as absl_logging
 
 import lm_zoo
 from lm_zoo.cli.flags import load_config
-from lm_zoo.errors import UserError, nearest
+from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, reason
 
 COMMANDS = {
     "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
     "inspect": ("lm_zoo.cli.inspect_command", "look at the data as the model sees it"),
+    "launch": ("lm_zoo.cli.launch_command", "a command as several processes that train together"),
     "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
     "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
     "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
@@ -43,6 +44,7 @@ COMMANDS = {
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
+LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # never a bug of ours
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "string": "TEXT"}
@@ -65,6 +67,9 @@ def main(argv=None):
     except UserError as error:
         print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
         return 2
+    except LostProcess as error:
+        print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
+        return LOST_PROCESS
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

@@ -12,14 +12,17 @@ import sys
 
 from absl import flags
 
+from lm_zoo.cli.distribution_flags import define_strategy_flag
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 
+LEAVE_SECONDS = 10  # that the chief waits for the others, which miss it otherwise
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
     define_data_dir_flag(flag_values)
+    define_strategy_flag(flag_values)
     flags.DEFINE_string(
         "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
     )
@@ -27,6 +30,13 @@ def define_flags(flag_values):
         "profile_steps",
         [],
         "FIRST,LAST: steps to record with TensorFlow's profiler, for TensorBoard's Profile tab.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "audit_data",
+        False,
+        "Have each worker record which windows it trains on, and prove at the end that each was "
+        "used exactly once an epoch.",
         flag_values=flag_values,
     )
 
@@ -45,9 +55,9 @@ def default_config(arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.cli.distribution_flags import distribution_for
+    from lm_zoo.distribution.parameter_server import chief_leaves
     from lm_zoo.errors import UserError
-    from lm_zoo.experiment import Experiment
 
     if arguments:
         raise UserError(f"train: unexpected argument {arguments[0]!r}.")
@@ -55,19 +65,52 @@ def run(flag_values, arguments):
     if flag_values.config is None:
         raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
     config = with_data_dir(flag_values.config, flag_values.data_dir)
-    with PreparationProgress() as progress:
-        experiment = Experiment(config, flag_values.workdir, progress)
-    print(experiment.describe(), flush=True)
-    result = experiment.train(profile_steps)
-    command = f"lm-zoo train --workdir={flag_values.workdir}"
-    if result.reason in SIGNAL_STATUS:
-        print(
-            f"Stopped by {result.reason} and saved at step {result.step}. Go on with: {command}",
-            file=sys.stderr,
-        )
-        return SIGNAL_STATUS[result.reason]
-    print(_closing_line(result))
-    print(f"Curves: tensorboard --logdir {flag_values.workdir}")
+    distribution = distribution_for(config, flag_values)
+    if distribution.name != "parameter_server":
+        return _train(config, flag_values, distribution, profile_steps)
+    with chief_leaves() as leave:
+        leave(_train(config, flag_values, distribution, profile_steps) or 0)
+
+
+def _train(config, flag_values, distribution, profile_steps):
+    """Trains to the end, or to a signal; returns the exit status."""
+    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.distribution.lost_process import lost_processes_named
+    from lm_zoo.distribution.rendezvous import wait_until_gone
+    from lm_zoo.experiment import Experiment
+
+    with lost_processes_named(distribution.cluster):
+        with PreparationProgress() as progress:
+            experiment = Experiment(config, flag_values.workdir, progress, distribution)
+        if distribution.is_chief:
+            print(experiment.describe(), flush=True)
+        result = experiment.train(profile_steps, flag_values.audit_data)
+    if distribution.is_chief:
+        if distribution.name == "multi_worker":
+            wait_until_gone(distribution.cluster, LEAVE_SECONDS)
+        if result.reason not in SIGNAL_STATUS:
+            if flag_values.audit_data:
+                print(experiment.verify_audit(result.step))
+            print(_closing_line(result))
+            print(f"Curves: tensorboard --logdir {flag_values.workdir}")
+    return _stopped(result, flag_values.workdir, distribution)
+
+
+def _stopped(result, workdir, distribution):
+    """Says how to go on with a run that a signal stopped; returns the exit status."""
+    from lm_zoo.distribution.launcher import PREEMPTED
+
+    if result.reason not in SIGNAL_STATUS:
+        return None
+    if distribution.is_chief:
+        line = f"Stopped by {result.reason} and saved at step {result.step}. Go on with: "
+        line += f"lm-zoo train --workdir={workdir}"
+        if distribution.cluster:
+            line += " (in every process)"
+        print(line, file=sys.stderr)
+    if distribution.cluster and result.reason == "SIGTERM":
+        return PREEMPTED
+    return SIGNAL_STATUS[result.reason]
 
 
 def _closing_line(result):

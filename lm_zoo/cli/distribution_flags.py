@@ -1,0 +1,97 @@
+"""`--strategy`, and the devices and processes that a command is to run on."""
+
+from absl import flags
+
+from lm_zoo.config import STRATEGIES
+
+
+def define_strategy_flag(flag_values):
+    flags.DEFINE_enum(
+        "strategy",
+        None,
+        STRATEGIES,
+        "How the devices are used: short for --config.runtime.strategy.",
+        flag_values=flag_values,
+    )
+
+
+def define_device_flags(flag_values):
+    """For commands that have no config of their own."""
+    flags.DEFINE_enum(
+        "strategy",
+        "one_device",
+        [s for s in STRATEGIES if s != "parameter_server"],
+        "How the devices are used; auto takes all.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "devices", [], "One number, or names such as GPU:0,GPU:1.", flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "logical_cpus",
+        1,
+        "Devices that the CPU is split into, to try things out.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+
+
+def distribution_for(config, flag_values):
+    """Meets the other processes, if there are any, and returns the `Distribution` to train on.
+
+    Must come before anything uses TensorFlow's devices.
+    """
+    from lm_zoo.config import NOT_LEARNED_FROM, flatten
+
+    if flag_values.strategy:
+        config.runtime.strategy = flag_values.strategy
+    fields = {
+        f"config.{name}": value
+        for name, value in flatten(config).items()
+        if not name.startswith(tuple(NOT_LEARNED_FROM))
+    }
+    for name in ("micro_batches", "steps_per_call", "strategy"):
+        fields[f"config.runtime.{name}"] = getattr(config.runtime, name)
+    return _met(config.runtime, fields)
+
+
+def distribution_of_flags(flag_values, same):
+    """As `distribution_for`, from `define_device_flags`.
+
+    Args:
+        flag_values: The command's flags.
+        same: Names of the flags that must be the same in all processes.
+    """
+    from lm_zoo.config import RuntimeConfig
+    from lm_zoo.distribution.cluster import find_cluster
+
+    strategy = flag_values.strategy
+    if strategy == "one_device" and not flag_values["strategy"].present and find_cluster():
+        strategy = "multi_worker"
+    runtime = RuntimeConfig(
+        strategy=strategy,
+        devices=tuple(flag_values.devices),
+        logical_cpus=flag_values.logical_cpus,
+    )
+    return _met(runtime, {f"--{name}": getattr(flag_values, name) for name in same})
+
+
+def _met(runtime, fields):
+    import tensorflow as tf
+
+    from lm_zoo import __version__
+    from lm_zoo.distribution.cluster import find_cluster
+    from lm_zoo.distribution.lost_process import lost_processes_named
+    from lm_zoo.distribution.rendezvous import meet
+    from lm_zoo.distribution.source_version import source_version
+    from lm_zoo.distribution.strategies import check_cluster, make_distribution
+
+    cluster = find_cluster()
+    check_cluster(runtime.strategy, cluster)
+    # Parameter servers and their workers are told by the chief what to do, and may come later.
+    if cluster and not cluster.has_parameter_servers:
+        fields["lm_zoo version"] = f"{__version__} ({source_version()})"
+        fields["tensorflow version"] = tf.__version__
+        meet(cluster, fields, runtime.connect_seconds)
+    with lost_processes_named(cluster):
+        return make_distribution(runtime)
