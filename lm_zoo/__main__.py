@@ -1,4 +1,4 @@
-"""`python -m lm_zoo` is `lm-zoo`."""
+"""`python -m lm_zoo` is the `lm-zoo` command."""
 
 import sys
 

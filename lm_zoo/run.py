@@ -5,6 +5,7 @@ import dataclasses
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
 from lm_zoo.data.token_files import open_tokens
+from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
@@ -33,12 +34,15 @@ def train(config, workdir, profile_steps=None):
     return Experiment(config, workdir).train(profile_steps)
 
 
-def load(workdir, checkpoint="best"):
+def load(workdir, checkpoint="best", distribution=None):
     """Loads a run that `train` wrote.
 
     Args:
         workdir: The run's folder.
         checkpoint: `"best"` (lowest validation loss), `"latest"`, or a step number.
+        distribution: The `Distribution` that the run is evaluated and generates on
+            (`lm_zoo.distribution.strategies.make_distribution`); None is the device that TensorFlow
+            chooses.
 
     Returns:
         A `Run`. If the run keeps a moving average of its parameters, the model has the averages.
@@ -46,17 +50,20 @@ def load(workdir, checkpoint="best"):
     Raises:
         UserError: If the folder, its tokenizer or the checkpoint cannot be read.
     """
+    distribution = distribution or default_distribution()
     folder = RunFolder(workdir).require()
     config = folder.config()
     found = _find_checkpoint(folder, checkpoint)
+    _check_all_found(found.step, distribution)
     tokenizer = load_tokenizer(folder.tokenizer)
-    model = build_configured_model(config, tokenizer)
     tensors = dict(found.tensors)
     for name in found.tensors:
         if name.startswith("ema/"):
             tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
-    assign_tensors(model_tensors(model), tensors)
-    return Run(folder, config, tokenizer, model, found.step)
+    with distribution.strategy.scope():
+        model = build_configured_model(config, tokenizer)
+        assign_tensors(model_tensors(model), tensors)
+    return Run(folder, config, tokenizer, model, found.step, distribution)
 
 
 class Run:
@@ -68,14 +75,16 @@ class Run:
         tokenizer: The tokenizer.
         model: The `LanguageModel`, a `keras.Model`.
         step: Updates that the loaded checkpoint had seen.
+        distribution: The `Distribution` that it evaluates and generates on.
     """
 
-    def __init__(self, folder, config, tokenizer, model, step):
+    def __init__(self, folder, config, tokenizer, model, step, distribution=None):
         self.folder = folder
         self.config = config
         self.tokenizer = tokenizer
         self.model = model
         self.step = step
+        self.distribution = distribution or default_distribution()
 
     def generate(self, prompts="", on_text=None, **options):
         """Continues prompts.
@@ -93,7 +102,14 @@ class Run:
         for name in options:
             if name not in names:
                 raise unknown_name("generate", name, names)
-        return generate(self.model, self.tokenizer, prompts, GenerationOptions(**options), on_text)
+        return generate(
+            self.model,
+            self.tokenizer,
+            prompts,
+            GenerationOptions(**options),
+            on_text,
+            devices=self.distribution.devices,
+        )
 
     def score(self, texts, batch_size=16):
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text."""
@@ -128,6 +144,7 @@ class Run:
             stride=stride or settings.stride or max(1, length // 2),
             context_rule=context,
             within_documents=self.config.data.within_documents,
+            distribution=self.distribution,
         )
         ledger = evaluator.evaluate(tokens)
         ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
@@ -139,10 +156,20 @@ class Run:
             raise unknown_name("split", split, SPLITS)
         if split != "train":
             return open_tokens(self.folder.held_out, self.tokenizer).split(split)
-        corpus = prepared_corpus(self.config)
-        tokens = prepared_tokens(self.config, corpus, self.tokenizer)
+        with self.distribution.chief_first():
+            corpus = prepared_corpus(self.config)
+            tokens = prepared_tokens(self.config, corpus, self.tokenizer)
         self.folder.check_text(tokens, "train")
         return tokens.split("train")
+
+
+def _check_all_found(step, distribution):
+    """Sees that all processes read the same checkpoint."""
+    if distribution.sum(step) != step * distribution.num_workers:
+        raise UserError(
+            f"checkpoint: this process found step {step}, others found another; expected a "
+            "--workdir that all processes share and that no one trains in, or a step number."
+        )
 
 
 def _find_checkpoint(folder, checkpoint):

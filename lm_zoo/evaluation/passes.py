@@ -1,14 +1,14 @@
 """Passes over a split: the model is called on every part of it, each target counting once.
 
 Each yields `(nll, counts)` for each call: the nats of the targets, and which of them count, both of
-shape `(rows, sequence_length)`.
+shape `(rows, sequence_length)`. The rows are dealt over the replicas of a `Distribution`; each
+process reads its own alone, and all yield the same.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from lm_zoo.data.packing import pack, read_rows
-from lm_zoo.evaluation.nll import nll_function
+from lm_zoo.evaluation.row_scorer import RowScorer
 from lm_zoo.evaluation.windows import (
     plan_document_streams,
     plan_document_windows,
@@ -17,7 +17,7 @@ from lm_zoo.evaluation.windows import (
 )
 
 
-def carried(model, split, num_streams, sequence_length, within_documents=False):
+def carried(model, split, num_streams, sequence_length, within_documents, distribution):
     """Reads streams side by side to their ends, with carried state.
 
     Args:
@@ -27,24 +27,25 @@ def carried(model, split, num_streams, sequence_length, within_documents=False):
         sequence_length: Tokens in a call.
         within_documents: Whether the state is put to zero where a document starts; streams are then
             cut between documents.
+        distribution: A `Distribution`.
     """
     if within_documents:
         starts, stops = plan_document_streams(split.document_starts, num_streams)
     else:
         starts, stops = plan_streams(split.num_tokens - 1, num_streams)
-    state = model.initial_state(len(starts))
-    function = nll_function(model)
+    scorer = RowScorer(model, len(starts), distribution)
+    mine, state = scorer.local_rows, scorer.initial_state
     for offset in range(0, int(np.max(stops - starts)), sequence_length):
         here = starts + offset
-        inputs, targets, inside = _read(split, here, stops, sequence_length)
+        inputs, targets = _read(split, here[mine], stops[mine], sequence_length)
         documents = ()
         if within_documents:
-            documents = (_document_starts(split, here, stops, sequence_length),)
-        nll, state = function(inputs, targets, state, *documents)
-        yield nll.numpy(), inside
+            documents = (_document_starts(split, here[mine], stops[mine], sequence_length),)
+        nll, state = scorer(inputs, targets, state, *documents)
+        yield nll, _inside(here, stops, sequence_length)
 
 
-def windows(model, split, batch_size, window, stride):
+def windows(model, split, batch_size, window, stride, distribution):
     """Reads overlapping windows, each from the zero state.
 
     Args:
@@ -53,6 +54,7 @@ def windows(model, split, batch_size, window, stride):
         batch_size: Windows in a call.
         window: Tokens in a window.
         stride: New tokens in a window.
+        distribution: A `Distribution`.
     """
     num_inputs = split.num_tokens - 1
     starts, stops, scored_from = plan_windows(num_inputs, window, stride)
@@ -63,17 +65,17 @@ def windows(model, split, batch_size, window, stride):
         np.concatenate([part, np.full(missing, num_inputs)])
         for part in (starts, stops, scored_from)
     )
-    state = model.initial_state(rows)
-    function = nll_function(model)
+    scorer = RowScorer(model, rows, distribution)
     for first in range(0, len(starts), rows):
         part = slice(first, first + rows)
-        inputs, targets, inside = _read(split, starts[part], stops[part], window)
-        nll, _ = function(inputs, targets, state)
-        places = starts[part, None] + np.arange(window)  # (B, T)
-        yield nll.numpy(), inside & (places >= scored_from[part, None])
+        here, ends = starts[part], stops[part]
+        mine = scorer.local_rows
+        nll, _ = scorer(*_read(split, here[mine], ends[mine], window), scorer.initial_state)
+        places = here[:, None] + np.arange(window)  # (B, T)
+        yield nll, _inside(here, ends, window) & (places >= scored_from[part, None])
 
 
-def document_windows(model, split, batch_size, window, stride):
+def document_windows(model, split, batch_size, window, stride, distribution):
     """Reads overlapping windows of each document by itself; the arguments are those of `windows`.
 
     Windows are put into rows as training puts documents into them, and kept apart there, so a call
@@ -83,8 +85,7 @@ def document_windows(model, split, batch_size, window, stride):
     order, bounds = pack((stops - starts).astype(np.int32), window)
     num_rows = len(bounds) - 1
     rows = min(batch_size, num_rows)
-    state = model.initial_state(rows)
-    function = nll_function(model)
+    scorer = RowScorer(model, rows, distribution)
     for first in range(0, num_rows, rows):
         counts = np.zeros((rows, window), bool)
         pieces = [[] for _ in range(rows)]  # those beyond the last row stay empty
@@ -95,31 +96,34 @@ def document_windows(model, split, batch_size, window, stride):
                 pieces[row].append((start, length))
                 counts[row, place + int(scored_from[index]) - start : place + length] = True
                 place += length
-        read = read_rows(split, pieces, window)
-        inputs, targets = tf.constant(read.inputs), tf.constant(read.targets)
-        nll, _ = function(inputs, targets, state, tf.constant(read.starts))
-        yield nll.numpy(), counts
+        read = read_rows(split, pieces[scorer.local_rows], window)
+        nll, _ = scorer(read.inputs, read.targets, scorer.initial_state, read.starts)
+        yield nll, counts
 
 
 def _read(split, starts, stops, length):
     """Reads a row from each start, padded with id 0 beyond its stop.
 
     Returns:
-        `(inputs, targets, inside)`: int32 tensors, and booleans, `(rows, length)`.
+        `(inputs, targets)`, int32 `(rows, length)`.
     """
     tokens = np.zeros((len(starts), length + 1), np.int32)
     lengths = np.clip(stops - starts, 0, length)
     for row, start, count in zip(tokens, starts.tolist(), lengths.tolist()):
         if count:
             row[: count + 1] = split.read(start, start + count + 1)
-    inside = np.arange(length) < lengths[:, None]
-    return tf.constant(tokens[:, :-1]), tf.constant(tokens[:, 1:]), inside
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+def _inside(starts, stops, length):
+    """Returns which places of such rows are before the stop, booleans `(rows, length)`."""
+    return np.arange(length) < np.clip(stops - starts, 0, length)[:, None]
 
 
 def _document_starts(split, starts, stops, length):
-    """Returns where documents start in the rows that `_read` gives, a bool tensor."""
+    """Returns where documents start in the rows that `_read` gives, booleans."""
     found = np.zeros((len(starts), length), bool)
     for row, start, stop in zip(found, starts.tolist(), stops.tolist()):
         begin, end = np.searchsorted(split.document_starts, (start, min(stop, start + length)))
         row[split.document_starts[begin:end] - start] = True
-    return tf.constant(found)
+    return found

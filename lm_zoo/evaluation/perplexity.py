@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation import passes
 from lm_zoo.evaluation.ledger import Ledger
@@ -37,6 +38,8 @@ class Evaluator:
         context_rule: `auto` (carried where the model's `context_length` is None), `carried` or
             `windows`.
         within_documents: Whether no context reaches from one document into the next.
+        distribution: The `Distribution` over whose replicas the rows are dealt, the model made in
+            its scope; None is the device that TensorFlow chooses. Every process has to evaluate.
 
     Raises:
         UserError: If the model cannot be measured so.
@@ -51,6 +54,7 @@ class Evaluator:
         stride=0,
         context_rule="auto",
         within_documents=False,
+        distribution=None,
     ):
         check_vocabulary(model, tokenizer)
         if context_rule not in CONTEXT_RULES:
@@ -70,6 +74,7 @@ class Evaluator:
         self.stride = _whole("stride", stride, 0) or max(1, sequence_length // 2)
         self.context_rule = context_rule
         self.within_documents = within_documents
+        self.distribution = distribution or default_distribution()
         if context_rule == "windows":
             longest = sequence_length if limit is None else min(limit, sequence_length)
             if sequence_length > longest:
@@ -156,9 +161,10 @@ class Evaluator:
         """Returns an iterator of `(nll, which of them count)`, one for each call of the model."""
         model, rows, length = self.model, self.batch_size, self.sequence_length
         if self.context_rule == "carried":
-            return passes.carried(model, split, rows, length, self.within_documents)
+            within = self.within_documents
+            return passes.carried(model, split, rows, length, within, self.distribution)
         windows = passes.document_windows if self.within_documents else passes.windows
-        return windows(model, split, rows, length, self.stride)
+        return windows(model, split, rows, length, self.stride, self.distribution)
 
 
 def evaluate_split(

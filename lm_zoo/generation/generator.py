@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation.beam_search import search_beams
+from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.rows import Row, RowStates, last_tokens, tokens_seen
@@ -34,7 +35,7 @@ class Generated:
     sample: int = 0
 
 
-def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16):
+def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16, devices=()):
     """Generates texts that go on from prompts.
 
     A text is a function of model, prompt, options and the sample's index: the prompts around it
@@ -50,7 +51,9 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
         on_text: Called as `on_text(row, piece)` when text of a row is certain, where `row` is
             `prompt index * num_samples + sample`. The pieces of a row make up its text. Beam search
             knows its text at the end alone, and gives it as one piece.
-        batch_size: Texts (with beam search: prompts) that are generated at once.
+        batch_size: Texts (with beam search: prompts) that are generated at once on a device.
+        devices: Names of the devices that the texts are dealt over; none is the one that TensorFlow
+            chooses. The model's parameters have to be on each.
 
     Returns:
         A list of `Generated`, a prompt's `num_samples` texts one after the other.
@@ -61,19 +64,23 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
     options = (options or GenerationOptions()).validate()
     prompt_ids = _encode(model, tokenizer, prompts)
     if options.num_beams > 1:
-        return _search(model, tokenizer, prompts, prompt_ids, options, on_text, batch_size)
-    rows = [
-        Row(index * options.num_samples + sample, sample, ids, tokenizer, options)
-        for index, ids in enumerate(prompt_ids)
-        for sample in range(options.num_samples)
-    ]
-    for begin in range(0, len(rows), batch_size):
-        _sample(decoder_of(model), rows[begin : begin + batch_size], options, on_text)
-    return [_generated(prompts[row.number // options.num_samples], row) for row in rows]
+        rows = [Row(i, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
+        grow = _search
+    else:
+        rows = [
+            Row(index * options.num_samples + sample, sample, ids, tokenizer, options)
+            for index, ids in enumerate(prompt_ids)
+            for sample in range(options.num_samples)
+        ]
+        grow = _sample
+    decoder = decoder_of(model)
+    on_text = on_text and one_at_a_time(on_text)
+    grown = deal(lambda part: grow(decoder, part, options, on_text), rows, batch_size, devices)
+    return [_generated(prompts[row.number // options.num_samples], row) for row in grown]
 
 
 def _sample(decoder, rows, options, on_text):
-    """Lets the rows grow together until each has finished."""
+    """Lets the rows grow together until each has finished; returns them."""
     settings = SamplingSettings.from_options(options)
     sample_index = tf.constant([row.sample for row in rows], tf.int32)
     states = RowStates(decoder, rows)
@@ -93,21 +100,19 @@ def _sample(decoder, rows, options, on_text):
                     on_text(row.number, piece)
         if all(row.finished_by for row in rows):
             break
+    return rows
 
 
-def _search(model, tokenizer, prompts, prompt_ids, options, on_text, batch_size):
-    """Beam search over the prompts; returns each prompt's best `num_samples` texts."""
+def _search(decoder, rows, options, on_text):
+    """Beam search from the rows; returns each one's best `num_samples` texts, as rows."""
     results = []
-    for begin in range(0, len(prompts), batch_size):
-        part = prompt_ids[begin : begin + batch_size]
-        rows = [Row(begin + i, 0, ids, tokenizer, options) for i, ids in enumerate(part)]
-        for prompt, found in zip(prompts[begin:], search_beams(decoder_of(model), rows, options)):
-            for rank, row in enumerate(found[: options.num_samples]):
-                row.sample = rank
-                number = row.number * options.num_samples + rank
-                if row.stream.text and on_text:
-                    on_text(number, row.stream.text)
-                results.append(_generated(prompt, row))
+    for prompt, found in enumerate(search_beams(decoder, rows, options)):
+        first = rows[prompt].number * options.num_samples
+        for rank, row in enumerate(found[: options.num_samples]):
+            row.sample, row.number = rank, first + rank
+            if row.stream.text and on_text:
+                on_text(row.number, row.stream.text)
+            results.append(row)
     return results
 
 
