@@ -23,7 +23,7 @@ def commands(text):
 
 def run(command):
     arguments = command[1:]
-    if arguments[0] == "train" and any(a.startswith("--config=") for a in arguments):
+    if "train" in arguments and any(a.startswith("--config=") for a in arguments):
         arguments += SHORT
     assert main(arguments) == 0, command
 
@@ -47,6 +47,7 @@ def test_every_command_runs(folder, capsys):
     found = commands(README)
     assert {command[1] for command in found} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
+        "launch",
         "list",
     }  # fmt: skip
     for command in found:

@@ -1,0 +1,199 @@
+"""Trains cases on layouts and writes what came out; run by the tests as a process of its own.
+
+    python -m tests.conformance.replica_runs JOBS.json FOLDER [plain]
+
+because a process can split its CPU only once, and workers are processes. `JOBS.json` lists pairs of
+a case's fields and a layout's name. `plain` leaves out TensorFlow's work on graphs that makes them
+run faster: here nearly all time goes into making them.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+
+from lm_zoo.config import RuntimeConfig
+from lm_zoo.distribution.launcher import Launcher
+from tests.conformance.replica_cases import LAYOUTS, Case
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass
+class Result:
+    """What a run came to.
+
+    Attributes:
+        nll: Sum of negative log-likelihood after each call, float64 `(calls,)`.
+        tokens: Tokens after each call.
+        steps: Updates after each call.
+        skipped: Updates left out after each call, for an overflow.
+        loss_scale: After each call.
+        fingerprint: A checksum of the parameters after each call.
+        parameters: Name -> array, at the end.
+    """
+
+    nll: np.ndarray
+    tokens: np.ndarray
+    steps: np.ndarray
+    skipped: np.ndarray
+    loss_scale: np.ndarray
+    fingerprint: np.ndarray
+    parameters: dict
+
+    def losses(self, steps):
+        """Nats a token of each call that ended after one of `steps`."""
+        kept = np.isin(self.steps, steps)
+        return np.diff(self.nll[kept], prepend=0.0) / np.diff(self.tokens[kept], prepend=0.0)
+
+
+def differences(found, expected):
+    """Returns the largest difference in loss and the largest in a parameter; NaN is no equality."""
+    assert found.steps[-1] == expected.steps[-1]
+    np.testing.assert_array_equal(
+        found.tokens, expected.tokens[np.isin(expected.steps, found.steps)]
+    )
+    loss = np.abs(found.losses(found.steps) - expected.losses(found.steps)).max()
+    assert set(found.parameters) == set(expected.parameters)
+    parameter = max(
+        np.abs(found.parameters[name] - value).max() for name, value in expected.parameters.items()
+    )
+    return float(loss), float(parameter)
+
+
+def assert_same(found, expected, tolerance=1e-5):
+    """The promise: the same loss at each step and the same parameters at the end."""
+    loss, parameter = differences(found, expected)
+    assert loss <= tolerance, f"loss differs by {loss}"
+    assert parameter <= tolerance, f"parameters differ by {parameter}"
+
+
+def path_of(folder, case, layout):
+    return pathlib.Path(folder) / layout / f"{case.name}.npz"
+
+
+def load(folder, case, layout):
+    """Returns the `Result` that `run_jobs` wrote."""
+    with np.load(path_of(folder, case, layout)) as arrays:
+        parts = {name: arrays[name] for name in arrays.files}
+    fields = [field.name for field in dataclasses.fields(Result)][:-1]
+    return Result(*(parts.pop(name) for name in fields), parts)
+
+
+def run_jobs(folder, jobs, plain=False):
+    """Runs `(case, layout's name)` pairs, at once in as many processes as there must be.
+
+    A process for all that need one device, one for those that split the CPU, and a group for each
+    number of workers.
+    """
+    groups = {}
+    for case, name in jobs:
+        layout = LAYOUTS[name]
+        groups.setdefault((layout.workers, layout.replicas > 1), []).append((case, name))
+    with contextlib.ExitStack() as stack:
+        alone = []
+        for (workers, divided), mine in sorted(groups.items()):
+            path = pathlib.Path(folder) / f"jobs-{workers}-{divided}.json"
+            listed = [(dataclasses.asdict(case), name) for case, name in mine]
+            path.write_text(json.dumps(listed), encoding="utf-8")
+            module = "tests.conformance.replica_runs"
+            command = [sys.executable, "-m", module, str(path), str(folder), *["plain"] * plain]
+            if workers == 1:
+                output = stack.enter_context(open(path.with_suffix(".log"), "w+"))
+                process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+                stack.callback(process.wait)
+                stack.callback(process.kill)
+                alone.append((process, output.name))
+            else:
+                _launch(command, workers)
+        for process, log in alone:
+            assert process.wait() == 0, pathlib.Path(log).read_text()
+
+
+def _launch(command, workers):
+    lines = []
+    launcher = Launcher(
+        ["env", f"--chdir={ROOT}", *command],
+        workers,
+        max_restarts=0,
+        on_line=lambda name, line, is_error: lines.append(f"[{name}] {line}"),
+    )
+    assert launcher.run().status == 0, "\n".join(lines)
+
+
+def train(case, layout, distribution):
+    """Trains one case in this process; returns its `Result`."""
+    import tensorflow as tf
+
+    from lm_zoo.training.train_step import TrainStep, model_tensors
+    from tests.conformance.defects import DEFECTS
+
+    config = case.config(layout)
+    with distribution.strategy.scope():
+        model = case.build()
+    step = DEFECTS.get(case.defect, TrainStep)(model, config, distribution)
+    batches = case.batches(config)
+    records = {name: [] for name in ("nll", "tokens", "steps", "skipped", "loss_scale")}
+    fingerprints = []
+    for first in range(0, case.steps, layout.steps_per_call):
+        numbers = range(first, min(first + layout.steps_per_call, case.steps))
+        mine = [_batch(case, batches, number, step.layout.local_rows) for number in numbers]
+        step.run(first, [config.optimizer.learning_rate] * len(mine), mine)
+        for name in records:
+            value = step.loss_scale if name == "loss_scale" else step.sums[name]
+            records[name].append(float(value.numpy()))
+        values = [tf.convert_to_tensor(v).numpy() for v in model.trainable_variables]
+        fingerprints.append(zlib.crc32(b"".join(value.tobytes() for value in values)))
+    parameters = {
+        name: np.asarray(tf.convert_to_tensor(v))
+        for name, v in model_tensors(model).items()
+        if "seed" not in name
+    }
+    return Result(*map(np.array, records.values()), np.array(fingerprints), parameters)
+
+
+def _batch(case, batches, number, rows):
+    batch = batches.batch(number, rows)
+    if number == case.overflow_step and rows.stop == batches.batch_size:
+        weights = batch.weights.copy()
+        weights[-1] *= 1e6
+        batch = batch._replace(weights=weights)
+    return batch
+
+
+def main(jobs_path, folder, plain=""):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    from lm_zoo.distribution.strategies import make_distribution
+
+    if plain:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    jobs = [(Case(**case), layout) for case, layout in json.loads(open(jobs_path).read())]
+    distributions = {}
+    for case, name in jobs:
+        layout = LAYOUTS[name]
+        kind = layout.replicas, layout.workers
+        if kind not in distributions:
+            strategy = "one_device" if layout.replicas == 1 else "mirrored"
+            runtime = RuntimeConfig(strategy, (str(layout.replicas),), logical_cpus=4)
+            if layout.workers > 1:
+                runtime = RuntimeConfig("multi_worker")
+            distributions[kind] = make_distribution(runtime)
+        result = train(case, layout, distributions[kind])
+        if distributions[kind].is_chief:
+            path = path_of(folder, case, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            values = dataclasses.asdict(result)
+            parameters = values.pop("parameters")
+            np.savez(path, **values, **parameters)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
