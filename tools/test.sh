@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sets up with the test extra and runs the tests. Arguments go to pytest:
+# Sets up with the test extra and runs the tests, two files at a time. Arguments go to pytest:
 #   bash tools/test.sh [-m slow] [tests/models] [-k name] ...
 set -euo pipefail
 . "$(dirname "$0")/environment.sh"
 install_lm_zoo "[test]"
 echo "== Running: pytest $*"
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
-exec python -m pytest "$@"
+exec python -m pytest --numprocesses=2 --dist=loadfile "$@"
