@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
-from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf
+from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words
 from lm_zoo.text.words import utf8
 
 UNKNOWN_TEXT = "\ufffd"  # how an unknown word is written when ids become text
@@ -56,23 +56,11 @@ class ChineseWordTokenizer(Tokenizer):
             vocab_size: Largest vocabulary, `<unk>` and `<eos>` included; 0 means no limit.
             min_count: Rarer words become `<unk>`.
         """
-        if vocab_size and vocab_size < 3:
-            raise UserError(
-                f"tokenizer.vocab_size: expected at least 3 (<unk>, <eos> and a word), received "
-                f"{vocab_size}."
-            )
         counts = collections.Counter()
         for text in as_texts(texts):
             counts.update(installed_dictionary().cut(text))
         counts.pop("\n", None)
-        words = [word for word, count in counts.items() if count >= min_count]
-        if not words:
-            raise UserError(
-                f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
-                f"tokenizer.min_count."
-            )
-        words.sort(key=lambda word: (-counts[word], word))
-        return cls(words[: vocab_size - 2] if vocab_size else words)
+        return cls(frequent_words(counts, vocab_size, min_count))
 
     @classmethod
     def from_content(cls, content):

@@ -20,6 +20,29 @@ class IdOf(dict):
         return 0
 
 
+def frequent_words(counts, vocab_size, min_count):
+    """Chooses a vocabulary's words, the most frequent first; ties go in code point order.
+
+    Args:
+        counts: Word (all bytes or all strings) -> how often it occurs.
+        vocab_size: Largest vocabulary, `<unk>` and `<eos>` included; 0 means no limit.
+        min_count: Rarer words are left out.
+    """
+    if vocab_size and vocab_size < 3:
+        raise UserError(
+            f"tokenizer.vocab_size: expected at least 3 (<unk>, <eos> and a word), received "
+            f"{vocab_size}."
+        )
+    words = [word for word, count in counts.items() if count >= min_count]
+    if not words:
+        raise UserError(
+            f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
+            f"tokenizer.min_count."
+        )
+    words.sort(key=lambda word: (-counts[word], word))
+    return words[: vocab_size - 2] if vocab_size else words
+
+
 class WordTokenizer(Tokenizer):
     """Words between ASCII white space (`lm_zoo.text.words`); every newline becomes `<eos>`.
 
@@ -60,19 +83,7 @@ class WordTokenizer(Tokenizer):
             counts.update(split_words(utf8(text)))
         for special in (UNK, EOS):
             counts.pop(special.encode(), None)
-        if vocab_size and vocab_size < 3:
-            raise UserError(
-                f"tokenizer.vocab_size: expected at least 3 (<unk>, <eos> and a word), received "
-                f"{vocab_size}."
-            )
-        words = [word for word, count in counts.items() if count >= min_count]
-        if not words:
-            raise UserError(
-                f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
-                f"tokenizer.min_count."
-            )
-        words.sort(key=lambda word: (-counts[word], word))
-        kept = words[: vocab_size - 2] if vocab_size else words
+        kept = frequent_words(counts, vocab_size, min_count)
         return cls([word.decode("utf-8") for word in kept])
 
     @classmethod
