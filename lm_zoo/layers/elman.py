@@ -4,7 +4,13 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
-from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import (
+    RecurrentLayer,
+    forget_at,
+    hold,
+    recurrent_kernel_gradient,
+    without_lengths,
+)
 from lm_zoo.layers.scan import scan, shifted
 
 ACTIVATIONS = ("tanh", "relu")
@@ -31,28 +37,29 @@ class Elman(RecurrentLayer):
         super().__init__(hidden_dim, init_scale, seed, **kwargs)
         self.activation = activation
 
-    def recur(self, projected, recurrent_kernel, bias, state, *starts):
+    def recur(self, projected, recurrent_kernel, bias, state, *marks):
         recur = _elman_tanh if self.activation == "tanh" else _elman_relu
-        return recur(projected, recurrent_kernel, state, *starts)
+        return recur(projected, recurrent_kernel, state, *marks)
 
 
-def _elman(activate, slope, projected, kernel, hidden, *starts):
+def _elman(activate, slope, projected, kernel, hidden, *marks):
     """Args: projected (T, B, H) and kernel (H, H) in the compute dtype; hidden (B, H) in float32;
-    starts nothing or bool (T, B, 1). `slope` gives the activation's derivative from its value."""
+    marks as in `recur`. `slope` gives the activation's derivative from its value."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
-    def step(hidden, slices):
-        hidden = forget_at(slices[1:], *hidden)
+    def step(state, slices):
+        hidden = forget_at(slices[1:2], *state)
         total = slices[0] + tf.matmul(tf.cast(hidden[0], dtype), kernel)
         hidden = activate(tf.cast(total, tf.float32))  # (B, H)
-        return (hidden,), (hidden,)
+        return hold(slices[1:], (hidden,), state), (hidden,)
 
     (last_hidden,), (hiddens,) = scan(
-        step, (hidden,), (projected, *starts), (tf.TensorSpec((batch, width), tf.float32),)
+        step, (hidden,), (projected, *marks), (tf.TensorSpec((batch, width), tf.float32),)
     )
     outputs = tf.cast(hiddens, dtype)
 
     def gradient(d_outputs, d_hidden):
+        starts = without_lengths(marks)
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
@@ -77,17 +84,17 @@ def _elman(activate, slope, projected, kernel, hidden, *starts):
 
 
 @tf.custom_gradient
-def _elman_tanh(projected, kernel, hidden, *starts):
-    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden, *starts)
+def _elman_tanh(projected, kernel, hidden, *marks):
+    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden, *marks)
 
 
 @tf.custom_gradient
-def _elman_relu(projected, kernel, hidden, *starts):
+def _elman_relu(projected, kernel, hidden, *marks):
     return _elman(
         tf.nn.relu,
         lambda value: tf.cast(value > 0, value.dtype),
         projected,
         kernel,
         hidden,
-        *starts,
+        *marks,
     )

@@ -3,7 +3,13 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import (
+    RecurrentLayer,
+    forget_at,
+    hold,
+    recurrent_kernel_gradient,
+    without_lengths,
+)
 from lm_zoo.layers.scan import scan, shifted
 
 
@@ -23,19 +29,19 @@ class GRU(RecurrentLayer):
     def input_bias(self, bias):
         return bias[0]
 
-    def recur(self, projected, recurrent_kernel, bias, state, *starts):
-        return _gru(projected, recurrent_kernel, bias[1], state, *starts)
+    def recur(self, projected, recurrent_kernel, bias, state, *marks):
+        return _gru(projected, recurrent_kernel, bias[1], state, *marks)
 
 
 @tf.custom_gradient
-def _gru(projected, kernel, bias, hidden, *starts):
+def _gru(projected, kernel, bias, hidden, *marks):
     """Args: projected (T, B, 3H) and kernel (H, 3H) in the compute dtype; bias (3H,) and hidden
-    (B, H) in float32; starts nothing or bool (T, B, 1). Returns outputs (T, B, H) in the compute
-    dtype, and the last hidden."""
+    (B, H) in float32; marks as in `recur`. Returns outputs (T, B, H) in the compute dtype, and the
+    last hidden."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
-    def step(hidden, slices):
-        hidden = forget_at(slices[1:], *hidden)
+    def step(state, slices):
+        hidden = forget_at(slices[1:2], *state)
         inputs = tf.cast(slices[0], tf.float32)
         recurrent = tf.cast(tf.matmul(tf.cast(hidden[0], dtype), kernel), tf.float32) + bias
         gates = tf.sigmoid(inputs[:, : 2 * width] + recurrent[:, : 2 * width])  # (B, 2H)
@@ -44,12 +50,12 @@ def _gru(projected, kernel, bias, hidden, *starts):
         candidate = tf.tanh(inputs[:, 2 * width :] + r * recurrent)
         hidden = candidate + z * (hidden[0] - candidate)  # (B, H)
         kept = tf.concat([gates, candidate, recurrent], -1)  # (B, 4H)
-        return (hidden,), (tf.cast(hidden, dtype), hidden, kept)
+        return hold(slices[1:], (hidden,), state), (tf.cast(hidden, dtype), hidden, kept)
 
     (last_hidden,), (outputs, hiddens, kept) = scan(
         step,
         (hidden,),
-        (projected, *starts),
+        (projected, *marks),
         (
             tf.TensorSpec((batch, width), dtype),
             tf.TensorSpec((batch, width), tf.float32),
@@ -58,6 +64,7 @@ def _gru(projected, kernel, bias, hidden, *starts):
     )
 
     def gradient(d_outputs, d_hidden):
+        starts = without_lengths(marks)
         z, r, candidate, recurrent = tf.split(kept, 4, -1)
         (hidden_before,) = forget_at(starts, shifted(hidden, hiddens))
         candidate_by_hidden = (1 - z) * (1 - tf.square(candidate))

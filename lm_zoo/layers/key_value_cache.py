@@ -3,10 +3,16 @@
 import tensorflow as tf
 
 
-def empty_cache(batch_size, num_heads, context_length, head_dim, dtype):
-    """Returns `(keys, values)`, zeros of shape `(batch, num_heads, context_length, head_dim)`."""
-    zeros = tf.zeros((batch_size, num_heads, context_length, head_dim), dtype)
+def empty_cache(batch_size, num_heads, slots, head_dim, dtype):
+    """Returns `(keys, values)`, zeros of shape `(batch, num_heads, slots, head_dim)`."""
+    zeros = tf.zeros((batch_size, num_heads, slots, head_dim), dtype)
     return zeros, zeros
+
+
+def num_slots(cache):
+    """Returns how many tokens `(keys, values)` can hold: an int, or a tensor if it is not known."""
+    slots = cache[0].shape[2]
+    return tf.shape(cache[0])[2] if slots is None else slots
 
 
 def write(cache, new, position):

@@ -3,7 +3,13 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.recurrent import RecurrentLayer, forget_at, recurrent_kernel_gradient
+from lm_zoo.layers.recurrent import (
+    RecurrentLayer,
+    forget_at,
+    hold,
+    recurrent_kernel_gradient,
+    without_lengths,
+)
 from lm_zoo.layers.scan import scan, shifted
 
 
@@ -34,31 +40,32 @@ class LSTM(RecurrentLayer):
         forget = tf.repeat([0.0, self.forget_bias, 0.0, 0.0], self.hidden_dim)
         return super().initial_bias(shape, dtype) + tf.cast(forget, dtype)
 
-    def recur(self, projected, recurrent_kernel, bias, state, *starts):
-        outputs, hidden, cell = _lstm(projected, recurrent_kernel, *state, *starts)
+    def recur(self, projected, recurrent_kernel, bias, state, *marks):
+        outputs, hidden, cell = _lstm(projected, recurrent_kernel, *state, *marks)
         return outputs, (hidden, cell)
 
 
 @tf.custom_gradient
-def _lstm(projected, kernel, hidden, cell, *starts):
+def _lstm(projected, kernel, hidden, cell, *marks):
     """Args: projected (T, B, 4H) and kernel (H, 4H) in the compute dtype; hidden and cell (B, H)
-    in float32; starts nothing or bool (T, B, 1). Returns outputs (T, B, H) in the compute dtype,
+    in float32; marks as in `recur`. Returns outputs (T, B, H) in the compute dtype,
     and the last hidden and cell."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden, cell = forget_at(slices[1:], *state)
+        hidden, cell = forget_at(slices[1:2], *state)
         gates = slices[0] + tf.matmul(tf.cast(hidden, dtype), kernel)  # (B, 4H)
         i, f, g, o = tf.split(tf.cast(gates, tf.float32), 4, -1)
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
         cell = f * cell + i * g  # (B, H)
         hidden = o * tf.tanh(cell)
-        return (hidden, cell), (tf.cast(hidden, dtype), cell, tf.concat([i, f, g, o], -1))
+        kept = (tf.cast(hidden, dtype), cell, tf.concat([i, f, g, o], -1))
+        return hold(slices[1:], (hidden, cell), state), kept
 
     (last_hidden, last_cell), (outputs, cells, gates) = scan(
         step,
         (hidden, cell),
-        (projected, *starts),
+        (projected, *marks),
         (
             tf.TensorSpec((batch, width), dtype),
             tf.TensorSpec((batch, width), tf.float32),
@@ -67,6 +74,7 @@ def _lstm(projected, kernel, hidden, cell, *starts):
     )
 
     def gradient(d_outputs, d_hidden, d_cell):
+        starts = without_lengths(marks)
         # All that does not depend on the gradient is worked out for all steps at once. What is left
         # for the loop is a few products with these slopes.
         i, f, g, o = tf.split(gates, 4, -1)

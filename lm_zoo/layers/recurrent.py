@@ -65,7 +65,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         zeros = tf.zeros((batch_size, self.hidden_dim), tf.float32)
         return zeros if self.states_per_layer == 1 else (zeros,) * self.states_per_layer
 
-    def call(self, inputs, state, document_starts=None):
+    def call(self, inputs, state, document_starts=None, lengths=None):
         """Reads a piece of text.
 
         Args:
@@ -73,6 +73,8 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
             state: From `initial_state`, or from the piece before.
             document_starts: Where the state is put to zero before a step: bool `(batch, length)`,
                 or None for nowhere.
+            lengths: How many steps each row has, int32 `(batch,)`, or None for all: after them its
+                state stays as it is. There is no gradient then.
 
         Returns:
             `(outputs, state)`: shape `(batch, length, hidden_dim)`, and the state after the last
@@ -87,19 +89,22 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        starts = ()
+        marks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
         if document_starts is not None:
-            starts = (tf.transpose(document_starts)[..., None],)  # (T, B, 1)
-        outputs, state = self.recur(projected, recurrent_kernel, bias, state, *starts)
+            marks = (tf.transpose(document_starts)[..., None],)
+        elif lengths is not None:
+            goes_on = (tf.range(shape[0])[:, None] < lengths)[..., None]
+            marks = (tf.zeros_like(goes_on), goes_on)
+        outputs, state = self.recur(projected, recurrent_kernel, bias, state, *marks)
         return tf.transpose(outputs, (1, 0, 2)), state  # (B, T, H)
 
     def input_bias(self, bias):
         return bias
 
-    def recur(self, projected, recurrent_kernel, bias, state, *starts):
+    def recur(self, projected, recurrent_kernel, bias, state, *marks):
         """Runs the recurrence over `projected` (length, batch, num_gates * hidden_dim).
 
-        `starts` is nothing, or one tensor for `forget_at`.
+        `marks` is nothing, or one tensor for `forget_at`, or that and one for `hold`.
 
         Returns:
             `(outputs, state)`: outputs of shape `(length, batch, hidden_dim)`.
@@ -127,6 +132,30 @@ def forget_at(starts, *tensors):
     if not starts:
         return list(tensors)
     return [tf.where(starts[0], tf.zeros((), t.dtype), t) for t in tensors]
+
+
+def hold(marks, new, old):
+    """Lets rows that have ended keep their state.
+
+    Args:
+        marks: Without a second tensor, no row has ended; that one is boolean, `(batch, 1)`: which
+            rows go on.
+        new: Tuple of tensors `(batch, width)`.
+        old: The same before the step.
+
+    Returns:
+        A tuple of tensors.
+    """
+    if len(marks) < 2:
+        return tuple(new)
+    return tuple(tf.where(marks[1], n, o) for n, o in zip(new, old, strict=True))
+
+
+def without_lengths(marks):
+    """Returns the marks for a gradient, which there is not where `lengths` were given."""
+    if len(marks) > 1:
+        raise NotImplementedError("recurrent layers have no gradient where `lengths` are given")
+    return marks
 
 
 def recurrent_kernel_gradient(hidden_before, d_gates):

@@ -58,11 +58,14 @@ class LanguageModel(Configurable, keras.Model):
         for name, value in check_arguments(type(self), arguments).items():
             setattr(self, name, value)
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         """Returns the state before the first token.
 
         Args:
             batch_size: Number of rows; a Python int or a scalar tensor.
+            num_slots: The most tokens that the state will have to hold, a Python int or a scalar
+                tensor, where fewer than `context_length` are enough and a smaller state is
+                cheaper; None means `context_length`. Recurrent states have one size.
 
         Returns:
             A nested tuple of tensors, each with `batch_size` as its first dimension, so that rows
@@ -70,22 +73,39 @@ class LanguageModel(Configurable, keras.Model):
         """
         raise NotImplementedError
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
-        """Reads the next tokens of each row.
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        """Reads the next tokens of each row into vectors, from which `logits` are made.
 
         Args:
             token_ids: Integers, shape `(batch, length)`.
-            state: What `initial_state` or an earlier `forward` returned.
+            state: What `initial_state` or an earlier `features` or `forward` returned.
             training: Whether dropout is on.
             document_starts: True where a token begins a document (it is the end token before it),
                 bool `(batch, length)`: from there on nothing is known of what stood before, as if
                 the text had begun there. None means nowhere.
+            lengths: How many tokens of each row are to be read, int32 `(batch,)`, where rows are
+                padded on the right; None means all. The vectors of padding mean nothing. Not for
+                training, and not together with `document_starts`.
+
+        Returns:
+            `(features, state)`: vectors of shape `(batch, length, width)`, where position t knows
+            `token_ids[:, :t + 1]` and all before, and the state after the last token of each row.
+        """
+        raise NotImplementedError
+
+    def logits(self, features):
+        """Returns the next token's float32 logits `(batch, length, vocab_size)` from `features`."""
+        raise NotImplementedError
+
+    def forward(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        """Reads the next tokens of each row; the arguments are those of `features`.
 
         Returns:
             `(logits, state)`: float32 logits of shape `(batch, length, vocab_size)`, where position
             t predicts the token after `token_ids[:, t]`, and the state after the last token.
         """
-        raise NotImplementedError
+        features, state = self.features(token_ids, state, training, document_starts, lengths)
+        return self.logits(features), state
 
     def call(self, token_ids, training=False, document_starts=None):
         """Returns the logits `(batch, length, vocab_size)` of texts read from their start."""

@@ -98,23 +98,26 @@ class RecurrentLM(LanguageModel):
             self.projection.build((None, None, self.hidden_dim))
         self.output_projection.build()
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
         x = self.token_embedding(self.prepare(token_ids))  # (B, T, E)
         x = self.embedding_dropout(x, training=training)
         new_state = []
         for layer, dropout, layer_state in zip(
             self.recurrent_layers, self.layer_dropouts, state, strict=True
         ):
-            x, layer_state = layer(x, layer_state, document_starts)  # (B, T, H)
+            x, layer_state = layer(x, layer_state, document_starts, lengths)  # (B, T, H)
             x = dropout(x, training=training)
             new_state.append(layer_state)
         if self.projection is not None:
             x = self.projection(x)  # (B, T, E)
+        return x, tuple(new_state)
+
+    def logits(self, features):
         table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(x, table), tuple(new_state)
+        return self.output_projection(features, table)
 
     def layer_flops_per_token(self, layer, sequence_length):
         if layer is self.projection:

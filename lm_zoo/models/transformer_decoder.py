@@ -13,7 +13,7 @@ from lm_zoo.layers.documents import read_documents
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
-from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, empty_cache
+from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, empty_cache, num_slots
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
@@ -41,8 +41,9 @@ class TransformerDecoder(LanguageModel):
 
     Its state is `(position, caches)`: the number of tokens that each row has read, int32
     `(batch,)`, and for each layer `(keys, values)` of shape `(batch, num_kv_heads, context_length,
-    head_dim)` in the compute dtype. Rows may stand at different positions. `call` reads texts from
-    their start without a cache and is the fast path for training.
+    head_dim)` in the compute dtype, or with `num_slots` that many instead of `context_length`. Rows
+    may stand at different positions. `call` reads texts from their start without a cache and is the
+    fast path for training.
 
     Args:
         vocab_size: Number of tokens.
@@ -217,25 +218,26 @@ class TransformerDecoder(LanguageModel):
         self.final_norm.build((None, None, self.hidden_dim))
         self.output_projection.build()
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         position = tf.zeros((batch_size,), tf.int32)
         cache = empty_cache(
             batch_size,
             self.num_kv_heads or self.num_heads,
-            self.context_length,
+            self.context_length if num_slots is None else num_slots,
             self.head_dim,
             self.compute_dtype,
         )
         return position, (cache,) * self.num_layers
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
-        """Reads the next tokens; a row must not be fed more than `context_length` tokens in all,
-        or of one document."""
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        """Reads the next tokens; a row must not be fed more tokens in all, or of one document, than
+        its state has slots (`context_length`, unless `initial_state` was told otherwise)."""
         token_ids = self.prepare(token_ids)
         position, caches = state
+        slots = num_slots(caches[0])
         if document_starts is not None:
-            documents = read_documents(document_starts, position, self.context_length)
-            logits, caches = self.run(
+            documents = read_documents(document_starts, position, slots)
+            features, caches = self.run(
                 token_ids,
                 documents.positions,
                 documents.mask,
@@ -244,17 +246,22 @@ class TransformerDecoder(LanguageModel):
                 training,
                 documents.sources,
             )
-            return logits, (documents.num_read, caches)
+            return features, (documents.num_read, caches)
         length = tf.shape(token_ids)[1]
-        logits, caches = self.run(
+        features, caches = self.run(
             token_ids,
             position[:, None] + tf.range(length)[None],  # (B, T)
-            cache_mask(position, length, self.context_length),
+            cache_mask(position, length, slots),
             caches,
             position,
             training,
         )
-        return logits, (position + length, caches)
+        # The slots of padding are written too, and written again before any mask shows them.
+        return features, (position + (length if lengths is None else lengths), caches)
+
+    def logits(self, features):
+        table = self.token_embedding.table if self.tie_embeddings else None
+        return self.output_projection(features, table)
 
     def call(self, token_ids, training=False, document_starts=None):
         token_ids = self.prepare(token_ids)
@@ -265,8 +272,8 @@ class TransformerDecoder(LanguageModel):
             nothing_read = tf.zeros((tf.shape(token_ids)[0],), tf.int32)
             positions, mask, *_ = read_documents(document_starts, nothing_read, num_slots=0)
         no_caches = (None,) * self.num_layers
-        logits, _ = self.run(token_ids, positions, mask, no_caches, None, training)
-        return logits
+        features, _ = self.run(token_ids, positions, mask, no_caches, None, training)
+        return self.logits(features)
 
     def run(self, token_ids, positions, mask, caches, position, training, sources=None):
         """What `call` and `forward` share.
@@ -281,7 +288,7 @@ class TransformerDecoder(LanguageModel):
             sources: With caches and documents, from `read_documents`.
 
         Returns:
-            `(logits, caches)`.
+            `(features, caches)`.
         """
         length = token_ids.shape[1]
         if length is not None and length > self.context_length:
@@ -300,9 +307,7 @@ class TransformerDecoder(LanguageModel):
         for block, cache in zip(self.blocks, caches, strict=True):
             x, cache = block(x, mask, turn, cache, position, sources, training=training)
             new_caches.append(cache)
-        x = self.final_norm(x)
-        table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(x, table), tuple(new_caches)
+        return self.final_norm(x), tuple(new_caches)
 
     def layer_flops_per_token(self, layer, sequence_length):
         if isinstance(layer, TransformerBlock):
