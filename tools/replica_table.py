@@ -18,6 +18,7 @@ from tests.conformance.replica_runs import differences, load, run_jobs
 
 
 def main(steps, folder):
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     cases = case_of_each_variant(steps)
     run_jobs(folder, [(case, layout) for case in cases for layout in LAYOUTS], plain=True)
     titles = [f"{case.variant} ({case.layout}, {case.optimizer})" for case in cases]
