@@ -8,8 +8,8 @@ from lm_zoo.layers.recurrent import (
     RecurrentLayer,
     forget_at,
     hold,
+    nothing_after_end,
     recurrent_kernel_gradient,
-    without_lengths,
 )
 from lm_zoo.layers.scan import scan, shifted
 
@@ -48,7 +48,7 @@ def _elman(activate, slope, projected, kernel, hidden, *marks):
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden = forget_at(slices[1:2], *state)
+        hidden = forget_at(slices[1:], *state)
         total = slices[0] + tf.matmul(tf.cast(hidden[0], dtype), kernel)
         hidden = activate(tf.cast(total, tf.float32))  # (B, H)
         return hold(slices[1:], (hidden,), state), (hidden,)
@@ -59,26 +59,25 @@ def _elman(activate, slope, projected, kernel, hidden, *marks):
     outputs = tf.cast(hiddens, dtype)
 
     def gradient(d_outputs, d_hidden):
-        starts = without_lengths(marks)
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes, *starts = slices
+            d_output, slopes, *marks = slices
             d_total = (state[0] + tf.cast(d_output, tf.float32)) * slopes
-            d_total = tf.cast(d_total, dtype)  # (B, H)
+            (d_total,) = nothing_after_end(marks, tf.cast(d_total, dtype))  # (B, H)
             d_before = tf.cast(tf.matmul(d_total, kernel_transposed), tf.float32)
-            return tuple(forget_at(starts, d_before)), (d_total,)
+            return hold(marks, forget_at(marks, d_before), state), (d_total,)
 
         (d_first_hidden,), (d_totals,) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slope(hiddens), *starts),
+            (d_outputs, slope(hiddens), *marks),
             (tf.TensorSpec((batch, width), dtype),),
             reverse=True,
         )
-        (hidden_before,) = forget_at(starts, shifted(hidden, outputs))
+        (hidden_before,) = forget_at(marks, shifted(hidden, outputs))
         d_kernel = recurrent_kernel_gradient(hidden_before, d_totals)
-        return d_totals, d_kernel, d_first_hidden, *[None for _ in starts]
+        return d_totals, d_kernel, d_first_hidden, *[None for _ in marks]
 
     return (outputs, last_hidden), gradient
 

@@ -7,8 +7,8 @@ from lm_zoo.layers.recurrent import (
     RecurrentLayer,
     forget_at,
     hold,
+    nothing_after_end,
     recurrent_kernel_gradient,
-    without_lengths,
 )
 from lm_zoo.layers.scan import scan, shifted
 
@@ -41,7 +41,7 @@ def _gru(projected, kernel, bias, hidden, *marks):
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden = forget_at(slices[1:2], *state)
+        hidden = forget_at(slices[1:], *state)
         inputs = tf.cast(slices[0], tf.float32)
         recurrent = tf.cast(tf.matmul(tf.cast(hidden[0], dtype), kernel), tf.float32) + bias
         gates = tf.sigmoid(inputs[:, : 2 * width] + recurrent[:, : 2 * width])  # (B, 2H)
@@ -64,9 +64,8 @@ def _gru(projected, kernel, bias, hidden, *marks):
     )
 
     def gradient(d_outputs, d_hidden):
-        starts = without_lengths(marks)
         z, r, candidate, recurrent = tf.split(kept, 4, -1)
-        (hidden_before,) = forget_at(starts, shifted(hidden, hiddens))
+        (hidden_before,) = forget_at(marks, shifted(hidden, hiddens))
         candidate_by_hidden = (1 - z) * (1 - tf.square(candidate))
         # How the recurrent product's three parts depend on the new hidden vector: (T, B, 3H).
         slopes = tf.concat(
@@ -80,16 +79,17 @@ def _gru(projected, kernel, bias, hidden, *marks):
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes, z, *starts = slices
-            d_hidden = state[0] + tf.cast(d_output, tf.float32)
+            d_output, slopes, z, *marks = slices
+            (d_hidden,) = nothing_after_end(marks, state[0] + tf.cast(d_output, tf.float32))
             d_gates = tf.cast(tf.tile(d_hidden, (1, 3)) * slopes, dtype)  # (B, 3H)
             d_before = tf.cast(tf.matmul(d_gates, kernel_transposed), tf.float32)
-            return tuple(forget_at(starts, d_before + d_hidden * z)), (d_gates, d_hidden)
+            before = forget_at(marks, d_before + d_hidden * z)
+            return hold(marks, before, state), (d_gates, d_hidden)
 
         (d_first_hidden,), (d_gates, d_hiddens) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slopes, z, *starts),
+            (d_outputs, slopes, z, *marks),
             (
                 tf.TensorSpec((batch, 3 * width), dtype),
                 tf.TensorSpec((batch, width), tf.float32),
@@ -101,6 +101,6 @@ def _gru(projected, kernel, bias, hidden, *marks):
         d_projected = tf.concat([d_gates[..., : 2 * width], d_candidate], -1)
         d_kernel = recurrent_kernel_gradient(tf.cast(hidden_before, dtype), d_gates)
         d_bias = tf.reduce_sum(tf.cast(d_gates, tf.float32), (0, 1))
-        return d_projected, d_kernel, d_bias, d_first_hidden, *[None for _ in starts]
+        return d_projected, d_kernel, d_bias, d_first_hidden, *[None for _ in marks]
 
     return (outputs, last_hidden), gradient

@@ -7,8 +7,8 @@ from lm_zoo.layers.recurrent import (
     RecurrentLayer,
     forget_at,
     hold,
+    nothing_after_end,
     recurrent_kernel_gradient,
-    without_lengths,
 )
 from lm_zoo.layers.scan import scan, shifted
 
@@ -53,7 +53,7 @@ def _lstm(projected, kernel, hidden, cell, *marks):
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden, cell = forget_at(slices[1:2], *state)
+        hidden, cell = forget_at(slices[1:], *state)
         gates = slices[0] + tf.matmul(tf.cast(hidden, dtype), kernel)  # (B, 4H)
         i, f, g, o = tf.split(tf.cast(gates, tf.float32), 4, -1)
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
@@ -74,12 +74,11 @@ def _lstm(projected, kernel, hidden, cell, *marks):
     )
 
     def gradient(d_outputs, d_hidden, d_cell):
-        starts = without_lengths(marks)
         # All that does not depend on the gradient is worked out for all steps at once. What is left
         # for the loop is a few products with these slopes.
         i, f, g, o = tf.split(gates, 4, -1)
         cells_before, hidden_before = forget_at(
-            starts, shifted(cell, cells), shifted(hidden, outputs)
+            marks, shifted(cell, cells), shifted(hidden, outputs)
         )
         tanh_cells = tf.tanh(cells)
         cell_by_hidden = o * (1 - tf.square(tanh_cells))
@@ -91,24 +90,24 @@ def _lstm(projected, kernel, hidden, cell, *marks):
 
         def step_back(state, slices):
             d_hidden, d_cell = state
-            d_output, cell_by_hidden, gates_by_cell, output_by_hidden, f, *starts = slices
+            d_output, cell_by_hidden, gates_by_cell, output_by_hidden, f, *marks = slices
             d_hidden += tf.cast(d_output, tf.float32)
             d_cell += d_hidden * cell_by_hidden
             d_gates = tf.concat(
                 [tf.tile(d_cell, (1, 3)) * gates_by_cell, d_hidden * output_by_hidden], -1
             )
-            d_gates = tf.cast(d_gates, dtype)  # (B, 4H)
+            (d_gates,) = nothing_after_end(marks, tf.cast(d_gates, dtype))  # (B, 4H)
             d_hidden = tf.cast(tf.matmul(d_gates, kernel_transposed), tf.float32)
-            return tuple(forget_at(starts, d_hidden, d_cell * f)), (d_gates,)
+            return hold(marks, forget_at(marks, d_hidden, d_cell * f), state), (d_gates,)
 
         (d_first_hidden, d_first_cell), (d_gates,) = scan(
             step_back,
             (d_hidden, d_cell),
-            (d_outputs, cell_by_hidden, gates_by_cell, output_by_hidden, f, *starts),
+            (d_outputs, cell_by_hidden, gates_by_cell, output_by_hidden, f, *marks),
             (tf.TensorSpec((batch, 4 * width), dtype),),
             reverse=True,
         )
         d_kernel = recurrent_kernel_gradient(hidden_before, d_gates)
-        return d_gates, d_kernel, d_first_hidden, d_first_cell, *[None for _ in starts]
+        return d_gates, d_kernel, d_first_hidden, d_first_cell, *[None for _ in marks]
 
     return (outputs, last_hidden, last_cell), gradient

@@ -74,7 +74,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
             document_starts: Where the state is put to zero before a step: bool `(batch, length)`,
                 or None for nowhere.
             lengths: How many steps each row has, int32 `(batch,)`, or None for all: after them its
-                state stays as it is. There is no gradient then.
+                state stays as it is, and outputs mean nothing.
 
         Returns:
             `(outputs, state)`: shape `(batch, length, hidden_dim)`, and the state after the last
@@ -115,23 +115,23 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         return 2 * (self.input_dim + self.hidden_dim) * self.num_gates * self.hidden_dim
 
 
-def forget_at(starts, *tensors):
+def forget_at(marks, *tensors):
     """Puts rows to zero where a document starts: for states before a step, and their gradients.
 
     It selects rather than multiplies, so that not even an infinity gets from one document into the
     next.
 
     Args:
-        starts: Nothing, which leaves all as it is, or one boolean tensor of shape `(..., batch, 1)`
-            in a tuple or list.
+        marks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
+            tensor of shape `(..., batch, 1)`.
         *tensors: Shape `(..., batch, width)`.
 
     Returns:
         The tensors, a list.
     """
-    if not starts:
+    if not marks:
         return list(tensors)
-    return [tf.where(starts[0], tf.zeros((), t.dtype), t) for t in tensors]
+    return [tf.where(marks[0], tf.zeros((), t.dtype), t) for t in tensors]
 
 
 def hold(marks, new, old):
@@ -151,11 +151,11 @@ def hold(marks, new, old):
     return tuple(tf.where(marks[1], n, o) for n, o in zip(new, old, strict=True))
 
 
-def without_lengths(marks):
-    """Returns the marks for a gradient, which there is not where `lengths` were given."""
-    if len(marks) > 1:
-        raise NotImplementedError("recurrent layers have no gradient where `lengths` are given")
-    return marks
+def nothing_after_end(marks, *gradients):
+    """Puts the gradients of steps after a row's end to zero; marks and shapes as in `hold`."""
+    if len(marks) < 2:
+        return list(gradients)
+    return [tf.where(marks[1], g, tf.zeros((), g.dtype)) for g in gradients]
 
 
 def recurrent_kernel_gradient(hidden_before, d_gates):

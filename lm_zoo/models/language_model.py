@@ -84,8 +84,8 @@ class LanguageModel(Configurable, keras.Model):
                 bool `(batch, length)`: from there on nothing is known of what stood before, as if
                 the text had begun there. None means nowhere.
             lengths: How many tokens of each row are to be read, int32 `(batch,)`, where rows are
-                padded on the right; None means all. The vectors of padding mean nothing. Not for
-                training, and not together with `document_starts`.
+                padded on the right; None means all. The vectors of padding mean nothing. Not
+                together with `document_starts`.
 
         Returns:
             `(features, state)`: vectors of shape `(batch, length, width)`, where position t knows

@@ -203,3 +203,43 @@ def test_initial_weights_follow_the_seed_scale_and_forget_bias():
 def test_an_unknown_activation_is_refused():
     with pytest.raises(UserError, match="activation.*'tahn'.*'tanh'"):
         Elman(4, activation="tahn")
+
+
+@pytest.mark.parametrize("with_lengths", [4, 1])
+@pytest.mark.parametrize("case", CASES)
+def test_padding_after_a_rows_end_changes_nothing(case, with_lengths):
+    """States and all gradients are those of each row read alone, up to its own length."""
+    layer, x, state = make(case), draw((BATCH, LENGTH, INPUT), 10), start(case)
+    lengths = [LENGTH, with_lengths, 2]
+
+    def weighed(outputs, final, row, length):
+        parts = [outputs[:, :length], *flat(final)]
+        return sum(
+            tf.reduce_sum(draw((1, *p.shape[1:]), 30 + i + row) * p) for i, p in enumerate(parts)
+        )
+
+    def gradients(compute):
+        with tf.GradientTape() as tape:
+            watched = [x, *flat(state), *(v.value for v in layer.weights)]
+            tape.watch(watched)
+            loss = compute()
+        return loss, tape.gradient(loss, watched)
+
+    def one_row(structure, row):
+        return tf.nest.map_structure(lambda t: t[row : row + 1], structure)
+
+    def together():
+        outputs, final = layer(x, state, lengths=tf.constant(lengths))
+        return sum(
+            weighed(outputs[row : row + 1], one_row(final, row), row, length)
+            for row, length in enumerate(lengths)
+        )
+
+    def alone():
+        return sum(
+            weighed(*layer(x[row : row + 1, :length], one_row(state, row)), row=row, length=length)
+            for row, length in enumerate(lengths)
+        )
+
+    for a, b in zip(flat(gradients(together)), flat(gradients(alone)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
