@@ -25,6 +25,8 @@ _PUBLIC = {
     "GRULM": "lm_zoo.models.gru_lm",
     "LSTMLM": "lm_zoo.models.lstm_lm",
     "TransformerDecoder": "lm_zoo.models.transformer_decoder",
+    "EncoderDecoder": "lm_zoo.models.encoder_decoder",
+    "RecurrentEncoderDecoder": "lm_zoo.models.recurrent_encoder_decoder",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -2,14 +2,18 @@
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.models.arguments import check_arguments
+from lm_zoo.models.encoder_decoder import EncoderDecoder
 from lm_zoo.models.gru_lm import GRULM
 from lm_zoo.models.lstm_lm import LSTMLM
+from lm_zoo.models.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from lm_zoo.models.rnn_lm import RNNLM
 from lm_zoo.models.transformer_decoder import TransformerDecoder
 
 MODELS = {
+    "encoder_decoder": EncoderDecoder,
     "gru_lm": GRULM,
     "lstm_lm": LSTMLM,
+    "recurrent_encoder_decoder": RecurrentEncoderDecoder,
     "rnn_lm": RNNLM,
     "transformer_decoder": TransformerDecoder,
 }

@@ -7,8 +7,15 @@ from lm_zoo.errors import UserError
 from lm_zoo.registry import MODELS, build_model, list_models
 
 
-def test_the_four_models_are_listed():
-    assert list_models() == ["gru_lm", "lstm_lm", "rnn_lm", "transformer_decoder"]
+def test_the_models_are_listed():
+    assert list_models() == [
+        "encoder_decoder",
+        "gru_lm",
+        "lstm_lm",
+        "recurrent_encoder_decoder",
+        "rnn_lm",
+        "transformer_decoder",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

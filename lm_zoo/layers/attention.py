@@ -30,6 +30,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         use_bias: Whether the two products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights and of dropout; None draws them anew each time.
+        stddev: Standard deviation of the other initial weights.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         use_bias: bool = True,
         output_stddev: float = 0.02,
         seed: int | None = None,
+        stddev: float = 0.02,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -51,11 +53,12 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.use_bias = use_bias
         self.output_stddev = output_stddev
         self.seed = seed
+        self.stddev = stddev
         self.head_dim = hidden_dim // num_heads
         self.query_key_value = keras.layers.Dense(
             (num_heads + 2 * num_kv_heads) * self.head_dim,
             use_bias=use_bias,
-            kernel_initializer=initializers.normal(0.02, seed, "query_key_value"),
+            kernel_initializer=initializers.normal(stddev, seed, "query_key_value"),
             name="query_key_value",
             dtype=self.dtype_policy,
         )

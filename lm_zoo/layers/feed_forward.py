@@ -22,6 +22,7 @@ class FeedForward(Configurable, keras.layers.Layer):
         use_bias: Whether the products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights; None draws them anew each time.
+        stddev: Standard deviation of the other initial weights.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class FeedForward(Configurable, keras.layers.Layer):
         use_bias: bool = True,
         output_stddev: float = 0.02,
         seed: int | None = None,
+        stddev: float = 0.02,
         **kwargs,
     ):
         if kind not in KINDS:
@@ -43,10 +45,11 @@ class FeedForward(Configurable, keras.layers.Layer):
         self.use_bias = use_bias
         self.output_stddev = output_stddev
         self.seed = seed
+        self.stddev = stddev
         self.inner = keras.layers.Dense(
             intermediate_dim * (2 if kind == "swiglu" else 1),
             use_bias=use_bias,
-            kernel_initializer=initializers.normal(0.02, seed, "inner"),
+            kernel_initializer=initializers.normal(stddev, seed, "inner"),
             name="inner",
             dtype=self.dtype_policy,
         )

@@ -1,9 +1,10 @@
-"""One block of a decoder-only Transformer."""
+"""One block of a Transformer: decoder-only, encoder, or decoder that reads an encoder's memory."""
 
 import keras
 
 from lm_zoo.layers.attention import CausalSelfAttention
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.cross_attention import CrossAttention
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
@@ -12,12 +13,16 @@ from lm_zoo.layers.normalization import normalization as new_normalization
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
 class TransformerBlock(Configurable, keras.layers.Layer):
-    """Attention and feed-forward, each after a normalisation and with a residual around it.
+    """Self-attention, attention to a memory if asked for, and feed-forward, each with a residual.
+
+    Each part is normalised: before it (`normalize_first`), so that the residual stays as it is, or
+    after the sum, as Vaswani et al. (2017) have it. The mask decides whether self-attention is
+    causal.
 
     Args:
         hidden_dim: Width.
         num_heads: Query heads.
-        num_kv_heads: Key/value heads.
+        num_kv_heads: Key/value heads of self-attention.
         intermediate_dim: Width inside the feed-forward part.
         normalization: `layer_norm` or `rms_norm`.
         feed_forward: `gelu`, `relu` or `swiglu`.
@@ -25,6 +30,9 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         use_bias: Whether products and layer normalisations have biases.
         residual_stddev: Standard deviation of the initial weights that write to the residual.
         seed: Of the initial weights and of dropout; None draws them anew each time.
+        stddev: Standard deviation of the other initial weights.
+        normalize_first: Whether normalisation stands before each part.
+        cross_attention: Whether there is attention to a memory.
     """
 
     def __init__(
@@ -39,6 +47,9 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         use_bias: bool = True,
         residual_stddev: float = 0.02,
         seed: int | None = None,
+        stddev: float = 0.02,
+        normalize_first: bool = True,
+        cross_attention: bool = False,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -52,8 +63,18 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         self.use_bias = use_bias
         self.residual_stddev = residual_stddev
         self.seed = seed
+        self.stddev = stddev
+        self.normalize_first = normalize_first
+        self.cross_attention = cross_attention
         dtype = self.dtype_policy
-        self.attention_norm = new_normalization(normalization, use_bias, "attention_norm", dtype)
+
+        def new_norm(name):
+            return new_normalization(normalization, use_bias, name, dtype)
+
+        def new_dropout(name):
+            return Dropout(dropout, derive_seed(seed, name), name=name, dtype=dtype)
+
+        self.attention_norm = new_norm("attention_norm")
         self.attention = CausalSelfAttention(
             hidden_dim,
             num_heads,
@@ -62,13 +83,26 @@ class TransformerBlock(Configurable, keras.layers.Layer):
             use_bias=use_bias,
             output_stddev=residual_stddev,
             seed=derive_seed(seed, "attention"),
+            stddev=stddev,
             name="attention",
             dtype=dtype,
         )
-        self.attention_dropout = Dropout(
-            dropout, derive_seed(seed, "attention_dropout"), name="attention_dropout", dtype=dtype
-        )
-        self.mlp_norm = new_normalization(normalization, use_bias, "mlp_norm", dtype)
+        self.attention_dropout = new_dropout("attention_dropout")
+        self.memory_attention = None
+        if cross_attention:
+            self.memory_norm = new_norm("memory_norm")
+            self.memory_attention = CrossAttention(
+                hidden_dim,
+                num_heads,
+                dropout=dropout,
+                use_bias=use_bias,
+                stddev=stddev,
+                seed=derive_seed(seed, "memory_attention"),
+                name="memory_attention",
+                dtype=dtype,
+            )
+            self.memory_dropout = new_dropout("memory_dropout")
+        self.mlp_norm = new_norm("mlp_norm")
         self.mlp = FeedForward(
             hidden_dim,
             intermediate_dim,
@@ -76,34 +110,78 @@ class TransformerBlock(Configurable, keras.layers.Layer):
             use_bias=use_bias,
             output_stddev=residual_stddev,
             seed=derive_seed(seed, "mlp"),
+            stddev=stddev,
             name="mlp",
             dtype=dtype,
         )
-        self.mlp_dropout = Dropout(
-            dropout, derive_seed(seed, "mlp_dropout"), name="mlp_dropout", dtype=dtype
-        )
+        self.mlp_dropout = new_dropout("mlp_dropout")
 
     def build(self, input_shape=None):
         shape = (None, None, self.hidden_dim)
         for layer in (self.attention_norm, self.attention, self.mlp_norm, self.mlp):
             layer.build(shape)
         self.attention_dropout.build()
+        if self.memory_attention is not None:
+            self.memory_norm.build(shape)
+            self.memory_attention.build(shape)
+            self.memory_dropout.build()
         self.mlp_dropout.build()
 
-    def call(self, x, mask, rotation=None, cache=None, position=None, sources=None, training=False):
-        """Returns `(x, cache)`; the arguments are those of `CausalSelfAttention`."""
-        y, cache = self.attention(
-            self.attention_norm(x),
-            mask,
-            rotation=rotation,
-            cache=cache,
-            position=position,
-            sources=sources,
-            training=training,
-        )
-        x = x + self.attention_dropout(y, training=training)
-        y = self.mlp(self.mlp_norm(x))
-        return x + self.mlp_dropout(y, training=training), cache
+    def call(
+        self,
+        x,
+        mask,
+        rotation=None,
+        cache=None,
+        position=None,
+        sources=None,
+        training=False,
+        memory=None,
+        memory_mask=None,
+    ):
+        """Reads tokens.
+
+        Args:
+            x: Shape `(batch, length, hidden_dim)`.
+            mask, rotation, cache, position, sources, training: As in `CausalSelfAttention`.
+            memory: With `cross_attention`: keys and values from `memory_attention.read`.
+            memory_mask: Added to the scores over the memory, `(batch, 1, 1, source_length)`.
+
+        Returns:
+            `(x, cache, memory_weights)`; the weights of attention to the memory, or None.
+        """
+
+        def add(x, norm, part, dropout):
+            """Adds what `part` makes of x, and returns whatever else it returned."""
+            y, more = part(norm(x) if self.normalize_first else x)
+            x = x + dropout(y, training=training)
+            return (x if self.normalize_first else norm(x)), more
+
+        def attend(x):
+            return self.attention(
+                x,
+                mask,
+                rotation=rotation,
+                cache=cache,
+                position=position,
+                sources=sources,
+                training=training,
+            )
+
+        weights = None
+        x, cache = add(x, self.attention_norm, attend, self.attention_dropout)
+        if self.memory_attention is not None:
+            x, weights = add(
+                x,
+                self.memory_norm,
+                lambda x: self.memory_attention(x, memory, memory_mask, training=training),
+                self.memory_dropout,
+            )
+        x, _ = add(x, self.mlp_norm, lambda x: (self.mlp(x), None), self.mlp_dropout)
+        return x, cache, weights
 
     def flops_per_token(self, sequence_length):
-        return self.attention.flops_per_token(sequence_length) + self.mlp.flops_per_token()
+        flops = self.attention.flops_per_token(sequence_length) + self.mlp.flops_per_token()
+        if self.memory_attention is not None:
+            flops += self.memory_attention.flops_per_token(sequence_length)
+        return flops

@@ -3,22 +3,15 @@
 import math
 
 import keras
-import tensorflow as tf
 
-from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.layers import feed_forward as feed_forward_layers
 from lm_zoo.layers import initializers
-from lm_zoo.layers import normalization as normalization_layers
-from lm_zoo.layers.documents import read_documents
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
-from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, empty_cache, num_slots
+from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
-from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
-from lm_zoo.models.arguments import require, require_at_least
-from lm_zoo.models.language_model import LanguageModel
+from lm_zoo.models.transformer_lm import TransformerLM, check_transformer, default_intermediate_dim
 
 POSITIONS = ("learned", "rope")
 
@@ -31,7 +24,7 @@ _MODERN = dict(
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class TransformerDecoder(LanguageModel):
+class TransformerDecoder(TransformerLM):
     """A stack of pre-normalised Transformer blocks with a causal mask.
 
     By default it is GPT-2 (Radford et al. 2019): learned positions, layer normalisation, GELU by
@@ -120,42 +113,7 @@ class TransformerDecoder(LanguageModel):
             dropout=dropout,
             seed=seed,
         )
-        require_at_least(
-            1,
-            vocab_size=vocab_size,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            context_length=context_length,
-        )
-        require_at_least(0, num_kv_heads=num_kv_heads, intermediate_dim=intermediate_dim)
-        for name, value, names in (
-            ("position", position, POSITIONS),
-            ("normalization", normalization, normalization_layers.KINDS),
-            ("feed_forward", feed_forward, feed_forward_layers.KINDS),
-        ):
-            if value not in names:
-                raise unknown_name(name, value, names)
-        require(
-            hidden_dim % num_heads == 0,
-            "num_heads",
-            f"a divisor of hidden_dim ({hidden_dim})",
-            num_heads,
-        )
-        require(
-            num_kv_heads == 0 or num_heads % num_kv_heads == 0,
-            "num_kv_heads",
-            f"0 or a divisor of num_heads ({num_heads})",
-            num_kv_heads,
-        )
-        require(
-            position != "rope" or hidden_dim // num_heads % 2 == 0,
-            "num_heads",
-            "heads of even width for position='rope'",
-            num_heads,
-        )
-        require(rope_theta > 0, "rope_theta", "a number above 0", rope_theta)
-        self.head_dim = hidden_dim // num_heads
+        check_transformer(self, POSITIONS)
 
         dtype = self.dtype_policy
         self.token_embedding = Embedding(
@@ -196,9 +154,7 @@ class TransformerDecoder(LanguageModel):
             )
             for index in range(num_layers)
         )
-        self.final_norm = normalization_layers.normalization(
-            normalization, use_bias, "final_norm", dtype
-        )
+        self.final_norm = new_normalization(normalization, use_bias, "final_norm", dtype)
         self.output_projection = OutputProjection(
             vocab_size,
             hidden_dim,
@@ -207,115 +163,3 @@ class TransformerDecoder(LanguageModel):
             name="output_projection",
             dtype=dtype,
         )
-
-    def build(self, input_shape=None):
-        self.token_embedding.build()
-        if self.position_embedding is not None:
-            self.position_embedding.build()
-        self.embedding_dropout.build()
-        for block in self.blocks:
-            block.build()
-        self.final_norm.build((None, None, self.hidden_dim))
-        self.output_projection.build()
-
-    def initial_state(self, batch_size, num_slots=None):
-        position = tf.zeros((batch_size,), tf.int32)
-        cache = empty_cache(
-            batch_size,
-            self.num_kv_heads or self.num_heads,
-            self.context_length if num_slots is None else num_slots,
-            self.head_dim,
-            self.compute_dtype,
-        )
-        return position, (cache,) * self.num_layers
-
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
-        """Reads the next tokens; a row must not be fed more tokens in all, or of one document, than
-        its state has slots (`context_length`, unless `initial_state` was told otherwise)."""
-        token_ids = self.prepare(token_ids)
-        position, caches = state
-        slots = num_slots(caches[0])
-        if document_starts is not None:
-            documents = read_documents(document_starts, position, slots)
-            features, caches = self.run(
-                token_ids,
-                documents.positions,
-                documents.mask,
-                caches,
-                None,
-                training,
-                documents.sources,
-            )
-            return features, (documents.num_read, caches)
-        length = tf.shape(token_ids)[1]
-        features, caches = self.run(
-            token_ids,
-            position[:, None] + tf.range(length)[None],  # (B, T)
-            cache_mask(position, length, slots),
-            caches,
-            position,
-            training,
-        )
-        # The slots of padding are written too, and written again before any mask shows them.
-        return features, (position + (length if lengths is None else lengths), caches)
-
-    def logits(self, features):
-        table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(features, table)
-
-    def call(self, token_ids, training=False, document_starts=None):
-        token_ids = self.prepare(token_ids)
-        length = tf.shape(token_ids)[1]
-        if document_starts is None:
-            positions, mask = tf.range(length), causal_mask(length)
-        else:
-            nothing_read = tf.zeros((tf.shape(token_ids)[0],), tf.int32)
-            positions, mask, *_ = read_documents(document_starts, nothing_read, num_slots=0)
-        no_caches = (None,) * self.num_layers
-        features, _ = self.run(token_ids, positions, mask, no_caches, None, training)
-        return self.logits(features)
-
-    def run(self, token_ids, positions, mask, caches, position, training, sources=None):
-        """What `call` and `forward` share.
-
-        Args:
-            token_ids: Shape `(batch, length)`.
-            positions: Of the tokens, shape `(length,)` or `(batch, length)`.
-            mask: Added to the attention scores.
-            caches: One for each block, or Nones.
-            position: Number of tokens before these in each row, shape `(batch,)`, or None.
-            training: Whether dropout is on.
-            sources: With caches and documents, from `read_documents`.
-
-        Returns:
-            `(features, caches)`.
-        """
-        length = token_ids.shape[1]
-        if length is not None and length > self.context_length:
-            raise UserError(
-                f"token_ids: expected at most context_length ({self.context_length}) tokens in a "
-                f"row, received {length}. Cut the text, or build the model with a longer context."
-            )
-        x = self.token_embedding(token_ids)  # (B, T, C)
-        turn = None
-        if self.position_embedding is not None:
-            x = x + self.position_embedding(positions)
-        else:
-            turn = rotation(positions, self.head_dim, self.rope_theta)
-        x = self.embedding_dropout(x, training=training)
-        new_caches = []
-        for block, cache in zip(self.blocks, caches, strict=True):
-            x, cache = block(x, mask, turn, cache, position, sources, training=training)
-            new_caches.append(cache)
-        return self.final_norm(x), tuple(new_caches)
-
-    def layer_flops_per_token(self, layer, sequence_length):
-        if isinstance(layer, TransformerBlock):
-            return layer.flops_per_token(sequence_length)
-        return super().layer_flops_per_token(layer, sequence_length)
-
-
-def default_intermediate_dim(hidden_dim, feed_forward):
-    if feed_forward != "swiglu":
-        return 4 * hidden_dim
-    return 64 * math.ceil(8 * hidden_dim / 3 / 64)

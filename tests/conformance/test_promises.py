@@ -8,15 +8,24 @@ import tensorflow as tf
 from lm_zoo.registry import MODELS, build_model
 from lm_zoo.training import checkpoints
 from lm_zoo.training.train_step import assign_tensors, model_tensors
-from tests.conformance.models import TINY, VARIANTS
+from tests.conformance.models import (
+    PAIR_VARIANTS,
+    TINY,
+    TINY_PAIR_MODELS,
+    VARIANTS,
+    first_state,
+)
 
 VOCAB = 19
 BATCH, LENGTH = 3, 12
 
 
-@pytest.fixture(params=VARIANTS)
+ALL = VARIANTS | PAIR_VARIANTS
+
+
+@pytest.fixture(params=ALL)
 def variant(request):
-    return VARIANTS[request.param]
+    return ALL[request.param]
 
 
 def build(variant, **more):
@@ -29,7 +38,7 @@ def token_ids(seed=0, batch=BATCH, length=LENGTH):
 
 
 def test_the_table_holds_every_registered_model():
-    assert set(TINY) == set(MODELS)
+    assert set(TINY) | set(TINY_PAIR_MODELS) == set(MODELS)
 
 
 def test_text_in_one_call_and_in_pieces_gives_the_same_logits(variant):
@@ -93,8 +102,9 @@ def test_it_compiles_under_xla_with_static_shapes(variant):
     model, ids = build(variant), token_ids()
 
     @tf.function(jit_compile=True)
-    def compiled(ids, state):
+    def compiled(ids):
         with tf.GradientTape() as tape:
+            state = first_state(model, BATCH)
             logits, state = model.forward(ids, state, training=True)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
@@ -102,8 +112,8 @@ def test_it_compiles_under_xla_with_static_shapes(variant):
         gradients = tape.gradient(loss, model.trainable_variables)
         return logits, state, [tf.reduce_sum(tf.abs(tf.convert_to_tensor(g))) for g in gradients]
 
-    logits, state, sizes = compiled(ids, model.initial_state(BATCH))
-    expected_logits, expected_state = model.forward(ids, model.initial_state(BATCH))
+    logits, state, sizes = compiled(ids)
+    expected_logits, expected_state = model.forward(ids, first_state(model, BATCH))
     np.testing.assert_allclose(logits, expected_logits, atol=1e-4)
     for found, expected in zip(tf.nest.flatten(state), tf.nest.flatten(expected_state)):
         np.testing.assert_allclose(found, expected, atol=1e-4)

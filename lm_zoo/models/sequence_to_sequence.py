@@ -1,0 +1,104 @@
+"""The base class of models that read one text and write another."""
+
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.models.language_model import LanguageModel
+
+
+class SequenceToSequenceModel(LanguageModel):
+    """A language model of the target text, given a source text.
+
+    `encode` reads the source into a memory; a state holds that memory beside what was written so
+    far, so whatever reads and writes through states (`forward`, generation, beam search, scoring)
+    needs nothing more. Without a source the model is a language model of target texts: its memory
+    is then that of an empty source.
+
+    Attributes:
+        source_vocab_size: Number of different source token ids; 0 means `vocab_size`.
+        source_length: The most tokens of a source, or None for any number.
+    """
+
+    source_length = None
+
+    def encode(self, source_ids, lengths=None, training=False):
+        """Reads whole sources.
+
+        Args:
+            source_ids: Integers, shape `(batch, source_length)`.
+            lengths: How many tokens of each row are read, int32 `(batch,)`, where rows are padded
+                on the right; None means all.
+            training: Whether dropout is on.
+
+        Returns:
+            The memory: a nested tuple of tensors with the rows first, for `initial_state`.
+        """
+        raise NotImplementedError
+
+    def empty_memory(self, batch_size):
+        """Returns the memory of sources without any token."""
+        raise NotImplementedError
+
+    def initial_state(self, batch_size, num_slots=None, memory=None):
+        """As in `LanguageModel`, after `memory` from `encode`; None is that of an empty source."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        token_ids,
+        training=False,
+        document_starts=None,
+        source_ids=None,
+        source_lengths=None,
+    ):
+        """Returns the logits `(batch, length, vocab_size)` of target texts, from their start.
+
+        Args:
+            token_ids: Target ids, shape `(batch, length)`.
+            training: Whether dropout is on.
+            document_starts: As in `features`.
+            source_ids: Source ids, shape `(batch, source_length)`; None is an empty source.
+            source_lengths: As in `encode`.
+        """
+        memory = None
+        if source_ids is not None:
+            memory = self.encode(source_ids, source_lengths, training)
+        token_ids = self.prepare(token_ids)
+        state = self.initial_state(tf.shape(token_ids)[0], memory=memory)
+        return self.forward(token_ids, state, training, document_starts)[0]
+
+    def attention_weights(self, token_ids, source_ids, source_lengths=None):
+        """Returns what each target token looks at in its source.
+
+        Args:
+            token_ids: Target ids, shape `(batch, length)`.
+            source_ids: Source ids, shape `(batch, source_length)`.
+            source_lengths: As in `encode`.
+
+        Returns:
+            A tuple with a float32 tensor for each layer that attends to the source, first layer
+            first, shape `(batch, num_heads, length, source_length)`; each row of it sums to 1.
+        """
+        raise NotImplementedError
+
+    def check_source_length(self, source_ids):
+        """Raises a `UserError` for a source longer than the model can read, if that is known."""
+        length, limit = source_ids.shape[1], self.source_length
+        if length is not None and limit is not None and length > limit:
+            raise UserError(
+                f"source_ids: expected at most source_length ({limit}) tokens in a row, received "
+                f"{length}. Cut the text, or build the model with a larger source_length."
+            )
+
+
+def pad_mask(lengths, size):
+    """Returns what is added to scores over a source: 0, and -1e30 for padding.
+
+    Args:
+        lengths: int32, shape `(batch,)`.
+        size: Number of places, an int or a scalar tensor.
+
+    Returns:
+        float32, shape `(batch, size)`.
+    """
+    return tf.where(tf.range(size)[None] < lengths[:, None], 0.0, -1e30)
