@@ -5,8 +5,9 @@ Each worker writes a line a step, before the step is made, into `worker-<index>.
     {"step": 7, "rows": [0, 4], "windows": [31, 2, 17, 8]}
     {"step": 7, "rows": [0, 2], "targets": [[350, 400], [1350, 1400]]}
 
-windows by their index, or for rows read from left to right the range of targets. A step that was
-lost with a killed process is struck out when the run goes on, like its points on the curves.
+windows by their index (-1: a row that fills up the batch), or for rows read from left to right the
+range of targets. A step that was lost with a killed process is struck out when the run goes on,
+like its points on the curves.
 """
 
 import contextlib
@@ -27,15 +28,15 @@ class DataAudit:
     Args:
         folder: Where the records of all workers lie.
         batches: The training batches (`lm_zoo.data.batches`).
-        rows: Which rows of each batch this worker trains on, a slice.
+        rows_of: Function from a step to the rows of its batch that this worker trains on, a slice.
         worker: Index of this worker; the chief is 0.
         num_workers: How many there are.
     """
 
-    def __init__(self, folder, batches, rows, worker=0, num_workers=1):
+    def __init__(self, folder, batches, rows_of, worker=0, num_workers=1):
         self.folder = pathlib.Path(folder)
         self.batches = batches
-        self.rows = rows
+        self.rows_of = rows_of
         self.worker = worker
         self.num_workers = num_workers
 
@@ -72,18 +73,19 @@ class DataAudit:
             batches: This worker's rows of the batch of each step from there on.
         """
         for number, batch in enumerate(batches, step):
-            expected = self.batches.batch(number, self.rows)
+            rows = self.rows_of(number)
+            expected = self.batches.batch(number, rows)
             if not all(np.array_equal(a, b) for a, b in zip(batch[:3], expected[:3])):
                 raise UserError(
                     f"--audit_data: step {number} was given rows of another step; the data order "
                     "is broken, please report it."
                 )
-            start, stop, _ = self.rows.indices(self.batches.batch_size)
+            start, stop, _ = rows.indices(self.batches.num_rows(number))
             line = {"step": number, "rows": [start, stop]}
             if isinstance(self.batches, ContiguousBatches):
-                line["targets"] = self.batches.target_ranges(number)[self.rows].tolist()
+                line["targets"] = self.batches.target_ranges(number)[rows].tolist()
             else:
-                line["windows"] = self.batches.window_indices(number)[self.rows].tolist()
+                line["windows"] = self.batches.window_indices(number)[rows].tolist()
             self._file.write(json.dumps(line) + "\n")
 
 

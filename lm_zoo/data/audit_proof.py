@@ -24,7 +24,7 @@ def verify(folder, batches, steps):
     Raises:
         UserError: If it was not, naming the window (or the targets) and the step.
     """
-    rows = _rows_of_steps(records(folder), batches.batch_size, steps)
+    rows = _rows_of_steps(records(folder), batches.num_rows, steps)
     check = _check_targets if isinstance(batches, ContiguousBatches) else _check_windows
     used = check(rows, batches)
     workers = _plural(len(records(folder)), "worker")
@@ -36,7 +36,8 @@ def _check_windows(rows, batches):
     count, epoch = batches.num_windows, 0
     used_at = np.full(count, -1, np.int64)  # step in this epoch, by window
     number = 0
-    for number, (step, window) in enumerate(rows, 1):
+    used = ((step, window) for step, window in rows if window != -1)
+    for number, (step, window) in enumerate(used, 1):
         if not 0 <= window < count:
             raise _wrong(f"step {step} used window {window}, and there are {count}")
         if used_at[window] >= 0:
@@ -96,7 +97,7 @@ def _require_ends(reached, ends, step):
         )
 
 
-def _rows_of_steps(paths, batch_size, steps):
+def _rows_of_steps(paths, num_rows, steps):
     """Yields `(step, what)` for each row of each step in order, what all workers recorded."""
     lines = heapq.merge(*map(read, paths), key=lambda line: (line["step"], line["rows"]))
     expected = 0
@@ -116,8 +117,9 @@ def _rows_of_steps(paths, batch_size, steps):
                 )
             covered = stop
             yield from ((step, one) for one in used)
-        if covered != batch_size:
-            raise _wrong(f"step {step}: rows {covered} to {batch_size - 1} were used by no worker")
+        if covered != num_rows(step):
+            last = num_rows(step) - 1
+            raise _wrong(f"step {step}: rows {covered} to {last} were used by no worker")
         expected += 1
     if expected != steps:
         raise _wrong(f"no worker recorded step {expected}, {steps} steps were made")

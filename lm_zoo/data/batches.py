@@ -31,7 +31,12 @@ class Batch(typing.NamedTuple):
     weights: np.ndarray
     reset: bool
 
-    document_starts = None  # rows are read through: see `PackedBatch`
+    num_rows = None  # of the global batch: `data.batch_size`; see `PairBatch`
+
+    @property
+    def model_arguments(self):
+        """What the model is told besides the inputs: keyword -> array with the rows first."""
+        return {}
 
 
 class ContiguousBatches:
@@ -62,6 +67,10 @@ class ContiguousBatches:
         self.row_starts = np.arange(batch_size + 1) * self.num_targets // batch_size
         longest = math.ceil(self.num_targets / batch_size)
         self.steps_per_epoch = math.ceil(longest / sequence_length)
+
+    def num_rows(self, step):
+        """Rows of the global batch of a step."""
+        return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
         """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs.
@@ -134,6 +143,10 @@ class WindowBatches:
         """The windows of step `step`, int64 `(batch,)`; window w starts at token w * stride."""
         return shuffled(step, self.batch_size, self.num_windows, self.seed)
 
+    def num_rows(self, step):
+        """Rows of the global batch of a step."""
+        return self.batch_size
+
     def batch(self, step, rows=ALL_ROWS):
         """Returns the `Batch` of optimizer step `step`, counted from 0; see `ContiguousBatches`."""
         starts = self.window_indices(step)[rows] * self.stride  # (batch,)
@@ -175,23 +188,24 @@ def dataset(batches, start_step, stop_step=None, rows=ALL_ROWS):
     """Returns the batches of steps `start_step` to `stop_step - 1`, in order, prefetched.
 
     Args:
-        batches: `ContiguousBatches`, `WindowBatches` or `PackedBatches`.
+        batches: `ContiguousBatches`, `WindowBatches`, `PackedBatches` or `PairBatches`.
         start_step: First step.
         stop_step: The step after the last; None means without end.
-        rows: Which rows of each global batch, a slice.
+        rows: Which rows of each global batch: a slice, or a function from a step to one.
 
     Returns:
-        A `tf.data.Dataset` of `Batch` or `PackedBatch`.
+        A `tf.data.Dataset` of `Batch`, `PackedBatch` or `PairBatch`.
     """
+    rows_of = rows if callable(rows) else lambda step: rows
     signature = tf.nest.map_structure(
-        lambda value: tf.TensorSpec(np.shape(value), np.asarray(value).dtype),
-        batches.batch(start_step, rows),
+        lambda value: tf.TensorSpec([None] * np.ndim(value), np.asarray(value).dtype),
+        batches.batch(start_step, rows_of(start_step)),
     )
 
     def generate():
         step = start_step
         while stop_step is None or step < stop_step:
-            yield batches.batch(step, rows)
+            yield batches.batch(step, rows_of(step))
             step += 1
 
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)

@@ -27,6 +27,12 @@ class PackedBatch(typing.NamedTuple):
     reset: bool
     document_starts: np.ndarray
 
+    num_rows = None  # of the global batch: `data.batch_size`
+
+    @property
+    def model_arguments(self):
+        return {"document_starts": self.document_starts}
+
 
 class PackedBatches:
     """Whole documents put together into windows, the windows in a new random order each epoch.
@@ -79,6 +85,10 @@ class PackedBatches:
     def window_indices(self, step):
         """The windows of step `step`, int64 `(batch,)`."""
         return shuffled(step, self.batch_size, self.num_windows, self.seed)
+
+    def num_rows(self, step):
+        """Rows of the global batch of a step."""
+        return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
         """Returns the `PackedBatch` (or `Batch`) of optimizer step `step`, counted from 0.

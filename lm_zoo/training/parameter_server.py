@@ -62,24 +62,19 @@ class AsynchronousTrainStep(TrainStep):
             if rate != self._learning_rate:
                 self.optimizer.learning_rate.assign(rate)
                 self._learning_rate = rate
-            parts = [batch.inputs, batch.targets, batch.weights]
-            if batch.document_starts is not None:
-                parts.append(batch.document_starts)
+            arguments = batch.model_arguments
+            self._argument_names = tuple(arguments)
+            parts = [batch.inputs, batch.targets, batch.weights, *arguments.values()]
+            rows = self.layout_of(batch.num_rows).rows_per_replica
             arguments = (
                 tf.constant(step + i, tf.int64),
                 tf.constant(self._waiting, tf.int32),
                 tf.constant(rate, tf.float32),
-                tuple(self._filled(part)[:, None] for part in parts),  # (B, 1, T)
+                tuple(_filled(part, rows)[:, None] for part in parts),  # (B, 1, ...)
             )
             self._coordinator.schedule(self._function, arguments)
             self._waiting += 1
             self._next_step = step + i + 1
-
-    def _filled(self, rows):
-        """Rows of zeros bring the batch to a multiple of the micro-batches."""
-        rows = tf.convert_to_tensor(rows)
-        missing = self.layout.rows_per_replica - rows.shape[0]
-        return tf.pad(rows, [[0, missing], [0, 0]]) if missing else rows
 
     def _one_step(self, step, place, learning_rate, rows):
         (nll, tokens, norm), gradients, _ = self.strategy.run(
@@ -134,3 +129,10 @@ class AsynchronousTrainStep(TrainStep):
     def tensors(self):
         self.wait()
         return super().tensors()
+
+
+def _filled(part, rows):
+    """Rows of zeros bring the batch to a multiple of the micro-batches."""
+    part = tf.convert_to_tensor(part)
+    missing = rows - part.shape[0]
+    return tf.pad(part, [[0, missing], *[[0, 0]] * (part.shape.rank - 1)]) if missing else part

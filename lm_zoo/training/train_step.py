@@ -84,10 +84,14 @@ class TrainStep:
             batches: A `Batch` for each update, with this process' rows of the global batch.
         """
         rows = [
-            tuple(np.asarray(part) for part in (b.inputs, b.targets, b.weights)) for b in batches
+            tuple(
+                np.asarray(part)
+                for part in (b.inputs, b.targets, b.weights, *b.model_arguments.values())
+            )
+            for b in batches
         ]
-        if batches[0].document_starts is not None:
-            rows = [(*r, np.asarray(b.document_starts)) for r, b in zip(rows, batches)]
+        self._argument_names = tuple(batches[0].model_arguments)  # the same at every step
+        layout = self.layout_of(batches[0].num_rows)
         # The scope makes the update one across replicas.
         with self.strategy.scope():
             self.carried = self._run(
@@ -95,11 +99,16 @@ class TrainStep:
                 tf.constant(learning_rates, tf.float32),
                 tf.constant([bool(batch.reset) for batch in batches]),
                 tuple(
-                    self.distribution.deal(np.stack(parts, axis=1), self.layout)
-                    for parts in zip(*rows)
+                    self.distribution.deal(np.stack(parts, axis=1), layout) for parts in zip(*rows)
                 ),
                 self.carried,
             )
+
+    def layout_of(self, num_rows):
+        """Returns the `RowLayout` of a global batch; None means one of `data.batch_size` rows."""
+        if num_rows is None:
+            return self.layout
+        return self.distribution.row_layout(int(num_rows), self.config.runtime.micro_batches)
 
     def wait(self):
         """Returns when all updates are made; here they are when `run` returns."""
@@ -161,16 +170,16 @@ class TrainStep:
 
     def _replica_step(self, step, i, reset, rows, carried):
         """The batch's sums and its clipped mean gradient, the same on each replica; its state."""
-        inputs, targets, weights, *document_starts = (part[:, i] for part in rows)
+        inputs, targets, weights, *arguments = (part[:, i] for part in rows)
         if self.carries_state:
             carried = tf.nest.map_structure(
                 lambda new, old: tf.where(reset, new, old), self._replica_initial_state(), carried
             )
         # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
         # before differentiating, and undo it exactly when the true count is known.
-        nominal = float(self.config.data.batch_size * inputs.shape[1])
-        scale = tf.convert_to_tensor(self.loss_scale) / nominal
-        rows = inputs, targets, weights, document_starts[0] if document_starts else None
+        nominal = self.distribution.num_replicas * inputs.shape[0] * inputs.shape[1]
+        scale = tf.convert_to_tensor(self.loss_scale) / float(nominal)
+        rows = inputs, targets, weights, dict(zip(self._argument_names, arguments))
         nll, tokens, gradients, carried = self._accumulate(step, rows, carried, scale)
         nll, tokens, gradients = self._reduce(nll, tokens, gradients)
         norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(tokens, 1.0))
@@ -179,27 +188,26 @@ class TrainStep:
     def _accumulate(self, step, rows, carried, scale):
         """Sums over this replica's micro-batches; and its rows' state after them."""
         nll, tokens, gradients, states = 0.0, 0.0, None, []
-        for part in range(self.layout.micro_batches):
-            start = part * self.layout.rows_per_part
-            cut = slice(start, start + self.layout.rows_per_part)
+        num_rows = rows[0].shape[0]
+        each = num_rows // self.layout.micro_batches
+        for start in range(0, num_rows, each):
             part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
                 step,
-                tf.cast(self._first_row() + start, tf.int64),  # no Python number: one trace for all
-                *(None if values is None else values[cut] for values in rows),
-                tf.nest.map_structure(lambda t: t[cut], carried),
+                # No Python number: one trace for all.
+                tf.cast(self._first_row(num_rows) + start, tf.int64),
+                *tf.nest.map_structure(lambda t: t[start : start + each], (*rows, carried)),
                 scale,
             )
             nll, tokens = nll + part_nll, tokens + part_tokens
-            gradients = list(map(tf.add, gradients, part_gradients)) if part else part_gradients
+            gradients = list(map(tf.add, gradients, part_gradients)) if start else part_gradients
             states.append(state)
         if self.carries_state:
             carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
         return nll, tokens, gradients, carried
 
-    def _first_row(self):
-        """Index, in the global batch, of this replica's first row."""
-        context = tf.distribute.get_replica_context()
-        return context.replica_id_in_sync_group * self.layout.rows_per_replica
+    def _first_row(self, num_rows):
+        """Index, in the global batch, of the first of this replica's `num_rows` rows."""
+        return tf.distribute.get_replica_context().replica_id_in_sync_group * num_rows
 
     def _reduce(self, nll, tokens, gradients):
         """Sums over all replicas."""
@@ -223,14 +231,14 @@ class TrainStep:
         return norm, [g * factor for g in gradients]
 
     def _loss_and_gradients_of_part(
-        self, step, first_row, inputs, targets, weights, document_starts, state, scale
+        self, step, first_row, inputs, targets, weights, arguments, state, scale
     ):
         """Sum of NLL, tokens, and the gradient of (sum of NLL x scale), for some of the rows."""
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
             if self.carries_state:
                 logits, state = self.model.forward(inputs, state, training=True)
             else:
-                logits = self.model(inputs, training=True, document_starts=document_starts)
+                logits = self.model(inputs, training=True, **arguments)
             nll, tokens = token_nll_sum(logits, targets, weights)
             scaled = nll * scale
         gradients = tape.gradient(

@@ -99,7 +99,7 @@ class Trainer:
             self.audit = DataAudit(
                 folder.audit,
                 batches,
-                self.train_step.layout.local_rows,
+                self._local_rows,
                 self.distribution.worker,
                 self.distribution.num_workers,
             )
@@ -151,9 +151,11 @@ class Trainer:
         """Yields the batches of each call: `steps_per_call`, but none beyond the next event."""
         training = self.config.training
         intervals = (training.log_interval, self.validation_interval, training.checkpoint_interval)
-        rows = self.train_step.layout.local_rows
         waiting, step = [], self.step
-        for batch in dataset(self.batches, self.step, self.total_steps, rows):
+        for batch in dataset(self.batches, self.step, self.total_steps, self._local_rows):
+            if waiting and batch.inputs.shape != waiting[0].inputs.shape:
+                yield waiting  # one call makes steps of one shape
+                waiting = []
             waiting.append(batch)
             step += 1
             event = any(interval and step % interval == 0 for interval in intervals)
@@ -161,6 +163,10 @@ class Trainer:
             if full or event or step == self.total_steps or self.profile_steps:
                 yield waiting
                 waiting = []
+
+    def _local_rows(self, step):
+        """This process' rows of a step's global batch, a slice."""
+        return self.train_step.layout_of(self.batches.num_rows(step)).local_rows
 
     def learning_rate(self, step):
         """The learning rate of update number `step`, from 0."""

@@ -47,7 +47,7 @@ class ClipsBeforeReducing(TrainStep):
 class SameDropoutOnEachReplica(TrainStep):
     """Draws each replica's masks as if its rows were the first of the batch."""
 
-    def _first_row(self):
+    def _first_row(self, num_rows):
         return 0
 
 

@@ -40,7 +40,7 @@ def work(folder, batches, first, stop, workers=1):
     """Goes on at step `first` and makes steps up to `stop`, as that many workers would."""
     for worker in range(workers):
         rows = RowLayout(ROWS, workers, workers, worker).local_rows
-        audit = DataAudit(folder, batches, rows, worker, workers)
+        audit = DataAudit(folder, batches, lambda step, rows=rows: rows, worker, workers)
         with audit.recording_from(first):
             for step in range(first, stop):
                 audit.record(step, [batches.batch(step, rows)])
@@ -137,7 +137,7 @@ def test_a_record_that_ends_early_is_found(tmp_path, batches):
 
 
 def test_rows_that_are_not_the_steps_are_found_at_once(tmp_path, batches):
-    audit = DataAudit(tmp_path, batches, slice(0, ROWS))
+    audit = DataAudit(tmp_path, batches, lambda step: slice(0, ROWS))
     with audit.recording_from(0), pytest.raises(UserError, match="step 1 was given rows of"):
         audit.record(0, [batches.batch(0), batches.batch(2)])
 
