@@ -16,6 +16,7 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
@@ -183,6 +184,12 @@ def build_configured_model(config, tokenizer):
         seed=config.seed,
         **config.model.arguments,
     )
+    if isinstance(model, SequenceToSequenceModel):
+        raise UserError(
+            f"config.model.name: {config.model.name} reads a source text, and data.corpus="
+            f"{config.data.corpus!r} has none; expected a language model here. It is built by "
+            "lm_zoo.build_model and trained as a keras.Model."
+        )
     limit, length = model.context_length, config.data.sequence_length
     if limit is not None and config.data.layout == "contiguous":
         raise UserError(
