@@ -13,7 +13,13 @@ from lm_zoo.layers.documents import read_documents
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
-from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, empty_cache, num_slots
+from lm_zoo.layers.key_value_cache import (
+    cache_mask,
+    causal_mask,
+    empty_cache,
+    num_slots,
+    where_to_write,
+)
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
@@ -248,12 +254,15 @@ class TransformerDecoder(LanguageModel):
             )
             return features, (documents.num_read, caches)
         length = tf.shape(token_ids)[1]
+        # Padding may stand beyond the last slot, where there is no position.
+        positions = tf.minimum(position[:, None] + tf.range(length)[None], slots - 1)  # (B, T)
+        one_token = token_ids.shape[1] == 1 and lengths is not None
         features, caches = self.run(
             token_ids,
-            position[:, None] + tf.range(length)[None],  # (B, T)
+            positions,
             cache_mask(position, length, slots),
             caches,
-            position,
+            where_to_write(position, lengths) if one_token else position,
             training,
         )
         # The slots of padding are written too, and written again before any mask shows them.
