@@ -16,6 +16,7 @@ _PUBLIC = {
     "build_model": "lm_zoo.registry",
     "list_models": "lm_zoo.registry",
     "load": "lm_zoo.run",
+    "import_run": "lm_zoo.weights.importing",
     "train": "lm_zoo.run",
     "ExperimentConfig": "lm_zoo.config",
     "UserError": "lm_zoo.errors",

@@ -31,6 +31,7 @@ STRATEGIES = (
     "central_storage",
     "tpu",
 )
+IMPORTED = "imported"  # `data.corpus` of weights that were trained elsewhere, on text unknown here
 # name -> Keras dtype policy
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 

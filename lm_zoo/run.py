@@ -2,11 +2,13 @@
 
 import dataclasses
 
+from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
 from lm_zoo.data.token_files import open_tokens
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.experiment import Experiment, build_configured_model
@@ -116,6 +118,21 @@ class Run:
         texts = [texts] if isinstance(texts, str) else list(texts)
         return score_texts(self.model, self.tokenizer, texts, batch_size)
 
+    def embed(self, texts, batch_size=16):
+        """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`."""
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        return embed_texts(self.model, self.tokenizer, texts, batch_size)
+
+    def export(self, output, format="saved_model", **options):
+        """Writes the model for other programs; see `lm_zoo.export.export.export`.
+
+        Returns:
+            `(path, report)`: the folder, and lines of text that say what was verified.
+        """
+        from lm_zoo.export.export import export  # what only exporting needs is imported by it
+
+        return export(self, output, format, **options)
+
     def evaluate(
         self, split="test", batch_size=None, sequence_length=None, stride=None, context="auto"
     ):
@@ -132,7 +149,7 @@ class Run:
         Returns:
             A `Ledger`.
         """
-        tokens = self._tokens(split)
+        tokens = self.tokens(split)
         settings = self.config.evaluation
         length = sequence_length or settings.sequence_length or self.config.data.sequence_length
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
@@ -150,10 +167,15 @@ class Run:
         ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
         return ledger
 
-    def _tokens(self, split):
+    def tokens(self, split):
         """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
+        if self.config.data.corpus == IMPORTED:
+            raise UserError(
+                f"split: the weights in {self.folder.path} were imported, and no {split} text came "
+                "with them; `lm-zoo score` measures text that you give."
+            )
         if split != "train":
             return open_tokens(self.folder.held_out, self.tokenizer).split(split)
         with self.distribution.chief_first():

@@ -40,10 +40,13 @@ ALLOWED = {
     "registry": {"models"},
     "text": {"files"},
     "data": {"text", "files"},
-    "generation": {"text"},
+    "generation": {"text", "layers"},
+    "export": {"data", "evaluation", "files", "generation", "layers", "training"},
+    "serving": {"text", "generation", "files"},
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution"},
     "training": {"data", "files", "layers", "distribution"},
+    "weights": {"data", "files", "registry", "run_folder", "text", "training"},
 }
 
 

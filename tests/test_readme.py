@@ -48,7 +48,7 @@ def test_every_command_runs(folder, capsys):
     assert {command[1] for command in found} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
         "launch",
-        "list",
+        "list", "export", "import",
     }  # fmt: skip
     for command in found:
         run(command)

@@ -116,7 +116,7 @@ def _show(flag_values, arguments):
 
     if len(arguments) != 1:
         raise UserError(f"tokenizer show: expected one tokenizer, received {len(arguments)}.")
-    values = describe(_find(arguments[0]))
+    values = describe(find_tokenizer(arguments[0]))
     if flag_values.json:
         print(json.dumps(values, ensure_ascii=False, indent=2))
         return
@@ -181,10 +181,10 @@ def _chosen(flag_values, action):
 
     if not flag_values.tokenizer:
         raise UserError(f"tokenizer {action}: --tokenizer is required: a saved one or a run.")
-    return _find(flag_values.tokenizer)
+    return find_tokenizer(flag_values.tokenizer)
 
 
-def _find(source):
+def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
     import pathlib
 
@@ -214,7 +214,7 @@ def _find_or_train(flag_values, source):
     name, _, size = source.partition(":")
     if name not in TOKENIZERS:
         if pathlib.Path(source).exists():
-            return _find(source)
+            return find_tokenizer(source)
         raise unknown_name("tokenizer compare", name, TOKENIZERS)
     if size and not (size.isascii() and size.isdigit() and len(size) < 10):
         raise UserError(f"tokenizer compare: expected NAME:VOCAB_SIZE, received {source!r}.")

@@ -263,6 +263,13 @@ def _mirrored(runtime, devices, cluster):
 
 
 def _central_storage(runtime, devices, cluster):
+    if runtime.jit_compile and len(devices) > 1:
+        # XLA reads variables of its own device only, and here all are on one.
+        raise UserError(
+            "runtime.strategy: central_storage keeps the parameters on one device, and what XLA "
+            f"compiles for another cannot read them; received {', '.join(devices)} with "
+            "runtime.jit_compile=True; set it to False, or take mirrored."
+        )
     strategy = tf.distribute.experimental.CentralStorageStrategy(list(devices))
     return Distribution("central_storage", strategy, devices)
 

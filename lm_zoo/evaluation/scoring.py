@@ -136,7 +136,7 @@ def _segments(start, ids, surprisals, window, stride):
 def _score(model, segments, rows):
     """Reads segments side by side, and writes each one's surprisals where they belong."""
     longest = max(len(segment.inputs) for segment in segments)
-    pieces = _pieces(longest, rows * model.vocab_size, model.context_length)
+    pieces = piece_lengths(longest, rows * model.vocab_size, model.context_length)
     tokens = np.zeros((2, rows, sum(pieces)), np.int32)  # padded on the right, where no one looks
     for row, segment in enumerate(segments):
         tokens[0, row, : len(segment.inputs)] = segment.inputs
@@ -152,7 +152,7 @@ def _score(model, segments, rows):
         segment.surprisals[:] = nll[row, segment.first : len(segment.inputs)]
 
 
-def _pieces(longest, logits_per_position, context_length):
+def piece_lengths(longest, logits_per_position, context_length):
     """Lengths of the calls that together read `longest` tokens, within the model's context."""
     most = LONGEST
     while most > SHORTEST and most * logits_per_position > MOST_LOGITS:

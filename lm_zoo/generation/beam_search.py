@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from lm_zoo.generation.rows import Row, RowStates, last_tokens, tokens_seen
+from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 
 
 @dataclasses.dataclass
@@ -95,19 +95,18 @@ def search_beams(decoder, rows, options):
     searches = [PromptBeams(row, options) for row in rows]
     penalty = tf.constant(options.repetition_penalty, tf.float32)
     beams, scores = _gathered(searches)
-    states = RowStates(decoder, beams)
+    state, _ = decoder.begin(beams, options.max_new_tokens, leave_last=True)
     seen = tf.constant(tokens_seen(beams, decoder.vocab_size))
     for _ in range(options.max_new_tokens):
-        states.make_room(beams)
         state, *candidates = decoder.beam_step(
             num_beams,
-            states.state,
+            state,
             last_tokens(beams),
+            tf.constant([not beam.finished_by for beam in beams]),
             seen,
             tf.constant(scores, tf.float64),
             penalty,
         )
-        states.stepped(state)
         for search, *mine in zip(searches, *(part.numpy() for part in candidates)):
             if not search.done:
                 search.advance(*mine)
@@ -120,9 +119,8 @@ def search_beams(decoder, rows, options):
             for parent in search.parents
         ]
         state, seen = decoder.reorder(
-            states.state, seen, tf.constant(parents, tf.int32), last_tokens(beams)
+            state, seen, tf.constant(parents, tf.int32), last_tokens(beams)
         )
-        states.reordered(state, parents)
     return [[row for _, row in search.ended] for search in searches]
 
 

@@ -1,38 +1,101 @@
-"""A model's compiled steps for generation, shared by sampling and beam search."""
+"""A model's compiled functions for generation, shared by sampling and beam search."""
 
 import weakref
 
+import numpy as np
 import tensorflow as tf
 
-from lm_zoo.generation.samplers import choose_tokens, mark_seen, penalize_repetition
+from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
+from lm_zoo.generation.decoding_state import (
+    begin_with_features,
+    make_room,
+    state_specs,
+    stepped,
+    take,
+)
+from lm_zoo.generation.samplers import SamplingSettings, mark_seen, penalize_repetition
 
-READ_LENGTHS = (512, 64, 8, 1)  # a text of any length is read in pieces of these: few traces
+SLOTS = 64  # a state's slots are a multiple of this, at most the context
 
 _DECODERS = weakref.WeakKeyDictionary()  # model -> Decoder
 
 
-def decode_step(model, state, tokens, seen, sample_index, token_index, settings):
-    """Reads one token per row and chooses the next: the body of every sampling loop.
+class Decoder:
+    """Compiled functions of one model, one trace each for any number of rows, slots and tokens."""
 
-    Args:
-        model: A `LanguageModel`.
-        state: The state before `tokens`.
-        tokens: The last token of each row, not read yet, int32, shape `(batch,)`.
-        seen: Which tokens each row holds, booleans, shape `(batch, vocab_size)`.
-        sample_index: int32, shape `(batch,)`.
-        token_index: Number of tokens generated so far, int32, shape `(batch,)`.
-        settings: `SamplingSettings`.
+    def __init__(self, model):
+        # A weak reference: the cache below must not keep a model alive.
+        self._model = weakref.ref(model)
+        self.context_length = model.context_length
+        self.vocab_size = model.vocab_size
+        ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+        number, numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)
+        self._begin = tf.function(self._begin_rows, input_signature=[ids, rows, number])
+        settings = SamplingSettings(
+            numbers, rows, numbers, rows, tf.TensorSpec((), tf.float32, "repetition_penalty")
+        )
+        active = tf.TensorSpec((None,), tf.bool)
+        state, features = state_specs(model)
 
-    Returns:
-        `(state, tokens, seen, log_probs)`, of the same shapes; `log_probs` are the model's own, in
-        nats, float32, shape `(batch,)`.
-    """
-    logits, state = model.forward(tokens[:, None], state)  # (B, 1, V)
-    tokens, log_probs = choose_tokens(logits[:, 0], seen, sample_index, token_index, settings)
-    return state, tokens, mark_seen(seen, tokens), log_probs
+        def signature(seen):
+            decoding = Decoding(state, rows, rows, active, seen)
+            return [decoding, settings, rows, number, rows, number]
+
+        self._decode = tf.function(self._decode_rows, input_signature=signature(()))
+        self._decode_penalized = tf.function(
+            self._decode_rows,
+            input_signature=signature(tf.TensorSpec((None, self.vocab_size), tf.bool)),
+        )
+        self.first_step = tf.function(self._first_step)
+        self.beam_step = tf.function(self._beam_step)
+        self.reorder = tf.function(_reorder)
+
+    @property
+    def model(self):
+        return self._model()
+
+    def begin(self, rows, max_new_tokens, leave_last=False):
+        """Reads rows; those of one prompt once.
+
+        Args:
+            rows: `Row`s.
+            max_new_tokens: Most tokens that each of them will grow by.
+            leave_last: Whether each row's last token is left for the first step.
+
+        Returns:
+            `(state, features)`, as `begin_with_features`.
+        """
+        texts = list(dict.fromkeys(tuple(row.token_ids) for row in rows))
+        lengths = np.array([len(text) - leave_last for text in texts], np.int32)
+        token_ids = np.zeros((len(texts), lengths.max()), np.int32)
+        for padded, text, length in zip(token_ids, texts, lengths):
+            padded[:length] = text[:length]
+        num_slots = -(-(int(lengths.max()) + 1 + max_new_tokens) // SLOTS) * SLOTS
+        num_slots = min(num_slots, self.context_length or 0)  # recurrent states have none
+        read = self._begin(token_ids, lengths, num_slots)
+        if len(texts) == len(rows):
+            return read
+        return take(read, [texts.index(tuple(row.token_ids)) for row in rows])
+
+    def decode(self, decoding, *arguments):
+        """Calls `decoding_loop.decode` with the model; the arguments are those up to `eos_id`."""
+        function = self._decode if isinstance(decoding.seen, tuple) else self._decode_penalized
+        return function(decoding, *arguments)
+
+    def _begin_rows(self, token_ids, lengths, num_slots):
+        return begin_with_features(self.model, token_ids, lengths, num_slots)
+
+    def _decode_rows(self, *arguments):
+        return decode(self.model, *arguments, limit=self.context_length)
+
+    def _first_step(self, *arguments):
+        return first_step(self.model, *arguments)
+
+    def _beam_step(self, *arguments):
+        return beam_step(self.model, *arguments)
 
 
-def beam_step(model, num_beams, state, tokens, seen, scores, repetition_penalty):
+def beam_step(model, num_beams, state, tokens, active, seen, scores, repetition_penalty):
     """Reads one token per beam and finds the best continuations of each prompt.
 
     Twice as many candidates as beams are given, so that enough remain when some of them end.
@@ -40,8 +103,10 @@ def beam_step(model, num_beams, state, tokens, seen, scores, repetition_penalty)
     Args:
         model: A `LanguageModel`.
         num_beams: Python int.
-        state: The state before `tokens`, for `prompts * num_beams` rows, a prompt's beams together.
+        state: The `DecodingState` before `tokens`, for `prompts * num_beams` rows, a prompt's beams
+            together.
         tokens: The last token of each beam, int32, shape `(prompts * num_beams,)`.
+        active: Which beams are in use, bool `(prompts * num_beams,)`.
         seen: Which tokens each beam holds, booleans, shape `(prompts * num_beams, vocab_size)`.
         scores: Log-probability of each beam, float64, shape `(prompts, num_beams)`; minus infinity
             for a beam that is not in use.
@@ -53,8 +118,11 @@ def beam_step(model, num_beams, state, tokens, seen, scores, repetition_penalty)
         its candidates, best first, each of shape `(prompts, candidates)`: score, beam that it goes
         on from, token, and the token's log-probability by the model itself, in nats.
     """
-    logits, state = model.forward(tokens[:, None], state)
-    logits = tf.cast(logits[:, 0], tf.float32)  # (P * K, V)
+    state = make_room(model, state, active, model.context_length)
+    counts = tf.cast(active, tf.int32)
+    features, model_state = model.features(tokens[:, None], state.model_state, lengths=counts)
+    state = stepped(state, model_state, tokens[:, None], counts)
+    logits = model.logits(features)[:, 0]  # (P * K, V)
     penalized = penalize_repetition(logits, seen, repetition_penalty)
     vocab_size = logits.shape[-1]
     prompts = tf.shape(scores)[0]
@@ -70,60 +138,6 @@ def beam_step(model, num_beams, state, tokens, seen, scores, repetition_penalty)
     return state, scores, places // vocab_size, places % vocab_size, log_probs
 
 
-class Decoder:
-    """Compiled functions of one model: one trace for each batch size and reading length.
-
-    Every tensor of a state has the batch as its first dimension, so rows are read one at a time,
-    put together, replaced and reordered without knowing what a state holds.
-    """
-
-    def __init__(self, model):
-        # A weak reference: the cache below must not keep a model alive.
-        self._model = weakref.ref(model)
-        self.context_length = model.context_length
-        self.vocab_size = model.vocab_size
-        self.step = tf.function(self._step)
-        self.beam_step = tf.function(self._beam_step)
-        self.reorder = tf.function(_reorder)
-        self._read_piece = tf.function(self._read)
-
-    @property
-    def model(self):
-        return self._model()
-
-    def _step(self, *arguments):
-        return decode_step(self.model, *arguments)
-
-    def _beam_step(self, *arguments):
-        return beam_step(self.model, *arguments)
-
-    def _read(self, token_ids, state):
-        return self.model.forward(token_ids, state)[1]
-
-    def read(self, token_ids):
-        """Returns the state, of batch size 1, after reading a list of token ids from the start."""
-        state = self.model.initial_state(1)
-        begin = 0
-        for length in READ_LENGTHS:
-            while len(token_ids) - begin >= length:
-                piece = tf.constant([token_ids[begin : begin + length]], tf.int32)
-                state = self._read_piece(piece, state)
-                begin += length
-        return state
-
-    def join(self, states):
-        """Puts states together along the batch."""
-        return tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
-
-    def replace_row(self, state, index, row):
-        """Returns `state` with the row `index` replaced by `row`, a state of batch size 1."""
-
-        def replace(old, new):
-            return tf.concat([old[:index], tf.cast(new, old.dtype), old[index + 1 :]], axis=0)
-
-        return tf.nest.map_structure(replace, state, row)
-
-
 def decoder_of(model):
     """Returns the model's `Decoder`, made once, so that later calls find the traces."""
     if model not in _DECODERS:
@@ -133,8 +147,4 @@ def decoder_of(model):
 
 def _reorder(state, seen, parents, tokens):
     """Gives each row its parent's state and tokens, and one token more."""
-
-    def gather(tensor):
-        return tf.gather(tensor, parents, axis=0)
-
-    return tf.nest.map_structure(gather, state), mark_seen(gather(seen), tokens)
+    return take(state, parents), mark_seen(tf.gather(seen, parents), tokens)

@@ -1,16 +1,23 @@
 """The one entrance to generation: prompts in, texts out, for every model and every strategy."""
 
 import dataclasses
+import time
 
+import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation.beam_search import search_beams
 from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import decoder_of
+from lm_zoo.generation.decoding_loop import Decoding
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.generation.rows import Row, RowStates, last_tokens, tokens_seen
+from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
+
+MOST_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
+STOP_STEPS = 16  # the same with stop strings, which are looked for between calls
+PATIENCE = 0.03  # seconds that text to be streamed may come late
 
 
 @dataclasses.dataclass
@@ -81,26 +88,45 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
 
 def _sample(decoder, rows, options, on_text):
     """Lets the rows grow together until each has finished; returns them."""
-    settings = SamplingSettings.from_options(options)
-    sample_index = tf.constant([row.sample for row in rows], tf.int32)
-    states = RowStates(decoder, rows)
-    tokens = tf.constant(last_tokens(rows))
-    seen = tf.constant(tokens_seen(rows, decoder.vocab_size))
-    for index in range(options.max_new_tokens):
-        states.make_room(rows)
-        token_index = tf.fill([len(rows)], index)
-        state, tokens, seen, log_probs = decoder.step(
-            states.state, tokens, seen, sample_index, token_index, settings
+    settings = SamplingSettings.from_options(options, len(rows))
+    sample_index = np.array([row.sample for row in rows], np.int32)
+    most_tokens = np.full(len(rows), options.max_new_tokens, np.int32)
+    eos_id = -1 if rows[0].eos_id is None else rows[0].eos_id
+    penalizes = options.repetition_penalty != 1
+    state, features = decoder.begin(rows, options.max_new_tokens)
+    decoding = Decoding(
+        state=state,
+        tokens=last_tokens(rows),
+        token_index=np.zeros(len(rows), np.int32),
+        active=np.full(len(rows), True),
+        seen=tokens_seen(rows, decoder.vocab_size) if penalizes else (),
+    )
+    decoding, tokens, log_probs = decoder.first_step(
+        features, decoding, settings, sample_index, most_tokens, eos_id
+    )
+    _accept(rows, tokens[:, None], log_probs[:, None], on_text)
+    num_steps = 1 if on_text else min(STOP_STEPS if options.stop else MOST_STEPS, most_tokens[0])
+    while not all(row.finished_by for row in rows):
+        begun = time.monotonic()
+        active = tf.constant([not row.finished_by for row in rows])
+        decoding, steps = decoder.decode(
+            decoding._replace(active=active), settings, sample_index, num_steps, most_tokens, eos_id
         )
-        states.stepped(state)
-        for row, token, log_prob in zip(rows, tokens.numpy(), log_probs.numpy()):
-            if not row.finished_by:
-                piece = row.accept(int(token), float(log_prob))
-                if piece and on_text:
-                    on_text(row.number, piece)
-        if all(row.finished_by for row in rows):
-            break
+        _accept(rows, steps.tokens, steps.log_probs, on_text)
+        if on_text and time.monotonic() - begun < PATIENCE / 2:
+            num_steps = min(2 * num_steps, STOP_STEPS)
     return rows
+
+
+def _accept(rows, tokens, log_probs, on_text):
+    """Gives the rows what some steps made, `(batch, steps)`, until each has finished."""
+    for row, row_tokens, row_log_probs in zip(rows, tokens.numpy(), log_probs.numpy()):
+        for token, log_prob in zip(row_tokens, row_log_probs):
+            if row.finished_by:
+                break
+            piece = row.accept(int(token), float(log_prob))
+            if piece and on_text:
+                on_text(row.number, piece)
 
 
 def _search(decoder, rows, options, on_text):

@@ -1,4 +1,4 @@
-"""The texts being generated, each on its own: tokens, text, and what its state has read."""
+"""The texts being generated, each on its own: tokens, text, and what has ended it."""
 
 import math
 
@@ -68,47 +68,6 @@ class Row:
         other.token_ids = list(self.token_ids)
         other.stream = self.stream.fork()
         return other
-
-
-class RowStates:
-    """The states of a batch of rows, within the model's context.
-
-    All but the last token of a row have been read; the next step reads that one. A row whose state
-    is full begins anew: the last `context_length // 2` tokens are read into a fresh state. That
-    hangs on the row's own length alone, never on its neighbours.
-    """
-
-    def __init__(self, decoder, rows):
-        self.decoder = decoder
-        read = {}  # rows of one prompt share the reading
-        for row in rows:
-            key = tuple(row.token_ids)
-            if key not in read:
-                read[key] = decoder.read(row.token_ids[:-1])
-        self.state = decoder.join([read[tuple(row.token_ids)] for row in rows])
-        self.tokens_read = [len(row.token_ids) - 1 for row in rows]
-
-    def make_room(self, rows):
-        """Slides every row that is full; call before each step."""
-        limit = self.decoder.context_length
-        if limit is None:
-            return
-        for index, row in enumerate(rows):
-            if self.tokens_read[index] == limit:
-                kept = [] if row.finished_by else row.token_ids[-max(1, limit // 2) : -1]
-                fresh = self.decoder.read(kept)
-                self.state = self.decoder.replace_row(self.state, index, fresh)
-                self.tokens_read[index] = len(kept)
-
-    def stepped(self, state):
-        """Takes the state after a step, in which every row read one token."""
-        self.state = state
-        self.tokens_read = [count + 1 for count in self.tokens_read]
-
-    def reordered(self, state, parents):
-        """Takes the state in which each row goes on from its parent."""
-        self.state = state
-        self.tokens_read = [self.tokens_read[parent] for parent in parents]
 
 
 def last_tokens(rows):

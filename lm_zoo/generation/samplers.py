@@ -6,31 +6,31 @@ import tensorflow as tf
 
 
 class SamplingSettings(NamedTuple):
-    """Scalar tensors, so that other settings need no other trace.
+    """Tensors, so that other settings need no other trace: one value a row, shape `(batch,)`.
 
     Attributes:
         temperature: float32; 0 is greedy.
         top_k: int32; 0 is off.
         top_p: float32; 1 is off.
-        repetition_penalty: float32; 1 is off.
         seed: int32.
+        repetition_penalty: float32 scalar; 1 is off.
     """
 
     temperature: tf.Tensor
     top_k: tf.Tensor
     top_p: tf.Tensor
-    repetition_penalty: tf.Tensor
     seed: tf.Tensor
+    repetition_penalty: tf.Tensor
 
     @classmethod
-    def from_options(cls, options):
-        """Makes the tensors from a `GenerationOptions`."""
+    def from_options(cls, options, batch_size):
+        """Makes the tensors from a `GenerationOptions` that holds for all rows."""
         return cls(
-            tf.constant(options.temperature, tf.float32),
-            tf.constant(options.top_k, tf.int32),
-            tf.constant(options.top_p, tf.float32),
+            tf.fill([batch_size], tf.constant(options.temperature, tf.float32)),
+            tf.fill([batch_size], tf.constant(options.top_k, tf.int32)),
+            tf.fill([batch_size], tf.constant(options.top_p, tf.float32)),
+            tf.fill([batch_size], tf.constant(options.seed, tf.int32)),
             tf.constant(options.repetition_penalty, tf.float32),
-            tf.constant(options.seed, tf.int32),
         )
 
 
@@ -56,8 +56,8 @@ def filter_logits(logits, top_k, top_p):
 
     Args:
         logits: Shape `(batch, vocab_size)`, temperature applied.
-        top_k: How many stay, int32 scalar; 0 means all.
-        top_p: The least probability that stays, float32 scalar; 1 means all.
+        top_k: How many stay, int32 `(batch,)`; 0 means all.
+        top_p: The least probability that stays, float32 `(batch,)`; 1 means all.
 
     Returns:
         Logits, with minus infinity for what was removed, shape `(batch, vocab_size)`.
@@ -67,16 +67,16 @@ def filter_logits(logits, top_k, top_p):
     def filtered():
         ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
         k = tf.where(top_k > 0, tf.minimum(top_k, vocab_size), vocab_size)
-        among_k = ordered >= ordered[:, k - 1 : k]
+        among_k = ordered >= tf.gather(ordered, k[:, None] - 1, batch_dims=1)
         ordered = tf.where(among_k, ordered, -float("inf"))
         # The first token always stays: nothing comes before it.
         before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)
-        stays = among_k & ((before < top_p) | (top_p >= 1))
+        stays = among_k & ((before < top_p[:, None]) | (top_p[:, None] >= 1))
         lowest = tf.reduce_min(tf.where(stays, ordered, float("inf")), axis=-1, keepdims=True)
         return tf.where(logits >= lowest, logits, -float("inf"))
 
     # Sorting a large vocabulary costs more than a small model's step.
-    return tf.cond((top_k > 0) | (top_p < 1), filtered, lambda: logits)
+    return tf.cond(tf.reduce_any((top_k > 0) | (top_p < 1)), filtered, lambda: logits)
 
 
 def uniform_numbers(seed, sample_index, token_index):
@@ -86,7 +86,7 @@ def uniform_numbers(seed, sample_index, token_index):
     tensor, so a row's numbers would hang on its place, and give other numbers under XLA.
 
     Args:
-        seed: int32 scalar.
+        seed: int32, a scalar or of shape `(batch,)`.
         sample_index: Which of a prompt's texts, int32, shape `(batch,)`.
         token_index: Which token of the text, int32, shape `(batch,)`.
 
@@ -121,7 +121,7 @@ def choose_tokens(logits, seen, sample_index, token_index, settings):
 
     Args:
         logits: Shape `(batch, vocab_size)`.
-        seen: Booleans, shape `(batch, vocab_size)`.
+        seen: Booleans, shape `(batch, vocab_size)`, or None where nothing is penalised.
         sample_index: int32, shape `(batch,)`.
         token_index: int32, shape `(batch,)`.
         settings: `SamplingSettings`.
@@ -131,20 +131,21 @@ def choose_tokens(logits, seen, sample_index, token_index, settings):
         the model's own: at temperature 1, without filter and penalty.
     """
     logits = tf.cast(logits, tf.float32)
-    adjusted = penalize_repetition(logits, seen, settings.repetition_penalty)
+    adjusted = logits
+    if seen is not None:
+        adjusted = penalize_repetition(logits, seen, settings.repetition_penalty)
+    samples = settings.temperature > 1e-30  # smaller ones are flushed to 0 on some devices
+    likeliest = tf.argmax(adjusted, axis=-1, output_type=tf.int32)
 
     def sampled():
         # The largest logit is taken off first, so that a tiny temperature cannot overflow.
         shifted = adjusted - tf.reduce_max(adjusted, axis=-1, keepdims=True)
-        filtered = filter_logits(shifted / settings.temperature, settings.top_k, settings.top_p)
+        shifted /= tf.where(samples, settings.temperature, 1.0)[:, None]
+        filtered = filter_logits(shifted, settings.top_k, settings.top_p)
         uniform = uniform_numbers(settings.seed, sample_index, token_index)
-        return sample_tokens(filtered, uniform)
+        return tf.where(samples, sample_tokens(filtered, uniform), likeliest)
 
-    tokens = tf.cond(
-        settings.temperature > 1e-30,  # smaller ones are flushed to 0 on some devices
-        sampled,
-        lambda: tf.argmax(adjusted, axis=-1, output_type=tf.int32),
-    )
+    tokens = tf.cond(tf.reduce_any(samples), sampled, lambda: likeliest)
     log_probs = tf.gather(tf.nn.log_softmax(logits), tokens, batch_dims=1)
     return tokens, log_probs
 

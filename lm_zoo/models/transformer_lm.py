@@ -9,7 +9,13 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers import feed_forward as feed_forward_layers
 from lm_zoo.layers import normalization as normalization_layers
 from lm_zoo.layers.documents import read_documents
-from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, empty_cache, num_slots
+from lm_zoo.layers.key_value_cache import (
+    cache_mask,
+    causal_mask,
+    empty_cache,
+    num_slots,
+    where_to_write,
+)
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.models.arguments import require, require_at_least
@@ -90,12 +96,15 @@ class TransformerLM(LanguageModel):
             )
             return features, (documents.num_read, caches), weights
         length = tf.shape(token_ids)[1]
+        # Padding may stand beyond the last slot, where there is no position.
+        positions = tf.minimum(position[:, None] + tf.range(length)[None], slots - 1)  # (B, T)
+        one_token = token_ids.shape[1] == 1 and lengths is not None
         features, caches, weights = self.run(
             token_ids,
-            position[:, None] + tf.range(length)[None],  # (B, T)
+            positions,
             cache_mask(position, length, slots),
             caches,
-            position,
+            where_to_write(position, lengths) if one_token else position,
             training,
             memory=memory,
         )

@@ -100,12 +100,17 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How it is run: `replicas` in each of `workers` processes."""
+    """How it is run: `replicas` in each of `workers` processes.
+
+    Attributes:
+        strategy: As in `runtime.strategy`; empty is the usual one for that many.
+    """
 
     replicas: int = 1
     workers: int = 1
     micro_batches: int = 1
     steps_per_call: int = 1
+    strategy: str = ""
 
 
 ONE = "one device"
@@ -118,6 +123,8 @@ LAYOUTS = {
     "mirrored x4": Layout(replicas=4),
     "mirrored x2, accumulation x2, 5 steps a call": Layout(2, 1, 2, 5),
     "mirrored x4, accumulation x2": Layout(4, 1, 2),
+    "central storage x2": Layout(2, strategy="central_storage"),
+    "central storage x2, accumulation x2, 5 steps a call": Layout(2, 1, 2, 5, "central_storage"),
     "2 workers": Layout(workers=2),
     "3 workers": Layout(workers=3),
     "2 workers, accumulation x2, 5 steps a call": Layout(1, 2, 2, 5),

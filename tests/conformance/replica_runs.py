@@ -179,9 +179,10 @@ def main(jobs_path, folder, plain=""):
     distributions = {}
     for case, name in jobs:
         layout = LAYOUTS[name]
-        kind = layout.replicas, layout.workers
+        kind = layout.replicas, layout.workers, layout.strategy
         if kind not in distributions:
-            strategy = "one_device" if layout.replicas == 1 else "mirrored"
+            usual = "one_device" if layout.replicas == 1 else "mirrored"
+            strategy = layout.strategy or usual
             runtime = RuntimeConfig(strategy, (str(layout.replicas),), logical_cpus=4)
             if layout.workers > 1:
                 runtime = RuntimeConfig("multi_worker")

@@ -64,6 +64,34 @@ def test_every_state_tensor_has_the_rows_first(variant):
     np.testing.assert_allclose(found, tf.gather(expected, [2, 0]), atol=1e-5)
 
 
+def test_padding_leaves_no_trace_in_the_state(variant):
+    model, ids, lengths = build(variant), token_ids(), tf.constant([5, 0, 12])
+    _, padded = model.features(ids, model.initial_state(BATCH), lengths=lengths)
+    for row, length in enumerate(lengths.numpy()):
+        own = model.initial_state(1)
+        if length:
+            _, own = model.forward(ids[row : row + 1, :length], own)
+        after = tf.nest.map_structure(lambda t: t[row : row + 1], padded)
+        found, expected = (model.forward(ids[:1, :4], state)[0] for state in (after, own))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    # A row that has ended stays where it is, even if its state is full.
+    _, held = model.features(ids[:, :1], padded, lengths=tf.zeros_like(lengths))
+    found, expected = (model.forward(ids[:, :1], state)[0] for state in (held, padded))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_slots", [LENGTH, tf.constant(20)])
+def test_a_state_with_fewer_slots_gives_the_same_logits(variant, num_slots):
+    model, ids = build(variant), token_ids()
+    state, found = model.initial_state(BATCH, num_slots), []
+    for start, stop in ((0, 7), (7, 8), (8, LENGTH)):
+        logits, state = model.forward(ids[:, start:stop], state)
+        found.append(logits)
+    np.testing.assert_allclose(tf.concat(found, axis=1), model(ids), atol=1e-5)
+    # Full: a row that has ended may ride along.
+    _, state = model.features(ids[:, :1], state, lengths=tf.zeros((BATCH,), tf.int32))
+
+
 def test_a_logit_does_not_see_later_tokens(variant):
     model, ids = build(variant), token_ids()
     changed = ids.copy()

@@ -11,18 +11,22 @@ from tests.conformance.replica_runs import assert_same, load, run_jobs
 
 CASES = case_of_each_variant(steps=30, num_layers=1)
 LSTM = next(case for case in CASES if case.variant == "lstm_lm")
+ATTENTION = next(case for case in CASES if case.variant == "transformer_decoder")
 OVERFLOW = Case("lstm_lm", "contiguous", "sgd", precision="float16", overflow_step=4)
 BFLOAT16 = Case("lstm_lm", "contiguous", "sgd", precision="bfloat16")
 XLA = Case("transformer_decoder", "windows", "sgd", jit_compile=True)
 DIVIDED = ["mirrored x2, accumulation x2, 5 steps a call", "2 workers"]
+CENTRAL = "central storage x2"
 TRIED = [(case, layout) for case in CASES for layout in DIVIDED] + [
     (LSTM, "accumulation x4, 5 steps a call"),
     (LSTM, "mirrored x4"),
     (LSTM, "3 workers"),
+    (LSTM, CENTRAL),
+    (ATTENTION, "central storage x2, accumulation x2, 5 steps a call"),
 ]
 PRECISE = [
     (case, layout) for case in (OVERFLOW, BFLOAT16, XLA) for layout in ("mirrored x2", "2 workers")
-]
+] + [(OVERFLOW, CENTRAL)]
 SPARSE = Case("rnn_lm", "contiguous", "adam", defect="sparse_gradients")
 CLIP = Case("lstm_lm", "contiguous", "sgd", defect="clip_before_reducing")
 DROPOUT = Case("lstm_lm", "contiguous", "sgd", defect="same_dropout")
@@ -70,7 +74,7 @@ def test_bfloat16_divided_learns_the_same_but_for_its_rounding(folder, layout):
     assert_same(load(folder, BFLOAT16, layout), load(folder, BFLOAT16, ONE), 2e-3)
 
 
-@pytest.mark.parametrize("layout", ["mirrored x2", "2 workers"])
+@pytest.mark.parametrize("layout", ["mirrored x2", "2 workers", CENTRAL])
 def test_float16_sees_an_overflow_on_the_last_replica(folder, layout):
     """All replicas halve the scale and leave the parameters as they are, to the bit."""
     found, expected = load(folder, OVERFLOW, layout), load(folder, OVERFLOW, ONE)

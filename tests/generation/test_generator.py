@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import GenerationOptions, generate
-from lm_zoo.generation.decoding import decode_step, decoder_of
+from lm_zoo.generation.decoding import decoder_of
+from lm_zoo.generation.decoding_loop import Decoding, decode
+from lm_zoo.generation.decoding_state import begin
 from lm_zoo.generation.samplers import SamplingSettings
 from tests.generation.toy import (
     BigramModel,
@@ -200,7 +202,7 @@ def test_unusable_arguments_are_refused():
     assert generate(TRIGRAM, letters(6), []) == []
 
 
-def test_one_trace_for_a_batch_size_whatever_is_asked():
+def test_one_trace_whatever_is_asked():
     model = TrigramModel(RNG.normal(size=(6, 6, 6)))
     for options in (
         GenerationOptions(max_new_tokens=3),
@@ -210,8 +212,8 @@ def test_one_trace_for_a_batch_size_whatever_is_asked():
         for prompts in (["a", "bcdefa"], ["abc" * 30, "f"]):
             generate(model, letters(6), prompts, options)
     decoder = decoder_of(model)
-    assert decoder.step.experimental_get_tracing_count() == 1
-    assert decoder._read_piece.experimental_get_tracing_count() <= 4
+    for function in (decoder._begin, decoder._decode, decoder._decode_penalized):
+        assert function.experimental_get_tracing_count() == 1
 
 
 def test_generation_does_not_keep_a_model_alive():
@@ -224,25 +226,20 @@ def test_generation_does_not_keep_a_model_alive():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_the_same_step_runs_inside_a_graph_loop(jit_compile):
+def test_the_same_loop_runs_inside_a_larger_graph(jit_compile):
     options = GenerationOptions(max_new_tokens=12, top_p=0.9, seed=6, num_samples=2)
-    expected = generate(TRIGRAM, letters(6), ["c"], options)
-    settings = SamplingSettings.from_options(options)
+    expected = generate(TRIGRAM, letters(6), ["fc"], options)
+    settings = SamplingSettings.from_options(options, 2)
+    prompts = tf.constant([[5], [5]])
 
     @tf.function(jit_compile=jit_compile)
-    def loop(state, tokens, seen):
-        written = tf.zeros((2, 12), tf.int32)
+    def loop(prompts):
+        state = begin(TRIGRAM, prompts, tf.ones((2,), tf.int32))
+        zeros = tf.zeros((2,), tf.int32)
+        decoding = Decoding(state, zeros + 2, zeros, zeros == 0, ())
+        return decode(TRIGRAM, decoding, settings, tf.range(2), 12, zeros + 12, -1, None)[1]
 
-        def body(index, state, tokens, seen, written):
-            state, tokens, seen, _ = decode_step(
-                TRIGRAM, state, tokens, seen, tf.range(2), tf.fill((2,), index), settings
-            )
-            column = tf.one_hot(index, 12, dtype=tf.int32)
-            return index + 1, state, tokens, seen, written + tokens[:, None] * column
-
-        values = (tf.constant(0), state, tokens, seen, written)
-        return tf.while_loop(lambda index, *_: index < 12, body, values)[-1]
-
-    seen = tf.one_hot([2, 2], 6, on_value=True, off_value=False)
-    written = loop(TRIGRAM.initial_state(2), tf.constant([2, 2]), seen)
-    np.testing.assert_array_equal(written, [result.token_ids for result in expected])
+    steps = loop(prompts)
+    np.testing.assert_array_equal(steps.tokens, [result.token_ids for result in expected])
+    log_probs = tf.reduce_sum(steps.log_probs, 1)
+    np.testing.assert_allclose(log_probs, [r.log_prob for r in expected], atol=1e-4)

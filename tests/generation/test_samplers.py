@@ -12,8 +12,8 @@ RNG = np.random.default_rng(1)
 LOGITS = RNG.normal(size=(5, 12)).astype(np.float32) * 2
 
 
-def settings(**arguments):
-    return samplers.SamplingSettings.from_options(GenerationOptions(**arguments))
+def settings(batch_size, **arguments):
+    return samplers.SamplingSettings.from_options(GenerationOptions(**arguments), batch_size)
 
 
 def chi_square(counts, probabilities):
@@ -22,10 +22,10 @@ def chi_square(counts, probabilities):
 
 
 def filtered(logits, top_k=0, top_p=1.0):
-    out = samplers.filter_logits(
-        tf.constant(logits, tf.float32), tf.constant(top_k), tf.constant(top_p, tf.float32)
-    )
-    return out.numpy()
+    rows = len(logits)
+    return samplers.filter_logits(
+        tf.constant(logits, tf.float32), tf.fill((rows,), top_k), tf.fill((rows,), top_p)
+    ).numpy()
 
 
 @pytest.mark.parametrize("k", [1, 3, 11, 12, 50])
@@ -108,7 +108,7 @@ def frequencies(logits, number=20_000, **arguments):
         tf.zeros(rows.shape, tf.bool),
         tf.range(number),
         tf.zeros((number,), tf.int32),
-        settings(**arguments),
+        settings(number, **arguments),
     )
     return np.bincount(tokens.numpy(), minlength=len(logits))
 
@@ -140,7 +140,7 @@ def test_log_prob_is_the_models_own():
         tf.ones(LOGITS.shape, tf.bool),
         tf.range(5),
         tf.zeros((5,), tf.int32),
-        settings(temperature=0.5, top_k=3, repetition_penalty=1.7),
+        settings(5, temperature=0.5, top_k=3, repetition_penalty=1.7),
     )
     expected = log_softmax(LOGITS)[np.arange(5), tokens.numpy()]
     np.testing.assert_allclose(log_probs, expected, atol=1e-5)
@@ -150,6 +150,26 @@ def test_greedy_heeds_the_repetition_penalty():
     logits, seen = tf.constant([[2.0, 1.5, 0.0]]), tf.constant([[True, False, False]])
     zeros = tf.zeros((1,), tf.int32)
     token, _ = samplers.choose_tokens(
-        logits, seen, zeros, zeros, settings(temperature=0, repetition_penalty=1.5)
+        logits, seen, zeros, zeros, settings(1, temperature=0, repetition_penalty=1.5)
     )
     assert token.numpy() == [1]  # 2 / 1.5 is less than 1.5
+
+
+def test_each_row_is_chosen_by_its_own_settings():
+    rows = samplers.SamplingSettings(
+        temperature=tf.constant([0.0, 0.7, 1.3, 1.0, 2.0]),
+        top_k=tf.constant([0, 3, 0, 12, 1]),
+        top_p=tf.constant([1.0, 1.0, 0.4, 0.9, 1.0]),
+        seed=tf.constant([1, 1, 2, 3, 3]),
+        repetition_penalty=tf.constant(1.0),
+    )
+    numbers = tf.constant([0, 1, 2, 3, 4])
+    together = samplers.choose_tokens(tf.constant(LOGITS), None, numbers, numbers, rows)
+    for row in range(5):
+        alone = samplers.SamplingSettings(*(v[row : row + 1] for v in rows[:4]), rows[4])
+        number = numbers[row : row + 1]
+        token, log_prob = samplers.choose_tokens(
+            tf.constant(LOGITS[row : row + 1]), None, number, number, alone
+        )
+        assert token[0] == together[0][row]
+        assert log_prob[0].numpy() == pytest.approx(together[1][row].numpy(), abs=1e-6)

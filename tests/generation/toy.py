@@ -17,11 +17,15 @@ class BigramModel(LanguageModel):
         self.table = tf.constant(table, tf.float32)  # (V, V)
         self.vocab_size = len(table)
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         return (tf.zeros((batch_size,), tf.int32),)
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
-        return tf.gather(self.table, token_ids), (state[0] + tf.shape(token_ids)[1],)
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        read = tf.shape(token_ids)[1] if lengths is None else lengths
+        return tf.gather(self.table, token_ids), (state[0] + read,)
+
+    def logits(self, features):
+        return features
 
 
 class TrigramModel(LanguageModel):
@@ -32,13 +36,17 @@ class TrigramModel(LanguageModel):
         self.table = tf.constant(table, tf.float32)  # (V, V, V)
         self.vocab_size = len(table)
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         return (tf.zeros((batch_size,), tf.int32),)
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
-        before = tf.concat([state[0][:, None], token_ids[:, :-1]], axis=1)
-        logits = tf.gather_nd(self.table, tf.stack([before, token_ids], axis=-1))
-        return logits, (token_ids[:, -1],)
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        both = tf.concat([state[0][:, None], token_ids], axis=1)
+        logits = tf.gather_nd(self.table, tf.stack([both[:, :-1], token_ids], axis=-1))
+        read = tf.fill(tf.shape(both)[:1], tf.shape(token_ids)[1]) if lengths is None else lengths
+        return logits, (tf.gather(both, read, batch_dims=1),)
+
+    def logits(self, features):
+        return features
 
 
 class BoundedModel(LanguageModel):
@@ -52,18 +60,26 @@ class BoundedModel(LanguageModel):
         self.embedding = tf.constant(rng.normal(size=(vocab_size, 8)), tf.float32)
         self.output_matrix = tf.constant(2 * rng.normal(size=(8, vocab_size)), tf.float32)
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size, num_slots=None):
         return (tf.zeros((batch_size,), tf.int32), (tf.zeros((batch_size, 8)),))
 
-    def forward(self, token_ids, state, training=False, document_starts=None):
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
         position, (memory,) = state
-        logits = []
-        for index in range(token_ids.shape[1]):
-            memory = 0.9 * memory + tf.gather(self.embedding, token_ids[:, index])
-            position = position + 1
-            logits.append(tf.matmul(tf.tanh(memory), self.output_matrix))
-        tf.debugging.assert_less_equal(position, self.context_length)
-        return tf.stack(logits, axis=1), (position, (memory,))
+        length = tf.shape(token_ids)[1]
+        lengths = tf.fill(tf.shape(position), length) if lengths is None else lengths
+        tf.debugging.assert_less_equal(position + lengths, self.context_length)
+
+        def read(memory, inputs):
+            tokens, index = inputs
+            new = 0.9 * memory + tf.gather(self.embedding, tokens)
+            return tf.where((index < lengths)[:, None], new, memory)
+
+        memories = tf.scan(read, (tf.transpose(token_ids), tf.range(length)), memory)
+        last = tf.concat([memory[None], memories], 0)[-1]
+        return tf.tanh(tf.transpose(memories, (1, 0, 2))), (position + lengths, (last,))
+
+    def logits(self, features):
+        return tf.einsum("btc,cv->btv", features, self.output_matrix)
 
 
 class PieceTokenizer:

@@ -11,7 +11,11 @@ from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 END_OF_TEXT = "<|endoftext|>"
-GPT2_FILES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
+GPT2_FILES = (  # OpenAI's, Hugging Face's and keras-hub's names
+    ("encoder.json", "vocab.bpe"),
+    ("vocab.json", "merges.txt"),
+    ("vocabulary.json", "merges.txt"),
+)
 
 
 class BytePairTokenizer(Tokenizer):
@@ -104,13 +108,13 @@ class BytePairTokenizer(Tokenizer):
 
     @staticmethod
     def has_gpt2_files(directory):
-        """Whether `directory` holds GPT-2's two files, under OpenAI's or Hugging Face's names."""
+        """Whether `directory` holds GPT-2's two files, under one of their `GPT2_FILES` names."""
         directory = pathlib.Path(directory)
         return any(all((directory / name).is_file() for name in names) for names in GPT2_FILES)
 
     @classmethod
     def from_gpt2_files(cls, directory):
-        """Reads `encoder.json` and `vocab.bpe`, or `vocab.json` and `merges.txt`.
+        """Reads `encoder.json` and `vocab.bpe`, or another pair of `GPT2_FILES`.
 
         Raises:
             UserError: If they are missing or damaged.

@@ -25,6 +25,8 @@ class Tokenizer:
         vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
         eos_id: The id of the end of a text or line, or None where there is none.
+        bos_id: The id that stood before each text that a model was trained on elsewhere (Llama's
+            `<s>`), or None. It is a property of the model's text, as `eos_in_text` is.
         saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
             module is loaded, or "" where TensorFlow is enough.
     """
@@ -36,6 +38,7 @@ class Tokenizer:
     vocab_size = 0
     unk_id = None
     eos_id = None
+    bos_id = None
     saved_model_needs = ""
 
     @classmethod
@@ -118,14 +121,17 @@ class Tokenizer:
     @property
     def start_text(self):
         """What stands before a text without context, when that is text: a newline, or nothing."""
-        if self._starts_after_eos:
+        if self._starts_after_eos or self.bos_id is not None:
             return ""
         newline = self.encode("\n")
         return "" if self.unk_id is not None and self.unk_id in newline else "\n"
 
     @property
     def start_ids(self):
-        """The ids that stand before a text without context: `<eos>`, a newline's, or none."""
+        """The ids that stand before a text without context: an end or start token, a newline's, or
+        none."""
+        if self.bos_id is not None:
+            return np.array([self.bos_id], np.int32)
         if self._starts_after_eos:
             return np.array([self.eos_id], np.int32)
         return self.encode(self.start_text)
@@ -146,6 +152,7 @@ class Tokenizer:
             "name": self.name,
             "fingerprint": self.fingerprint,
             "eos_in_text": self.eos_in_text,
+            "bos_id": self.bos_id,
             "content": self.content(),
         }
         directory = pathlib.Path(directory)
@@ -204,6 +211,8 @@ def load(directory, classes):
     try:
         tokenizer = classes[name].from_content(content)
         tokenizer.eos_in_text = bool(values.get("eos_in_text", tokenizer.eos_in_text))
+        if values.get("bos_id") is not None:
+            (tokenizer.bos_id,) = tokenizer._checked(values["bos_id"]).tolist()
         return tokenizer
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _damaged(path) from None

@@ -1,0 +1,76 @@
+"""Writes a run's model for other programs, and proves that it does there what it does here.
+
+    lm-zoo export --workdir=runs/quickstart_lstm --output=exports
+    lm-zoo export --workdir=runs/quickstart_transformer --output=exports --precision=int8
+    lm-zoo export --workdir=runs/quickstart_lstm --output=exports --signatures=score,generate
+
+A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and `tf.saved_model.load` read
+OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
+"""
+
+from absl import flags
+
+from lm_zoo.export.formats import FORMATS
+
+# Flags that not every form has.
+OPTIONS = ("name", "precision", "max_length", "signatures", "shard_bytes")
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "output", None, "Folder to write to.", required=True, flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
+    )
+    described = "; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items())
+    flags.DEFINE_enum(
+        "format", "saved_model", list(FORMATS), f"{described}.", flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "name", "", "Name of the model; empty is the workdir's.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "bfloat16", "float16", "int8"],
+        "Of the weights as they are stored.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "max_length",
+        0,
+        "Most tokens of a prompt, and of what the model's state holds; 0 is all it can.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "signatures",
+        "score,token_logprobs,next_token,generate,embed",
+        "What the SavedModel can do.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "shard_bytes",
+        0,
+        "Most bytes of weights in one file of safetensors; 0 is 5 GiB.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+
+
+def run(flag_values, arguments):
+    from lm_zoo.errors import UserError
+    from lm_zoo.export.export import export
+    from lm_zoo.run import load
+
+    if arguments:
+        raise UserError(f"export: unexpected argument {arguments[0]!r}; give it as --name=value.")
+    options = {name: flag_values[name].value for name in OPTIONS if flag_values[name].present}
+    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    path, report = export(loaded, flag_values.output, flag_values.format, **options)
+    if report:
+        print(report)
+    print(f"Wrote {path}")

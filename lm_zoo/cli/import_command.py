@@ -1,0 +1,48 @@
+"""Makes a run of weights that were trained elsewhere, to generate, score and export with.
+
+    lm-zoo import --from=gpt2 --workdir=runs/gpt2
+    lm-zoo import --from=tiny_llama --tokenizer=tokenizers/bpe --workdir=runs/tiny_llama
+    lm-zoo import --from=word_language_model --tokenizer=runs/words --workdir=runs/torch_lstm
+
+Read are GPT-2 and Llama as transformers saves them (config.json, safetensors in one file or more,
+tokenizer), GPT-2 presets of keras-hub, and safetensors with the state dict of a PyTorch language
+model of nn.LSTM, nn.GRU or nn.RNN. Every tensor is used, in its shape, or the import is refused.
+`lm-zoo export --format=hugging_face|keras_hub|pytorch` is the way back.
+"""
+
+from absl import flags
+
+
+def define_flags(flag_values):
+    define = {"flag_values": flag_values}
+    flags.DEFINE_string("from", None, "Folder of the weights.", required=True, **define)
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run; new or empty.", required=True, **define
+    )
+    flags.DEFINE_string(
+        "format", "", "hugging_face, keras_hub or pytorch; by default found out.", **define
+    )
+    flags.DEFINE_string(
+        "tokenizer",
+        "",
+        "A saved tokenizer, a run, or another program's files, if the folder has none.",
+        **define,
+    )
+
+
+def run(flag_values, arguments):
+    from lm_zoo.cli.tokenizer_command import find_tokenizer
+    from lm_zoo.errors import UserError
+    from lm_zoo.weights.importing import import_run
+
+    if arguments:
+        raise UserError(f"import: unexpected argument {arguments[0]!r}; give it as --from=...")
+    tokenizer = find_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
+    folder = import_run(
+        flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer
+    )
+    config, record = folder.config(), folder.data_record()
+    print(
+        f"Imported {record['source']} as a {config.model.name} with a {config.tokenizer.name} "
+        f"tokenizer of {config.tokenizer.vocab_size:,} tokens into {folder.path}."
+    )

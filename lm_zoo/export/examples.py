@@ -1,0 +1,29 @@
+"""One small call of each signature: shown on the model card, and made for warming up."""
+
+from lm_zoo.export.verification import tensor
+
+
+def example_calls(signatures, text, vocab_size):
+    """Returns signature -> inputs, name -> tensor as JSON has it.
+
+    Args:
+        signatures: Names.
+        text: A short text of the run's kind, at least a token long.
+        vocab_size: The most tokens that can be asked for.
+    """
+    inputs = {
+        "score": {"text": tensor([text])},
+        "token_logprobs": {"text": tensor([text])},
+        "next_token": {"text": tensor([text]), "k": tensor(min(3, vocab_size))},
+        "generate": {
+            "prompt": tensor([text]),
+            "max_new_tokens": tensor(16),
+            "temperature": tensor(0.8),
+            "top_k": tensor(0),
+            "top_p": tensor(0.95),
+            "seed": tensor(1),
+            "stop": tensor(""),
+        },
+        "embed": {"text": tensor([text])},
+    }
+    return {name: inputs[name] for name in signatures}

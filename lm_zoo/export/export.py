@@ -1,0 +1,73 @@
+"""Writes a run in one of the forms, into a folder that appears whole or not at all."""
+
+import importlib
+import inspect
+import pathlib
+import re
+
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.export.formats import FORMATS, VERSIONED
+from lm_zoo.export.new_folder import NewFolder
+
+
+def export(run, output, format="saved_model", **options):
+    """Writes a `Run` for other programs.
+
+    Args:
+        run: The `Run`.
+        output: For `saved_model` the folder of several models: the version that is written is
+            `output/NAME/VERSION`, one more than the highest there, which is TensorFlow Serving's
+            layout. For the other forms the folder to write, new or empty.
+        format: One of `FORMATS`.
+        **options: Of the form: the keyword arguments of its module's `write`.
+
+    Returns:
+        `(path, report)`: the folder, and lines of text that say what was verified.
+
+    Raises:
+        UserError: For options that cannot be used, a folder that cannot be written, and a result
+            that does not do what the run does. Nothing is left over then.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    write = importlib.import_module(FORMATS[format][0]).write
+    known = list(inspect.signature(write).parameters)[2:]
+    for option in options:
+        if option not in known:
+            listed = ", ".join(known) or "none"
+            raise UserError(
+                f"{option}: the form {format!r} has no such option; expected one of: {listed}."
+            )
+    output = pathlib.Path(output)
+    if format in VERSIONED:
+        name = options.setdefault("name", "") or run.folder.path.resolve().name
+        parent = output / _checked_name(name)
+        place = NewFolder(parent, lambda: next_version(parent))
+    else:
+        _check_empty(output)
+        place = NewFolder(output.absolute().parent, lambda: output.absolute().name)
+    with place as folder:
+        report = write(run, folder.path, **options)
+    return folder.path, report
+
+
+def next_version(folder):
+    """Returns the name of the next version: 1, or one more than the highest there."""
+    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    return str(max(versions, default=0) + 1)
+
+
+def _checked_name(name):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise UserError(
+            f"name: expected letters, digits and any of '_.-', received {name!r}; give another "
+            "--name."
+        )
+    return name
+
+
+def _check_empty(output):
+    if output.is_dir() and any(output.iterdir()):
+        raise UserError(f"output: {output} is not empty; give a new or empty folder.")
+    if output.exists() and not output.is_dir():
+        raise UserError(f"output: {output} is a file; expected a folder.")

@@ -1,0 +1,14 @@
+"""The forms that a run is exported in."""
+
+# name -> (module, what it is). The module's `write(run, folder, **options)` fills a new folder and
+# returns lines of text that say what was written and how it was verified. Its options are flags of
+# `lm-zoo export`.
+FORMATS = {
+    "saved_model": ("lm_zoo.export.saved_model", "TensorFlow SavedModel that takes strings"),
+    "hugging_face": ("lm_zoo.weights.hugging_face", "GPT-2 or Llama for transformers"),
+    "keras_hub": ("lm_zoo.weights.keras_hub", "GPT-2 preset for keras-hub"),
+    "litert": ("lm_zoo.export.litert", "LiteRT model of token ids, for phones"),
+    "onnx": ("lm_zoo.export.onnx", "ONNX models of token ids"),
+    "pytorch": ("lm_zoo.weights.pytorch", "state dict of a recurrent model in safetensors"),
+}
+VERSIONED = ("saved_model",)  # written to OUTPUT/NAME/VERSION; the others to OUTPUT itself

@@ -1,0 +1,160 @@
+"""A run as a SavedModel that takes strings, proved to do what the run does."""
+
+import pathlib
+
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.export import model_card, precision_loss
+from lm_zoo.export.examples import example_calls
+from lm_zoo.export.exported_model import SIGNATURES, ExportedModel, checked_signatures
+from lm_zoo.export.new_folder import writing
+from lm_zoo.export.samples import example_text, held_out_text, sample_prompts, sample_texts
+from lm_zoo.export.verification import Verification, array, verify
+from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
+from lm_zoo.export.weights import StoredWeights
+
+EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
+
+
+def write(run, folder, name="", precision="float32", max_length=0, signatures=SIGNATURES):
+    """Writes a `Run` as a SavedModel.
+
+    A process without lm_zoo scores, generates and embeds with what was written, and its results are
+    compared with those of the Python model of the same weights.
+
+    Args:
+        run: The `Run`.
+        folder: An existing, empty folder.
+        name: What servers call the model; "" is the workdir's name.
+        precision: Of the matrices as they are stored, one of `PRECISIONS`.
+        max_length: Most tokens of a prompt, and of what the model's state holds; 0 is the model's
+            `context_length`, or any number for a recurrent model.
+        signatures: Which of `SIGNATURES`.
+
+    Returns:
+        Lines of text that say what was verified.
+
+    Raises:
+        UserError: For options that cannot be used, and a SavedModel that does not do what the run
+            does.
+    """
+    prepared = PreparedExport(run, name, precision, max_length, signatures)
+    prepared.exported.save(folder)
+    ((parity, examples),) = verify([(folder, prepared.verification)])
+    return prepared.finish(folder, parity, examples)
+
+
+class PreparedExport:
+    """A model as it is to be exported, and what it has to answer.
+
+    Args:
+        run: The `Run`.
+        name: As in `write`; so are the others.
+        precision: Likewise.
+        max_length: Likewise.
+        signatures: Likewise.
+
+    Attributes:
+        exported: The `ExportedModel`.
+        verification: The `Verification`.
+    """
+
+    def __init__(self, run, name="", precision="float32", max_length=0, signatures=SIGNATURES):
+        signatures = checked_signatures(signatures)
+        self.run = run
+        self.name = name or run.folder.path.resolve().name
+        self.max_length = checked_max_length(run.model, max_length)
+        weights = StoredWeights(run.model, precision)
+        self.model = copy_of(run.model, self.max_length)
+        weights.assign_to(self.model)
+        self.exported = ExportedModel(
+            self.model, run.tokenizer, weights, self.max_length, signatures
+        )
+        limit = self.model.context_length
+        text = held_out_text(run, 2 * (limit or 1000))
+        prompts = sample_prompts(run.tokenizer, text, self.max_length)
+        self.verification = Verification(
+            self.model,
+            run.tokenizer,
+            signatures,
+            sample_texts(run.tokenizer, text, limit),
+            prompts,
+            self.max_length,
+            example_calls(signatures, example_text(prompts), run.tokenizer.vocab_size),
+        )
+
+    def finish(self, folder, parity, examples):
+        """Writes what stands beside it: tokenizer, model card, warm-up requests.
+
+        Args:
+            folder: The SavedModel's.
+            parity: The `Parity` that was found.
+            examples: Signature -> `(inputs, outputs)` of a call, name -> tensor as JSON has it.
+
+        Returns:
+            Lines of text that say what was found.
+        """
+        loss = None
+        if self.exported.weights.precision != "float32":
+            loss = precision_loss.measure(self.run, self.model)
+        extra = pathlib.Path(folder, EXTRA)
+        own = extra / "lm_zoo"
+        card = model_card.model_card(
+            self.run, self.name, self.exported, self.max_length, loss, parity, examples
+        )
+        with writing(folder):
+            self.run.tokenizer.save(own / "tokenizer")
+            model_card.write(card, own)
+            requests = [
+                predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})
+                for name, (inputs, _) in examples.items()
+            ]
+            write_warmup(extra / FILE_NAME, requests)
+        return "\n".join(_report(parity, loss))
+
+
+def checked_max_length(model, max_length):
+    """Returns the most tokens of a prompt, or None for any number.
+
+    Raises:
+        UserError: If it is not a number that the model can have.
+    """
+    limit = model.context_length
+    if max_length < 0 or (limit is not None and max_length > limit):
+        expected = "at least 1" if limit is None else f"from 1 to {limit} (the context_length)"
+        raise UserError(
+            f"max_length: expected a whole number {expected}, or 0 for the longest, received "
+            f"{max_length}."
+        )
+    return max_length or limit
+
+
+def copy_of(model, max_length):
+    """Returns a model built alike, with weights of its own, whose context is `max_length`.
+
+    It computes in float32: in mixed precision, another order of a sum gives another result, and
+    nothing could be proved.
+    """
+    with tf.device("CPU"):  # where it is compared with what another process finds
+        copy = type(model).from_config(model.get_config() | {"dtype": "float32"})
+        if not copy.built:
+            copy.build((None, None))
+    if model.context_length is not None:
+        copy.context_length = max_length
+    return copy
+
+
+def _report(parity, loss):
+    scored = [name for name in parity.largest_difference if name != "generate"]
+    if scored:
+        listed = ", ".join(f"{name} {parity.largest_difference[name]:.1e}" for name in scored)
+        yield f"Verified by a process without lm_zoo, on {parity.texts} texts: {listed}"
+    if parity.equal_texts:
+        tied = f" ({parity.tied_texts} up to a tie)" if parity.tied_texts else ""
+        yield (
+            f"Verified likewise: {parity.equal_texts} of {parity.prompts} greedy texts equal, "
+            f"token for token{tied}; log-probability {parity.largest_difference['generate']:.1e}"
+        )
+    if loss:
+        yield str(loss)

@@ -1,0 +1,124 @@
+"""The ASGI application: which path is answered by what, and how mistakes are told."""
+
+import contextlib
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lm_zoo.serving.batcher import Batcher
+from lm_zoo.serving.completions import Completions, not_exported
+from lm_zoo.serving.connection import GONE
+from lm_zoo.serving.engine import Engine
+from lm_zoo.serving.measuring import MeasuringMiddleware
+from lm_zoo.serving.metrics import Metrics
+from lm_zoo.serving.page import page_response
+from lm_zoo.serving.predictor import Predictor
+from lm_zoo.serving.prompt_scores import PromptScorer
+from lm_zoo.serving.prompts import PromptReader
+from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.tensorflow_api import TensorFlowApi
+
+OPENAI_PATHS = ("/v1/completions", "/v1/chat")
+
+
+def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
+    """Makes the application that serves one model.
+
+    Args:
+        model: A `ServedModel`.
+        limits: `ServingLimits`.
+        max_batch_size: Most texts that the model works on at once; 1 is no batching.
+        wait_seconds: How long a prediction waits for others to share a call with.
+
+    Returns:
+        A `Starlette` application. Its threads end with its lifespan.
+    """
+    metrics = Metrics(model.name, model.version)
+    reader = PromptReader(model, limits)
+    queue = limits.max_queue
+    engine, completions, closing = None, no_completions, []
+    if model.generates:
+        engine = Engine(model.functions, model.max_length, max_batch_size, queue, metrics)
+        scorer = PromptScorer(model.functions, model.tokenizer.vocab_size)
+        prompts = Batcher("score_ids", scorer, max_batch_size, wait_seconds, queue, metrics)
+        completions = Completions(model, engine, prompts, reader, limits, metrics).completions
+        closing = [engine, prompts]
+    predictor = Predictor(model, engine, reader, max_batch_size, wait_seconds, queue, metrics)
+    tensorflow_api = TensorFlowApi(model, predictor, limits)
+    closing.append(predictor)
+
+    async def health(request):
+        return JSONResponse({"status": "ok", "model": model.name, "version": model.version})
+
+    async def figures(request):
+        return Response(metrics.page(), media_type=metrics.content_type)
+
+    async def page(request):
+        return page_response(model)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        yield
+        for part in closing:
+            part.close()
+
+    one_model = "/v1/models/{name}"
+    routes = [
+        Route("/", page),
+        Route("/healthz", health),
+        Route("/metrics", figures),
+        Route("/v1/completions", completions, methods=["POST"]),
+        Route("/v1/models", tensorflow_api.list_models),
+    ]
+    for version in ("", "/versions/{version}"):
+        routes += [
+            Route(f"{one_model}{version}:{{verb}}", tensorflow_api.predict, methods=["POST"]),
+            Route(f"{one_model}{version}/metadata", tensorflow_api.metadata),
+            Route(f"{one_model}{version}", tensorflow_api.status),
+        ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(MeasuringMiddleware, metrics=metrics)],
+        exception_handlers={
+            RequestError: _tell,
+            HTTPException: _tell_http,
+            ClientDisconnect: _gone,
+            Exception: _tell_nothing,
+        },
+        lifespan=lifespan,
+    )
+
+
+async def no_completions(request):
+    raise not_exported("generate", "completions")
+
+
+async def _tell(request, error):
+    """Answers with what is wrong, in the form of the interface that was used."""
+    is_openai = request.url.path.startswith(OPENAI_PATHS)
+    body = error.as_openai() if is_openai else error.as_tensorflow()
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
+
+
+async def _tell_http(request, error):
+    path = request.url.path[:200]
+    messages = {
+        404: f"there is nothing at {path}; completions are at /v1/completions.",
+        405: f"{path} is not for {request.method}.",
+    }
+    message = messages.get(error.status_code, error.detail)
+    response = await _tell(request, RequestError(message, error.status_code))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _gone(request, error):
+    return Response(status_code=GONE)
+
+
+async def _tell_nothing(request, error):
+    return await _tell(request, RequestError("the server failed; see its log.", 500))

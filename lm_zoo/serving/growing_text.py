@@ -1,0 +1,114 @@
+"""One text that the engine lets grow: its tokens, its text, and who wants to hear of it."""
+
+import math
+import typing
+
+from lm_zoo.generation.text_stream import TextStream
+from lm_zoo.serving.request_error import RequestError
+
+
+class NewToken(typing.NamedTuple):
+    """A token of a text.
+
+    Attributes:
+        token: Its id.
+        log_prob: The model's own log-probability of it, in nats; None where nothing stood before.
+        top: The likeliest tokens there, as `(token, log_prob)`, likeliest first.
+    """
+
+    token: int
+    log_prob: float | None
+    top: tuple = ()
+
+
+class Piece(typing.NamedTuple):
+    """Text that is certain now, and the tokens that it came from.
+
+    The tokens of all pieces but an end token, and tokens that only a stop string was made of, are
+    the tokens of the text.
+    """
+
+    text: str
+    tokens: list
+
+
+class GrowingText:
+    """A text while it grows.
+
+    Args:
+        prompt_ids: Token ids of the prompt, at least one.
+        options: A `GenerationOptions`.
+        tokenizer: Makes text of tokens.
+        num_top: How many likeliest tokens to give with each token.
+        deliver: Called in the engine's thread as `deliver(text, pieces, done)`.
+        streams: Whether `deliver` is called as text appears, or at the end alone.
+
+    Attributes:
+        num_tokens: Tokens generated, an end token and those of a stop string included.
+        log_prob: Sum of the model's own log-probabilities of these tokens, in nats.
+        finished_by: `""` while it grows, then `eos`, `stop`, `length`, or `error`.
+        error: A `RequestError`, if it ended by one.
+        cancelled: Set by anyone when no one wants the text any more.
+    """
+
+    def __init__(self, prompt_ids, options, tokenizer, num_top, deliver, streams):
+        self.prompt_ids = list(prompt_ids)
+        self.options = options
+        self.num_top = num_top
+        self.streams = streams
+        self.num_tokens = 0
+        self.log_prob = 0.0
+        self.finished_by = ""
+        self.error = None
+        self.cancelled = False
+        self.last_token = self.prompt_ids[-1]
+        self._deliver = deliver
+        self._eos_id = None if options.ignore_eos else tokenizer.eos_id
+        self._stream = TextStream(tokenizer, prompt_ids, options.stop)
+        self._held = []  # tokens whose text is not certain yet
+        self._pieces = []  # not delivered yet
+
+    @property
+    def text(self):
+        """The text that is certain."""
+        return self._stream.text
+
+    @property
+    def num_left(self):
+        """How many tokens may still come."""
+        return self.options.max_new_tokens - self.num_tokens
+
+    def accept(self, token, log_prob, top):
+        """Adds a token."""
+        self.num_tokens += 1
+        self.log_prob += log_prob
+        self.last_token = token
+        if math.isnan(log_prob):
+            self.fail(RequestError("the model's probabilities are not finite.", 500))
+            return
+        stream = self._stream
+        if token == self._eos_id:
+            self.finished_by = "eos"
+            text = stream.finish()
+        else:
+            self._held.append(NewToken(token, log_prob, top))
+            text = stream.push(token)
+            if stream.stopped:
+                self.finished_by = "stop"
+            elif not self.num_left:
+                text += stream.finish()
+                self.finished_by = "stop" if stream.stopped else "length"
+        if text or (self._held and self.finished_by in ("eos", "length")):
+            self._pieces.append(Piece(text, self._held))
+            self._held = []
+
+    def fail(self, error):
+        """Ends the text by a `RequestError`."""
+        self.finished_by, self.error = "error", error
+
+    def deliver(self):
+        """Hands over what there is, if anyone waits for it."""
+        done = bool(self.finished_by)
+        if done or (self.streams and self._pieces):
+            pieces, self._pieces = self._pieces, []
+            self._deliver(self, pieces, done)

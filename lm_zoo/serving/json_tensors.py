@@ -1,0 +1,191 @@
+"""TensorFlow Serving's JSON: requests in row and column form to arrays, and arrays to answers.
+
+Follows https://www.tensorflow.org/tfx/serving/api_rest. Strings may be given as `{"b64": "..."}`,
+and are given so where they are not UTF-8. NaN and Infinity are written as TensorFlow Serving writes
+them, which is not strict JSON.
+"""
+
+import base64
+import binascii
+import json
+import math
+
+import numpy as np
+
+from lm_zoo.serving.request_body import shown
+from lm_zoo.serving.request_error import RequestError
+
+_KINDS = {"string": "a string", "int32": "a whole number", "float32": "a number"}
+
+
+def values_of(body, signature):
+    """Reads the inputs of a prediction.
+
+    Args:
+        body: The request's JSON object.
+        signature: The `Signature` that it asks for.
+
+    Returns:
+        `(values, by_rows)`: name -> numpy array, and whether the request had the row form.
+    """
+    given = [name for name in ("instances", "inputs") if name in body]
+    if len(given) != 1:
+        received = "both" if given else "neither"
+        raise RequestError(f'expected either "instances" or "inputs", received {received}.')
+    if given == ["inputs"]:
+        columns = _named(body["inputs"], signature, "inputs")
+        signature.check_names(columns)
+        return {
+            name: as_array(value, name, signature.inputs[name]) for name, value in columns.items()
+        }, False
+    return _of_instances(body["instances"], signature), True
+
+
+def as_array(value, name, spec):
+    """Turns a JSON value, perhaps nested lists, into an array of the input's dtype.
+
+    Raises:
+        RequestError: For a value of another type, or lists of different lengths.
+    """
+    flat, shape = [], _shape(value)
+    _flatten(value, shape, name, flat)
+    converted = [_scalar(item, name, spec.dtype.name) for item in flat]
+    dtype = object if spec.dtype.name == "string" else spec.dtype.as_numpy_dtype
+    array = np.empty(len(converted), dtype)
+    array[:] = converted
+    return array.reshape(shape)
+
+
+def answer(outputs, by_rows):
+    """Returns the bytes of the answer to a prediction.
+
+    Args:
+        outputs: Name -> numpy array.
+        by_rows: Whether to give the row form, for which all outputs have the rows first.
+    """
+    columns = {name: _as_json(outputs[name]) for name in sorted(outputs)}
+    if not by_rows:
+        values = next(iter(columns.values())) if len(columns) == 1 else columns
+        return _dump({"outputs": values})
+    if len(columns) == 1:
+        return _dump({"predictions": next(iter(columns.values()))})
+    rows = zip(*columns.values())
+    return _dump({"predictions": [dict(zip(columns, row)) for row in rows]})
+
+
+def _of_instances(instances, signature):
+    """Stacks the rows' values."""
+    if not isinstance(instances, list) or not instances:
+        raise RequestError(
+            f"instances: expected a list with a value for each text, received {shown(instances)}."
+        )
+    rows = [_named(instance, signature, "instances") for instance in instances]
+    for index, row in enumerate(rows):
+        if row.keys() != rows[0].keys():
+            raise RequestError(
+                f"instances: expected the same inputs in all, received {sorted(rows[0])} in the "
+                f"first and {sorted(row)} in number {index + 1}."
+            )
+    signature.check_names(rows[0])
+    values = {}
+    for name in rows[0]:
+        column = [row[name] for row in rows]
+        if name == "stop":
+            column = _stop_lists(column)
+        values[name] = as_array(column, name, signature.inputs[name])
+    return values
+
+
+def _named(value, signature, where):
+    """A dictionary of inputs; a bare value stands for the only one that must be given."""
+    if isinstance(value, dict) and value.keys() != {"b64"}:
+        return value
+    if len(signature.required) != 1:
+        raise RequestError(
+            f"{where}: expected an object with {', '.join(signature.required)}, received "
+            f"{shown(value)}."
+        )
+    return {signature.required[0]: value}
+
+
+def _stop_lists(column):
+    """Each row's own stop strings, as lists of one length."""
+    lists = [value if isinstance(value, list) else [value] for value in column]
+    width = max(map(len, lists))
+    return [values + [""] * (width - len(values)) for values in lists]
+
+
+def _shape(value):
+    """The shape that the first members have."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value or len(shape) > 8:
+            break
+        value = value[0]
+    return tuple(shape)
+
+
+def _flatten(value, shape, name, flat):
+    if not shape:
+        flat.append(value)
+        return
+    if not isinstance(value, list) or len(value) != shape[0]:
+        raise RequestError(f"{name}: expected lists of the same length.", param=name)
+    for member in value:
+        _flatten(member, shape[1:], name, flat)
+
+
+def _scalar(value, name, dtype):
+    """Returns the value as its dtype's Python type."""
+    if dtype == "string":
+        return _string(value, name)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if dtype == "float32":
+        if whole or isinstance(value, float):
+            return value if not whole or abs(value) < 2**100 else math.inf
+    elif whole:
+        if -(2**31) <= value < 2**31:
+            return value
+        raise RequestError(f"{name}: expected 32 bits, received {shown(value)}.", param=name)
+    raise RequestError(f"{name}: expected {_KINDS[dtype]}, received {shown(value)}.", param=name)
+
+
+def _string(value, name):
+    """Returns the UTF-8 bytes of a string or of a `{"b64": ...}`."""
+    if isinstance(value, str):
+        try:
+            return value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RequestError(
+                f"{name}: expected valid Unicode, received {shown(value)}.", param=name
+            ) from None
+    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+        try:
+            data = base64.b64decode(value["b64"], validate=True)
+            data.decode("utf-8")
+            return data
+        except (binascii.Error, ValueError):
+            raise RequestError(
+                f"{name}: expected UTF-8 in base 64, received {shown(value)}.", param=name
+            ) from None
+    raise RequestError(
+        f'{name}: expected a string or {{"b64": "..."}}, received {shown(value)}.', param=name
+    )
+
+
+def _as_json(array):
+    if array.dtype != object:
+        return array.tolist()
+    return [_as_json(item) if isinstance(item, np.ndarray) else _text(item) for item in array]
+
+
+def _text(data):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode("ascii")}
+
+
+def _dump(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")

@@ -1,0 +1,40 @@
+"""How much a server lets its clients ask for."""
+
+import dataclasses
+import math
+
+from lm_zoo.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingLimits:
+    """What one request may be, and how much may wait.
+
+    Attributes:
+        max_body_bytes: Most bytes of a request's body.
+        max_prompt_tokens: Most tokens of a prompt; the model's own `max_length` counts too.
+        max_new_tokens: Most tokens that a request may have generated per text.
+        max_rows: Most texts of a prediction, or of a completion (prompts times `n`).
+        max_queue: Most texts that wait to be worked on; one more is answered with 503.
+        request_seconds: After so long a request is given up and answered with 504.
+    """
+
+    max_body_bytes: int = 2**20
+    max_prompt_tokens: int = 4096
+    max_new_tokens: int = 2048
+    max_rows: int = 128
+    max_queue: int = 512
+    request_seconds: float = 120.0
+
+    def validate(self):
+        """Returns the limits; raises a `UserError` for one that nothing could meet."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not (math.isfinite(value) and value > 0):
+                raise UserError(f"{field.name}: expected a number above 0, received {value!r}.")
+        if self.max_rows > self.max_queue:
+            raise UserError(
+                f"max_queue: expected at least max_rows ({self.max_rows}), so that a whole request "
+                f"can wait, received {self.max_queue}."
+            )
+        return self

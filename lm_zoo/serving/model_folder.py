@@ -1,0 +1,70 @@
+"""Finding the exported model in a folder, and seeing that it is one of ours."""
+
+import json
+import pathlib
+
+from lm_zoo.errors import UserError
+
+CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
+TOKENIZER = pathlib.Path("assets.extra", "lm_zoo", "tokenizer")
+
+
+def find_version(folder):
+    """Finds the newest version of an exported model.
+
+    Args:
+        folder: `NAME`, with a folder for each version in it, or one version's folder.
+
+    Returns:
+        `(name, version, path)`: version a whole number, path that of the SavedModel.
+
+    Raises:
+        UserError: If there is none.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"model: {folder} is not a folder; give what `lm-zoo export` wrote.")
+    folder = folder.resolve()
+    if (folder / "saved_model.pb").exists():
+        if folder.name.isdecimal():
+            return folder.parent.name, int(folder.name), folder
+        return folder.name, 1, folder
+    versions = _versions(folder)
+    if versions:
+        version = max(versions)
+        return folder.name, version, versions[version]
+    inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and _versions(path))
+    hint = f" There are models in it: give {folder}/{inside[0]}." if inside else ""
+    raise UserError(
+        f"model: {folder} holds no exported model (no VERSION/saved_model.pb); give the folder "
+        f"NAME that `lm-zoo export` wrote.{hint}"
+    )
+
+
+def read_card(path):
+    """Returns the model card of a SavedModel.
+
+    Raises:
+        UserError: If there is none, so that it is not one that `lm-zoo export` wrote.
+    """
+    try:
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
+        if isinstance(card, dict):
+            return card
+    except FileNotFoundError:
+        raise UserError(
+            f"model: {path} holds a SavedModel that is not lm_zoo's ({CARD} is missing); export "
+            "one by `lm-zoo export`."
+        ) from None
+    except (OSError, ValueError):
+        pass
+    raise UserError(f"model: {path / CARD} is damaged; export the model again.")
+
+
+def _versions(folder):
+    """The versions of a model, number -> path."""
+    return {
+        int(path.name): path
+        for path in folder.iterdir()
+        if path.name.isdecimal() and (path / "saved_model.pb").is_file()
+    }

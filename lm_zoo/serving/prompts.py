@@ -1,0 +1,72 @@
+"""Prompts as a request gives them, to token ids, within the model's and the server's limits."""
+
+from lm_zoo.serving.request_body import shown
+from lm_zoo.serving.request_error import RequestError
+
+
+class PromptReader:
+    """Makes token ids of prompts.
+
+    Args:
+        model: A `ServedModel`.
+        limits: `ServingLimits`.
+    """
+
+    def __init__(self, model, limits):
+        self._tokenizer = model.tokenizer
+        self._limits = limits
+        self.most = limits.max_prompt_tokens
+        if model.max_length is not None:
+            self.most = min(self.most, model.max_length)
+
+    def read(self, prompt):
+        """Returns `(text, token_ids)` of a prompt that is text or token ids.
+
+        An empty one stands for the start of a text; its ids are `start_ids`.
+
+        Raises:
+            RequestError: If it is too long, or not text that the model can go on from.
+        """
+        if isinstance(prompt, str):
+            token_ids = [int(token) for token in self._encode(prompt)]
+            text = prompt
+        else:
+            token_ids = prompt
+            self._check_ids(token_ids)
+            text = self._tokenizer.decode(token_ids)
+        if not token_ids:
+            token_ids = [int(token) for token in self._tokenizer.start_ids]
+        if not token_ids:
+            raise RequestError(
+                "prompt: expected text, received an empty one, and no token begins a text with "
+                "this model's tokenizer.",
+                param="prompt",
+            )
+        self._check_length(len(token_ids))
+        return text, token_ids
+
+    def _encode(self, prompt):
+        try:
+            prompt.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RequestError(
+                f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
+            ) from None
+        return self._tokenizer.encode(prompt)
+
+    def _check_ids(self, token_ids):
+        size = self._tokenizer.vocab_size
+        for token in token_ids:
+            if not 0 <= token < size:
+                raise RequestError(
+                    f"prompt: expected token ids from 0 to {size - 1}, received {token}.",
+                    param="prompt",
+                )
+
+    def _check_length(self, length):
+        if length > self.most:
+            raise RequestError(
+                f"prompt: expected at most {self.most:,} tokens, received {length:,}; shorten it.",
+                param="prompt",
+                code="context_length_exceeded",
+            )

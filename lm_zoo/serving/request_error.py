@@ -1,0 +1,63 @@
+"""What is wrong with a request, in the forms that clients of the two interfaces expect."""
+
+_TYPES = {
+    404: "not_found_error",
+    500: "server_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+class RequestError(Exception):
+    """A request that is not answered with a result.
+
+    Args:
+        message: One line: the field, what was expected, what was received, what to do.
+        status: The HTTP status.
+        param: The request's field, where one is at fault.
+        code: A short name of the reason, for programs.
+    """
+
+    def __init__(self, message, status=400, param=None, code=None):
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.param = param
+        self.code = code
+
+    @property
+    def headers(self):
+        """HTTP headers that go with it."""
+        return {"Retry-After": "1"} if self.status == 503 else {}
+
+    def as_tensorflow(self):
+        """The JSON body as TensorFlow Serving gives it."""
+        return {"error": self.message}
+
+    def as_openai(self):
+        """The JSON body as the OpenAI API gives it."""
+        kind = _TYPES.get(self.status, "invalid_request_error")
+        return {
+            "error": {
+                "message": self.message,
+                "type": kind,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+def queue_full(waiting):
+    """The error for a request that cannot even wait."""
+    return RequestError(
+        f"the server is busy: {waiting} texts wait already; try again later.", 503, code="busy"
+    )
+
+
+def too_slow(seconds):
+    """The error for a request that was not done in time."""
+    return RequestError(
+        f"the request was given up after {seconds:g} seconds; ask for less, or try again later.",
+        504,
+        code="timeout",
+    )

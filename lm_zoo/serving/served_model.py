@@ -1,0 +1,145 @@
+"""An exported model, loaded: its signatures, its functions, its tokenizer and its card."""
+
+import concurrent.futures
+import importlib
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from lm_zoo.errors import UserError
+from lm_zoo.serving.model_folder import TOKENIZER, find_version, read_card
+from lm_zoo.serving.signatures import Signature
+from lm_zoo.text.tokenizers import load_tokenizer
+
+SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
+GENERATING = ("begin", "advance", "join", "take")  # functions that completions are made with
+
+
+class ServedModel:
+    """A SavedModel that `lm-zoo export` wrote.
+
+    Args:
+        folder: `NAME` or `NAME/VERSION`; of several versions the highest is taken.
+
+    Attributes:
+        name: What clients call it.
+        version: A whole number.
+        card: The model card, a dictionary.
+        tokenizer: The tokenizer, in Python.
+        max_length: The most tokens that a prompt, and a state, can hold; None for any number.
+        signatures: Name -> `Signature`.
+        default_signature: The one that is `serving_default`.
+        metadata: The SavedModel's own description of its signatures, JSON-ready.
+        functions: The restored object, with the functions that are not signatures.
+
+    Raises:
+        UserError: If there is no such model, or it is not ours, or it is damaged.
+    """
+
+    def __init__(self, folder):
+        self.name, self.version, self.path = find_version(folder)
+        self.card = read_card(self.path)
+        self.max_length = self.card.get("max_length")
+        definitions = _definitions(self.path)
+        if not any(name in definitions for name in SIGNATURES):
+            raise UserError(
+                f"model: {self.path} has none of the signatures {', '.join(SIGNATURES)}; expected "
+                "a SavedModel that `lm-zoo export` wrote."
+            )
+        self.metadata = {
+            name: json_format.MessageToDict(
+                definition,
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
+            for name, definition in sorted(definitions.items())
+        }
+        self.tokenizer = load_tokenizer(self.path / TOKENIZER)
+        self.functions = _load(self.path, self.card.get("saved_model_needs"))
+        self.signatures = {
+            name: _signature(name, self.functions.signatures[name], definitions[name])
+            for name in SIGNATURES
+            if name in definitions
+        }
+        self.default_signature = self.signatures[next(iter(self.signatures))]
+
+    @property
+    def generates(self):
+        """Whether completions can be made."""
+        return all(hasattr(self.functions, name) for name in GENERATING)
+
+    @property
+    def scores_ids(self):
+        """Whether a prompt's own tokens can be scored."""
+        return hasattr(self.functions, "score_ids")
+
+    def warm_up(self):
+        """Calls every function once: TensorFlow prepares it then, which takes seconds."""
+        calls = [signature.warm_up for signature in self.signatures.values()]
+        calls += [self._warm_up_scoring] if self.scores_ids else []
+        calls += [self._warm_up_generating] if self.generates else []
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            for done in [threads.submit(call) for call in calls]:
+                done.result()
+
+    def _warm_up_scoring(self):
+        self.functions.score_ids(np.zeros((1, 2), np.int32), np.array([2], np.int32))
+
+    def _warm_up_generating(self):
+        token_ids, one = np.zeros((1, 2), np.int32), np.ones(1, np.int32)
+        state = self.functions.begin(token_ids, 2 * one, np.int32(8))
+        state = self.functions.take(self.functions.join(state, state), np.zeros(1, np.int32))
+        ones, active = np.ones(1, np.float32), np.ones(1, bool)
+        settings = (ones, 0 * one, ones, one, np.int32(2), np.int32(1))
+        self.functions.advance(state, one, one, active, *settings)
+
+
+def _definitions(path):
+    """Returns the SavedModel's signatures, name -> `SignatureDef`."""
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+    except (DecodeError, OSError) as error:
+        raise _damaged(path, error) from None
+    for graph in saved.meta_graphs:
+        if "serve" in graph.meta_info_def.tags:
+            return {
+                name: definition
+                for name, definition in graph.signature_def.items()
+                if not name.startswith("__")  # what TensorFlow keeps for itself
+            }
+    return {}
+
+
+def _load(path, needs):
+    verbosity = logging.get_verbosity()
+    try:
+        logging.set_verbosity(logging.ERROR)  # TensorFlow warns of gradients: no one asks for them
+        if needs:
+            importlib.import_module(needs)  # registers the tokenizer's ops
+        return tf.saved_model.load(str(path))
+    except ImportError as error:
+        raise UserError(f"model: {path} needs the package {needs} ({error}); install it.") from None
+    except (tf.errors.OpError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise _damaged(path, error) from None
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _signature(name, function, definition):
+    _, inputs = function.structured_input_signature
+    defaults = {
+        name: np.asarray(tf.make_ndarray(value)) for name, value in definition.defaults.items()
+    }
+    return Signature(name, function, dict(inputs), defaults)
+
+
+def _damaged(path, error):
+    reason = " ".join(str(error).split())[:200]
+    return UserError(
+        f"model: {path} cannot be loaded ({reason}); export the model again, or copy it again."
+    )

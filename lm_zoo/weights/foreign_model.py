@@ -1,0 +1,65 @@
+"""What the formats share: a model in another library's files, and a check of such files."""
+
+import typing
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+from lm_zoo.training.train_step import model_tensors
+from lm_zoo.weights.parts import check_tensors
+
+
+class ForeignModel(typing.NamedTuple):
+    """What is needed to make a model of ours from another library's files.
+
+    Attributes:
+        name: The model, as in `model.name` of a config.
+        arguments: Of its constructor.
+        parts: The `Part`s that its variables are made of, a list.
+        source: What holds the tensors, open.
+        tokenizer: The `Tokenizer` in the files, or None.
+        files: The files that were read, as paths.
+    """
+
+    name: str
+    arguments: dict
+    parts: list
+    source: typing.Any
+    tokenizer: typing.Any
+    files: list
+
+
+def arguments_of(model):
+    """Returns a model's constructor arguments, with what defaults of 0 stand for."""
+    arguments = {name: getattr(model, name) for name in model.constructor_parameters()}
+    if "intermediate_dim" in arguments:
+        arguments["intermediate_dim"] = model.blocks[0].intermediate_dim
+    return arguments
+
+
+def check_written(parts, source, model):
+    """Sees that files just written give the model's variables back, bit by bit.
+
+    Raises:
+        UserError: Naming the tensor that does not.
+    """
+    check_tensors(parts, source)
+    variables = model_tensors(model)
+    for part in parts:
+        joined = part.join(*[source.read(name) for name in part.tensors])
+        if part.variable is None:
+            continue
+        if not np.array_equal(joined, np.asarray(variables[f"model/{part.variable}"])):
+            name = next(iter(part.tensors))
+            raise UserError(
+                f"{source.where(name)}: tensor {name!r} is not what was written; the disk is at "
+                "fault, or the weights hold undefined numbers."
+            )
+
+
+def written(kind, model, where):
+    """Returns a line that says what `check_written` has found good."""
+    return (
+        f"{kind} of {model.num_parameters:,} parameters in {where}; read back, every tensor equals "
+        "the run's, bit by bit"
+    )

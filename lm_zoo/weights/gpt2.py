@@ -1,0 +1,127 @@
+"""GPT-2 as transformers writes it: `config.json` of type `gpt2`, and its tensors."""
+
+import re
+
+from lm_zoo.weights.parts import same, zeros
+
+MODEL_TYPE = "gpt2"
+ARCHITECTURE = "GPT2LMHeadModel"
+DEFAULT_BOS = 50256  # where config.json says nothing
+HEAD, TABLE = "lm_head.weight", "wte.weight"
+
+# transformers' names of the tanh approximation, and of the other one that our model has.
+_ACTIVATIONS = {
+    "gelu_new": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu_fast": "gelu",
+    "relu": "relu",
+}
+_BUFFERS = re.compile(r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)")  # masks of old files
+
+
+def read_config(fields):
+    """Returns our constructor's arguments; `fields` are those of `config.json`.
+
+    Raises:
+        UserError: Naming a field whose value our model cannot compute.
+    """
+    fields.require("layer_norm_epsilon", 1e-5, default=1e-5)
+    fields.require("scale_attn_weights", True, default=True)
+    fields.require("scale_attn_by_inverse_layer_idx", False, default=False)
+    fields.require("add_cross_attention", False, default=False)
+    hidden_dim = fields.size("n_embd", 768)
+    return {
+        "vocab_size": fields.size("vocab_size", 50257),
+        "hidden_dim": hidden_dim,
+        "num_layers": fields.size("n_layer", 12),
+        "num_heads": fields.size("n_head", 12),
+        "intermediate_dim": fields.size("n_inner", 4 * hidden_dim),
+        "context_length": fields.size("n_positions", 1024),
+        "feed_forward": fields.choice("activation_function", "gelu_new", _ACTIVATIONS),
+        "tie_embeddings": fields.flag("tie_word_embeddings", True),
+        "dropout": fields.number("resid_pdrop", 0.1),
+    }
+
+
+def write_config(model):
+    """Returns what `config.json` says of a model, its tokens apart."""
+    return {
+        "n_embd": model.hidden_dim,
+        "n_layer": model.num_layers,
+        "n_head": model.num_heads,
+        "n_inner": model.blocks[0].intermediate_dim,
+        "n_positions": model.context_length,
+        "activation_function": "gelu_new" if model.feed_forward == "gelu" else model.feed_forward,
+        "layer_norm_epsilon": 1e-5,
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+        "reorder_and_upcast_attn": False,
+        "resid_pdrop": model.dropout,
+        "embd_pdrop": model.dropout,
+        "attn_pdrop": model.dropout,
+    }
+
+
+def cannot_hold(model):
+    """Returns the argument of a model that GPT-2 has no place for, and what it has; or None.
+
+    Biases are no matter: a model without them is one whose biases are zeros.
+    """
+    for name, held in (
+        ("position", ("learned",)),
+        ("normalization", ("layer_norm",)),
+        ("feed_forward", ("gelu", "relu")),
+        ("num_kv_heads", (0, model.num_heads)),
+    ):
+        if getattr(model, name) not in held:
+            return name, held
+    return None
+
+
+def parts(arguments, prefix="transformer."):
+    """Yields the `Part`s of a model.
+
+    Args:
+        arguments: Of our constructor.
+        prefix: Before the names of all but the head; files of a bare GPT2Model have none.
+    """
+    width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
+    has_bias = arguments.get("use_bias", True)
+
+    def vector(variable, name, size):
+        if has_bias:
+            return same(variable, name, (size,))
+        return zeros(name, (size,))
+
+    yield same("token_embedding/embeddings", prefix + TABLE, (arguments["vocab_size"], width))
+    yield same(
+        "position_embedding/embeddings",
+        f"{prefix}wpe.weight",
+        (arguments["context_length"], width),
+    )
+    for index in range(arguments["num_layers"]):
+        ours, theirs = f"block_{index}", f"{prefix}h.{index}"
+        for norm, name in (("attention_norm", "ln_1"), ("mlp_norm", "ln_2")):
+            yield same(f"{ours}/{norm}/gamma", f"{theirs}.{name}.weight", (width,))
+            yield vector(f"{ours}/{norm}/beta", f"{theirs}.{name}.bias", width)
+        for product, name, inputs, outputs in (
+            ("attention/query_key_value", "attn.c_attn", width, 3 * width),
+            ("attention/output_projection", "attn.c_proj", width, width),
+            ("mlp/inner", "mlp.c_fc", width, inner),
+            ("mlp/outer", "mlp.c_proj", inner, width),
+        ):
+            yield same(f"{ours}/{product}/kernel", f"{theirs}.{name}.weight", (inputs, outputs))
+            yield vector(f"{ours}/{product}/bias", f"{theirs}.{name}.bias", outputs)
+    yield same("final_norm/gamma", f"{prefix}ln_f.weight", (width,))
+    yield vector("final_norm/beta", f"{prefix}ln_f.bias", width)
+    if not arguments["tie_embeddings"]:
+        yield same("output_projection/kernel", HEAD, (arguments["vocab_size"], width))
+
+
+def prefix_of(names):
+    return "" if TABLE in names else "transformer."
+
+
+def is_buffer(name):
+    """Whether a tensor is none of the weights."""
+    return _BUFFERS.fullmatch(name) is not None

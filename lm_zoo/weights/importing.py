@@ -1,0 +1,164 @@
+"""Makes a run of another library's files."""
+
+import contextlib
+import json
+import pathlib
+import shutil
+
+from lm_zoo import config as config_lib
+from lm_zoo import config_checks, files
+from lm_zoo.config import (
+    IMPORTED,
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TokenizerConfig,
+)
+from lm_zoo.data.cache import writing
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.registry import build_model
+from lm_zoo.run_folder import RunFolder
+from lm_zoo.training import checkpoints
+from lm_zoo.training.train_step import model_tensors
+from lm_zoo.weights import hugging_face, keras_hub, pytorch
+from lm_zoo.weights.parts import assign
+
+FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
+
+
+def import_run(source, workdir, format="", tokenizer=None):
+    """Makes a run of another library's files, as if it had been trained here: step 0.
+
+    Args:
+        source: The folder. transformers' GPT-2 and Llama (`config.json`, safetensors, tokenizer),
+            keras-hub's GPT-2 presets, and safetensors with PyTorch's recurrent layers.
+        workdir: The run's folder; new or empty.
+        format: `hugging_face`, `keras_hub` or `pytorch`; "" finds it out.
+        tokenizer: A `Tokenizer` to use instead of the one in the folder; None means that one.
+
+    Returns:
+        The `RunFolder`.
+
+    Raises:
+        UserError: If a file is not what it says, the model is not one of ours, the tokenizer is
+            missing or has another size, or the workdir is used or cannot be written.
+    """
+    source, folder = pathlib.Path(source), RunFolder(workdir)
+    if not source.is_dir():
+        raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
+    _check_unused(folder)
+    name = format or _format_of(source)
+    if name not in FORMATS:
+        raise unknown_name("--format", name, FORMATS)
+    foreign = FORMATS[name].read(source, tokenizer)
+    with foreign.source:
+        _check_tokenizer(foreign, source)
+        config = _config(foreign, source)
+        model = build_model(
+            foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
+        )
+        assign(foreign.parts, foreign.source, model)
+    _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
+    return folder
+
+
+def _check_unused(folder):
+    """Raises a `UserError` if the folder holds anything but what a killed import left."""
+    if not folder.exists():
+        folder.check_unused()
+    elif not _unfinished(folder):
+        raise UserError(f"workdir: {folder.path} holds a run already; give another --workdir.")
+
+
+def _format_of(source):
+    for name, module in FORMATS.items():
+        if module.recognizes(source):
+            return name
+    raise UserError(
+        f"--from: {source} has neither a config.json of transformers or keras-hub, nor safetensors "
+        "of PyTorch's recurrent layers; give another folder, or say what it is by --format."
+    )
+
+
+def _check_tokenizer(foreign, source):
+    size = foreign.arguments["vocab_size"]
+    if foreign.tokenizer is None:
+        raise UserError(
+            f"tokenizer: {source} has none that lm_zoo reads; expected one of {size} tokens: give "
+            "it by --tokenizer."
+        )
+    if foreign.tokenizer.vocab_size != size:
+        raise UserError(
+            f"tokenizer: expected {size} tokens, as the weights have, received a "
+            f"{foreign.tokenizer.name} tokenizer of {foreign.tokenizer.vocab_size}; give that of "
+            "the model by --tokenizer."
+        )
+
+
+def _config(foreign, source):
+    """Returns what a run of this model is: text and training there were elsewhere."""
+    arguments = {k: v for k, v in foreign.arguments.items() if k != "vocab_size"}
+    limit = arguments.get("context_length")
+    return config_checks.validate(
+        ExperimentConfig(
+            name=source.resolve().name,
+            data=DataConfig(
+                corpus=IMPORTED,
+                layout="windows" if limit else "contiguous",
+                sequence_length=limit or DataConfig.sequence_length,
+            ),
+            tokenizer=TokenizerConfig(
+                name=foreign.tokenizer.name, vocab_size=foreign.tokenizer.vocab_size
+            ),
+            model=ModelConfig(foreign.name, **arguments),
+        )
+    )
+
+
+def _record(foreign, name, source):
+    """Returns what the run keeps of its origin, in the form of a trained run's `data.json`."""
+    return {
+        "corpus": IMPORTED,
+        "source": f"weights of {source.resolve().name} in {name} form",
+        "licence": "that of the weights, which lm_zoo does not know",
+        "sha256": {},  # no text of any split was seen here
+        "tokenizer_fingerprint": foreign.tokenizer.fingerprint,
+        "imported": {
+            "format": name,
+            "files": {
+                str(path.relative_to(source)): files.sha256_file(path) for path in foreign.files
+            },
+        },
+    }
+
+
+def _write(folder, config, tokenizer, model, record):
+    """Writes the run. The checkpoint comes last: what a killed import left has none."""
+    existed = folder.path.is_dir()
+    with writing(folder.path, "workdir"), folder.locked():
+        _check_unused(folder)  # another import may have been faster
+        try:
+            tokenizer.save(folder.tokenizer)
+            files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
+            files.write_atomically(folder.config_path, config_lib.dumps(config))
+            checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
+        except BaseException:
+            _clear(folder, existed)
+            raise
+
+
+def _unfinished(folder):
+    """Whether an import was killed here before it had written the weights."""
+    with contextlib.suppress(UserError):
+        return "imported" in folder.data_record() and not checkpoints.steps(folder.checkpoints)
+    return False
+
+
+def _clear(folder, existed):
+    if not existed:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        return
+    for path in (folder.config_path, folder.data_path, folder.path / ".lock"):
+        path.unlink(missing_ok=True)
+    for path in (folder.tokenizer, folder.checkpoints):
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,185 @@
+"""keras-hub's GPT-2 presets: a folder with `config.json` and `model.weights.h5`.
+
+Neither needs keras-hub: the weights are read and written by h5py, in the places where Keras'
+`save_weights` has them, and nothing in a preset is deserialized as an object.
+"""
+
+import importlib.metadata
+import pathlib
+
+from lm_zoo.errors import UserError
+from lm_zoo.text.tokenizers import BytePairTokenizer, load_tokenizer
+from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
+from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
+from lm_zoo.weights import gpt2
+from lm_zoo.weights.foreign_json import Fields, read_json
+from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, check_written, written
+from lm_zoo.weights.hugging_face_tokenizer import write_json
+from lm_zoo.weights.keras_hub_gpt2 import parts
+from lm_zoo.weights.keras_weights import KerasWeights, write_keras_weights
+from lm_zoo.weights.parts import check_tensors
+
+MODEL = "transformer_decoder"
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+BACKBONE = "GPT2Backbone"
+TOKENIZER_JSON = "tokenizer.json"
+ASSETS = "assets/tokenizer"
+
+
+def recognizes(folder):
+    """Whether a folder has a `config.json` with a `class_name`."""
+    config = pathlib.Path(folder) / CONFIG
+    return config.is_file() and "class_name" in read_json(config)
+
+
+def read(folder, tokenizer=None):
+    """Reads a preset but for the weights, which are found to be all there.
+
+    Args:
+        folder: With `config.json`, `model.weights.h5`, and perhaps `assets/tokenizer`.
+        tokenizer: What is used instead of the preset's own tokenizer, or None.
+
+    Returns:
+        A `ForeignModel`.
+
+    Raises:
+        UserError: If something is missing or damaged, or computes what our model does not.
+    """
+    folder = pathlib.Path(folder)
+    values = read_json(folder / CONFIG)
+    if values.get("class_name") != BACKBONE:
+        raise UserError(
+            f"{folder / CONFIG}: class_name: expected {BACKBONE!r}, received "
+            f"{values.get('class_name')!r:.80}; other presets of keras-hub cannot be imported."
+        )
+    if not isinstance(values.get("config"), dict):
+        raise UserError(f"{folder / CONFIG}: expected a mapping config; copy it again.")
+    fields = Fields(folder / CONFIG, values["config"])
+    arguments = {
+        "vocab_size": fields.size("vocabulary_size"),
+        "hidden_dim": fields.size("hidden_dim"),
+        "num_layers": fields.size("num_layers"),
+        "num_heads": fields.size("num_heads"),
+        "intermediate_dim": fields.size("intermediate_dim"),
+        "context_length": fields.size("max_sequence_length", 1024),
+        "dropout": fields.number("dropout", 0.1),
+    }
+    source = KerasWeights(folder / WEIGHTS)
+    check_tensors(parts(arguments), source)
+    files = [folder / CONFIG, folder / WEIGHTS]
+    if tokenizer is None:
+        tokenizer, tokenizer_files = _read_tokenizer(folder)
+        files += tokenizer_files
+    return ForeignModel(MODEL, arguments, list(parts(arguments)), source, tokenizer, files)
+
+
+def write(run, folder):
+    """Writes a run's model and tokenizer as a preset.
+
+    Args:
+        run: A `Run`.
+        folder: An existing folder, or one to make.
+
+    Returns:
+        A line that says what was written.
+
+    Raises:
+        UserError: If the model is not GPT-2's form, or the files cannot be written.
+    """
+    folder, model = pathlib.Path(folder), run.model
+    if run.config.model.name != MODEL:
+        raise UserError(
+            f"--format=keras_hub: expected a {MODEL} of GPT-2's form, received a "
+            f"{run.config.model.name}; recurrent models have --format=pytorch."
+        )
+    lacking = gpt2.cannot_hold(model)
+    if lacking is None and model.feed_forward != "gelu":
+        lacking = ("feed_forward", ("gelu",))
+    if lacking is None and not model.tie_embeddings:
+        lacking = ("tie_embeddings", (True,))
+    if lacking is not None:
+        name, held = lacking
+        raise UserError(
+            f"--format=keras_hub: {BACKBONE} has {name}={' or '.join(map(repr, held))}, received a "
+            f"model with {getattr(model, name)!r}."
+        )
+    all_parts = list(parts(arguments_of(model)))
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "vocabulary_size": model.vocab_size,
+        "num_layers": model.num_layers,
+        "num_heads": model.num_heads,
+        "hidden_dim": model.hidden_dim,
+        "intermediate_dim": model.blocks[0].intermediate_dim,
+        "dropout": model.dropout,
+        "max_sequence_length": model.context_length,
+    }
+    write_json(folder / CONFIG, _serialized("gpt2_backbone", BACKBONE, "float32", settings))
+    write_json(
+        folder / "metadata.json",
+        {
+            "keras_version": importlib.metadata.version("keras"),
+            "keras_hub_version": importlib.metadata.version("keras-hub"),
+            "parameter_count": model.num_parameters,
+            "tasks": ["CausalLM"],
+        },
+    )
+    _write_tokenizer(run.tokenizer, folder)
+    write_keras_weights(folder / WEIGHTS, all_parts, model)
+    with KerasWeights(folder / WEIGHTS) as source:
+        check_written(all_parts, source, model)
+    return written(BACKBONE, model, WEIGHTS)
+
+
+def _read_tokenizer(folder):
+    """Returns the preset's tokenizer or None, and its files."""
+    if (folder / FILE_NAME).is_file():
+        return load_tokenizer(folder), [folder / FILE_NAME]
+    assets = folder / ASSETS
+    if not BytePairTokenizer.has_gpt2_files(assets):
+        return None, []
+    settings = folder / TOKENIZER_JSON
+    if settings.is_file():
+        own = read_json(settings).get("config")
+        fields = Fields(settings, own if isinstance(own, dict) else {})
+        fields.require("add_prefix_space", False, default=False)
+    tokenizer = BytePairTokenizer.from_gpt2_files(assets)
+    tokenizer.eos_in_text = tokenizer.eos_id is not None  # GPT-2 was trained so
+    files = (assets / "vocabulary.json", assets / "merges.txt", settings)
+    return tokenizer, [file for file in files if file.is_file()]
+
+
+def _write_tokenizer(tokenizer, folder):
+    """Writes ours, and of byte pairs keras-hub's too."""
+    tokenizer.save(folder)
+    if tokenizer.name != "bpe" or tokenizer.eos_id is None:
+        return  # keras-hub's GPT-2 tokenizer insists on <|endoftext|>
+    (folder / ASSETS).mkdir(parents=True, exist_ok=True)
+    write_json(folder / ASSETS / "vocabulary.json", tokenizer.vocabulary)
+    lines = "".join(" ".join(pair) + "\n" for pair in tokenizer.merges)
+    (folder / ASSETS / "merges.txt").write_text(lines, encoding="utf-8")
+    settings = {
+        "config_file": TOKENIZER_JSON,
+        "sequence_length": None,
+        "add_prefix_space": False,
+        "unsplittable_tokens": [END_OF_TEXT],
+    }
+    values = _serialized("gpt2_tokenizer", "GPT2Tokenizer", "int32", settings)
+    write_json(folder / TOKENIZER_JSON, values)
+
+
+def _serialized(module, name, dtype, settings):
+    """Returns an object as Keras' `serialize_keras_object` writes it."""
+    policy = {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": dtype},
+        "registered_name": None,
+    }
+    return {
+        "module": f"keras_hub.src.models.gpt2.{module}",
+        "class_name": name,
+        "config": {"name": module, "trainable": True, "dtype": policy, **settings},
+        "registered_name": f"keras_hub>{name}",
+    }

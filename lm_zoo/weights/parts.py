@@ -1,0 +1,133 @@
+"""How one of our variables is made of another library's tensors, and taken apart into them."""
+
+import typing
+
+import numpy as np
+
+from lm_zoo.errors import UserError
+from lm_zoo.training.train_step import model_tensors
+
+
+class Part(typing.NamedTuple):
+    """One of our variables and the tensors that hold the same numbers elsewhere.
+
+    Attributes:
+        variable: The variable's path within the model (`block_0/mlp/inner/kernel`), or None where
+            our model has no such weight and the other library's must be zeros.
+        tensors: The other library's names and shapes.
+        join: Makes our array of theirs, given in the order of `tensors`.
+        split: The inverse: a list of arrays.
+    """
+
+    variable: str | None
+    tensors: dict[str, tuple[int, ...]]
+    join: typing.Callable
+    split: typing.Callable
+
+
+def same(variable, name, shape):
+    """The other library's tensor is our variable."""
+    return Part(variable, {name: tuple(shape)}, lambda a: a, lambda a: [a])
+
+
+def zeros(name, shape):
+    """A tensor that the other library asks for and our model does without."""
+    return Part(None, {name: tuple(shape)}, lambda a: None, lambda _: [np.zeros(shape, np.float32)])
+
+
+def transposed(variable, name, shape):
+    """A matrix that the other library keeps as `(outputs, inputs)`; `shape` is theirs."""
+    return side_by_side(variable, {name: shape})
+
+
+def side_by_side(variable, tensors):
+    """Matrices of `(outputs, inputs)` whose transposes stand beside each other in our kernel."""
+    ends = np.cumsum([shape[0] for shape in tensors.values()])[:-1]
+    return Part(
+        variable,
+        {name: tuple(shape) for name, shape in tensors.items()},
+        lambda *arrays: np.concatenate([a.T for a in arrays], 1),
+        lambda a: [piece.T for piece in np.split(a, ends, 1)],
+    )
+
+
+def end_to_end(variable, tensors):
+    """Vectors that stand one after the other in our bias."""
+    ends = np.cumsum([shape[0] for shape in tensors.values()])[:-1]
+    return Part(
+        variable,
+        {name: tuple(shape) for name, shape in tensors.items()},
+        lambda *arrays: np.concatenate(arrays),
+        lambda a: np.split(a, ends),
+    )
+
+
+def check_tensors(parts, source, ignored=lambda name: False):
+    """Sees that a source holds the tensors of a model, no others, and in which shapes.
+
+    Args:
+        parts: An iterable of `Part`; it is read only as far as the tensors are there.
+        source: What holds the tensors: has `names`, `shape(name)` and `where(name)`.
+        ignored: Of a name: whether such a tensor is none of the weights.
+
+    Raises:
+        UserError: Naming the first tensor that is missing, of another shape, or not expected.
+    """
+    known = set()
+    for part in parts:
+        for name, expected in part.tensors.items():
+            if name not in source.names:
+                raise UserError(
+                    f"{source.where()}: expected a tensor {name!r} of shape {expected}, found "
+                    "none; the weights and the config are not of one model, or a file is missing."
+                )
+            if source.shape(name) != expected:
+                raise UserError(
+                    f"{source.where(name)}: tensor {name!r}: expected shape {expected}, "
+                    f"received {source.shape(name)}; give the files of one model."
+                )
+            known.add(name)
+    strangers = sorted(name for name in source.names - known if not ignored(name))
+    if strangers:
+        name = strangers[0]
+        raise UserError(
+            f"{source.where(name)}: unexpected tensor {name!r} of shape {source.shape(name)} "
+            f"({len(strangers)} such); the model has no place for it, so it would not compute the "
+            "same without."
+        )
+
+
+def assign(parts, source, model):
+    """Fills a model's variables, with one variable's tensors in memory at a time.
+
+    Raises:
+        UserError: If a tensor holds what is not a number.
+    """
+    variables = {name: v for name, v in model_tensors(model).items() if v.trainable}
+    for part in parts:
+        arrays = [_finite(source, name) for name in part.tensors]
+        variables.pop(f"model/{part.variable}").assign(part.join(*arrays))
+    if variables:
+        raise ValueError(f"nothing was assigned to {sorted(variables)[0]!r}")  # a mistake of ours
+
+
+def taken_apart(part, variables):
+    """Returns `{name: array}` of the tensors that another library wants of one variable.
+
+    Args:
+        part: A `Part`.
+        variables: From `model_tensors`.
+    """
+    value = None if part.variable is None else np.asarray(variables[f"model/{part.variable}"])
+    arrays = part.split(value)
+    return {n: np.ascontiguousarray(a, np.float32) for n, a in zip(part.tensors, arrays)}
+
+
+def _finite(source, name):
+    array = source.read(name)
+    if not np.isfinite(array).all():
+        raise UserError(
+            f"{source.where(name)}: tensor {name!r} of shape {array.shape} holds infinite or "
+            "undefined numbers; the file is damaged, or training had diverged."
+        )
+    return array

@@ -1,0 +1,91 @@
+"""Every model and every tokenizer as a SavedModel: another process finds the same numbers."""
+
+import pytest
+
+from lm_zoo.config import ExperimentConfig
+from lm_zoo.export.saved_model import PreparedExport
+from lm_zoo.export.verification import run_alone
+from lm_zoo.registry import build_model
+from lm_zoo.run import Run
+from lm_zoo.run_folder import RunFolder
+from lm_zoo.text.tokenizers import TOKENIZERS
+from tests.conformance.models import VARIANTS
+
+TEXT = "the cat sat on the mat\nthe dog's hat was as red as 2 roses, \u20ac 3\n" * 40
+SIZES = {"bpe": 300, "wordpiece": 80, "sentencepiece_bpe": 340, "sentencepiece_unigram": 340}
+SMALLEST = ("rnn_lm", {"hidden_dim": 8, "num_layers": 1})
+OF_TOKENIZERS = ("score", "token_logprobs", "generate")
+QUICK = ("word",)  # whose graph is small, and which ends texts; the others take minutes together
+OTHERS = sorted(set(TOKENIZERS) - {"character", *QUICK})
+
+
+def prepare(folder, variant, tokenizer_name, signatures=None):
+    """Returns a `PreparedExport` of an untrained model, already written to the folder."""
+    name, arguments = variant
+    tokenizer = TOKENIZERS[tokenizer_name].train([TEXT], vocab_size=SIZES.get(tokenizer_name, 0))
+    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
+    for weight in model.trainable_variables:
+        if len(weight.shape) > 1:
+            weight.assign(5 * weight)  # large enough that its choices are not all alike
+    run = Run(RunFolder(folder), ExperimentConfig(), tokenizer, model, step=0)
+    options = {} if signatures is None else {"signatures": signatures}
+    prepared = PreparedExport(run, **options)
+    prepared.exported.save(folder)
+    return prepared
+
+
+def answered(root, prepared):
+    """Returns `PreparedExport` and answers by name, from a process that loads what is needed."""
+    (needs,) = {export.verification.needs for export in prepared.values()}
+    asked = [(str(root / name), export.verification.calls()) for name, export in prepared.items()]
+    answers = run_alone(asked, [needs] if needs else [])
+    return dict(zip(prepared, zip(prepared.values(), answers, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """Every model with one tokenizer, and a quick tokenizer with one model."""
+    root = tmp_path_factory.mktemp("exports")
+    prepared = {name: prepare(root / name, VARIANTS[name], "character") for name in VARIANTS}
+    prepared |= {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in QUICK}
+    return answered(root, prepared)
+
+
+@pytest.fixture(scope="module")
+def other_exports(tmp_path_factory):
+    """The other tokenizers with one model."""
+    root, found = tmp_path_factory.mktemp("exports"), {}
+    prepared = {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in OTHERS}
+    for needs in ("", "tensorflow_text"):
+        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        found |= answered(root, part)
+    return found
+
+
+def check(name, prepared, answers):
+    parity = prepared.verification.check(answers)
+    assert parity.equal_texts == len(prepared.verification.prompts) >= 2
+    assert max(parity.largest_difference.values()) < 1e-4
+    print(name, {key: f"{value:.1e}" for key, value in parity.largest_difference.items()})
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *QUICK])
+def test_an_export_gives_the_python_models_numbers_and_texts(exports, name):
+    prepared, answers = exports[name]
+    check(name, prepared, answers)
+    if prepared.model.context_length:  # there were windows, and a context that slides
+        longest = max(len(prepared.run.tokenizer.encode(t)) for t in prepared.verification.texts)
+        assert longest > prepared.model.context_length
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_with_every_other_tokenizer_too(other_exports, name):
+    check(name, *other_exports[name])
+
+
+def test_sentence_piece_alone_needs_more_than_tensorflow():
+    assert {name for name, kind in TOKENIZERS.items() if kind.saved_model_needs} == {
+        "sentencepiece_bpe",
+        "sentencepiece_unigram",
+    }

@@ -1,0 +1,85 @@
+"""A small trained run, and what exporting it wrote; both are made once."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+CONFIG = """
+from lm_zoo.config import *
+
+def get_config():
+    return ExperimentConfig(
+        data=DataConfig(
+            corpus="text_files", train_files=({text!r},), layout="windows", batch_size=4,
+            sequence_length=16, cache_dir={cache!r},
+        ),
+        model=ModelConfig(
+            "transformer_decoder", hidden_dim=16, num_layers=1, num_heads=2, context_length=24
+        ),
+        training=TrainingConfig(steps=4, validation_interval=2, sample_length=0),
+    )
+"""
+
+
+@dataclasses.dataclass
+class Place:
+    """A run and its export.
+
+    Attributes:
+        run: The run's folder.
+        output: What the export was written to.
+        printed: What the command printed.
+        verification: The `Verification` that was made.
+        answers: What the other process answered its calls.
+    """
+
+    run: pathlib.Path
+    output: pathlib.Path
+    printed: str
+    verification: object
+    answers: list
+
+    @property
+    def version(self):
+        return self.output / "run" / "1"
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory):
+    """The folder of a run that was trained and evaluated."""
+    from lm_zoo.cli.main import main
+
+    root = tmp_path_factory.mktemp("exported")
+    (root / "text.txt").write_text("the cat sat on the mat\nthe dog sat on a cat\n" * 40)
+    values = {"text": str(root / "text.txt"), "cache": str(root / "cache")}
+    (root / "config.py").write_text(CONFIG.format(**values))
+    assert main(["train", f"--config={root}/config.py", f"--workdir={root}/run"]) == 0
+    assert main(["evaluate", f"--workdir={root}/run"]) == 0
+    return root / "run"
+
+
+@pytest.fixture(scope="session")
+def exported(trained_run, tmp_path_factory):
+    """The `Place` of `lm-zoo export --precision=int8`."""
+    import contextlib
+    import io
+
+    from lm_zoo.cli.main import main
+    from lm_zoo.export.verification import Verification
+
+    output, seen = tmp_path_factory.mktemp("output"), []
+    check = Verification.check
+
+    def watched(self, answers):
+        seen.append((self, answers))
+        return check(self, answers)
+
+    arguments = [f"--workdir={trained_run}", f"--output={output}", "--precision=int8"]
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(Verification, "check", watched)
+        assert main(["export", *arguments]) == 0
+    return Place(trained_run, output, printed.getvalue(), *seen[0])

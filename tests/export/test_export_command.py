@@ -1,0 +1,80 @@
+"""Users' mistakes with `lm-zoo export`: one line, exit status 2, and nothing written."""
+
+import os
+import shutil
+
+import pytest
+
+from lm_zoo.cli.main import main
+from lm_zoo.errors import UserError
+from lm_zoo.export.export import export
+from lm_zoo.run import load
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ([], ["--workdir is required"]),
+        (["--workdir=RUN"], ["--output is required"]),
+        (["--workdir=ROOT/nowhere", "--output=OUT"], ["workdir", "nowhere", "does not exist"]),
+        (["--workdir=ROOT", "--output=OUT"], ["no config.json"]),
+        (["--workdir=ROOT/untrained", "--output=OUT"], ["checkpoint: none in"]),
+        (["--workdir=RUN", "--output=OUT", "--checkpoint=3"], ["checkpoint: no step 3", "2, 4"]),
+        (["--workdir=RUN", "--output=OUT", "x"], ["unexpected argument 'x'"]),
+        (["--workdir=RUN", "--output=OUT", "--format=saved"], ["'saved_model'", "'saved'"]),
+        (["--workdir=RUN", "--output=OUT", "--precision=int4"], ["precision", "int8", "'int4'"]),
+        (
+            ["--workdir=RUN", "--output=OUT", "--max_length=-1"],
+            ["max_length", "from 1 to 24", "-1"],
+        ),
+        (["--workdir=RUN", "--output=OUT", "--max_length=25"], ["from 1 to 24", "received 25"]),
+        (
+            ["--workdir=RUN", "--output=OUT", "--max_length=x"],
+            ["max_length", "whole number", "'x'"],
+        ),
+        (["--workdir=RUN", "--output=OUT", "--signatures=scores"], ["'scores'", "'score'?"]),
+        (["--workdir=RUN", "--output=OUT", "--signatures="], ["signatures", "at least one"]),
+        (["--workdir=RUN", "--output=OUT", "--name=../up"], ["name", "'../up'"]),
+        (["--workdir=RUN", "--output=ROOT/file"], ["cannot write", "a part of the path is a file"]),
+        (["--workdir=RUN", "--output=ROOT/file/deeper"], ["cannot write", "is a file"]),
+    ],
+    ids=lambda value: " ".join(value)[:50],
+)
+def test_one_line_says_what_was_wrong(exported, tmp_path, capsys, arguments, expected):
+    (tmp_path / "file").write_text("x")
+    shutil.copytree(exported.run, tmp_path / "untrained")
+    shutil.rmtree(tmp_path / "untrained" / "checkpoints")
+    before = sorted(tmp_path.rglob("*"))
+    places = {"ROOT": tmp_path, "RUN": exported.run, "OUT": tmp_path / "out" / "deeper"}
+    for name, path in places.items():
+        arguments = [argument.replace(name, str(path)) for argument in arguments]
+    assert main(["export", *arguments]) == 2
+    output, errors = capsys.readouterr()
+    assert errors.count("\n") == 1 and "Traceback" not in errors and not output
+    for part in expected:
+        assert part in errors
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_written(exported, tmp_path, capsys):
+    if not os.geteuid():
+        pytest.skip("root can write everywhere")
+    tmp_path.chmod(0o500)
+    assert main(["export", f"--workdir={exported.run}", f"--output={tmp_path}/out"]) == 2
+    assert "make the folder writable" in capsys.readouterr().err
+
+
+def test_other_forms_refuse_what_they_do_not_have(exported, tmp_path):
+    with pytest.raises(UserError, match="size: the form 'saved_model' has no such option"):
+        export(load(exported.run), tmp_path / "out", size=3)
+    with pytest.raises(UserError, match="format: unknown name 'saved'"):
+        export(load(exported.run), tmp_path / "out", format="saved")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_form_is_not_written_over_other_files(exported, tmp_path):
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(UserError, match="is not empty; give a new or empty folder"):
+        export(load(exported.run), tmp_path, format="hugging_face")
+    with pytest.raises(UserError, match="is a file; expected a folder"):
+        export(load(exported.run), tmp_path / "mine", format="hugging_face")

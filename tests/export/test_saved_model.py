@@ -1,0 +1,199 @@
+"""What `lm-zoo export` writes, as a program without lm_zoo finds it."""
+
+import json
+import re
+import unittest
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import predict_pb2
+
+from lm_zoo.cli.main import main
+from lm_zoo.export.warmup import predict_request, read_warmup
+from lm_zoo.run import load
+from lm_zoo.text.tokenizers import load_tokenizer
+
+SIGNATURES = {
+    "score": ({"text"}, {"log_prob", "num_tokens", "perplexity"}),
+    "token_logprobs": ({"text"}, {"tokens", "log_probs", "row_lengths"}),
+    "next_token": ({"text", "k"}, {"tokens", "log_probs"}),
+    "generate": (
+        {"prompt", "max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop"},
+        {"text", "log_prob", "num_tokens"},
+    ),
+    "embed": ({"text"}, {"vector"}),
+}
+DEFAULTS = {
+    "next_token": {"k": 5},
+    "generate": {
+        "max_new_tokens": 100,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "seed": 0,
+        "stop": b"",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(exported):
+    with unittest.TestCase().assertNoLogs(level="WARNING"):
+        return tf.saved_model.load(str(exported.version))
+
+
+@pytest.fixture(scope="module")
+def signature_defs(exported):
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported.version / "saved_model.pb").read_bytes())
+    return saved.meta_graphs[0].signature_def
+
+
+@pytest.fixture(scope="module")
+def card(exported):
+    return json.loads((exported.version / "assets.extra/lm_zoo/model_card.json").read_text())
+
+
+def test_it_says_what_was_verified_and_what_the_precision_costs(exported):
+    assert re.search(
+        r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, embed \S+, next_token",
+        exported.printed,
+    )
+    assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported.printed)
+    assert re.search(
+        r"Perplexity [\d.]+ before, [\d.]+ after \([+-][\d.]+%\), on [\d,]+ of [\d,]+ validation",
+        exported.printed,
+    )
+    assert exported.printed.endswith(f"Wrote {exported.version}\n")
+
+
+def test_the_layout_is_tensorflow_servings(exported):
+    assert [path.name for path in exported.output.iterdir()] == ["run"]
+    assert [path.name for path in (exported.output / "run").iterdir()] == ["1"]
+    found = {str(path.relative_to(exported.version)) for path in exported.version.rglob("*.*")}
+    assert {
+        "saved_model.pb",
+        "variables/variables.index",
+        "assets.extra/lm_zoo/model_card.json",
+        "assets.extra/lm_zoo/README.md",
+        "assets.extra/lm_zoo/tokenizer/lm_zoo_tokenizer.json",
+    } <= found
+
+
+def test_the_signatures_name_their_tensors_and_have_defaults(signature_defs):
+    for name, (inputs, outputs) in SIGNATURES.items():
+        definition = signature_defs[name]
+        assert set(definition.inputs) == inputs and set(definition.outputs) == outputs
+        for key in inputs - {"text", "prompt"}:
+            assert definition.inputs[key].tensor_shape.unknown_rank  # one, or one for each row
+        defaults = {key: tf.make_ndarray(value) for key, value in definition.defaults.items()}
+        assert {key: value.item() for key, value in defaults.items()} == DEFAULTS.get(name, {})
+    default = signature_defs["serving_default"]
+    assert set(default.outputs) == SIGNATURES["score"][1]
+
+
+def call(loaded, request):
+    """What Serving does with a `PredictRequest`."""
+    request = predict_pb2.PredictRequest.FromString(request.SerializeToString())
+    inputs = {name: tf.constant(tf.make_ndarray(t)) for name, t in request.inputs.items()}
+    return loaded.signatures[request.model_spec.signature_name](**inputs)
+
+
+def test_a_predict_request_is_answered_for_any_batch(loaded, exported):
+    run = load(exported.run)
+    for texts in (["the cat"], ["the dog sat on the mat\n" * 3, "", "a"], []):
+        request = predict_request("run", "score", {"text": tf.constant(texts, tf.string)})
+        result = call(loaded, request)
+        assert result["log_prob"].shape == (len(texts),)
+        for row, score in enumerate(run.score(texts) if texts else []):
+            assert result["num_tokens"][row] == score.num_tokens
+            assert float(result["log_prob"][row]) == pytest.approx(score.log_prob, rel=0.02)  # int8
+
+
+def test_the_warm_up_requests_are_answered(loaded, exported, card):
+    requests = read_warmup(exported.version / "assets.extra/tf_serving_warmup_requests")
+    assert [request.model_spec.signature_name for request in requests] == list(SIGNATURES)
+    for request in requests:
+        assert request.model_spec.name == "run"
+        outputs = call(loaded, request)
+        shown = card["signatures"][request.model_spec.signature_name]["outputs"]
+        assert {name: tensor.shape.as_list() for name, tensor in outputs.items()} == {
+            name: tensor["shape"] for name, tensor in shown.items()
+        }
+
+
+def test_the_functions_take_defaults_when_called_by_name(loaded):
+    text = loaded.generate(tf.constant(["\n"]), tf.constant(7))
+    assert text["num_tokens"] <= 7
+    assert loaded.next_token(tf.constant(["\n"]))["tokens"].shape == (1, 5)
+
+
+def test_token_logprobs_are_the_score_in_parts(loaded):
+    texts = tf.constant(["a cat", "", "the zebra"])
+    tokens = loaded.token_logprobs(texts)
+    rows = tf.RaggedTensor.from_row_lengths(tokens["log_probs"], tokens["row_lengths"])
+    np.testing.assert_allclose(
+        tf.reduce_sum(rows, 1), loaded.score(texts)["log_prob"], rtol=1e-5, atol=1e-5
+    )
+    joined = tf.strings.reduce_join(tokens["tokens"])
+    written = loaded.tokenizer.detokenize(loaded.tokenizer.tokenize(texts))
+    assert joined == tf.strings.reduce_join(written)
+
+
+@pytest.mark.parametrize("name", ["score", "token_logprobs", "next_token", "embed", "generate"])
+def test_bytes_that_are_not_utf8_are_refused(loaded, name):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected valid UTF-8"):
+        getattr(loaded, name)(tf.constant([b"the cat", b"caf\xe9"]))
+
+
+def test_ids_are_scored_under_xla_with_static_shapes(loaded):
+    ids = tf.constant(np.random.default_rng(0).integers(0, 5, (2, 9)), tf.int32)
+    lengths = tf.constant([9, 4])
+    compiled = tf.function(loaded.score_ids, jit_compile=True)
+    found = compiled(ids, lengths)
+    assert found.shape == (2, 8)
+    np.testing.assert_allclose(found, loaded.score_ids(ids, lengths), atol=1e-5)
+
+
+def test_the_card_says_what_it_is(exported, card):
+    run = load(exported.run)
+    ledger = json.loads((exported.run / "results/evaluation-test.json").read_text())
+    assert card["data"] == json.loads((exported.run / "data.json").read_text())
+    assert card["config"] == json.loads((exported.run / "config.json").read_text())
+    assert card["tokenizer"]["fingerprint"] == run.tokenizer.fingerprint
+    assert card["perplexity"]["ledgers"]["evaluation-test"] == ledger
+    assert card["perplexity"]["best_validation"]["step"] == run.step == card["checkpoint_step"]
+    loss = card["perplexity"]["precision_loss"]
+    assert loss["after"] == pytest.approx(loss["before"], rel=0.05)
+    assert card["precision"] == "int8" and card["parameters"] == run.model.num_parameters
+    assert card["max_length"] == card["context_length"] == 24
+    assert card["vocab_size"] == run.model.vocab_size
+    assert card["start_ids"] == run.tokenizer.start_ids.tolist()
+    assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
+    assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
+    page = (exported.version / "assets.extra/lm_zoo/README.md").read_text()
+    for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
+        assert part in page
+
+
+def test_the_tokenizer_beside_it_is_the_runs(exported):
+    folder = exported.version / "assets.extra/lm_zoo/tokenizer"
+    assert load_tokenizer(folder).fingerprint == load(exported.run).tokenizer.fingerprint
+
+
+def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported, capsys):
+    arguments = [f"--workdir={exported.run}", f"--output={exported.output}", "--name=other"]
+    (exported.output / "other" / "7").mkdir(parents=True)
+    assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
+    assert capsys.readouterr().out.endswith(f"Wrote {exported.output}/other/8\n")
+    loaded = tf.saved_model.load(str(exported.output / "other" / "8"))
+    assert set(loaded.signatures) == {"score", "embed", "serving_default"}
+    assert not hasattr(loaded, "generate") and not hasattr(loaded, "begin")
+    # In windows of 8 tokens, half of them new, the last 4 are read after the 4 before them.
+    run = load(exported.run)
+    run.model.context_length = 8
+    (expected,) = run.score(["the cat sat on"])
+    found = loaded.score(tf.constant(["the cat sat on"]))["log_prob"]
+    np.testing.assert_allclose(found, [expected.log_prob], rtol=1e-5)

@@ -1,0 +1,120 @@
+"""`lm-zoo serve`: begins with a line, ends in order, and refuses what cannot be served."""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from lm_zoo.cli.main import main
+from tests.serving.conftest import NAME
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lm_zoo", "serve", f"--model={place}/exports/{NAME}", "--port=0"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        assert line.startswith(f"Serving {NAME}, version 1, on http://127.0.0.1:"), line
+        port = int(line.split("127.0.0.1:")[1].split()[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        body = {"prompt": "the", "max_tokens": 600, "ignore_eos": True, "stream": True}
+        body["stream_options"] = {"include_usage": True}
+        connection.request("POST", "/v1/completions", json.dumps(body))
+        response = connection.getresponse()
+        assert response.readline().startswith(b"data: ")
+        process.send_signal(signal.SIGTERM)
+        *_, usage, done = response.read().split(b"\n\n")[:-1]
+        assert done == b"data: [DONE]"
+        assert json.loads(usage.removeprefix(b"data: "))["usage"]["completion_tokens"] == 600
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0 and output == "Ended.\n" and not errors
+    finally:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def broken(place, tmp_path_factory):
+    """Folders that hold no model of ours."""
+    root = tmp_path_factory.mktemp("broken")
+    export = place / "exports" / NAME / "1"
+    (root / "empty").mkdir()
+    (root / "file").write_text("")
+    tf.saved_model.save(tf.Module(), str(root / "foreign" / "1"))
+    shutil.copytree(export / "assets.extra", root / "unsigned" / "1" / "assets.extra")
+    shutil.copy(root / "foreign" / "1" / "saved_model.pb", root / "unsigned" / "1")
+    for name in ("cut", "card", "tokenizer", "variables"):
+        shutil.copytree(export, root / name / "1")
+    (root / "cut/1/saved_model.pb").write_bytes((export / "saved_model.pb").read_bytes()[:5000])
+    own = "assets.extra/lm_zoo"
+    (root / "card/1" / own / "model_card.json").write_text("{")
+    (root / "tokenizer/1" / own / "tokenizer/lm_zoo_tokenizer.json").unlink()
+    shutil.rmtree(root / "variables/1/variables")
+    return root
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], ["--model is required"]),
+        (["--model=ROOT/nowhere"], ["model", "nowhere", "not a folder"]),
+        (["--model=ROOT/file"], ["not a folder"]),
+        (["--model=ROOT/empty"], ["no exported model", "saved_model.pb"]),
+        (["--model=ROOT"], ["no exported model", "ROOT/card"]),
+        (["--model=ROOT/foreign"], ["not lm_zoo's"]),
+        (["--model=ROOT/unsigned"], ["none of the signatures", "score"]),
+        (["--model=ROOT/cut"], ["cannot be loaded"]),
+        (["--model=ROOT/card"], ["model_card.json", "damaged"]),
+        (["--model=ROOT/tokenizer"], ["lm_zoo_tokenizer.json"]),
+        (["--model=ROOT/variables"], ["cannot be loaded"]),
+        (["--model=ROOT/empty", "--port=PORT"], ["host, port", "in use", "PORT"]),
+        (["--model=ROOT/empty", "--host=no.such.host.invalid"], ["host, port", "no.such.host"]),
+        (["--model=ROOT/empty", "--port=70000"], ["--port", "70000"]),
+        (["--model=ROOT/empty", "--max_batch_size=0"], ["--max_batch_size", "0"]),
+        (["--model=ROOT/empty", "--max_body_bytes=0"], ["max_body_bytes", "0"]),
+        (["--model=ROOT/empty", "--request_seconds=nan"], ["request_seconds", "nan"]),
+        (["--model=ROOT/empty", "--max_queue=5"], ["max_queue", "max_rows", "5"]),
+        (["--model=ROOT/empty", "more"], ["'more'"]),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_one_line(capsys, broken, arguments, words):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        def filled(text):
+            return text.replace("ROOT", str(broken)).replace("PORT", port)
+
+        arguments = [filled(argument) for argument in arguments]
+        if not any("--port" in argument for argument in arguments):
+            arguments.append("--port=0")
+        assert main(["serve", *arguments]) == 2
+    output, errors = capsys.readouterr()
+    assert errors.count("\n") == 1 and not output, errors
+    assert all(filled(word) in errors for word in words), errors
+
+
+def test_of_several_versions_the_highest_is_served(place, tmp_path):
+    from lm_zoo.serving.model_folder import find_version
+
+    for version in ("2", "10", "notes"):
+        (tmp_path / NAME / version).mkdir(parents=True)
+        (tmp_path / NAME / version / "saved_model.pb").touch()
+    (tmp_path / NAME / "11").mkdir()  # no SavedModel in it
+    assert find_version(tmp_path / NAME)[:2] == (NAME, 10)
+    assert find_version(f"{tmp_path}/{NAME}/2/")[:2] == (NAME, 2)
+    assert find_version(place / "exports" / NAME)[2] == place.resolve() / "exports" / NAME / "1"
