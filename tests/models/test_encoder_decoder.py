@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.errors import UserError
+from lm_zoo.experiment import build_configured_model
 from lm_zoo.registry import build_model
+from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import SOURCE_LENGTHS, SOURCES, TINY_PAIR_MODELS, first_state
 
 VOCAB, ROWS, LENGTH = 19, 4, 9
@@ -274,3 +277,10 @@ def test_a_source_that_is_too_long_is_named():
     model = build_model("encoder_decoder", vocab_size=VOCAB, **TINY_PAIR_MODELS["encoder_decoder"])
     with pytest.raises(UserError, match="source_ids: expected at most source_length .24.*25"):
         model.encode(np.zeros((1, 25), np.int32))
+
+
+@pytest.mark.parametrize("name", TINY_PAIR_MODELS)
+def test_text_without_sources_is_not_for_it(name):
+    config = ExperimentConfig(model=ModelConfig(name, **TINY_PAIR_MODELS[name]))
+    with pytest.raises(UserError, match="config.model.name: .* reads a source text"):
+        build_configured_model(config, TOKENIZERS["byte"]())
