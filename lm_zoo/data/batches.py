@@ -31,6 +31,7 @@ class Batch(typing.NamedTuple):
     weights: np.ndarray
     reset: bool
 
+    document_starts = None  # rows are read through: see `PackedBatch`
     num_rows = None  # of the global batch: `data.batch_size`; see `PairBatch`
 
     @property
@@ -197,8 +198,11 @@ def dataset(batches, start_step, stop_step=None, rows=ALL_ROWS):
         A `tf.data.Dataset` of `Batch`, `PackedBatch` or `PairBatch`.
     """
     rows_of = rows if callable(rows) else lambda step: rows
+    varies = getattr(batches, "shapes_vary", False)
     signature = tf.nest.map_structure(
-        lambda value: tf.TensorSpec([None] * np.ndim(value), np.asarray(value).dtype),
+        lambda value: tf.TensorSpec(
+            [None] * np.ndim(value) if varies else np.shape(value), np.asarray(value).dtype
+        ),
         batches.batch(start_step, rows_of(start_step)),
     )
 

@@ -32,6 +32,8 @@ class PairBatch(typing.NamedTuple):
     source_lengths: np.ndarray
     num_rows: int
 
+    document_starts = None
+
     @property
     def model_arguments(self):
         return {"source_ids": self.source_ids, "source_lengths": self.source_lengths}
@@ -62,7 +64,10 @@ class PairBatches:
         steps_per_epoch: Whole number of steps.
         padding: Share of all target places that hold nothing.
         split: `target`.
+        shapes_vary: True: other batches have the same shape at each step.
     """
+
+    shapes_vary = True
 
     def __init__(
         self,
