@@ -5,6 +5,8 @@ import inspect
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.export.utf8 import checked_utf8
+
 DEFAULTS = {
     "next_token": {"k": 5},
     "generate": {
@@ -108,13 +110,7 @@ class StringFunctions:
 
     def _token_ids(self, text):
         """Returns the texts' tokens, having made sure that they are UTF-8."""
-        replaced = tf.strings.unicode_transcode(
-            text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False
-        )
-        expected = "text: expected valid UTF-8, received other bytes"
-        check = tf.debugging.Assert(tf.reduce_all(replaced == text), [expected])
-        with tf.control_dependencies([check]):
-            return self._tokenizer.tokenize(tf.identity(text))
+        return self._tokenizer.tokenize(checked_utf8(text, "text"))
 
 
 def _with_defaults(function, defaults):
