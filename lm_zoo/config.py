@@ -10,9 +10,11 @@ import json
 
 from lm_zoo.errors import UserError, unknown_name
 
-LAYOUTS = ("contiguous", "windows", "packed")
+LAYOUTS = ("contiguous", "windows", "packed", "pairs")
+TOO_LONG = ("error", "truncate", "drop")
 DOCUMENTS = ("stream", "file", "line", "paragraph")
 SPLIT_BY = ("fraction", "document_hash")
+BEST_BY = ("loss", "bleu")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
 SCHEDULES = (
     "constant",
@@ -42,7 +44,8 @@ class DataConfig:
 
     Attributes:
         corpus: `python_reference`, `synthetic`, `text_files`, or a named corpus (`wikitext2`, ...;
-            `lm-zoo list corpora`).
+            `lm-zoo list corpora`). Of sentence pairs: `synthetic_translation`, `text_pairs`, or a
+            named one (`multi30k`, ...).
         data_dir: For a named corpus: a folder that has its files already; empty means the cache,
             into which they are fetched. For `text_files`: the folder that is read, or that
             `train_files` and the others are relative to.
@@ -51,6 +54,15 @@ class DataConfig:
             (`.gz`, `.bz2`, `.xz`, `.zst`).
         validation_files: Those of the validation split; empty means by `split_by`.
         test_files: Those of the test split; empty means by `split_by`.
+        train_target_files: For `text_pairs` in two files: the targets, line by line what
+            `train_files` are translated to; empty where each record has both sides.
+        validation_target_files: Likewise, of `validation_files`.
+        test_target_files: Likewise, of `test_files`.
+        source_field: For `text_pairs` in records (JSON, CSV, TSV, Parquet): the field or column
+            with the source, as `text_field`.
+        target_field: Likewise, with the target.
+        source_language: For a named corpus of pairs: the language translated from (`de`).
+        target_language: Likewise, the language translated to (`en`).
         encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
         text_field: For records (JSON, CSV, Parquet): the field or column with the text; dots lead
             into nested fields, and a number means that column of a CSV file without names.
@@ -63,12 +75,18 @@ class DataConfig:
         test_fraction: Likewise.
         synthetic_tokens: For `synthetic`: number of symbols in the training split.
         synthetic_vocab_size: For `synthetic`: number of different symbols.
-        synthetic_seed: For `synthetic`: which chain.
+        synthetic_seed: For `synthetic`: which chain; for `synthetic_translation`: which sentences.
+        synthetic_pairs: For `synthetic_translation`: number of pairs in the training split.
         layout: `contiguous` (every row is one unbroken stream, state carried from batch to batch:
-            truncated back-propagation through time), `windows` (shuffled windows of the text), or
-            `packed` (whole documents put together into windows, shuffled).
+            truncated back-propagation through time), `windows` (shuffled windows of the text),
+            `packed` (whole documents put together into windows, shuffled), or `pairs` (sentence
+            pairs of about the same length, for models that read a source).
         batch_size: Rows in the global batch of one optimizer step.
-        sequence_length: Tokens per row and step.
+        batch_tokens: For `pairs`: the most tokens on either side of the global batch, padding
+            included, instead of `batch_size`; 0 means by `batch_size`.
+        sequence_length: Tokens per row and step; for `pairs` it is the pairs' own.
+        too_long: For `pairs`: what becomes of pairs longer than the model reads or writes: `error`,
+            `truncate` or `drop`.
         window_stride: For `windows`: distance between window starts; 0 means `sequence_length`
             (each token is a target once an epoch), 1 means every possible window.
         across_documents: For `packed`: whether attention and state go on from one document of a
@@ -82,6 +100,13 @@ class DataConfig:
     train_files: tuple[str, ...] = ()
     validation_files: tuple[str, ...] = ()
     test_files: tuple[str, ...] = ()
+    train_target_files: tuple[str, ...] = ()
+    validation_target_files: tuple[str, ...] = ()
+    test_target_files: tuple[str, ...] = ()
+    source_field: str = ""
+    target_field: str = ""
+    source_language: str = ""
+    target_language: str = ""
     encoding: str = "utf-8"
     text_field: str = ""
     documents: str = "stream"
@@ -91,9 +116,12 @@ class DataConfig:
     synthetic_tokens: int = 200_000
     synthetic_vocab_size: int = 8
     synthetic_seed: int = 0
+    synthetic_pairs: int = 10_000
     layout: str = "contiguous"
     batch_size: int = 20
+    batch_tokens: int = 0
     sequence_length: int = 35
+    too_long: str = "error"
     window_stride: int = 0
     across_documents: bool = False
     cache_dir: str = ""
@@ -126,6 +154,8 @@ class CleaningConfig:
             n-grams from which the later one goes; estimated to about 0.04.
         near_duplicate_words: For `near_duplicates`: words in an n-gram.
         overlap_words: For `held_out_overlap`: words in an n-gram; GPT-3's 13.
+        max_length_ratio: For `pair_length_ratio`: pairs of which one side has more than so many
+            times the other's words go.
         max_overlap: For `held_out_overlap`: share of a training document's n-grams above which it
             goes when validation or test have them too; 0 means that one is too many.
     """
@@ -144,6 +174,7 @@ class CleaningConfig:
     near_duplicate_similarity: float = 0.8
     near_duplicate_words: int = 5
     overlap_words: int = 13
+    max_length_ratio: float = 3.0
     max_overlap: float = 0.0
 
 
@@ -153,7 +184,8 @@ class TokenizerConfig:
 
     Attributes:
         name: `character`, `byte`, `word`, `bpe`, `wordpiece`, `sentencepiece_unigram`,
-            `sentencepiece_bpe` or `chinese_word`.
+            `sentencepiece_bpe` or `chinese_word`. An empty `source_tokenizer.name` means that
+            sources and targets share `tokenizer`, which is trained on both.
         vocab_size: Largest vocabulary to build; 0 means no limit (subword tokenizers need one).
         min_count: For `word`, `character` and `chinese_word`: rarer ones become `<unk>`.
         path: A saved tokenizer's folder, or another program's files, to load instead of training:
@@ -265,6 +297,14 @@ class TrainingConfig:
         early_stopping_patience: Validations without improvement before training stops; 0 is off.
         sample_length: Tokens of text generated for TensorBoard at each validation; 0 is off.
         sample_prompt: What the sample begins with; empty means the tokenizer's start.
+        sample_translations: For pairs: how many validation sources are translated for TensorBoard
+            at each validation; 0 is off.
+        attention_pictures: For pairs: of how many of them TensorBoard gets a picture of what each
+            target token looks at in the source.
+        label_smoothing: Share of each target's probability that is spread evenly over the
+            vocabulary (Szegedy et al. 2016); curves and validation show the plain loss besides.
+        best_by: What the best checkpoint, `plateau` and early stopping go by: `loss`, or `bleu` of
+            the validation translations.
     """
 
     steps: int = 0
@@ -277,6 +317,10 @@ class TrainingConfig:
     early_stopping_patience: int = 0
     sample_length: int = 200
     sample_prompt: str = ""
+    sample_translations: int = 4
+    attention_pictures: int = 0
+    label_smoothing: float = 0.0
+    best_by: str = "loss"
 
 
 @dataclasses.dataclass
@@ -289,11 +333,14 @@ class EvaluationConfig:
         sequence_length: Tokens per call, and the window of models with bounded context; 0 means
             `data.sequence_length`.
         stride: For windows: how many new tokens each window scores; 0 means half the window.
+        bleu_pairs: For pairs: how many validation pairs are translated at each validation, greedily,
+            to measure BLEU; 0 is off.
     """
 
     batch_size: int = 8
     sequence_length: int = 0
     stride: int = 0
+    bleu_pairs: int = 0
 
 
 @dataclasses.dataclass
@@ -335,6 +382,9 @@ class ExperimentConfig:
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     cleaning: CleaningConfig = dataclasses.field(default_factory=CleaningConfig)
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
+    source_tokenizer: TokenizerConfig = dataclasses.field(
+        default_factory=lambda: TokenizerConfig(name="")
+    )
     model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig("lstm_lm"))
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)

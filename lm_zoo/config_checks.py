@@ -5,6 +5,7 @@ import math
 import typing
 
 from lm_zoo.config import (
+    BEST_BY,
     DOCUMENTS,
     LAYOUTS,
     OPTIMIZERS,
@@ -12,6 +13,7 @@ from lm_zoo.config import (
     SCHEDULES,
     SPLIT_BY,
     STRATEGIES,
+    TOO_LONG,
     ModelConfig,
     flatten,
 )
@@ -53,15 +55,19 @@ def validate(config):
         "data.documents": DOCUMENTS,
         "data.layout": LAYOUTS,
         "data.split_by": SPLIT_BY,
+        "data.too_long": TOO_LONG,
         "optimizer.name": OPTIMIZERS,
         "runtime.strategy": STRATEGIES,
         "schedule.name": SCHEDULES,
+        "training.best_by": BEST_BY,
         "training.precision": PRECISIONS,
     }
     at_least = {
         "data.batch_size": 1,
+        "data.batch_tokens": 0,
         "data.sequence_length": 1,
         "data.window_stride": 0,
+        "data.synthetic_pairs": 10,
         "data.synthetic_tokens": 100,
         "data.synthetic_vocab_size": 2,
         "cleaning.sample": 0,
@@ -70,11 +76,15 @@ def validate(config):
         "cleaning.min_words": 0,
         "cleaning.max_words": 0,
         "cleaning.max_symbol_ratio": 0.0,
+        "cleaning.max_length_ratio": 1.0,
         "cleaning.near_duplicate_words": 1,
         "cleaning.overlap_words": 1,
         "tokenizer.vocab_size": 0,
         "tokenizer.min_count": 1,
         "tokenizer.training_bytes": 0,
+        "source_tokenizer.vocab_size": 0,
+        "source_tokenizer.min_count": 1,
+        "source_tokenizer.training_bytes": 0,
         "optimizer.clip_norm": 0.0,
         "optimizer.weight_decay": 0.0,
         "schedule.warmup_steps": 0,
@@ -88,9 +98,12 @@ def validate(config):
         "training.keep_checkpoints": 1,
         "training.early_stopping_patience": 0,
         "training.sample_length": 0,
+        "training.sample_translations": 0,
+        "training.attention_pictures": 0,
         "evaluation.batch_size": 1,
         "evaluation.sequence_length": 0,
         "evaluation.stride": 0,
+        "evaluation.bleu_pairs": 0,
         "runtime.connect_seconds": 1,
         "runtime.logical_cpus": 1,
         "runtime.micro_batches": 1,
@@ -113,6 +126,7 @@ def validate(config):
         "optimizer.beta1",
         "optimizer.beta2",
         "optimizer.ema_decay",
+        "training.label_smoothing",
     )
     shares = (  # at least 0 and at most 1
         "cleaning.min_alphabetic_words",
@@ -138,6 +152,9 @@ def validate(config):
     _require(values["seed"] < 2**31, "seed", "below 2147483648", values["seed"])
     if not config.training.steps:
         _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
+    if config.training.best_by == "bleu":
+        pairs = config.evaluation.bleu_pairs
+        _require(pairs > 0, "evaluation.bleu_pairs", "above 0 with training.best_by='bleu'", pairs)
     rows, parts = config.data.batch_size, config.runtime.micro_batches
     _require(parts <= rows, "runtime.micro_batches", f"at most data.batch_size ({rows})", parts)
     return config

@@ -1,0 +1,66 @@
+"""A corpus of sentence pairs: texts, each with what it is translated to."""
+
+from lm_zoo.data.corpora.corpus import Corpus
+
+SIDES = ("source", "target")
+
+
+class PairCorpus(Corpus):
+    """Pairs of a source and a target text in splits, read lazily and as often as asked.
+
+    As a `Corpus` it is the documents of both sides, each pair's source before its target: what a
+    tokenizer for both is trained on. `side` gives one of them alone.
+
+    Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write `pairs`
+    and `fingerprint`.
+
+    Attributes:
+        report: What cleaning did, JSON-ready; empty where nothing was cleaned.
+    """
+
+    has_documents = True
+    report = {}
+
+    def pairs(self, split):
+        """Iterates over a split's `(source, target)` strings from its beginning.
+
+        Neither is empty or holds a newline. A split may be empty.
+        """
+        raise NotImplementedError
+
+    def texts(self, split):
+        for pair in self.pairs(split):
+            yield from pair
+
+    def side(self, name):
+        """Returns one side, `source` or `target`, as a `Corpus`; its documents are the pairs'."""
+        return PairSide(self, name)
+
+
+class PairSide(Corpus):
+    """One side of a `PairCorpus`.
+
+    Args:
+        corpus: The `PairCorpus`.
+        side: `source` or `target`.
+    """
+
+    has_documents = True
+
+    def __init__(self, corpus, side):
+        self._corpus = corpus
+        self._place = SIDES.index(side)
+        self.name = f"{corpus.name}-{side}"
+        self.source = corpus.source
+        self.licence = corpus.licence
+        self.num_bytes = corpus.num_bytes // 2
+        if corpus.report:
+            self.report = corpus.report
+
+    @property
+    def fingerprint(self):
+        return f"{self._corpus.fingerprint}-{SIDES[self._place]}"
+
+    def texts(self, split):
+        for pair in self._corpus.pairs(split):
+            yield pair[self._place]
