@@ -20,6 +20,7 @@ class SequenceToSequenceModel(LanguageModel):
     """
 
     source_length = None
+    reads_source = True
 
     def encode(self, source_ids, lengths=None, training=False):
         """Reads whole sources.
