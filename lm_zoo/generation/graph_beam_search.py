@@ -90,7 +90,7 @@ def longest_targets(model, source_lengths, max_length):
     longest = tf.where(asked > 0, asked, automatic_length(source_lengths))
     if model.context_length is None:
         return longest
-    return tf.minimum(longest, model.context_length - 1)
+    return tf.minimum(longest, max(model.context_length - 1, 1))
 
 
 def beam_search(

@@ -19,6 +19,7 @@ class SequenceToSequenceModel(LanguageModel):
         source_length: The most tokens of a source, or None for any number.
     """
 
+    reads_source = True
     source_length = None
 
     def encode(self, source_ids, lengths=None, training=False):
