@@ -2,18 +2,20 @@
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig
+from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification import run_alone
 from lm_zoo.registry import build_model
 from lm_zoo.run import Run
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import TOKENIZERS
-from tests.conformance.models import VARIANTS
+from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 TEXT = "the cat sat on the mat\nthe dog's hat was as red as 2 roses, \u20ac 3\n" * 40
+SOURCE_TEXT = "die katze sa\u00df auf der matte, der hut des hundes war rot wie 2 rosen!\n"
 SIZES = {"bpe": 300, "wordpiece": 80, "sentencepiece_bpe": 340, "sentencepiece_unigram": 340}
 SMALLEST = ("rnn_lm", {"hidden_dim": 8, "num_layers": 1})
+SOURCE_TOKENIZERS = {"recurrent_encoder_decoder": "character"}
 OF_TOKENIZERS = ("score", "token_logprobs", "generate")
 QUICK = ("word",)  # whose graph is small, and which ends texts; the others take minutes together
 OTHERS = sorted(set(TOKENIZERS) - {"character", *QUICK})
@@ -34,6 +36,28 @@ def prepare(folder, variant, tokenizer_name, signatures=None):
     return prepared
 
 
+def prepare_pairs(folder, variant, source_tokenizer_name):
+    """As `prepare`, of a model that reads a source; None is a joint tokenizer."""
+    name, arguments = variant
+    tokenizer = TOKENIZERS["word"].train([TEXT])
+    source_tokenizer = tokenizer
+    if source_tokenizer_name:
+        source_tokenizer = TOKENIZERS[source_tokenizer_name].train([SOURCE_TEXT])
+        arguments = arguments | {
+            "source_vocab_size": source_tokenizer.vocab_size,
+            "share_embeddings": False,
+        }
+    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
+    for weight in model.trainable_variables:
+        if len(weight.shape) > 1:
+            weight.assign(3 * weight)
+    config = ExperimentConfig(model=ModelConfig(name))
+    run = Run(RunFolder(folder), config, tokenizer, model, 0, source_tokenizer=source_tokenizer)
+    prepared = PreparedExport(run)
+    prepared.exported.save(folder)
+    return prepared
+
+
 def answered(root, prepared):
     """Returns `PreparedExport` and answers by name, from a process that loads what is needed."""
     (needs,) = {export.verification.needs for export in prepared.values()}
@@ -48,6 +72,17 @@ def exports(tmp_path_factory):
     root = tmp_path_factory.mktemp("exports")
     prepared = {name: prepare(root / name, VARIANTS[name], "character") for name in VARIANTS}
     prepared |= {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in QUICK}
+    return answered(root, prepared)
+
+
+@pytest.fixture(scope="module")
+def pair_exports(tmp_path_factory):
+    """Every model that reads a source; one has a tokenizer for each side."""
+    root = tmp_path_factory.mktemp("pair_exports")
+    prepared = {
+        name: prepare_pairs(root / name, PAIR_VARIANTS[name], SOURCE_TOKENIZERS.get(name))
+        for name in PAIR_VARIANTS
+    }
     return answered(root, prepared)
 
 
@@ -76,6 +111,18 @@ def test_an_export_gives_the_python_models_numbers_and_texts(exports, name):
     if prepared.model.context_length:  # there were windows, and a context that slides
         longest = max(len(prepared.run.tokenizer.encode(t)) for t in prepared.verification.texts)
         assert longest > prepared.model.context_length
+
+
+@pytest.mark.parametrize("name", PAIR_VARIANTS)
+def test_translations_and_scores_are_the_python_models(pair_exports, name):
+    prepared, answers = pair_exports[name]
+    parity = prepared.verification.check(answers)
+    assert parity.equal_translations == parity.translations >= 8
+    assert set(parity.largest_difference) == {"translate", "score", "token_logprobs"}
+    assert max(parity.largest_difference.values()) < 1e-4
+    lengths = {len(text) for outputs in answers[2:3] for text in outputs["texts"]["values"]}
+    assert len(lengths) > 3  # the model has something to say
+    print(name, parity)
 
 
 @pytest.mark.slow
