@@ -34,11 +34,7 @@ def readable(card):
         f"{data.get('licence') or 'not stated'}.",
         "",
         *(f"- {split}: sha256 {digest}" for split, digest in data.get("sha256", {}).items()),
-        f"- tokenizer: sha256 {card['tokenizer']['fingerprint']}",
-        *(
-            [f"- source tokenizer: sha256 {card['source']['tokenizer']['fingerprint']}"]
-            * ("source" in card and not card["source"]["is_shared"])
-        ),
+        *_tokenizers(card),
         "",
         "## Perplexity",
         "",
@@ -58,6 +54,13 @@ def readable(card):
         lines += ["", f"### {name}", "", "```", *_shown(call["inputs"]), "->"]
         lines += [*_shown(call["outputs"]), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _tokenizers(card):
+    """A line for each tokenizer."""
+    yield f"- tokenizer: sha256 {card['tokenizer']['fingerprint']}"
+    if "source" in card and not card["source"]["is_shared"]:
+        yield f"- tokenizer of sources: sha256 {card['source']['tokenizer']['fingerprint']}"
 
 
 def _lengths(card):

@@ -47,5 +47,6 @@ def example_pair_calls(signatures, source, target):
         },
         "score": {"text": tensor([target]), "source": tensor([source])},
         "token_logprobs": {"text": tensor([target]), "source": tensor([source])},
+        "embed": {"text": tensor([source])},
     }
     return {name: inputs[name] for name in signatures}

@@ -15,7 +15,12 @@ from lm_zoo.export.traced_pair_model import TracedPairModel
 from lm_zoo.export.translating import Translating
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
-PAIR_SIGNATURES = ("translate", "score", "token_logprobs")  # of a model that reads a source
+PAIR_SIGNATURES = (
+    "translate",
+    "score",
+    "token_logprobs",
+    "embed",
+)  # of a model that reads a source
 # Signature -> functions beside it that are no signatures: what servers, converters to other forms
 # and the verification of the export build on.
 BESIDE = {

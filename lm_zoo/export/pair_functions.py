@@ -66,6 +66,8 @@ class PairFunctions:
             return with_weights(self._model, self._scorer.score_ids, [IDS, ROWS, IDS, ROWS])
         if name in ("score", "token_logprobs"):
             return tf.function(getattr(self, name), input_signature=[TEXT, SOURCE], autograph=False)
+        if name == "embed":
+            return tf.function(self.embed, input_signature=[TEXT], autograph=False)
         specs = [TEXT, *(tf.TensorSpec(None, dtype, name) for name, dtype in SETTINGS.items())]
         if self._beams is None:  # one search stands in the SavedModel, whoever calls it
             self._beams = with_weights(self._model, self._search, specs)
@@ -118,6 +120,12 @@ class PairFunctions:
             "log_probs": log_probs.flat_values,
             "row_lengths": tf.cast(log_probs.row_lengths(), tf.int32),
         }
+
+    def embed(self, text):
+        """Sources `(batch,)` -> `vector`: the mean of the encoder's vectors over the tokens."""
+        sources = self._sources(text, "text")
+        with self._model.widened():
+            return {"vector": self._scorer.embed(sources)}
 
     def _search(self, text, *settings):
         """Returns what `Translating.beams` finds, as a dictionary.

@@ -39,49 +39,50 @@ class PairScorer:
         """
         end = tf.fill([texts.nrows(), 1], self.end_id)
         inputs, targets = tf.concat([end, texts], 1), tf.concat([texts, end], 1)
-        sizes, source_sizes = (
-            tf.cast(rows.row_lengths(), tf.int32) for rows in (inputs, sources)
-        )
+        sizes, source_sizes = (tf.cast(rows.row_lengths(), tf.int32) for rows in (inputs, sources))
         begins = tf.cast(inputs.row_starts(), tf.int32)
-        longer = tf.maximum(sizes, source_sizes)
-        order = tf.argsort(longer, direction="DESCENDING", stable=True)  # the longest come first
-        num_texts, num_targets = tf.size(sizes), tf.size(targets.flat_values)
+        num_targets = tf.size(targets.flat_values)
 
         def collect(log_probs, piece):
-            following = tf.gather(
-                targets.flat_values, tf.minimum(piece.places, num_targets - 1)
-            )
+            following = tf.gather(targets.flat_values, tf.minimum(piece.places, num_targets - 1))
             nll = token_nll(self.model.logits(piece.features), following)  # (R, T)
             return tf.tensor_scatter_nd_update(log_probs, piece.places[..., None], -nll)
 
-        def group(begin, log_probs):
-            most = tf.maximum(MOST_TOKENS // longer[order[begin]], 1)
-            rows = order[begin : begin + most]
+        def read(log_probs, rows):
             by_size = tf.argsort(tf.gather(sizes, rows), direction="DESCENDING", stable=True)
             rows = tf.gather(rows, by_size)
-            windows = Windows(
-                tf.gather(begins, rows), tf.gather(sizes, rows), tf.zeros_like(rows)
-            )
+            windows = Windows(tf.gather(begins, rows), tf.gather(sizes, rows), tf.zeros_like(rows))
             lengths = tf.gather(source_sizes, rows)
             memory = self.model.encode(tf.gather(sources, rows).to_tensor(), lengths)
             state = self.model.initial_state(tf.size(rows), windows.sizes[0], memory)
             # As many scores of attention to the source, each perhaps a vector.
             attended = tf.reduce_max(lengths) * self.model.width
             numbers = tf.maximum(attended, self.model.vocab_size)
-            log_probs = read_group(
-                self.model, inputs, windows, state, collect, log_probs, numbers
-            )
-            return begin + tf.size(rows), log_probs
+            return read_group(self.model, inputs, windows, state, collect, log_probs, numbers)
 
         # One place more than there are targets, for padding.
-        log_probs = tf.zeros([num_targets + 1])
-        _, log_probs = tf.while_loop(
-            lambda begin, _: begin < num_texts,
-            group,
-            (tf.constant(0), log_probs),
-            shape_invariants=(tf.TensorShape([]), log_probs.shape),
-        )
+        log_probs = _over_groups(tf.maximum(sizes, source_sizes), read, tf.zeros([num_targets + 1]))
         return targets.with_flat_values(log_probs[:-1])
+
+    def embed(self, sources):
+        """Returns the mean of the encoder's vectors over each source, float32 `(batch, width)`.
+
+        The end token is read, and does not count. The vector of no other tokens is zero.
+
+        Args:
+            sources: As for `token_log_probs`.
+        """
+        sizes = tf.cast(sources.row_lengths(), tf.int32)
+
+        def read(vectors, rows):
+            lengths = tf.gather(sizes, rows)
+            features = self.model.source_features(tf.gather(sources, rows).to_tensor(), lengths)
+            own = tf.sequence_mask(lengths - 1, tf.shape(features)[1], tf.float32)[..., None]
+            sums = tf.reduce_sum(tf.cast(features, tf.float32) * own, 1)  # (R, width)
+            means = tf.math.divide_no_nan(sums, tf.cast(lengths - 1, tf.float32)[:, None])
+            return tf.tensor_scatter_nd_update(vectors, rows[:, None], means)
+
+        return _over_groups(sizes, read, tf.zeros([tf.size(sizes), self.model.source_width]))
 
     def score_ids(self, token_ids, lengths, source_ids, source_lengths):
         """Returns each next token's log-probability, of rows read in one go; fit for XLA.
@@ -112,6 +113,34 @@ class PairScorer:
         nll = nll_in_parts(self.model, features, targets)
         goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
         return tf.where(goes_on, -nll, 0.0)
+
+
+def _over_groups(lengths, read, value):
+    """Works through texts, so many of like length at a time that memory is bounded.
+
+    Args:
+        lengths: Of the texts, int32 `(batch,)`.
+        read: Function `(value, rows) -> value` of a tensor and of the numbers of some texts, int32
+            `(texts,)`.
+        value: The tensor before the first texts; its shape stays.
+
+    Returns:
+        The tensor after the last texts.
+    """
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+
+    def group(begin, value):
+        most = tf.maximum(MOST_TOKENS // lengths[order[begin]], 1)
+        rows = order[begin : begin + most]
+        return begin + tf.size(rows), read(value, rows)
+
+    _, value = tf.while_loop(
+        lambda begin, _: begin < tf.size(lengths),
+        group,
+        (tf.constant(0), value),
+        shape_invariants=(tf.TensorShape([]), value.shape),
+    )
+    return value
 
 
 def at_most(name, number, limit):

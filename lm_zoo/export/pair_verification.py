@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.export.verification import TOLERANCE, array, compare, different, tensor
+from lm_zoo.evaluation.source_embedding import embed_sources
+from lm_zoo.export.verification import TOLERANCE, array, check_vectors, compare, different, tensor
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
 
@@ -19,8 +20,9 @@ class PairParity:
     Attributes:
         texts: Target texts scored, each after its source.
         translations: Translations made: of each source, with each of `BEAM_SIZES`.
-        largest_difference: For each signature that was compared, the largest difference of a
-            log-probability or score, relative to the larger of it and 1 nat.
+        largest_difference: For each signature that was compared, the largest difference; of a
+            log-probability or score relative to the larger of it and 1 nat, of a vector relative to
+            its length.
         equal_translations: How many were equal, token for token; of a beam, all its texts.
         tied_translations: How many differed in texts of the same score, within `TOLERANCE`:
             rounding alone decides there.
@@ -88,7 +90,8 @@ class PairVerification:
         """Returns `(name, inputs)` for each call, in the form that the process reads."""
         sources = tensor(self.sources)
         pair = {"text": tensor(self.targets), "source": sources}
-        calls = [(name, pair) for name in self.signatures if name != "translate"]
+        inputs = {"score": pair, "token_logprobs": pair, "embed": {"text": sources}}
+        calls = [(name, inputs[name]) for name in self.signatures if name in inputs]
         if "translate" in self.signatures:
             for beam_size in BEAM_SIZES:
                 inputs = {
@@ -116,10 +119,9 @@ class PairVerification:
         found = [{key: array(value) for key, value in outputs.items()} for outputs in answers]
         parity = PairParity(len(self.targets), 0, {})
         with tf.device("CPU"):
-            scoring = [name for name in self.signatures if name != "translate"]
-            if scoring:
-                self._check_scores(dict(zip(scoring, found)), parity.largest_difference)
-            found = found[len(scoring) :]
+            others = [name for name in self.signatures if name != "translate"]
+            self._check_others(dict(zip(others, found)), parity.largest_difference)
+            found = found[len(others) :]
             for beam_size, translated, beams in zip(BEAM_SIZES, found[::2], found[1::2]):
                 self._check_translations(beam_size, translated, beams, parity)
         return parity
@@ -136,6 +138,14 @@ class PairVerification:
         )
         log_probs = tf.nn.log_softmax(logits[0]).numpy().astype(np.float64)
         return log_probs[np.arange(len(token_ids)), token_ids]
+
+    def _check_others(self, found, largest):
+        """Notes the largest difference of each signature but `translate`."""
+        if {"score", "token_logprobs"} & set(found):
+            self._check_scores(found, largest)
+        if "embed" in found:
+            expected = embed_sources(self.model, self.source_tokenizer, self.sources)
+            largest["embed"] = check_vectors(expected, found["embed"]["vector"])
 
     def _check_scores(self, found, largest):
         rows, pieces = [], []

@@ -42,6 +42,18 @@ class TracedPairModel(TracedModel):
         encoding = self._traced("encode", self._model.encode, [IDS, ROWS])
         return encoding(self._weights(), source_ids, lengths)
 
+    @property
+    def source_width(self):
+        """Of the encoder's vectors."""
+        return self._encoder().structured_outputs.shape[-1]
+
+    def source_features(self, source_ids, lengths):
+        """As `SequenceToSequenceModel.source_features`."""
+        return self._encoder()(self._weights(), source_ids, lengths)
+
+    def _encoder(self):
+        return self._traced("source_features", self._model.source_features, [IDS, ROWS])
+
     def initial_state(self, batch_size, num_slots=None, memory=None):
         """As `SequenceToSequenceModel.initial_state`."""
         return self._model.initial_state(batch_size, num_slots, memory)

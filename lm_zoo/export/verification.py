@@ -157,7 +157,7 @@ class Verification:
             largest["token_logprobs"] = self._check_tokens(scores, found["token_logprobs"])
         if "embed" in found:
             expected = embed_texts(self.model, self.tokenizer, self.texts)
-            largest["embed"] = _check_vectors(expected, found["embed"]["vector"])
+            largest["embed"] = check_vectors(expected, found["embed"]["vector"])
         if "next_token" in found:
             largest["next_token"] = self._check_next(found["next_token"])
 
@@ -315,7 +315,7 @@ def _check_scores(scores, found):
     return largest
 
 
-def _check_vectors(expected, found):
+def check_vectors(expected, found):
     lengths = np.maximum(np.linalg.norm(expected, axis=1), 1e-6)
     difference = float(np.max(np.linalg.norm(found - expected, axis=1) / lengths, initial=0))
     if not difference <= TOLERANCE:
