@@ -48,7 +48,9 @@ class TrainStep:
         self.carried = self._initial_state
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
         self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
-        self._run = tf.function(self._steps)
+        # Batches of pairs have many shapes, for which one trace does; XLA needs one for each.
+        self._shapes_vary = config.data.layout == "pairs" and not config.runtime.jit_compile
+        self._run = None
 
     def _make_variables(self):
         config = self.config
@@ -94,7 +96,7 @@ class TrainStep:
         layout = self.layout_of(batches[0].num_rows)
         # The scope makes the update one across replicas.
         with self.strategy.scope():
-            self.carried = self._run(
+            arguments = (
                 tf.constant(step, tf.int64),
                 tf.constant(learning_rates, tf.float32),
                 tf.constant([bool(batch.reset) for batch in batches]),
@@ -103,6 +105,10 @@ class TrainStep:
                 ),
                 self.carried,
             )
+            if self._run is None:
+                signature = _of_any_shape(arguments) if self._shapes_vary else None
+                self._run = tf.function(self._steps, input_signature=signature)
+            self.carried = self._run(*arguments)
 
     def layout_of(self, num_rows):
         """Returns the `RowLayout` of a global batch; None means one of `data.batch_size` rows."""
@@ -177,8 +183,8 @@ class TrainStep:
             )
         # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
         # before differentiating, and undo it exactly when the true count is known.
-        nominal = self.distribution.num_replicas * inputs.shape[0] * inputs.shape[1]
-        scale = tf.convert_to_tensor(self.loss_scale) / float(nominal)
+        nominal = self.distribution.num_replicas * tf.size(inputs)
+        scale = tf.convert_to_tensor(self.loss_scale) / tf.cast(nominal, tf.float32)
         rows = inputs, targets, weights, dict(zip(self._argument_names, arguments))
         nll, tokens, gradients, carried = self._accumulate(step, rows, carried, scale)
         nll, tokens, gradients = self._reduce(nll, tokens, gradients)
@@ -188,9 +194,10 @@ class TrainStep:
     def _accumulate(self, step, rows, carried, scale):
         """Sums over this replica's micro-batches; and its rows' state after them."""
         nll, tokens, gradients, states = 0.0, 0.0, None, []
-        num_rows = rows[0].shape[0]
+        num_rows = rows[0].shape[0] or tf.shape(rows[0])[0]
         each = num_rows // self.layout.micro_batches
-        for start in range(0, num_rows, each):
+        for part in range(self.layout.micro_batches):
+            start = part * each
             part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
                 step,
                 # No Python number: one trace for all.
@@ -199,7 +206,7 @@ class TrainStep:
                 scale,
             )
             nll, tokens = nll + part_nll, tokens + part_tokens
-            gradients = list(map(tf.add, gradients, part_gradients)) if start else part_gradients
+            gradients = list(map(tf.add, gradients, part_gradients)) if part else part_gradients
             states.append(state)
         if self.carries_state:
             carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
@@ -315,6 +322,15 @@ class TrainStep:
         scale = tf.where(grow, self.loss_scale * 2.0, self.loss_scale)
         self.loss_scale.assign(tf.where(finite, scale, self.loss_scale * 0.5))
         self.finite_steps.assign(tf.where(grow, 0.0, steps))
+
+
+def _of_any_shape(arguments):
+    """Returns the arguments' `tf.TypeSpec`s with shapes that are open but for their ranks."""
+    return tf.nest.map_structure(
+        lambda spec: tf.TensorSpec([None] * spec.shape.rank, spec.dtype),
+        tf.nest.map_structure(tf.type_spec_from_value, arguments),
+        expand_composites=True,
+    )
 
 
 def _scalar(value, dtype):
