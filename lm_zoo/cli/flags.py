@@ -17,7 +17,8 @@ from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
 
-MADE_CORPORA = ("python_reference", "synthetic")  # have no files of their own
+# have no files of their own
+MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
 _KINDS = {

@@ -1,5 +1,10 @@
 """A corpus of sentence pairs: texts, each with what it is translated to."""
 
+import dataclasses
+import functools
+import hashlib
+import json
+
 from lm_zoo.data.corpora.corpus import Corpus
 
 SIDES = ("source", "target")
@@ -64,3 +69,28 @@ class PairSide(Corpus):
     def texts(self, split):
         for pair in self._corpus.pairs(split):
             yield pair[self._place]
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryPairCorpus(PairCorpus):
+    """Pairs that are in memory.
+
+    Attributes:
+        splits: "train", "validation" and "test" -> a list of `(source, target)` strings.
+    """
+
+    name: str
+    splits: dict
+    source: str
+    licence: str
+
+    @property
+    def num_bytes(self):
+        return sum(len(text) for pairs in self.splits.values() for pair in pairs for text in pair)
+
+    @functools.cached_property
+    def fingerprint(self):
+        return hashlib.sha256(json.dumps(self.splits, sort_keys=True).encode()).hexdigest()
+
+    def pairs(self, split):
+        return iter(self.splits[split])
