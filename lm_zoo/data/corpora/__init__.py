@@ -7,6 +7,7 @@ from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.synthetic_translation import synthetic_translation
 from lm_zoo.data.corpora.text_files import text_files
+from lm_zoo.data.corpora.text_pairs import text_pairs
 from lm_zoo.errors import UserError, unknown_name
 
 __all__ = ["CORPORA", "Corpus", "TextCorpus", "load_corpus"]
@@ -16,6 +17,7 @@ CORPORA = {
     "synthetic": synthetic,
     "synthetic_translation": synthetic_translation,
     "text_files": text_files,
+    "text_pairs": text_pairs,
     **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
 }
 # made, not read: they have no files

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 
 from lm_zoo.data.corpora.corpus import Corpus
 
 SIDES = ("source", "target")
+LINE_BREAK = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 
 class PairCorpus(Corpus):
@@ -16,8 +18,8 @@ class PairCorpus(Corpus):
     As a `Corpus` it is the documents of both sides, each pair's source before its target: what a
     tokenizer for both is trained on. `side` gives one of them alone.
 
-    Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write `pairs`
-    and `fingerprint`.
+    Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write
+    `fingerprint` and either `pairs` or `raw_pairs`.
 
     Attributes:
         report: What cleaning did, JSON-ready; empty where nothing was cleaned.
@@ -29,8 +31,15 @@ class PairCorpus(Corpus):
     def pairs(self, split):
         """Iterates over a split's `(source, target)` strings from its beginning.
 
-        Neither is empty or holds a newline. A split may be empty.
+        Neither is empty or holds a line break. A split may be empty.
         """
+        for pair in self.raw_pairs(split):
+            source, target = map(one_line, pair)
+            if source and target:
+                yield source, target
+
+    def raw_pairs(self, split):
+        """Iterates over a split's pairs as they are found, line breaks and empty sides included."""
         raise NotImplementedError
 
     def texts(self, split):
@@ -40,6 +49,11 @@ class PairCorpus(Corpus):
     def side(self, name):
         """Returns one side, `source` or `target`, as a `Corpus`; its documents are the pairs'."""
         return PairSide(self, name)
+
+
+def one_line(text):
+    """Returns a text with a space for each line break in it, empty if it is blank."""
+    return LINE_BREAK.sub(" ", text) if text.strip() else ""
 
 
 class PairSide(Corpus):
