@@ -5,7 +5,9 @@ from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.corpora.named import NamedCorpus
 from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
+from lm_zoo.data.corpora.synthetic_translation import synthetic_translation
 from lm_zoo.data.corpora.text_files import text_files
+from lm_zoo.data.corpora.text_pairs import text_pairs
 from lm_zoo.errors import UserError, unknown_name
 
 __all__ = ["CORPORA", "Corpus", "TextCorpus", "load_corpus"]
@@ -13,10 +15,13 @@ __all__ = ["CORPORA", "Corpus", "TextCorpus", "load_corpus"]
 CORPORA = {
     "python_reference": python_reference,
     "synthetic": synthetic,
+    "synthetic_translation": synthetic_translation,
     "text_files": text_files,
+    "text_pairs": text_pairs,
     **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
 }
-IN_MEMORY = ("python_reference", "synthetic")  # made, not read: they have no files
+# made, not read: they have no files
+IN_MEMORY = ("python_reference", "synthetic", "synthetic_translation")
 
 
 def load_corpus(config):

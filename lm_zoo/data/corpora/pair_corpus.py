@@ -1,8 +1,15 @@
 """A corpus of sentence pairs: texts, each with what it is translated to."""
 
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+
 from lm_zoo.data.corpora.corpus import Corpus
 
 SIDES = ("source", "target")
+LINE_BREAK = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 
 class PairCorpus(Corpus):
@@ -11,8 +18,8 @@ class PairCorpus(Corpus):
     As a `Corpus` it is the documents of both sides, each pair's source before its target: what a
     tokenizer for both is trained on. `side` gives one of them alone.
 
-    Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write `pairs`
-    and `fingerprint`.
+    Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write
+    `fingerprint` and either `pairs` or `raw_pairs`.
 
     Attributes:
         report: What cleaning did, JSON-ready; empty where nothing was cleaned.
@@ -24,8 +31,15 @@ class PairCorpus(Corpus):
     def pairs(self, split):
         """Iterates over a split's `(source, target)` strings from its beginning.
 
-        Neither is empty or holds a newline. A split may be empty.
+        Neither is empty or holds a line break. A split may be empty.
         """
+        for pair in self.raw_pairs(split):
+            source, target = map(one_line, pair)
+            if source and target:
+                yield source, target
+
+    def raw_pairs(self, split):
+        """Iterates over a split's pairs as they are found, line breaks and empty sides included."""
         raise NotImplementedError
 
     def texts(self, split):
@@ -35,6 +49,11 @@ class PairCorpus(Corpus):
     def side(self, name):
         """Returns one side, `source` or `target`, as a `Corpus`; its documents are the pairs'."""
         return PairSide(self, name)
+
+
+def one_line(text):
+    """Returns a text with a space for each line break in it, empty if it is blank."""
+    return LINE_BREAK.sub(" ", text) if text.strip() else ""
 
 
 class PairSide(Corpus):
@@ -64,3 +83,28 @@ class PairSide(Corpus):
     def texts(self, split):
         for pair in self._corpus.pairs(split):
             yield pair[self._place]
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryPairCorpus(PairCorpus):
+    """Pairs that are in memory.
+
+    Attributes:
+        splits: "train", "validation" and "test" -> a list of `(source, target)` strings.
+    """
+
+    name: str
+    splits: dict
+    source: str
+    licence: str
+
+    @property
+    def num_bytes(self):
+        return sum(len(text) for pairs in self.splits.values() for pair in pairs for text in pair)
+
+    @functools.cached_property
+    def fingerprint(self):
+        return hashlib.sha256(json.dumps(self.splits, sort_keys=True).encode()).hexdigest()
+
+    def pairs(self, split):
+        return iter(self.splits[split])
