@@ -1,20 +1,12 @@
 """The user's own sentence pairs: two line-aligned files, or records that have both sides."""
 
 from lm_zoo.data.cache import cache_dir
+from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.decoding import check_encoding
 from lm_zoo.data.corpora.file_lists import find_files
 from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.splitting import ByFraction, BySourceHash
 from lm_zoo.errors import UserError
-
-OF_TEXTS = ("text_field", "documents")  # settings of `text_files`
-OF_PAIRS = (
-    "train_target_files",
-    "validation_target_files",
-    "test_target_files",
-    "source_field",
-    "target_field",
-)
 
 
 def text_pairs(config):
@@ -34,6 +26,12 @@ def text_pairs(config):
             is found when they are read.
     """
     check_encoding(config.encoding)
+    settings.refuse(
+        config,
+        settings.OF_TEXT_FILES,
+        "it is for texts, and not for sentence pairs",
+        "set data.corpus to 'text_files'",
+    )
     refuse_settings(
         config, OF_TEXTS, "is for texts; leave it at {default!r} for data.corpus {name!r}"
     )
@@ -56,7 +54,7 @@ def text_pairs(config):
     splitting = BySourceHash if config.split_by == "document_hash" else ByFraction
     return FilePairCorpus(
         name="text_pairs",
-        source="files " + ", ".join(str(file.path.name) for group in files for file in group),
+        source="files " + ", ".join(file.path.name for group in files for file in group),
         licence="not stated",
         groups=groups,
         splitting=splitting(
