@@ -1,14 +1,14 @@
 """An experiment on pairs of texts, for models that read one and write the other."""
 
+from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.held_out_pairs import write_held_out_pairs
 from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.pair_tokens import pair_data_record, prepared_pair_tokens
-from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.preparation import prepared_tokenizers
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.validation_translations import ValidationTranslations
 from lm_zoo.experiment import Experiment, build_configured_model, describe_tokens
 from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.validation_translations import ValidationTranslations
 
 
 def experiment_of(config, *arguments):

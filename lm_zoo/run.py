@@ -20,7 +20,7 @@ from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.training import checkpoints
+from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
 
 
@@ -46,7 +46,8 @@ def load(workdir, checkpoint="best", distribution=None):
 
     Args:
         workdir: The run's folder.
-        checkpoint: `"best"` (lowest validation loss), `"latest"`, or a step number.
+        checkpoint: `"best"` (by validation), `"latest"`, a step number, or `"average:N"`, the mean
+            of the N latest.
         distribution: The `Distribution` that the run is evaluated and generates on
             (`lm_zoo.distribution.strategies.make_distribution`); None is the device that TensorFlow
             chooses.
@@ -60,7 +61,7 @@ def load(workdir, checkpoint="best", distribution=None):
     distribution = distribution or default_distribution()
     folder = RunFolder(workdir).require()
     config = folder.config()
-    found = _find_checkpoint(folder, checkpoint)
+    found = find_checkpoint(folder.checkpoints, checkpoint)
     _check_all_found(found.step, distribution)
     tokenizer = load_tokenizer(folder.tokenizer)
     source_tokenizer = load_source_tokenizer(folder, tokenizer)
@@ -261,28 +262,3 @@ def _check_all_found(step, distribution):
             f"checkpoint: this process found step {step}, others found another; expected a "
             "--workdir that all processes share and that no one trains in, or a step number."
         )
-
-
-def _find_checkpoint(folder, checkpoint):
-    directory = folder.checkpoints
-    steps = checkpoints.steps(directory)
-    if not steps:
-        raise UserError(f"checkpoint: none in {directory}; train the run to its first checkpoint.")
-    if checkpoint == "best":
-        best = checkpoints.read_best(directory)
-        if best is None:
-            checkpoint = "latest"
-        else:
-            return checkpoints.load(checkpoints.path_of(directory, best.step))
-    if checkpoint == "latest":
-        return checkpoints.load_latest(directory)
-    try:
-        step = int(checkpoint)
-    except ValueError:
-        raise UserError(
-            f"checkpoint: expected 'best', 'latest' or a step number, received {checkpoint!r}."
-        ) from None
-    if step not in steps:
-        listed = ", ".join(str(s) for s in steps)
-        raise UserError(f"checkpoint: no step {step} in {directory}; there are: {listed}.")
-    return checkpoints.load(checkpoints.path_of(directory, step))

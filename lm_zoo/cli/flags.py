@@ -17,7 +17,8 @@ from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
 
-MADE_CORPORA = ("python_reference", "synthetic")  # have no files of their own
+# have no files of their own
+MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
 _KINDS = {
@@ -46,6 +47,15 @@ def define_config_flag(flag_values, required=False):
         "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as "
         "in --config.optimizer.learning_rate=0.002.",
         required=required,
+        flag_values=flag_values,
+    )
+
+
+def define_checkpoint_flag(flag_values):
+    flags.DEFINE_string(
+        "checkpoint",
+        "best",
+        "best, latest, a step number, or average:N (the mean of the N latest).",
         flag_values=flag_values,
     )
 

@@ -243,6 +243,8 @@ class Trainer:
             "tokens_per_second": tokens_per_second,
             "flops_per_second": tokens_per_second * flops,
         }
+        if "objective" in sums:
+            points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
         if self.bytes_per_token:
             points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
         if self.train_step.scales_loss:

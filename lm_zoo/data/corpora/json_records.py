@@ -5,22 +5,22 @@ import json
 import re
 
 from lm_zoo.data.corpora.decoding import lines, pieces, too_long
-from lm_zoo.data.corpora.record_text import text_of
+from lm_zoo.data.corpora.record_text import texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
 
 FIRST_READ = 1 << 16  # characters of a JSON array looked at for a value; doubled until it is whole
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def json_lines(source, encoding, field):
-    """Yields the field's text of each line's JSON object; blank lines are passed over."""
-    yield from _json_lines(source, pieces(source, encoding), field)
+def json_lines(source, encoding, fields):
+    """Yields the fields' texts of each line's JSON object; blank lines are passed over."""
+    yield from _json_lines(source, pieces(source, encoding), fields)
 
 
-def _json_lines(source, text_pieces, field):
+def _json_lines(source, text_pieces, fields):
     for number, line in lines(source, text_pieces):
         if line.strip():
-            yield text_of(source, _parsed(source, line, number), field, number)
+            yield texts_of(source, _parsed(source, line, number), fields, number)
 
 
 def _parsed(source, text, number):
@@ -32,8 +32,8 @@ def _parsed(source, text, number):
         raise source.error(f"not JSON that can be read ({error}).", number) from None
 
 
-def json_values(source, encoding, field):
-    """Yields the field's text of each object of a JSON array, or of JSON lines named `.json`.
+def json_values(source, encoding, fields):
+    """Yields the fields' texts of each object of a JSON array, or of JSON lines named `.json`.
 
     The array is read value by value, so that it may be larger than memory.
     """
@@ -45,12 +45,12 @@ def json_values(source, encoding, field):
             return
         buffer += piece
     if buffer.lstrip()[0] == "{":
-        yield from _json_lines(source, itertools.chain([buffer], text_pieces), field)
+        yield from _json_lines(source, itertools.chain([buffer], text_pieces), fields)
         return
     if buffer.lstrip()[0] != "[":
         raise source.error("expected a JSON array of objects, or an object a line.", 1)
     for number, value in _array_values(source, itertools.chain([buffer], text_pieces)):
-        yield text_of(source, value, field, number)
+        yield texts_of(source, value, fields, number)
 
 
 def _array_values(source, text_pieces):

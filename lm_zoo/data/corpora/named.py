@@ -4,9 +4,8 @@ import json
 import pathlib
 import shutil
 
-from lm_zoo.config import DataConfig
 from lm_zoo.data.cache import cache_dir, made_once, publish, write_file
-from lm_zoo.data.corpora import archives
+from lm_zoo.data.corpora import archives, settings
 from lm_zoo.data.corpora.fetching import checksum_of, fetch
 from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.source_file import SourceFile
@@ -15,7 +14,6 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 
 MANIFEST = "sha256.json"
-THEIRS = ("train_files", "validation_files", "test_files", "encoding", "text_field", "documents")
 
 
 class NamedCorpus:
@@ -44,13 +42,13 @@ class NamedCorpus:
             UserError: For files that are missing and cannot be fetched, or are not the published
                 ones, and for settings of other corpora.
         """
-        entry, defaults = self.entry, DataConfig()
-        for field in THEIRS:
-            if getattr(config, field) != getattr(defaults, field):
-                raise UserError(
-                    f"data.{field}: {entry.name!r} has files and splits of its own; leave it at "
-                    f"{getattr(defaults, field)!r}, or set data.corpus to 'text_files'."
-                )
+        entry = self.entry
+        settings.refuse(
+            config,
+            (*settings.OF_FILES, *settings.OF_TEXT_FILES),
+            f"{entry.name!r} has files and splits of its own",
+            "set data.corpus to 'text_files'",
+        )
         cache = cache_dir(config.cache_dir)
         downloads = cache / "downloads" / entry.name
         if config.data_dir:

@@ -1,17 +1,25 @@
-"""The text in a record, and what is wrong with a record that has none."""
+"""The texts in a record, and what is wrong with a record that has none."""
 
 from lm_zoo.data.corpora.decoding import too_long
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 
 
-def text_of(source, record, field, number, unit="line"):
-    """Returns a record's text: its field's string, or strings, which are joined by newlines.
+def texts_of(source, record, fields, number, unit="line"):
+    """Returns a record's texts, one of each of `fields`; see `text_of`."""
+    return tuple(
+        text_of(source, record, field, setting, number, unit) for setting, field in fields.items()
+    )
+
+
+def text_of(source, record, field, setting, number, unit="line"):
+    """Returns a field's text: its string, or strings, which are joined by newlines.
 
     Args:
         source: The `SourceFile`, for errors.
         record: What was read, usually a dict.
         field: The field's name; dots lead into objects within objects.
+        setting: The config field that names it, for errors.
         number: The record's line or row, for errors.
         unit: What `number` counts.
 
@@ -25,7 +33,7 @@ def text_of(source, record, field, number, unit="line"):
     for name in [field] if isinstance(record, dict) and field in record else field.split("."):
         if not isinstance(value, dict) or name not in value:
             names = value if isinstance(value, dict) else ()
-            raise no_field(source, names, field, number, unit)
+            raise no_field(source, names, field, setting, number, unit)
         value = value[name]
     if isinstance(value, list) and all(isinstance(text, str) for text in value):
         value = "\n".join(value)
@@ -58,17 +66,16 @@ def ended(text):
     return text.rstrip("\r\n") if text.strip() else ""
 
 
-def no_field(source, names, field, number, unit="line"):
+def no_field(source, names, field, setting, number, unit="line"):
     """Builds the error for a field that is not there, or not named; it lists those there are."""
     listed = ", ".join(sorted(map(str, names))[:12]) or "no fields"
     if not field:
         return UserError(
-            f"data.text_field: {str(source.path)!r} has records; name the field with the text. "
+            f"{setting}: {str(source.path)!r} has records; name the field with the text. "
             f"It has: {listed}."
         )
     return source.error(
-        f"there is no field {field!r}; it has: {listed}. Name the one with the text by "
-        "data.text_field.",
+        f"there is no field {field!r}; it has: {listed}. Name the one with the text by {setting}.",
         number,
         unit,
     )

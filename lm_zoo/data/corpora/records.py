@@ -1,10 +1,10 @@
-"""Files of records, each with a field of text: how each format is read."""
+"""Files of records, each with fields of text: how each format is read."""
 
 from lm_zoo.data.corpora.json_records import json_lines, json_values
 from lm_zoo.data.corpora.tables import parquet_rows, separated_values
 
-# A value of `source_file.FORMATS` -> a function of a `SourceFile`, an encoding and the field's name
-# that yields the records' texts.
+# A value of `source_file.FORMATS` -> a function of a `SourceFile`, an encoding and the fields
+# (config field -> the name that it gives) that yields each record's texts, a tuple.
 RECORDS = {
     "json lines": json_lines,
     "json": json_values,

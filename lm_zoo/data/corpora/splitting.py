@@ -62,6 +62,13 @@ class ByDocumentHash:
         return (text for text in documents if self.split_of(text) == split)
 
 
+class BySourceHash(ByDocumentHash):
+    """`ByDocumentHash` of each pair's source: all translations of one are in the same split."""
+
+    def split_of(self, pair):
+        return super().split_of(pair[0])
+
+
 @dataclasses.dataclass(frozen=True)
 class ByBytes:
     """Validation and test are so many bytes at the end of the UTF-8 text, in this order.
