@@ -16,7 +16,7 @@ def readable(card):
     lines = [
         f"# {card['name']}",
         "",
-        f"A {card['model']} of {card['parameters']:,} parameters after {card['checkpoint_step']:,} "
+        f"{_article(card['model'])} {card['model']} of {card['parameters']:,} parameters after {card['checkpoint_step']:,} "
         f"steps, with {card['precision']} weights ({card['weight_bytes']:,} bytes) and a "
         f"{card['tokenizer']['name']} vocabulary of {card['vocab_size']:,} tokens. {_lengths(card)}",
         "",
@@ -54,6 +54,10 @@ def readable(card):
         lines += ["", f"### {name}", "", "```", *_shown(call["inputs"]), "->"]
         lines += [*_shown(call["outputs"]), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _article(name):
+    return "An" if name.startswith(tuple("aeiou")) else "A"
 
 
 def _tokenizers(card):

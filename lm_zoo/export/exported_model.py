@@ -40,8 +40,8 @@ class ExportedModel(tf.Module):
         tokenizer: Its tokenizer.
         weights: `StoredWeights`.
         max_length: Most tokens of a prompt, for a model whose `context_length` is None; else that
-            is the number. None is any number. For a model that reads a source: of a source, and of
-            a target.
+            is the number. None is any number. For a model that reads a source: of a target; the
+            model's `source_length` is that of a source.
         signatures: Which of the model's signatures; None is all.
         source_tokenizer: The tokenizer of the sources, for a model that reads some.
 
@@ -99,20 +99,9 @@ def _pair_functions(model, weights, tokenizers, modules, max_length):
         source_tokenizer.end_id,
         scorer,
         translating,
-        max_source_length(model, max_length),
+        model.source_length,
         max_length,
     )
-
-
-def max_source_length(model, max_length):
-    """Returns the most tokens of a source, its end token included, or None for any number.
-
-    Args:
-        model: A `SequenceToSequenceModel`.
-        max_length: The most tokens of any text, or None.
-    """
-    limits = [limit for limit in (model.source_length, max_length) if limit is not None]
-    return min(limits, default=None)
 
 
 def _calling(function):

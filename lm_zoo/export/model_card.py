@@ -11,14 +11,13 @@ import lm_zoo
 from lm_zoo import config as config_lib
 from lm_zoo.errors import UserError
 from lm_zoo.export.card_page import readable
-from lm_zoo.export.exported_model import max_source_length
 from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
 FILE_NAME = "model_card.json"
 
 
-def model_card(run, name, exported, max_length, loss, parity, examples):
+def model_card(run, name, exported, max_length, loss, parity, examples, source_length=None):
     """Returns the card as JSON-ready values.
 
     Args:
@@ -29,6 +28,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples):
         loss: A `PrecisionLoss`, or None.
         parity: A `Parity`, or `PairParity`.
         examples: Signature -> `(inputs, outputs)` of a call, each name -> tensor as JSON has it.
+        source_length: Most tokens of a source, or None.
     """
     tokenizer, weights = run.tokenizer, exported.weights
     needs = tokenizer.saved_model_needs or run.source_tokenizer.saved_model_needs
@@ -65,7 +65,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples):
     if run.model.reads_source:
         card["end_id"] = tokenizer.end_id
         card["source"] = {
-            "max_length": max_source_length(run.model, max_length),
+            "max_length": source_length,
             "vocab_size": run.source_tokenizer.vocab_size,
             "end_id": run.source_tokenizer.end_id,
             "tokenizer": _described(run.source_tokenizer),

@@ -9,7 +9,7 @@ from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
-from lm_zoo.training.losses import token_nll_sum
+from lm_zoo.training.losses import token_nll
 
 MOST_TOKENS = 20_000
 ROWS = 64  # pairs scored at once
@@ -85,7 +85,7 @@ def _measure_pairs(run, exported):
         batch = batches.batch(step)
         for place, model in enumerate((run.model, exported)):
             logits = model(tf.constant(batch.inputs), **batch.model_arguments)
-            nats[place] += float(token_nll_sum(logits, batch.targets, batch.weights)[0])
+            nats[place] += float(tf.reduce_sum(token_nll(logits, batch.targets) * batch.weights))
         tokens += int(batch.weights.sum())
         if tokens >= MOST_TOKENS:
             break

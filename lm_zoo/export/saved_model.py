@@ -7,7 +7,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.export import model_card, precision_loss
 from lm_zoo.export.examples import example_calls, example_pair_calls
-from lm_zoo.export.exported_model import ExportedModel, checked_signatures, max_source_length
+from lm_zoo.export.exported_model import ExportedModel, checked_signatures
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.pair_samples import example_pair, sample_pairs
 from lm_zoo.export.pair_verification import PairVerification
@@ -70,6 +70,8 @@ class PreparedExport:
         self.max_length = checked_max_length(run.model, max_length)
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, self.max_length)
+        if run.model.reads_source and max_length:
+            self.model.source_length = min(self.model.source_length or max_length, max_length)
         weights.assign_to(self.model)
         self.exported = ExportedModel(
             self.model,
@@ -97,8 +99,8 @@ class PreparedExport:
         )
 
     def _pair_verification(self):
-        most = max_source_length(self.model, self.max_length)
-        sources, targets = sample_pairs(self.run, most, self.max_length)
+        source_length = self.model.source_length
+        sources, targets = sample_pairs(self.run, source_length, self.max_length)
         return PairVerification(
             self.model,
             self.run.source_tokenizer,
@@ -127,7 +129,14 @@ class PreparedExport:
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
         card = model_card.model_card(
-            self.run, self.name, self.exported, self.max_length, loss, parity, examples
+            self.run,
+            self.name,
+            self.exported,
+            self.max_length,
+            loss,
+            parity,
+            examples,
+            self.model.source_length if self.model.reads_source else None,
         )
         with writing(folder):
             self.run.tokenizer.save(own / "tokenizer")
