@@ -255,7 +255,7 @@ PAIR_CATALOGUE = (
         counts="fairseq's preparation, which also drops pairs that are long or of unequal length, "
         "leaves 160,239 / 7,283 / 6,750",
         licence="CC BY-NC-ND (TED talks)",
-        origin="https://wit3.fbk.eu/2014-01",
+        origin="https://dl.fbaipublicfiles.com/fairseq/data/iwslt14/de-en.tgz",
         directions=(("de", "en"), ("en", "de")),
         parts=_iwslt,
     ),
