@@ -16,12 +16,11 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
-from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
-from lm_zoo.registry import build_model
+from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training import parameter_server
-from lm_zoo.training.trainer import Trainer, total_steps
+from lm_zoo.training.trainer import Observations, Trainer, total_steps
 
 
 class Experiment:
@@ -54,11 +53,11 @@ class Experiment:
             self._begin(observer)
         # The model comes before the long work on the text, so that mistakes in it are found early.
         with self.distribution.strategy.scope():
-            self.model = build_configured_model(config, self.tokenizer)
-        self._check_sample_prompt()
+            self.model = self._build_model()
+        self._check_sampling()
         with self.distribution.chief_first():
             self._prepare_tokens(observer)
-        self.batches = training_batches(config, self.tokens.split("train"))
+        self.batches = self._training_batches()
         self.distribution.row_layout(config.data.batch_size)  # enough rows for all
         if self.distribution.name == "parameter_server":
             parameter_server.check_config(config)
@@ -68,11 +67,23 @@ class Experiment:
         if self.folder.exists():
             self.folder.check_config(self.config)
             self.corpus = prepared_corpus(self.config, observer)
-            self.tokenizer = load_tokenizer(self.folder.tokenizer)
+            self._load_tokenizers()
         else:
             self.folder.check_unused()
             self.corpus = prepared_corpus(self.config, observer)
-            self.tokenizer = prepared_tokenizer(self.config, self.corpus, observer)
+            self._make_tokenizers(observer)
+
+    def _load_tokenizers(self):
+        self.tokenizer = load_tokenizer(self.folder.tokenizer)
+
+    def _make_tokenizers(self, observer):
+        self.tokenizer = prepared_tokenizer(self.config, self.corpus, observer)
+
+    def _build_model(self):
+        return build_configured_model(self.config, self.tokenizer)
+
+    def _training_batches(self):
+        return training_batches(self.config, self.tokens.split("train"))
 
     def _prepare_tokens(self, observer):
         self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
@@ -83,22 +94,27 @@ class Experiment:
 
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
-        data, batches = self.config.data, self.batches
-        steps = total_steps(self.config.training, batches)
-        layout = data.layout
-        if layout == "packed":
-            layout += f" ({batches.padding:.2%} padding)"
+        steps = total_steps(self.config.training, self.batches)
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
-            f"Tokens ({self.tokenizer.name}, vocabulary {self.tokenizer.vocab_size:,}): "
-            + ", ".join(f"{name} {self.tokens.split(name).num_tokens:,}" for name in SPLITS),
-            f"Batches: {data.batch_size} rows of {data.sequence_length} tokens, {layout}; "
-            f"{steps:,} steps, {batches.steps_per_epoch:,.4g} an epoch",
+            *self._describe_tokens(),
+            f"Batches: {self._describe_batches()}; {steps:,} steps, "
+            f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
             f"Model: {self.config.model.name}",
-            self.model.summary_table(data.sequence_length),
+            self.model.summary_table(self.config.data.sequence_length),
         ]
         return "\n".join(lines)
+
+    def _describe_tokens(self):
+        return [describe_tokens(self.tokenizer, self.tokens)]
+
+    def _describe_batches(self):
+        data = self.config.data
+        layout = data.layout
+        if layout == "packed":
+            layout += f" ({self.batches.padding:.2%} padding)"
+        return f"{data.batch_size} rows of {data.sequence_length} tokens, {layout}"
 
     def train(self, profile_steps=None, audit_data=False):
         """Begins the run or goes on with it; returns a `TrainingResult`."""
@@ -106,8 +122,11 @@ class Experiment:
             return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
             if not self.folder.exists():
-                self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
+                self._begin_run()
             return self._trainer(profile_steps, audit_data).train()
+
+    def _begin_run(self):
+        self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
 
     def verify_audit(self, steps):
         """Returns a line that says that `steps` steps used all data; see `audit_proof`."""
@@ -120,7 +139,7 @@ class Experiment:
             self.batches,
             self.folder,
             validate=self._validation(),
-            sample=self._sampling(),
+            observe=self._observation(),
             profile_steps=profile_steps,
             distribution=self.distribution,
             audit_data=audit_data,
@@ -135,7 +154,7 @@ class Experiment:
         )
         return lambda: evaluator.evaluate(split)
 
-    def _sampling(self):
+    def _observation(self):
         training = self.config.training
         if not training.sample_length:
             return None
@@ -149,12 +168,13 @@ class Experiment:
         if not prompt and not len(self.tokenizer.start_ids):
             prompt = self.tokenizer.decode(self.tokens.split("train").read(0, 1))
 
-        def sample():
-            return prompt + generate(self.model, self.tokenizer, [prompt], options)[0].text
+        def observe():
+            text = prompt + generate(self.model, self.tokenizer, [prompt], options)[0].text
+            return Observations(texts={"sample": text})
 
-        return sample
+        return observe
 
-    def _check_sample_prompt(self):
+    def _check_sampling(self):
         limit = self.model.context_length
         length = len(self.tokenizer.encode(self.config.training.sample_prompt))
         if limit is not None and length > limit:
@@ -164,32 +184,47 @@ class Experiment:
             )
 
 
-def build_configured_model(config, tokenizer):
+def describe_tokens(tokenizer, tokens, what="Tokens"):
+    """Returns a line about a `TokenDataset`'s splits."""
+    counts = ", ".join(f"{name} {tokens.split(name).num_tokens:,}" for name in SPLITS)
+    return f"{what} ({tokenizer.name}, vocabulary {tokenizer.vocab_size:,}): {counts}"
+
+
+def build_configured_model(config, tokenizer, source_tokenizer=None):
     """Builds the model that a config names, for a tokenizer's vocabulary.
 
+    Args:
+        config: An `ExperimentConfig`.
+        tokenizer: The tokenizer of the text that the model writes.
+        source_tokenizer: That of the sources, for models that read some; may be the same.
+
     Raises:
-        UserError: If the model cannot carry state through the layout that the config asks for.
+        UserError: If the model does not fit the data, or cannot carry state through the layout that
+            the config asks for.
     """
-    for name in ("vocab_size", "seed", "dtype"):
+    for name in ("vocab_size", "source_vocab_size", "seed", "dtype"):
         if name in config.model.arguments:
             raise UserError(
                 f"config.model.{name}: it is not set here; it follows from the tokenizer, from "
                 "config.seed and from config.training.precision."
             )
+    arguments = dict(config.model.arguments)
+    reads_source = registered_model(config.model.name).reads_source
+    if reads_source != (config.data.layout == "pairs"):
+        raise _unfit_model(config, reads_source)
+    if source_tokenizer is not None and source_tokenizer is not tokenizer:
+        arguments["source_vocab_size"] = source_tokenizer.vocab_size
+        arguments.setdefault("share_embeddings", False)
     model = build_model(
         config.model.name,
         config.model.size,
         vocab_size=tokenizer.vocab_size,
         dtype=config_lib.PRECISIONS[config.training.precision],
         seed=config.seed,
-        **config.model.arguments,
+        **arguments,
     )
-    if isinstance(model, SequenceToSequenceModel):
-        raise UserError(
-            f"config.model.name: {config.model.name} reads a source text, and data.corpus="
-            f"{config.data.corpus!r} has none; expected a language model here. It is built by "
-            "lm_zoo.build_model and trained as a keras.Model."
-        )
+    if reads_source:
+        return model
     limit, length = model.context_length, config.data.sequence_length
     if limit is not None and config.data.layout == "contiguous":
         raise UserError(
@@ -202,6 +237,20 @@ def build_configured_model(config, tokenizer):
             f"received {length}."
         )
     return model
+
+
+def _unfit_model(config, reads_source):
+    name, data = config.model.name, config.data
+    if reads_source:
+        return UserError(
+            f"config.model.name: {name} reads a source text and writes a target, and data.corpus="
+            f"{data.corpus!r} with data.layout={data.layout!r} has one text alone; expected a "
+            "language model, or pairs (`lm-zoo list corpora` shows corpora of pairs)."
+        )
+    return UserError(
+        f"config.model.name: expected a model that reads a source text (`lm-zoo list models`), for "
+        f"data.layout is 'pairs'; received the language model {name}."
+    )
 
 
 def training_batches(config, split):

@@ -24,6 +24,15 @@ def list_models():
     return sorted(MODELS)
 
 
+def registered_model(name):
+    """Returns the class that a name stands for.
+
+    Raises:
+        UserError: For an unknown name.
+    """
+    return _look_up("model.name", name, MODELS)
+
+
 def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
     """Builds a language model with its weights.
 
@@ -43,7 +52,7 @@ def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
     Raises:
         UserError: For an unknown model, size or argument, or a value of the wrong type.
     """
-    cls = _look_up("model.name", name, MODELS)
+    cls = registered_model(name)
     if size:
         arguments = {**_look_up("model.size", size, cls.SIZES), **arguments}
     arguments = {**arguments, "vocab_size": vocab_size, "seed": seed}

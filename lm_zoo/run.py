@@ -4,6 +4,8 @@ import dataclasses
 
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.held_out_pairs import read_held_out_pairs
+from lm_zoo.data.pair_tokens import prepared_pair_tokens
 from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
 from lm_zoo.data.token_files import open_tokens
 from lm_zoo.distribution.strategies import default_distribution
@@ -11,11 +13,13 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.experiment import Experiment, build_configured_model
+from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.training import checkpoints
+from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
 
 
@@ -33,7 +37,7 @@ def train(config, workdir, profile_steps=None):
     Raises:
         UserError: For any mistake in the config, the text or the folder, before the first step.
     """
-    return Experiment(config, workdir).train(profile_steps)
+    return experiment_of(config, workdir).train(profile_steps)
 
 
 def load(workdir, checkpoint="best", distribution=None):
@@ -41,7 +45,8 @@ def load(workdir, checkpoint="best", distribution=None):
 
     Args:
         workdir: The run's folder.
-        checkpoint: `"best"` (lowest validation loss), `"latest"`, or a step number.
+        checkpoint: `"best"` (by validation), `"latest"`, a step number, or `"average:N"`, the mean
+            of the N latest.
         distribution: The `Distribution` that the run is evaluated and generates on
             (`lm_zoo.distribution.strategies.make_distribution`); None is the device that TensorFlow
             chooses.
@@ -55,17 +60,18 @@ def load(workdir, checkpoint="best", distribution=None):
     distribution = distribution or default_distribution()
     folder = RunFolder(workdir).require()
     config = folder.config()
-    found = _find_checkpoint(folder, checkpoint)
+    found = find_checkpoint(folder.checkpoints, checkpoint)
     _check_all_found(found.step, distribution)
     tokenizer = load_tokenizer(folder.tokenizer)
+    source_tokenizer = load_source_tokenizer(folder, tokenizer)
     tensors = dict(found.tensors)
     for name in found.tensors:
         if name.startswith("ema/"):
             tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
     with distribution.strategy.scope():
-        model = build_configured_model(config, tokenizer)
+        model = build_configured_model(config, tokenizer, source_tokenizer)
         assign_tensors(model_tensors(model), tensors)
-    return Run(folder, config, tokenizer, model, found.step, distribution)
+    return Run(folder, config, tokenizer, model, found.step, distribution, source_tokenizer)
 
 
 class Run:
@@ -74,16 +80,20 @@ class Run:
     Attributes:
         folder: The `RunFolder`.
         config: The `ExperimentConfig` that it was trained with.
-        tokenizer: The tokenizer.
+        tokenizer: The tokenizer of the text that the model writes.
+        source_tokenizer: That of the sources, for a model that reads some; may be the same.
         model: The `LanguageModel`, a `keras.Model`.
         step: Updates that the loaded checkpoint had seen.
         distribution: The `Distribution` that it evaluates and generates on.
     """
 
-    def __init__(self, folder, config, tokenizer, model, step, distribution=None):
+    def __init__(
+        self, folder, config, tokenizer, model, step, distribution=None, source_tokenizer=None
+    ):
         self.folder = folder
         self.config = config
         self.tokenizer = tokenizer
+        self.source_tokenizer = source_tokenizer or tokenizer
         self.model = model
         self.step = step
         self.distribution = distribution or default_distribution()
@@ -100,16 +110,32 @@ class Run:
             A list of `Generated`, `num_samples` for each prompt.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        names = [field.name for field in dataclasses.fields(GenerationOptions)]
-        for name in options:
-            if name not in names:
-                raise unknown_name("generate", name, names)
         return generate(
             self.model,
             self.tokenizer,
             prompts,
-            GenerationOptions(**options),
+            _options(GenerationOptions, "generate", options),
             on_text,
+            devices=self.distribution.devices,
+        )
+
+    def translate(self, sources, **options):
+        """Translates texts, by a model that reads a source.
+
+        Args:
+            sources: A string or a list of strings.
+            **options: Fields of `TranslationOptions`, e.g. `beam_size=5, num_best=3`.
+
+        Returns:
+            For each source a list of `Translation`, `num_best` of them, best first.
+        """
+        sources = [sources] if isinstance(sources, str) else list(sources)
+        return translate(
+            self.model,
+            self.source_tokenizer,
+            self.tokenizer,
+            sources,
+            _options(TranslationOptions, "translate", options),
             devices=self.distribution.devices,
         )
 
@@ -169,13 +195,7 @@ class Run:
 
     def tokens(self, split):
         """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
-        if split not in SPLITS:
-            raise unknown_name("split", split, SPLITS)
-        if self.config.data.corpus == IMPORTED:
-            raise UserError(
-                f"split: the weights in {self.folder.path} were imported, and no {split} text came "
-                "with them; `lm-zoo score` measures text that you give."
-            )
+        self._check_split(split)
         if split != "train":
             return open_tokens(self.folder.held_out, self.tokenizer).split(split)
         with self.distribution.chief_first():
@@ -183,6 +203,50 @@ class Run:
             tokens = prepared_tokens(self.config, corpus, self.tokenizer)
         self.folder.check_text(tokens, "train")
         return tokens.split("train")
+
+    def pairs(self, split):
+        """Returns a split's texts, `(sources, targets)`, two lists; for a run of pairs.
+
+        Args:
+            split: `validation` or `test`.
+        """
+        self._check_split(split, ("validation", "test"))
+        return read_held_out_pairs(self.folder.held_out_pairs, split)
+
+    def pair_tokens(self, split):
+        """Returns the `(sources, targets)` of a split, a `TokenSplit` each; as `tokens`."""
+        self._check_split(split)
+        if split != "train":
+            return (
+                open_tokens(self.folder.held_out_sources, self.source_tokenizer).split(split),
+                open_tokens(self.folder.held_out, self.tokenizer).split(split),
+            )
+        with self.distribution.chief_first():
+            corpus = prepared_corpus(self.config)
+            tokens = prepared_pair_tokens(
+                self.config, corpus, self.tokenizer, self.source_tokenizer
+            )
+        self.folder.check_text(tokens.targets, "train")
+        self.folder.check_text(tokens.sources, "train", "source_sha256")
+        return tokens.pair_of_splits("train")
+
+    def _check_split(self, split, splits=SPLITS):
+        if split not in splits:
+            raise unknown_name("split", split, splits)
+        if self.config.data.corpus == IMPORTED:
+            raise UserError(
+                f"split: the weights in {self.folder.path} were imported, and no {split} text came "
+                "with them; `lm-zoo score` measures text that you give."
+            )
+
+
+def _options(kind, name, options):
+    """Makes an options object of keywords, naming one that there is not."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    for option in options:
+        if option not in names:
+            raise unknown_name(name, option, names)
+    return kind(**options)
 
 
 def _check_all_found(step, distribution):
@@ -192,28 +256,3 @@ def _check_all_found(step, distribution):
             f"checkpoint: this process found step {step}, others found another; expected a "
             "--workdir that all processes share and that no one trains in, or a step number."
         )
-
-
-def _find_checkpoint(folder, checkpoint):
-    directory = folder.checkpoints
-    steps = checkpoints.steps(directory)
-    if not steps:
-        raise UserError(f"checkpoint: none in {directory}; train the run to its first checkpoint.")
-    if checkpoint == "best":
-        best = checkpoints.read_best(directory)
-        if best is None:
-            checkpoint = "latest"
-        else:
-            return checkpoints.load(checkpoints.path_of(directory, best.step))
-    if checkpoint == "latest":
-        return checkpoints.load_latest(directory)
-    try:
-        step = int(checkpoint)
-    except ValueError:
-        raise UserError(
-            f"checkpoint: expected 'best', 'latest' or a step number, received {checkpoint!r}."
-        ) from None
-    if step not in steps:
-        listed = ", ".join(str(s) for s in steps)
-        raise UserError(f"checkpoint: no step {step} in {directory}; there are: {listed}.")
-    return checkpoints.load(checkpoints.path_of(directory, step))

@@ -21,6 +21,9 @@ class RunFolder:
                        what cleaning did
         tokenizer/     the tokenizer
         held_out/      token ids of the validation and test splits
+        source_tokenizer/, held_out_sources/, held_out_pairs/
+                       of a run of pairs: the sources' tokenizer, unless it is the same; their token
+                       ids; and the pairs of validation and test as text
         checkpoints/   step-00001234/ ..., best.json
         tensorboard/   train/ and validation/
         results/       the ledgers that evaluation wrote
@@ -34,7 +37,10 @@ class RunFolder:
         self.config_path = self.path / "config.json"
         self.data_path = self.path / "data.json"
         self.tokenizer = self.path / "tokenizer"
+        self.source_tokenizer = self.path / "source_tokenizer"
         self.held_out = self.path / "held_out"
+        self.held_out_sources = self.path / "held_out_sources"
+        self.held_out_pairs = self.path / "held_out_pairs"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
@@ -73,14 +79,15 @@ class RunFolder:
                 "config to go on with it, or another --workdir."
             )
 
-    def check_text(self, tokens, split):
+    def check_text(self, tokens, split, record="sha256"):
         """Raises a `UserError` if a split's text is not the one that the run began with.
 
         Args:
             tokens: The `TokenDataset` of the text as it is now.
             split: Which split.
+            record: Under which name the data record has the checksums.
         """
-        before, now = self.data_record()["sha256"].get(split), tokens.split(split).text_sha256
+        before, now = self.data_record()[record].get(split), tokens.split(split).text_sha256
         if before != now:
             name = tokens.manifest["corpus"]["name"]
             raise UserError(
@@ -110,10 +117,14 @@ class RunFolder:
         """Writes what the run is. The config comes last: it makes the folder a run's."""
         self.path.mkdir(parents=True, exist_ok=True)
         tokenizer.save(self.tokenizer)
-        shutil.rmtree(self.held_out, ignore_errors=True)  # a start that was killed left it
-        copy_splits(tokens, ("validation", "test"), self.held_out)
+        self.hold_out(tokens, self.held_out)
         files.write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
         files.write_atomically(self.config_path, config_lib.dumps(config))
+
+    def hold_out(self, tokens, directory):
+        """Copies a `TokenDataset`'s validation and test splits into one of the folders."""
+        shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
+        copy_splits(tokens, ("validation", "test"), directory)
 
     def write_result(self, name, values):
         """Writes `results/<name>.json` and returns its path."""
@@ -146,5 +157,13 @@ class RunFolder:
 
 
 # What a start that was killed may leave.
-_UNFINISHED = (".lock", "data.json", "held_out", "tokenizer")
+_UNFINISHED = (
+    ".lock",
+    "data.json",
+    "held_out",
+    "held_out_pairs",
+    "held_out_sources",
+    "source_tokenizer",
+    "tokenizer",
+)
 _TEMPORARY = (files.TEMPORARY_PREFIX, WORK_PREFIX)

@@ -14,6 +14,7 @@ import json
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
+from lm_zoo.cli.flags import define_checkpoint_flag
 
 
 def define_flags(flag_values):
@@ -21,9 +22,7 @@ def define_flags(flag_values):
         "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
     )
     flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
-    )
+    define_checkpoint_flag(flag_values)
     flags.DEFINE_enum(
         "context",
         "auto",

@@ -10,6 +10,8 @@ OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
 
 from absl import flags
 
+from lm_zoo.cli.flags import define_checkpoint_flag
+
 from lm_zoo.export.formats import FORMATS
 
 # Flags that not every form has.
@@ -23,9 +25,7 @@ def define_flags(flag_values):
     flags.DEFINE_string(
         "output", None, "Folder to write to.", required=True, flag_values=flag_values
     )
-    flags.DEFINE_string(
-        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
-    )
+    define_checkpoint_flag(flag_values)
     described = "; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items())
     flags.DEFINE_enum(
         "format", "saved_model", list(FORMATS), f"{described}.", flag_values=flag_values

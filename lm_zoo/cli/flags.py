@@ -51,6 +51,15 @@ def define_config_flag(flag_values, required=False):
     )
 
 
+def define_checkpoint_flag(flag_values):
+    flags.DEFINE_string(
+        "checkpoint",
+        "best",
+        "best, latest, a step number, or average:N (the mean of the N latest).",
+        flag_values=flag_values,
+    )
+
+
 def define_data_dir_flag(flag_values):
     """Adds `--data_dir`, short for `--config.data.data_dir`."""
     flags.DEFINE_string(

@@ -77,11 +77,11 @@ def _train(config, flag_values, distribution, profile_steps):
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.distribution.lost_process import lost_processes_named
     from lm_zoo.distribution.rendezvous import wait_until_gone
-    from lm_zoo.experiment import Experiment
+    from lm_zoo.pair_experiment import experiment_of
 
     with lost_processes_named(distribution.cluster):
         with PreparationProgress() as progress:
-            experiment = Experiment(config, flag_values.workdir, progress, distribution)
+            experiment = experiment_of(config, flag_values.workdir, progress, distribution)
         if distribution.is_chief:
             print(experiment.describe(), flush=True)
         result = experiment.train(profile_steps, flag_values.audit_data)
@@ -119,9 +119,10 @@ def _closing_line(result):
         "early_stopping": "Stopped early, for validation no longer improves,",
     }[result.reason]
     line = f"{ended} at step {result.step}"
-    if result.best_loss is None:
+    if result.best is None:
         return line + "; there is no validation split."
-    return line + f"; best validation loss {result.best_loss:.4f} at step {result.best_step}."
+    figure = f"BLEU {result.best:.2f}" if result.best_by == "bleu" else f"loss {result.best:.4f}"
+    return line + f"; best validation {figure} at step {result.best_step}."
 
 
 def _profile_steps(values):

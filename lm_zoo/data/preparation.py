@@ -5,7 +5,9 @@ import json
 
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.corpora.pair_corpus import PairCorpus
 from lm_zoo.data.token_files import prepare
+from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 
 TRAINING_VERSION = 1  # of tokenizers: another one trains them anew
@@ -25,7 +27,7 @@ class Observer:
 
 
 def prepared_corpus(config, observer=None):
-    """Returns the cleaned `Corpus` that a config describes.
+    """Returns the cleaned `Corpus` that a config describes; a `PairCorpus` for layout `pairs`.
 
     Args:
         config: An `ExperimentConfig`.
@@ -36,31 +38,52 @@ def prepared_corpus(config, observer=None):
     """
     observer = observer or Observer()
     corpus = load_corpus(config.data)
+    _check_layout(config.data, corpus)
+    cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
+    if isinstance(corpus, PairCorpus):
+        from lm_zoo.data.cleaned_pairs import clean_pairs
+
+        observer.begin("cleaning", corpus.num_bytes)
+        return clean_pairs(corpus, config.cleaning, cache, observer.update, observer.line)
     if not config.cleaning.steps:
         return corpus
     from lm_zoo.data.cleaned_corpus import clean
 
     observer.begin("cleaning", corpus.num_bytes)
-    cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
     return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
 
 
-def prepared_tokenizer(config, corpus, observer=None):
+def _check_layout(data, corpus):
+    has_pairs, wants_pairs = isinstance(corpus, PairCorpus), data.layout == "pairs"
+    if has_pairs and not wants_pairs:
+        raise UserError(
+            f"data.layout: expected 'pairs', because corpus {data.corpus!r} has pairs of texts; "
+            f"received {data.layout!r}."
+        )
+    if wants_pairs and not has_pairs:
+        raise UserError(
+            f"data.layout: 'pairs' needs a corpus of pairs of texts, and {data.corpus!r} has none; "
+            "set data.corpus to 'text_pairs' for files of yours, or to a named corpus of pairs."
+        )
+
+
+def prepared_tokenizer(config, corpus, observer=None, settings=None):
     """Returns the tokenizer that a config describes, trained once for a text and kept.
 
     Args:
         config: An `ExperimentConfig`.
         corpus: The cleaned `Corpus`; its training split alone is looked at.
         observer: An `Observer`.
+        settings: The `TokenizerConfig`; None means `config.tokenizer`.
 
     Raises:
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
-    observer, settings = observer or Observer(), config.tokenizer
+    observer, settings = observer or Observer(), settings or config.tokenizer
     if settings.path or settings.name not in TOKENIZERS:
         tokenizer = train_tokenizer(settings, ())
     else:
-        directory = _tokenizer_directory(config, corpus)
+        directory = _tokenizer_directory(config, corpus, settings)
         with made_once(directory, on_wait=observer.line) as work:
             if work is not None:
                 observer.begin(f"training the {settings.name} tokenizer", corpus.num_bytes)
@@ -71,6 +94,26 @@ def prepared_tokenizer(config, corpus, observer=None):
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
+
+
+def prepared_tokenizers(config, corpus, observer=None):
+    """Returns the tokenizers of targets and of sources that a config of pairs describes.
+
+    Args:
+        config: An `ExperimentConfig`.
+        corpus: The cleaned `PairCorpus`.
+        observer: An `Observer`.
+
+    Returns:
+        `(tokenizer, source_tokenizer)`: the same object twice where both sides share one.
+    """
+    if not config.source_tokenizer.name:
+        tokenizer = prepared_tokenizer(config, corpus, observer)
+        return tokenizer, tokenizer
+    return (
+        prepared_tokenizer(config, corpus.side("target"), observer),
+        prepared_tokenizer(config, corpus.side("source"), observer, config.source_tokenizer),
+    )
 
 
 def prepared_tokens(config, corpus, tokenizer, observer=None):
@@ -108,8 +151,7 @@ def data_record(corpus, tokenizer, tokens):
     return record | ({"cleaning": cleaning} if cleaning else {})
 
 
-def _tokenizer_directory(config, corpus):
-    settings = config.tokenizer
+def _tokenizer_directory(config, corpus, settings):
     identity = [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents, settings.name]
     identity += [settings.vocab_size, settings.min_count, settings.training_bytes]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]

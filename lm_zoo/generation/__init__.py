@@ -1,4 +1,4 @@
-"""One decoding loop for every language model: sampling, beam search, streaming text."""
+"""Decoding for every model: sampling, beam search, streaming text, translation."""
 
 import importlib
 
@@ -6,6 +6,10 @@ _PUBLIC = {
     "GenerationOptions": "lm_zoo.generation.options",
     "Generated": "lm_zoo.generation.generator",
     "generate": "lm_zoo.generation.generator",
+    "TranslationOptions": "lm_zoo.generation.translation_options",
+    "Translation": "lm_zoo.generation.translation",
+    "translate": "lm_zoo.generation.translation",
+    "translate_stream": "lm_zoo.generation.translation",
 }
 
 __all__ = list(_PUBLIC)

@@ -25,8 +25,14 @@ def deal(work, rows, batch_size, devices=()):
     if len(devices) > 1:
         batch_size = max(1, min(batch_size, -(-len(rows) // len(devices))))
     parts = [rows[begin : begin + batch_size] for begin in range(0, len(rows), batch_size)]
+    return [result for results in deal_parts(work, parts, devices) for result in results]
+
+
+def deal_parts(work, parts, devices=()):
+    """Yields what `work` makes of each part, in their order; the arguments are those of `deal`."""
     if len(devices) < 2 or len(parts) < 2:
-        return [result for part in parts for result in work(part)]
+        yield from map(work, parts)
+        return
     free = queue.SimpleQueue()
     for device in devices:
         free.put(device)
@@ -40,8 +46,7 @@ def deal(work, rows, batch_size, devices=()):
             free.put(device)
 
     with concurrent.futures.ThreadPoolExecutor(len(devices)) as threads:
-        results = threads.map(on_some_device, parts)
-        return [result for part in results for result in part]
+        yield from threads.map(on_some_device, parts)
 
 
 def one_at_a_time(function):

@@ -69,6 +69,11 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
         UserError: For options or prompts that cannot be used.
     """
     options = (options or GenerationOptions()).validate()
+    if model.reads_source:
+        raise UserError(
+            f"model: expected a language model, received {type(model).__name__}, which writes "
+            "after reading a source; use `lm-zoo translate` (lm_zoo.generation.translate)."
+        )
     prompt_ids = _encode(model, tokenizer, prompts)
     if options.num_beams > 1:
         rows = [Row(i, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]

@@ -52,35 +52,23 @@ class GenerationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        for name, least in (
-            ("max_new_tokens", 1),
-            ("top_k", 0),
-            ("num_beams", 1),
-            ("seed", 0),
-            ("num_samples", 1),
-        ):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            _require(whole and value >= least, name, f"a whole number of at least {least}", value)
-            _require(value < 2**31, name, "a number below 2147483648", value)
-        for name in ("temperature", "top_p", "repetition_penalty", "length_penalty"):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _require(number and math.isfinite(value), name, "a finite number", value)
-        _require(self.temperature >= 0, "temperature", "at least 0 (0: greedy)", self.temperature)
-        _require(0 < self.top_p <= 1, "top_p", "above 0 and at most 1 (1: all)", self.top_p)
-        _require(
+        least = dict(max_new_tokens=1, top_k=0, num_beams=1, seed=0, num_samples=1)
+        require_whole_numbers(self, **least)
+        require_finite(self, "temperature", "top_p", "repetition_penalty", "length_penalty")
+        require(self.temperature >= 0, "temperature", "at least 0 (0: greedy)", self.temperature)
+        require(0 < self.top_p <= 1, "top_p", "above 0 and at most 1 (1: all)", self.top_p)
+        require(
             self.repetition_penalty > 0,
             "repetition_penalty",
             "above 0 (1: off)",
             self.repetition_penalty,
         )
         self._check_stop()
-        _require(isinstance(self.ignore_eos, bool), "ignore_eos", "True or False", self.ignore_eos)
+        require(isinstance(self.ignore_eos, bool), "ignore_eos", "True or False", self.ignore_eos)
         if self.num_beams > 1:
             self._check_beams()
         elif self.temperature == 0:
-            _require(
+            require(
                 self.num_samples == 1,
                 "num_samples",
                 "1 with temperature 0, which gives the same text each time",
@@ -90,8 +78,8 @@ class GenerationOptions:
 
     def _check_stop(self):
         right = isinstance(self.stop, (tuple, list)) and all(isinstance(s, str) for s in self.stop)
-        _require(right, "stop", "a tuple of strings", self.stop)
-        _require("" not in self.stop, "stop", "strings that are not empty", self.stop)
+        require(right, "stop", "a tuple of strings", self.stop)
+        require("" not in self.stop, "stop", "strings that are not empty", self.stop)
         self.stop = tuple(self.stop)
 
     def _check_beams(self):
@@ -99,11 +87,29 @@ class GenerationOptions:
             value = getattr(self, name)
             listed = " or ".join(str(choice) for choice in allowed)
             expected = f"{listed} with num_beams above 1, because beam search does not sample"
-            _require(value in allowed, name, expected, value)
+            require(value in allowed, name, expected, value)
         expected = f"at most num_beams ({self.num_beams})"
-        _require(self.num_samples <= self.num_beams, "num_samples", expected, self.num_samples)
+        require(self.num_samples <= self.num_beams, "num_samples", expected, self.num_samples)
 
 
-def _require(condition, name, expected, received):
+def require(condition, name, expected, received):
+    """Raises a `UserError` that names an option, unless the condition holds."""
     if not condition:
         raise UserError(f"{name}: expected {expected}, received {received!r}.")
+
+
+def require_whole_numbers(options, **least):
+    """Raises a `UserError` for an option that is not a whole number of at least what is given."""
+    for name, smallest in least.items():
+        value = getattr(options, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        require(whole and value >= smallest, name, f"a whole number of at least {smallest}", value)
+        require(value < 2**31, name, "a number below 2147483648", value)
+
+
+def require_finite(options, *names):
+    """Raises a `UserError` for an option that is not a finite number."""
+    for name in names:
+        value = getattr(options, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        require(number and math.isfinite(value), name, "a finite number", value)

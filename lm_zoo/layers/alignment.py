@@ -76,25 +76,32 @@ class Alignment(Configurable, keras.layers.Layer):
 
         Args:
             queries: Shape `(batch, length, query_dim)`.
-            keys: `self.key(memory)`, shape `(batch, source_length, query_dim)`.
-            memory: Shape `(batch, source_length, memory_dim)`.
-            mask: Added to the scores, shape `(batch, source_length)`.
+            keys: `self.key(memory)`, shape `(sources, source_length, query_dim)`. Where there are
+                fewer sources than rows, as many neighbouring rows share each.
+            memory: Shape `(sources, source_length, memory_dim)`.
+            mask: Added to the scores, shape `(sources, source_length)`.
 
         Returns:
             `(contexts, weights)`: shape `(batch, length, memory_dim)`, and float32 `(batch, length,
             source_length)`.
         """
+        rows, num_sources = tf.shape(queries), tf.shape(keys)[0]
+        # The G rows of a source are read as one longer row.
+        longer = rows[0] // tf.maximum(num_sources, 1) * rows[1]
+        queries = tf.reshape(queries, (num_sources, longer, self.query_dim))  # (B / G, G * T, Q)
         if self.query is None:
-            scores = tf.matmul(queries, keys, transpose_b=True)  # (B, T, S)
+            scores = tf.matmul(queries, keys, transpose_b=True)  # (B / G, G * T, S)
         else:
-            hidden = tf.tanh(self.query(queries)[:, :, None] + keys[:, None])  # (B, T, S, Q)
+            hidden = tf.tanh(self.query(queries)[:, :, None] + keys[:, None])  # (.., G * T, S, Q)
             shape = tf.shape(hidden)
             scores = tf.matmul(
                 tf.reshape(hidden, (-1, self.query_dim)), tf.cast(self.score, hidden.dtype)
             )
             scores = tf.reshape(scores, shape[:3])
         weights = tf.nn.softmax(tf.cast(scores, tf.float32) + mask[:, None])
-        return tf.matmul(tf.cast(weights, memory.dtype), memory), weights
+        contexts = tf.matmul(tf.cast(weights, memory.dtype), memory)  # (B / G, G * T, M)
+        contexts = tf.reshape(contexts, (rows[0], rows[1], self.memory_dim))
+        return contexts, tf.reshape(weights, (rows[0], rows[1], tf.shape(keys)[1]))
 
     def flops_per_token(self, source_length):
         """Of a token written; the keys are counted for as many source tokens."""

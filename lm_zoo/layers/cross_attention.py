@@ -87,8 +87,9 @@ class CrossAttention(Configurable, keras.layers.Layer):
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
-            keys_and_values: From `read`.
-            mask: Added to the scores, shape `(batch, 1, 1, source_length)`.
+            keys_and_values: From `read`. Where there are fewer sources than rows of `x`, as many
+                neighbouring rows share each: the beams of a search, for which it is not copied.
+            mask: Added to the scores, shape `(sources, 1, 1, source_length)`.
             training: Whether dropout is on.
 
         Returns:
@@ -96,13 +97,21 @@ class CrossAttention(Configurable, keras.layers.Layer):
             float32 `(batch, num_heads, length, source_length)`, before dropout.
         """
         keys, values = keys_and_values
-        queries = self._heads(self.query(x)) * self.head_dim**-0.5  # (B, H, T, D)
-        scores = tf.matmul(queries, keys, transpose_b=True)  # (B, H, T, S)
+        shape, num_sources = tf.shape(x), tf.shape(keys)[0]
+        # The G rows of a source are read as one longer row.
+        rows = shape[0] // tf.maximum(num_sources, 1)
+        x = tf.reshape(x, (num_sources, rows * shape[1], self.hidden_dim))
+        queries = self._heads(self.query(x)) * self.head_dim**-0.5  # (B / G, H, G * T, D)
+        scores = tf.matmul(queries, keys, transpose_b=True)  # (B / G, H, G * T, S)
         weights = tf.nn.softmax(tf.cast(scores, tf.float32) + mask)
         kept = self.weight_dropout(tf.cast(weights, self.compute_dtype), training=training)
-        mixed = tf.transpose(tf.matmul(kept, values), (0, 2, 1, 3))  # (B, T, H, D)
-        shape = tf.shape(x)
+        mixed = tf.transpose(tf.matmul(kept, values), (0, 2, 1, 3))  # (B / G, G * T, H, D)
         mixed = tf.reshape(mixed, (shape[0], shape[1], self.hidden_dim))
+        weights = tf.reshape(
+            weights, (num_sources, self.num_heads, rows, shape[1], tf.shape(keys)[2])
+        )
+        weights = tf.transpose(weights, (0, 2, 1, 3, 4))  # (B / G, G, H, T, S)
+        weights = tf.reshape(weights, (shape[0], self.num_heads, shape[1], tf.shape(keys)[2]))
         return self.output_projection(mixed), weights
 
     def flops_per_token(self, source_length):

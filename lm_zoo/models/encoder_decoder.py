@@ -238,11 +238,19 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         return *state, self.empty_memory(batch_size) if memory is None else memory
 
     def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        return self._read(token_ids, state, training, document_starts, lengths)[:2]
+
+    def features_and_attention(self, token_ids, state):
+        features, state, weights = self._read(token_ids, state)
+        return features, state, tf.reduce_mean(weights[-1], 1)
+
+    def _read(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        """As `features`, with each block's attention weights besides."""
         *state, memory = state
-        features, state, _ = self.read(
+        features, state, weights = self.read(
             token_ids, state, training, document_starts, lengths, _masked(memory)
         )
-        return features, (*state, memory)
+        return features, (*state, memory), weights
 
     def call(
         self,

@@ -34,11 +34,13 @@ class LanguageModel(Configurable, keras.Model):
         vocab_size: Number of different token ids; ids run from 0 to `vocab_size - 1`.
         context_length: The most tokens that one state can hold (the Transformer's positions), or
             None when the state summarises a text of any length (recurrent models).
+        reads_source: Whether it writes a text after reading another (`SequenceToSequenceModel`).
     """
 
     SIZES = {}  # name -> constructor arguments (all but vocab_size), for `build_model(size=...)`
 
     context_length = None
+    reads_source = False
 
     def __init__(self, **kwargs):
         for name in kwargs:

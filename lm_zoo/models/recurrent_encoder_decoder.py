@@ -226,8 +226,10 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         return states, self.empty_memory(batch_size) if memory is None else memory
 
     def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
-        features, state, _ = self._read(token_ids, state, training, document_starts, lengths)
-        return features, state
+        return self._read(token_ids, state, training, document_starts, lengths)[:2]
+
+    def features_and_attention(self, token_ids, state):
+        return self._read(token_ids, state)
 
     def logits(self, features):
         table = self.token_embedding.table if self.tie_embeddings else None

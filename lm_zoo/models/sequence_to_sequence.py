@@ -19,7 +19,9 @@ class SequenceToSequenceModel(LanguageModel):
         source_length: The most tokens of a source, or None for any number.
     """
 
+    reads_source = True
     source_length = None
+    reads_source = True
 
     def encode(self, source_ids, lengths=None, training=False):
         """Reads whole sources.
@@ -40,7 +42,20 @@ class SequenceToSequenceModel(LanguageModel):
         raise NotImplementedError
 
     def initial_state(self, batch_size, num_slots=None, memory=None):
-        """As in `LanguageModel`, after `memory` from `encode`; None is that of an empty source."""
+        """As in `LanguageModel`, after `memory` from `encode`; None is that of an empty source.
+
+        The state is a tuple whose last entry is the memory as it is. It may be of fewer sources
+        than there are rows: as many neighbouring rows (`batch_size / sources`) then share each.
+        """
+        raise NotImplementedError
+
+    def features_and_attention(self, token_ids, state):
+        """As `features`, with what each token looks at in its source.
+
+        Returns:
+            `(features, state, weights)`: float32 `(batch, length, source_length)`, those of the
+            last layer that attends to the source, averaged over its heads; a row sums to 1.
+        """
         raise NotImplementedError
 
     def call(

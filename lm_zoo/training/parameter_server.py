@@ -50,8 +50,9 @@ class AsynchronousTrainStep(TrainStep):
         super().__init__(model, config, distribution)
         self._learning_rate, self._next_step, self._waiting = None, 0, 0
         with self.strategy.scope():
-            # Of each step that is handed out: NLL, tokens, gradient norm, and whether it is done.
-            self._results = tf.Variable(tf.zeros((MOST_WAITING, 4), tf.float64), trainable=False)
+            # Of each step that is handed out: objective, NLL, tokens, gradient norm, and whether it
+            # is done.
+            self._results = tf.Variable(tf.zeros((MOST_WAITING, 5), tf.float64), trainable=False)
         self._function = tf.function(self._one_step)
 
     def run(self, step, learning_rates, batches):
@@ -77,20 +78,20 @@ class AsynchronousTrainStep(TrainStep):
             self._next_step = step + i + 1
 
     def _one_step(self, step, place, learning_rate, rows):
-        (nll, tokens, norm), gradients, _ = self.strategy.run(
+        (sums, norm), gradients, _ = self.strategy.run(
             self._replica_step, (step, 0, tf.constant(False), rows, ())
         )
         # A step whose worker died is made anew by another, unless only the answer was lost.
-        done = self._results[place, 3] > 0.0
+        done = self._results[place, -1] > 0.0
         tf.cond(
             done,
             lambda: tf.constant(False),
-            lambda: self._apply(place, learning_rate, nll, tokens, norm, gradients),
+            lambda: self._apply(place, learning_rate, sums, norm, gradients),
         )
 
-    def _apply(self, place, learning_rate, nll, tokens, norm, gradients):
+    def _apply(self, place, learning_rate, sums, norm, gradients):
         self._update(learning_rate, gradients)
-        result = tf.cast(tf.stack([nll, tokens, norm, 1.0]), tf.float64)
+        result = tf.cast(tf.concat([sums, [norm, 1.0]], 0), tf.float64)
         self._results.scatter_nd_update([[place]], [result])
         return tf.constant(True)
 
@@ -113,10 +114,11 @@ class AsynchronousTrainStep(TrainStep):
                 "to go on from the last checkpoint."
             ) from error
         results = self._results.numpy()[: self._waiting]
-        if not (results[:, 3] == 1.0).all():
-            raise RuntimeError(f"of {self._waiting} steps {int(results[:, 3].sum())} were made")
-        nll, tokens, norms, steps = results.sum(axis=0)
-        self._count(nll=nll, tokens=tokens, gradient_norm=norms, steps=steps)
+        if not (results[:, -1] == 1.0).all():
+            raise RuntimeError(f"of {self._waiting} steps {int(results[:, -1].sum())} were made")
+        *losses, norms, steps = results.sum(axis=0)
+        self._count_loss(*losses)
+        self._count(gradient_norm=norms, steps=steps)
         self._results.assign(tf.zeros_like(self._results))
         # A step that was made twice, its worker having died at the end of it, counts once.
         self.optimizer.iterations.assign(self._next_step)

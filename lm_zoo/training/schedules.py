@@ -47,7 +47,8 @@ class PlateauState:
     """What validation has found so far: drives `plateau`, early stopping and the best checkpoint.
 
     Attributes:
-        best: Lowest validation loss in nats per token, or None before the first.
+        best: Lowest validation figure, or None before the first: the loss in nats per token, or
+            minus BLEU.
         best_step: The step it was measured at.
         since_best: Validations since then.
         since_drop: Validations without improvement since the last division of the learning rate.
@@ -60,10 +61,10 @@ class PlateauState:
     since_drop: int = 0
     factor: float = 1.0
 
-    def update(self, schedule, step, loss):
-        """Takes in one validation loss; returns whether it is the best so far."""
-        if self.best is None or loss < self.best:
-            self.best, self.best_step = loss, step
+    def update(self, schedule, step, figure):
+        """Takes in one validation figure, lower for better; returns whether it is the best."""
+        if self.best is None or figure < self.best:
+            self.best, self.best_step = figure, step
             self.since_best = self.since_drop = 0
             return True
         self.since_best += 1

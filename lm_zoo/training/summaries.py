@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import socket
+import struct
 import time
 
 import tensorflow as tf
@@ -23,11 +24,13 @@ from tensorboard.backend.event_processing.event_file_loader import (
     EventFileLoader,
     RawEventFileLoader,
 )
+from tensorboard.compat.proto import types_pb2
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -49,6 +52,9 @@ class NoSummaries:
         pass
 
     def text(self, tag, step, markdown, split="train"):
+        pass
+
+    def image(self, tag, step, png, split="train"):
         pass
 
     def hparams(self, values):
@@ -88,6 +94,17 @@ class RunSummaries:
     def text(self, tag, step, markdown, split="train"):
         """Adds a text, shown as Markdown."""
         self._write(split, step, text_pb(tag, markdown))
+
+    def image(self, tag, step, png, split="train"):
+        """Adds a picture.
+
+        Args:
+            tag: Its name.
+            step: Steps made so far.
+            png: A PNG file's bytes.
+            split: `train` or `validation`.
+        """
+        self._write(split, step, _image_pb(tag, png))
 
     def hparams(self, values):
         """Describes the run in the HPARAMS tab, where its metrics are the last ones of each curve.
@@ -298,6 +315,16 @@ def _truncate_file(path, last_step):
 def _events(directory):
     for path in sorted(pathlib.Path(directory).glob(_EVENT_FILES)):
         yield from EventFileLoader(str(path)).Load()
+
+
+def _image_pb(tag, png):
+    """A summary of one image, as `tf.summary.image` writes it: width, height, file."""
+    width, height = struct.unpack(">II", png[16:24])  # the header chunk of every PNG
+    tensor = tensor_util.make_tensor_proto(
+        [str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING
+    )
+    metadata = image_metadata.create_summary_metadata(tag, "", converted_to_tensor=None)
+    return Summary(value=[Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
 
 
 def _as_hparam(value):

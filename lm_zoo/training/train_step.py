@@ -12,7 +12,7 @@ import tensorflow as tf
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.layers.dropout import dropout_scope
-from lm_zoo.training.losses import token_nll_sum
+from lm_zoo.training.losses import token_losses
 from lm_zoo.training.optimizers import build_optimizer
 
 INITIAL_LOSS_SCALE = 2.0**15  # as Micikevicius et al. 2018 and PyTorch's GradScaler, give or take 2
@@ -48,7 +48,9 @@ class TrainStep:
         self.carried = self._initial_state
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
         self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
-        self._run = tf.function(self._steps)
+        # Batches of pairs have many shapes, for which one trace does; XLA needs one for each.
+        self._shapes_vary = config.data.layout == "pairs" and not config.runtime.jit_compile
+        self._run = None
 
     def _make_variables(self):
         config = self.config
@@ -65,6 +67,8 @@ class TrainStep:
             name: _scalar(0.0, tf.float64)
             for name in ("nll", "tokens", "gradient_norm", "steps", "skipped")
         }
+        if config.training.label_smoothing:  # elsewhere it is the NLL
+            self.sums["objective"] = _scalar(0.0, tf.float64)
         self.loss_scale = _scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
         self.finite_steps = _scalar(0.0, tf.float32)
 
@@ -94,7 +98,7 @@ class TrainStep:
         layout = self.layout_of(batches[0].num_rows)
         # The scope makes the update one across replicas.
         with self.strategy.scope():
-            self.carried = self._run(
+            arguments = (
                 tf.constant(step, tf.int64),
                 tf.constant(learning_rates, tf.float32),
                 tf.constant([bool(batch.reset) for batch in batches]),
@@ -103,6 +107,10 @@ class TrainStep:
                 ),
                 self.carried,
             )
+            if self._run is None:
+                signature = _of_any_shape(arguments) if self._shapes_vary else None
+                self._run = tf.function(self._steps, input_signature=signature)
+            self.carried = self._run(*arguments)
 
     def layout_of(self, num_rows):
         """Returns the `RowLayout` of a global batch; None means one of `data.batch_size` rows."""
@@ -161,11 +169,11 @@ class TrainStep:
     def _steps(self, first_step, learning_rates, resets, rows, carried):
         for i in tf.range(len(learning_rates)):
             step = first_step + tf.cast(i, tf.int64)
-            sums, gradients, carried = self.strategy.run(
+            figures, gradients, carried = self.strategy.run(
                 self._replica_step, (step, i, resets[i], rows, carried)
             )
-            nll, tokens, norm = (self.distribution.local(value)[0] for value in sums)
-            self._finish_step(learning_rates[i], nll, tokens, norm, gradients)
+            sums, norm = (self.distribution.local(value)[0] for value in figures)
+            self._finish_step(learning_rates[i], sums, norm, gradients)
         return carried
 
     def _replica_step(self, step, i, reset, rows, carried):
@@ -177,47 +185,46 @@ class TrainStep:
             )
         # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
         # before differentiating, and undo it exactly when the true count is known.
-        nominal = self.distribution.num_replicas * inputs.shape[0] * inputs.shape[1]
-        scale = tf.convert_to_tensor(self.loss_scale) / float(nominal)
+        nominal = self.distribution.num_replicas * tf.size(inputs)
+        scale = tf.convert_to_tensor(self.loss_scale) / tf.cast(nominal, tf.float32)
         rows = inputs, targets, weights, dict(zip(self._argument_names, arguments))
-        nll, tokens, gradients, carried = self._accumulate(step, rows, carried, scale)
-        nll, tokens, gradients = self._reduce(nll, tokens, gradients)
-        norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(tokens, 1.0))
-        return (nll, tokens, norm), gradients, carried
+        sums, gradients, carried = self._accumulate(step, rows, carried, scale)
+        sums, gradients = self._reduce(sums, gradients)
+        norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(sums[2], 1.0))
+        return (sums, norm), gradients, carried
 
     def _accumulate(self, step, rows, carried, scale):
         """Sums over this replica's micro-batches; and its rows' state after them."""
-        nll, tokens, gradients, states = 0.0, 0.0, None, []
-        num_rows = rows[0].shape[0]
+        sums, gradients, states = tf.zeros(3), None, []
+        num_rows = rows[0].shape[0] or tf.shape(rows[0])[0]
         each = num_rows // self.layout.micro_batches
-        for start in range(0, num_rows, each):
-            part_nll, part_tokens, part_gradients, state = self._loss_and_gradients(
+        for part in range(self.layout.micro_batches):
+            start = part * each
+            part_sums, part_gradients, state = self._loss_and_gradients(
                 step,
                 # No Python number: one trace for all.
                 tf.cast(self._first_row(num_rows) + start, tf.int64),
                 *tf.nest.map_structure(lambda t: t[start : start + each], (*rows, carried)),
                 scale,
             )
-            nll, tokens = nll + part_nll, tokens + part_tokens
-            gradients = list(map(tf.add, gradients, part_gradients)) if start else part_gradients
+            sums += part_sums
+            gradients = list(map(tf.add, gradients, part_gradients)) if part else part_gradients
             states.append(state)
         if self.carries_state:
             carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
-        return nll, tokens, gradients, carried
+        return sums, gradients, carried
 
     def _first_row(self, num_rows):
         """Index, in the global batch, of the first of this replica's `num_rows` rows."""
         return tf.distribute.get_replica_context().replica_id_in_sync_group * num_rows
 
-    def _reduce(self, nll, tokens, gradients):
+    def _reduce(self, sums, gradients):
         """Sums over all replicas."""
         if self.distribution.num_replicas == 1:
-            return nll, tokens, gradients
+            return sums, gradients
         context = tf.distribute.get_replica_context()
-        nll, tokens, *gradients = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [nll, tokens, *gradients]
-        )
-        return nll, tokens, gradients
+        sums, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [sums, *gradients])
+        return sums, gradients
 
     def _clipped_mean(self, gradients, divisor):
         """Norm of the mean gradient (the sum over `divisor`), and that gradient, clipped.
@@ -233,18 +240,24 @@ class TrainStep:
     def _loss_and_gradients_of_part(
         self, step, first_row, inputs, targets, weights, arguments, state, scale
     ):
-        """Sum of NLL, tokens, and the gradient of (sum of NLL x scale), for some of the rows."""
+        """Sums of objective, NLL and tokens, and the gradient of (objective x scale), of some rows.
+
+        The objective is the NLL, label smoothing included.
+        """
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
             if self.carries_state:
                 logits, state = self.model.forward(inputs, state, training=True)
             else:
                 logits = self.model(inputs, training=True, **arguments)
-            nll, tokens = token_nll_sum(logits, targets, weights)
-            scaled = nll * scale
+            objective, nll, tokens = token_losses(
+                logits, targets, weights, self.config.training.label_smoothing
+            )
+            scaled = objective * scale
         gradients = tape.gradient(
             scaled, self.model.trainable_variables, unconnected_gradients="zero"
         )
-        return nll, tokens, [self._dense(gradient) for gradient in gradients], state
+        sums = tf.stack([objective, nll, tokens])
+        return sums, [self._dense(gradient) for gradient in gradients], state
 
     def _dense(self, gradient):
         """Sums the repeated rows of an embedding's gradient.
@@ -253,8 +266,8 @@ class TrainStep:
         """
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
-    def _finish_step(self, learning_rate, nll, tokens, norm, gradients):
-        """Updates, across replicas, and counts."""
+    def _finish_step(self, learning_rate, sums, norm, gradients):
+        """Updates, across replicas, and counts; the sums are of objective, NLL and tokens."""
         if self.scales_loss:
             finite = tf.math.is_finite(norm)
             tf.cond(
@@ -267,7 +280,13 @@ class TrainStep:
             self._count(skipped=1.0 - tf.cast(finite, tf.float32))
         else:
             self._update(learning_rate, gradients)
-        self._count(nll=nll, tokens=tokens, gradient_norm=norm, steps=1.0)
+        self._count_loss(*tf.unstack(sums))
+        self._count(gradient_norm=norm, steps=1.0)
+
+    def _count_loss(self, objective, nll, tokens):
+        self._count(nll=nll, tokens=tokens)
+        if "objective" in self.sums:
+            self._count(objective=objective)
 
     def _count(self, **amounts):
         for name, amount in amounts.items():
@@ -315,6 +334,15 @@ class TrainStep:
         scale = tf.where(grow, self.loss_scale * 2.0, self.loss_scale)
         self.loss_scale.assign(tf.where(finite, scale, self.loss_scale * 0.5))
         self.finite_steps.assign(tf.where(grow, 0.0, steps))
+
+
+def _of_any_shape(arguments):
+    """Returns the arguments' `tf.TypeSpec`s with shapes that are open but for their ranks."""
+    return tf.nest.map_structure(
+        lambda spec: tf.TensorSpec([None] * spec.shape.rank, spec.dtype),
+        tf.nest.map_structure(tf.type_spec_from_value, arguments),
+        expand_composites=True,
+    )
 
 
 def _scalar(value, dtype):

@@ -9,6 +9,7 @@ import dataclasses
 import math
 import signal
 import time
+import typing
 
 import tensorflow as tf
 
@@ -34,14 +35,32 @@ class TrainingResult:
     Attributes:
         step: Updates made so far, in all calls together.
         reason: `finished`, `early_stopping`, or the name of the signal that stopped it.
-        best_loss: Lowest validation loss, nats per token, or None.
+        best: The best validation figure so far, of `best_by`, or None.
         best_step: Where it was measured.
+        best_by: `loss`, in nats per token, or `bleu`.
     """
 
     step: int
     reason: str
-    best_loss: float | None
+    best: float | None
     best_step: int
+    best_by: str = "loss"
+
+
+class Observations(typing.NamedTuple):
+    """What is looked at of a model at each validation, besides its loss.
+
+    Attributes:
+        scalars: Tag -> number, for the validation curves; `bleu` among them for `best_by`.
+        texts: Tag -> generated text.
+        tables: Tag -> Markdown.
+        images: Tag -> PNG file, bytes.
+    """
+
+    scalars: typing.Mapping = {}
+    texts: typing.Mapping = {}
+    tables: typing.Mapping = {}
+    images: typing.Mapping = {}
 
 
 def total_steps(training, batches):
@@ -59,7 +78,7 @@ class Trainer:
         folder: The `RunFolder`.
         validate: Called without arguments, returns a `Ledger` of the validation split, or None if
             there is no such split.
-        sample: Called without arguments, returns generated text for TensorBoard.
+        observe: Called without arguments at each validation, returns `Observations`; or None.
         profile_steps: `(first, last)` steps to profile, or None.
         distribution: The `Distribution`; None is the device that TensorFlow chooses. Every process
             trains, the chief alone writes.
@@ -73,7 +92,7 @@ class Trainer:
         batches,
         folder,
         validate=None,
-        sample=None,
+        observe=None,
         profile_steps=None,
         distribution=None,
         audit_data=False,
@@ -83,7 +102,7 @@ class Trainer:
         self.batches = batches
         self.folder = folder
         self.validate = validate
-        self.sample = sample
+        self.observe = observe
         self.profile_steps = profile_steps
         training = config.training
         self.total_steps = total_steps(training, batches)
@@ -214,7 +233,7 @@ class Trainer:
         share = min(1.0, (self.step - self._clock_step) / max(sums["steps"], 1.0))
         tokens_per_second = sums["tokens"] * share / seconds
         self._clock, self._clock_step = now, self.step
-        flops = 3 * self.model.flops_per_token(self.config.data.sequence_length)
+        flops = 3 * self.model.flops_per_token(self._row_length)
         applied = sums["steps"] - sums["skipped"]
         points = {
             "loss": loss,
@@ -224,6 +243,8 @@ class Trainer:
             "tokens_per_second": tokens_per_second,
             "flops_per_second": tokens_per_second * flops,
         }
+        if "objective" in sums:
+            points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
         if self.bytes_per_token:
             points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
         if self.train_step.scales_loss:
@@ -236,6 +257,13 @@ class Trainer:
             learning_rate=rate,
             tokens_per_second=tokens_per_second,
         )
+
+    @property
+    def _row_length(self):
+        """Tokens in a row, the mean where rows have lengths of their own."""
+        if self.config.data.layout == "pairs":
+            return round(self.batches.num_targets / self.batches.num_windows)
+        return self.config.data.sequence_length
 
     @property
     def bytes_per_token(self):
@@ -251,18 +279,26 @@ class Trainer:
             return
         with self._averaged_parameters():
             ledger = self.validate()
-            better = self.plateau.update(self.config.schedule, self.step, ledger.loss)
-            points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
-            if ledger.bits_per_byte is not None:
-                points["bits_per_byte"] = ledger.bits_per_byte
-            self.summaries.scalars("validation", self.step, points)
-            mark = "  (best so far)" if better else ""
-            self.progress.line(
-                f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-                f"{ledger.perplexity:.2f}{mark}"
-            )
-            if self.sample:
-                self.summaries.text("sample", self.step, _as_markdown(self.sample()))
+            seen = self.observe() if self.observe else Observations()
+        points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
+        if ledger.bits_per_byte is not None:
+            points["bits_per_byte"] = ledger.bits_per_byte
+        points |= seen.scalars
+        figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
+        better = self.plateau.update(self.config.schedule, self.step, figure)
+        self.summaries.scalars("validation", self.step, points)
+        for tag, text in seen.texts.items():
+            self.summaries.text(tag, self.step, _as_markdown(text))
+        for tag, table in seen.tables.items():
+            self.summaries.text(tag, self.step, table)
+        for tag, image in seen.images.items():
+            self.summaries.image(tag, self.step, image)
+        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
+        mark = "  (best so far)" if better else ""
+        self.progress.line(
+            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
+            f"{ledger.perplexity:.2f}{bleu}{mark}"
+        )
         # Validation and sampling are not training time.
         self._clock, self._clock_step = time.monotonic(), self.step
 
@@ -298,7 +334,7 @@ class Trainer:
         checkpoints.prune(self.folder.checkpoints, self.config.training.keep_checkpoints, protect)
 
     def _mark_best(self):
-        best = self.plateau.best_step, self.plateau.best
+        best = self.plateau.best_step, self._best
         if best[1] is not None and checkpoints.read_best(self.folder.checkpoints) != best:
             checkpoints.write_best(self.folder.checkpoints, *best)
 
@@ -364,13 +400,19 @@ class Trainer:
         self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
         self.summaries.hparams(flat)
 
-    def _finish_summaries(self):
+    @property
+    def _best(self):
+        """The best figure in its own sense: the plateau's is lower for a better one."""
         best = self.plateau.best
-        metrics = {} if best is None else {"best_validation_loss": best}
-        self.summaries.finish(self.step, metrics)
+        return -best if best is not None and self.config.training.best_by == "bleu" else best
+
+    def _finish_summaries(self):
+        name = f"best_validation_{self.config.training.best_by}"
+        self.summaries.finish(self.step, {} if self._best is None else {name: self._best})
 
     def _result(self, reason):
-        return TrainingResult(self.step, reason, self.plateau.best, self.plateau.best_step)
+        best_by = self.config.training.best_by
+        return TrainingResult(self.step, reason, self._best, self.plateau.best_step, best_by)
 
 
 def _as_markdown(text):

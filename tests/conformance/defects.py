@@ -34,14 +34,14 @@ class SparseGradients(TrainStep):
 class ClipsBeforeReducing(TrainStep):
     """Clips each replica's own mean gradient, as Keras does, then averages the replicas."""
 
-    def _reduce(self, nll, tokens, gradients):
+    def _reduce(self, sums, gradients):
         scale = tf.convert_to_tensor(self.loss_scale) / (
             self.config.data.batch_size * self.config.data.sequence_length
         )
-        divisor = scale * tf.maximum(tokens, 1.0)
+        divisor = scale * tf.maximum(sums[2], 1.0)
         norm = tf.linalg.global_norm(gradients) / divisor
         factor = tf.minimum(1.0, self.config.optimizer.clip_norm / tf.maximum(norm, 1e-12))
-        return super()._reduce(nll, tokens, [g * factor for g in gradients])
+        return super()._reduce(sums, [g * factor for g in gradients])
 
 
 class SameDropoutOnEachReplica(TrainStep):
@@ -58,7 +58,7 @@ class LooksForOverflowOnTheFirstReplica(TrainStep):
         self._seen = threading.local()  # each replica is traced in a thread of its own
         super().__init__(*arguments)
 
-    def _reduce(self, nll, tokens, gradients):
+    def _reduce(self, sums, gradients):
         context = tf.distribute.get_replica_context()
         own = tf.math.is_finite(tf.linalg.global_norm(gradients))
         first = tf.equal(context.replica_id_in_sync_group, 0)
@@ -66,7 +66,7 @@ class LooksForOverflowOnTheFirstReplica(TrainStep):
         if self.distribution.num_replicas > 1:
             finite = context.all_reduce(tf.distribute.ReduceOp.SUM, finite)
         self._seen.finite = finite > 0
-        return super()._reduce(nll, tokens, gradients)
+        return super()._reduce(sums, gradients)
 
     def _clipped_mean(self, gradients, divisor):
         _, gradients = super()._clipped_mean(gradients, divisor)

@@ -18,9 +18,10 @@ from lm_zoo.config import (
     OptimizerConfig,
     RuntimeConfig,
 )
+from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.registry import build_model
-from tests.conformance.models import VARIANTS
+from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 VOCAB, ROWS, LENGTH = 19, 7, 6
 OPTIMIZERS = {
@@ -36,7 +37,7 @@ class Case:
     """One thing to train.
 
     Attributes:
-        variant: A key of `VARIANTS`.
+        variant: A key of `VARIANTS` or, for layout `pairs`, of `PAIR_VARIANTS`.
         layout: As in `data.layout`.
         optimizer: A key of `OPTIMIZERS`.
         steps: Updates.
@@ -70,7 +71,7 @@ class Case:
         config = ExperimentConfig(
             seed=3,
             data=DataConfig(batch_size=ROWS, sequence_length=LENGTH, layout=self.layout),
-            model=ModelConfig(VARIANTS[self.variant][0]),
+            model=ModelConfig((VARIANTS | PAIR_VARIANTS)[self.variant][0]),
             optimizer=OptimizerConfig(**OPTIMIZERS[self.optimizer]),
             runtime=RuntimeConfig(
                 micro_batches=layout.micro_batches,
@@ -79,11 +80,12 @@ class Case:
             ),
         )
         config.training.precision = self.precision
+        config.training.label_smoothing = 0.1 if self.layout == "pairs" else 0.0
         return config
 
     def build(self):
         """A fresh model, the same each time."""
-        name, arguments = VARIANTS[self.variant]
+        name, arguments = (VARIANTS | PAIR_VARIANTS)[self.variant]
         return build_model(
             name,
             vocab_size=VOCAB,
@@ -95,6 +97,8 @@ class Case:
 
     def batches(self, config):
         """Batches of a split so short that 10 steps go through it more than once."""
+        if self.layout == "pairs":
+            return PairBatches(SOURCES, SPLIT, batch_tokens=PAIR_TOKENS, seed=config.seed)
         return experiment.training_batches(config, SPLIT)
 
 
@@ -138,6 +142,8 @@ def case_of_each_variant(steps, num_layers=2):
         layout = "contiguous" if carries_state(variant) else ("packed", "windows")[number % 2]
         optimizer = ("sgd", "adam")[number % 2]
         cases.append(Case(variant, layout, optimizer, steps, num_layers=num_layers))
+    for variant, optimizer in zip(PAIR_VARIANTS, ("adam", "sgd")):
+        cases.append(Case(variant, "pairs", optimizer, steps, num_layers=num_layers))
     return cases
 
 
@@ -149,7 +155,7 @@ def every_case(steps):
         for layout in ("contiguous", "windows", "packed")
         for optimizer in OPTIMIZERS
         if layout != "contiguous" or carries_state(variant)
-    ]
+    ] + [Case(variant, "pairs", name, steps) for variant in PAIR_VARIANTS for name in OPTIMIZERS]
 
 
 def carries_state(variant):
@@ -157,13 +163,14 @@ def carries_state(variant):
     return "context_length" not in VARIANTS[variant][1]
 
 
-def _split():
-    """Documents of 1 to 11 tokens, 0 between them; not a whole number of batches."""
-    rng = np.random.default_rng(0)
+def _split(seed):
+    """40 documents of 1 to 11 tokens, 0 between them; not a whole number of batches."""
+    rng = np.random.default_rng(seed)
     starts = np.cumsum([0, *rng.integers(1, 12, 40)]).astype(np.int64)
     tokens = rng.integers(1, VOCAB, starts[-1] + 1).astype(np.uint16)
     tokens[starts] = 0
     return TokenSplit("train", (tokens,), document_starts=starts)
 
 
-SPLIT = _split()
+SPLIT, SOURCES = _split(0), _split(1)
+PAIR_TOKENS = 88  # 11 short pairs or 7 long ones: no number of replicas divides both

@@ -141,9 +141,8 @@ def train(case, layout, distribution):
     batches = case.batches(config)
     records = {name: [] for name in ("nll", "tokens", "steps", "skipped", "loss_scale")}
     fingerprints = []
-    for first in range(0, case.steps, layout.steps_per_call):
-        numbers = range(first, min(first + layout.steps_per_call, case.steps))
-        mine = [_batch(case, batches, number, step.layout.local_rows) for number in numbers]
+    for first, numbers in _calls(batches, case.steps, layout.steps_per_call):
+        mine = [_batch(case, batches, number, step) for number in numbers]
         step.run(first, [config.optimizer.learning_rate] * len(mine), mine)
         for name in records:
             value = step.loss_scale if name == "loss_scale" else step.sums[name]
@@ -158,7 +157,21 @@ def train(case, layout, distribution):
     return Result(*map(np.array, records.values()), np.array(fingerprints), parameters)
 
 
-def _batch(case, batches, number, rows):
+def _calls(batches, steps, steps_per_call):
+    """Yields the first step and all steps of each call; those of one call have one shape."""
+    waiting = []
+    for step in range(steps):
+        if waiting and batches.batch(step).inputs.shape != batches.batch(waiting[0]).inputs.shape:
+            yield waiting[0], waiting
+            waiting = []
+        waiting.append(step)
+        if len(waiting) == steps_per_call or step == steps - 1:
+            yield waiting[0], waiting
+            waiting = []
+
+
+def _batch(case, batches, number, step):
+    rows = step.layout_of(batches.num_rows(number)).local_rows
     batch = batches.batch(number, rows)
     if number == case.overflow_step and rows.stop == batches.batch_size:
         weights = batch.weights.copy()

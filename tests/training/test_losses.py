@@ -1,9 +1,11 @@
-"""The loss against numpy, and what makes it safe to divide over parts."""
+"""The loss against numpy and Keras, and what makes it safe to divide over parts."""
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from lm_zoo.training.losses import token_nll_sum
+from lm_zoo.training.losses import token_losses, token_nll_sum
 
 
 def numpy_nll(logits, targets):
@@ -39,3 +41,49 @@ def test_half_precision_logits_are_summed_in_float32():
     logits, targets, weights = example()
     nats, _ = token_nll_sum(tf.cast(logits, tf.float16), targets, weights)
     assert nats.dtype == tf.float32
+
+
+def numpy_smoothed(logits, targets, smoothing):
+    """Cross entropy to (1 - smoothing) of the target and `smoothing` of the uniform distribution."""
+    classes = [np.full_like(targets, c) for c in range(logits.shape[-1])]
+    uniform = np.mean([numpy_nll(logits, c) for c in classes], axis=0)
+    return (1 - smoothing) * numpy_nll(logits, targets) + smoothing * uniform
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_label_smoothing_agrees_with_numpy_and_keras(smoothing):
+    logits, targets, weights = example()
+    objective, nats, tokens = token_losses(tf.constant(logits), targets, weights, smoothing)
+    expected = (numpy_smoothed(logits, targets, smoothing) * weights).sum()
+    np.testing.assert_allclose(objective, expected, rtol=1e-6)
+    keras_loss = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=smoothing, reduction=None
+    )
+    one_hot = tf.one_hot(targets, logits.shape[-1])
+    np.testing.assert_allclose(objective, np.sum(keras_loss(one_hot, logits) * weights), rtol=1e-6)
+    np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(), rtol=1e-6)
+    assert float(tokens) == weights.sum()
+
+
+def test_the_gradient_of_label_smoothing_is_softmax_less_the_smoothed_targets():
+    logits, targets, weights = example()
+    smoothing, size = 0.2, logits.shape[-1]
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        objective, _, _ = token_losses(variable, targets, weights, smoothing)
+    gradient = tape.gradient(objective, variable)
+    wanted = np.eye(size)[targets] * (1 - smoothing) + smoothing / size
+    probabilities = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    np.testing.assert_allclose(
+        gradient, (probabilities - wanted) * weights[..., None], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_label_smoothing_of_huge_and_half_precision_logits_is_finite_and_right():
+    logits, targets, weights = example()
+    logits = (logits * 1000).astype(np.float16)
+    objective, _, _ = token_losses(tf.constant(logits), targets, weights, 0.1)
+    expected = (numpy_smoothed(logits, targets, 0.1) * weights).sum()
+    assert objective.dtype == tf.float32
+    np.testing.assert_allclose(objective, expected, rtol=1e-5)

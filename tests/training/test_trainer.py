@@ -79,7 +79,7 @@ def test_a_run_folder_holds_all_that_later_commands_need(finished):
     run = lm_zoo.load(workdir)
     assert run.step == result.best_step
     ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
-    assert ledger.nll_nats / ledger.tokens_scored == pytest.approx(result.best_loss, rel=1e-6)
+    assert ledger.nll_nats / ledger.tokens_scored == pytest.approx(result.best, rel=1e-6)
 
 
 def test_averaged_parameters_are_what_is_validated_and_loaded(cache, tmp_path):
@@ -88,7 +88,7 @@ def test_averaged_parameters_are_what_is_validated_and_loaded(cache, tmp_path):
     result = lm_zoo.train(config, tmp_path / "run")
     run = lm_zoo.load(tmp_path / "run", checkpoint=result.best_step)
     ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
-    assert ledger.loss == pytest.approx(result.best_loss, rel=1e-6)
+    assert ledger.loss == pytest.approx(result.best, rel=1e-6)
     tensors = checkpoints.load(
         checkpoints.path_of(tmp_path / "run" / "checkpoints", result.best_step)
     ).tensors
@@ -110,7 +110,7 @@ def test_a_moved_folder_is_evaluated_without_the_text(cache, tmp_path):
     (tmp_path / "run").rename(tmp_path / "moved")
     run = lm_zoo.load(tmp_path / "moved")
     ledger = run.evaluate("validation", batch_size=4, sequence_length=64)
-    assert ledger.loss == pytest.approx(result.best_loss, rel=1e-6)
+    assert ledger.loss == pytest.approx(result.best, rel=1e-6)
     assert ledger.corpus == "text_files"
     assert run.score("the cat")[0].num_tokens == 6  # nothing stands before the first
     assert not (tmp_path / "cache").exists()

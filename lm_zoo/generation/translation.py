@@ -1,0 +1,305 @@
+"""The entrance to translation: sources in, target texts out, for every model that reads a source."""
+
+import dataclasses
+import itertools
+import weakref
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+from lm_zoo.generation.dealing import deal_parts
+from lm_zoo.generation.graph_beam_search import beam_search
+from lm_zoo.generation.translation_options import TranslationOptions
+
+BATCHES_AHEAD = 16  # read before they are sorted by length into batches
+
+_SEARCHES = weakref.WeakKeyDictionary()  # model -> Search
+
+
+@dataclasses.dataclass
+class Translation:
+    """One translation of a source.
+
+    Attributes:
+        source: The source text.
+        text: The translation, without end token.
+        token_ids: Its tokens, an end token included.
+        log_prob: Sum of the model's log-probabilities of `token_ids`, in nats.
+        score: What a source's translations are ranked by.
+        finished_by: `eos`, or `length` where it was cut off.
+        truncated: Whether only the beginning of the source was read.
+        rank: Which of the source's translations; 0 is the best.
+    """
+
+    source: str
+    text: str
+    token_ids: list[int]
+    log_prob: float
+    score: float
+    finished_by: str
+    truncated: bool = False
+    rank: int = 0
+
+
+def translate(model, source_tokenizer, tokenizer, sources, options=None, devices=()):
+    """Translates texts.
+
+    A translation is a function of model, source and options: the sources around it change nothing
+    (beyond the last bits of floating-point sums).
+
+    Args:
+        model: A built `SequenceToSequenceModel`.
+        source_tokenizer: The tokenizer of sources that it was trained with.
+        tokenizer: The tokenizer of targets.
+        sources: A list of strings. One without anything but spaces has an empty translation.
+        options: `TranslationOptions`.
+        devices: Names of the devices that batches are dealt over; none is the one that TensorFlow
+            chooses. The model's parameters have to be on each.
+
+    Returns:
+        For each source a list of at least one and at most `num_best` `Translation`s, best first.
+
+    Raises:
+        UserError: For options, a model or sources that cannot be used.
+    """
+    if isinstance(sources, str) or not all(isinstance(source, str) for source in sources):
+        raise UserError(f"sources: expected a list of strings, received {sources!r}.")
+    translator = _Translator(model, source_tokenizer, tokenizer, options, devices, "source")
+    sources = [translator.encode(number, source) for number, source in enumerate(sources)]
+    return list(translator.translate(sources))
+
+
+def translate_stream(
+    model, source_tokenizer, tokenizer, lines, options=None, devices=(), name="line"
+):
+    """Translates lines as they come; the arguments are those of `translate`, but:
+
+    Args:
+        lines: An iterable of strings, of which some are read ahead. It may give None where no more
+            are to be had for the moment: those read so far are then translated at once.
+        name: What errors call a line, before its number.
+
+    Returns:
+        An iterator over what `translate` gives, in the order of the lines, each as soon as it and
+        those before it are done.
+
+    Raises:
+        UserError: At once for options or a model, later for lines.
+    """
+    translator = _Translator(model, source_tokenizer, tokenizer, options, devices, name)
+
+    def translations():
+        read = 0
+        for group in _groups(lines, BATCHES_AHEAD * translator.rows_at_once):
+            sources = [translator.encode(read + i, line) for i, line in enumerate(group)]
+            read += len(group)
+            yield from translator.translate(sources)
+
+    return translations()
+
+
+class _Source(NamedTuple):
+    text: str
+    token_ids: list
+    truncated: bool
+
+
+class _Translator:
+    """What both forms share: sources to tokens, batches, translations in order."""
+
+    def __init__(self, model, source_tokenizer, tokenizer, options, devices, name):
+        self.options = (options or TranslationOptions()).validate()
+        _check(model, source_tokenizer, tokenizer)
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.tokenizer = tokenizer
+        self.devices = devices
+        self.name = name
+        self.search = search_of(model)
+        self.rows_at_once = self.options.batch_size * max(1, len(devices))
+
+    def encode(self, number, text):
+        """Returns the `_Source`; it has no tokens where there is nothing to be translated."""
+        name = f"{self.name} {number + 1}"
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
+        token_ids = [int(token) for token in self.source_tokenizer.encode(text)]
+        if not token_ids or not text.strip():
+            return _Source(text, [], False)
+        token_ids.append(self.source_tokenizer.end_id)
+        limit = self.model.source_length
+        if limit is None or len(token_ids) <= limit:
+            return _Source(text, token_ids, False)
+        if self.options.too_long == "error":
+            raise UserError(
+                f"{name}: expected at most {limit} tokens (the model's source_length, the end token "
+                f"included), received {len(token_ids)}; shorten it, or use too_long=truncate."
+            )
+        return _Source(text, token_ids[: limit - 1] + token_ids[-1:], True)
+
+    def translate(self, sources):
+        """Yields each source's translations, in order."""
+        done = {i: [_nothing(s)] for i, s in enumerate(sources) if not s.token_ids}
+        batches = _batches(sources, self.options.batch_size)
+        found = deal_parts(
+            lambda batch: self._search([sources[i] for i in batch]), batches, self.devices
+        )
+        next_one = 0
+        for batch, translations in itertools.chain([((), ())], zip(batches, found)):
+            done.update(zip(batch, translations))
+            while next_one in done:
+                yield done.pop(next_one)
+                next_one += 1
+
+    def _search(self, sources):
+        lengths = np.array([len(source.token_ids) for source in sources], np.int32)
+        source_ids = np.zeros((len(sources), lengths.max()), np.int32)
+        for padded, source, length in zip(source_ids, sources, lengths):
+            padded[:length] = source.token_ids
+        found = self.search(source_ids, lengths, self.tokenizer.end_id, self.options)
+        return [
+            self._translations(source, *row)
+            for source, *row in zip(sources, *(part.numpy() for part in found))
+        ]
+
+    def _translations(self, source, tokens, lengths, scores, log_probs):
+        if np.isnan(log_probs).any():
+            raise UserError(
+                "model: expected probabilities, received NaN; its parameters are not finite, so "
+                "load an earlier checkpoint."
+            )
+        translations = []
+        for rank in range(np.count_nonzero(np.isfinite(scores))):
+            length = lengths[rank]
+            token_ids = [int(token) for token in tokens[rank] if token >= 0]
+            translations.append(
+                Translation(
+                    source=source.text,
+                    text=self.tokenizer.decode(token_ids[:length]),
+                    token_ids=token_ids,
+                    log_prob=float(log_probs[rank]),
+                    score=float(scores[rank]),
+                    finished_by="length" if len(token_ids) == length else "eos",
+                    truncated=source.truncated,
+                    rank=rank,
+                )
+            )
+        return translations
+
+
+class Search:
+    """One model's compiled beam search, a trace for any number of sources, tokens and beams."""
+
+    def __init__(self, model):
+        # A weak reference: the cache below must not keep a model alive.
+        self._model = weakref.ref(model)
+        number, real = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
+        signature = [
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None,), tf.int32),
+            *(number, number, number, number),
+            real,
+        ]
+        self._plain = tf.function(self._search, signature, autograph=False)
+        self._covering = tf.function(self._search, [*signature, real], autograph=False)
+
+    def __call__(self, source_ids, source_lengths, end_id, options):
+        """Returns the `Hypotheses` of sources, as `TranslationOptions` ask for them."""
+        arguments = [
+            source_ids,
+            source_lengths,
+            end_id,
+            options.beam_size,
+            options.num_best,
+            options.max_length,
+            options.length_penalty,
+        ]
+        if options.coverage_penalty:
+            return self._covering(*arguments, options.coverage_penalty)
+        return self._plain(*arguments)
+
+    def _search(
+        self,
+        source_ids,
+        source_lengths,
+        end_id,
+        beam_size,
+        num_best,
+        max_length,
+        length_penalty,
+        coverage_penalty=None,
+    ):
+        return beam_search(
+            self._model(),
+            source_ids,
+            source_lengths,
+            end_id,
+            beam_size,
+            max_length,
+            length_penalty,
+            coverage_penalty,
+            num_best,
+        )
+
+
+def search_of(model):
+    """Returns the model's `Search`, made once, so that later calls find the traces."""
+    if model not in _SEARCHES:
+        _SEARCHES[model] = Search(model)
+    return _SEARCHES[model]
+
+
+def _check(model, source_tokenizer, tokenizer):
+    if not model.reads_source:
+        raise UserError(
+            "model: expected one that reads a source, such as encoder_decoder, received "
+            f"{type(model).__name__}, a language model; use `lm-zoo generate` for it."
+        )
+    source_vocab_size = model.source_vocab_size or model.vocab_size
+    for name, given, vocab_size in (
+        ("source_tokenizer", source_tokenizer, source_vocab_size),
+        ("tokenizer", tokenizer, model.vocab_size),
+    ):
+        if given.vocab_size != vocab_size:
+            raise UserError(
+                f"{name}: expected the model's {vocab_size} token ids, received a tokenizer of "
+                f"{given.vocab_size}; give the one that the model was trained with."
+            )
+        if given.end_id is None:
+            raise UserError(
+                f"{name}: expected one with a token that ends a text, received {given.name!r} "
+                "without."
+            )
+
+
+def _groups(lines, most):
+    """Yields lists of up to `most` lines; a None ends a list early."""
+    group = []
+    for line in lines:
+        if line is not None:
+            group.append(line)
+        if group and (line is None or len(group) == most):
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _batches(sources, batch_size):
+    """Indices of sources of like length, in the order in which each batch is first needed."""
+    by_length = sorted(
+        (i for i, source in enumerate(sources) if source.token_ids),
+        key=lambda i: len(sources[i].token_ids),
+    )
+    return sorted(
+        (by_length[begin : begin + batch_size] for begin in range(0, len(by_length), batch_size)),
+        key=min,
+    )
+
+
+def _nothing(source):
+    return Translation(source.text, "", [], 0.0, 0.0, "eos")
