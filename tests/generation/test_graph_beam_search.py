@@ -129,7 +129,15 @@ class AfterSource(LanguageModel):
         return self.inner.logits(features)
 
 
-def test_it_agrees_with_the_search_in_python(model):
+@pytest.fixture
+def untraced():
+    """Runs TensorFlow's functions as they are: for a few steps, tracing them takes longest."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_it_agrees_with_the_search_in_python(model, untraced):
     decoder = Decoder(AfterSource(model, SOURCES[0]))
     for length_penalty in (1.0, 0.3, -0.5):
         penalty = dict(length_penalty=length_penalty)
