@@ -1,4 +1,5 @@
-"""Multi30k German to English, better at no more cost: subwords, one vocabulary, and what helps small data."""
+"""Multi30k German to English, better at no more cost: subwords and one vocabulary.
+
 
 from lm_zoo.config import (
     DataConfig,
