@@ -9,7 +9,7 @@ import unicodedata
 
 from lm_zoo.data.blocks import BlockResult, process_blocks
 from lm_zoo.data.cache import made_once, publish, write_file
-from lm_zoo.data.cleaning_report import merged_report
+from lm_zoo.data.cleaning_report import merged_report, unit_of
 from lm_zoo.data.cleaning_stages import (
     CleanBlock,
     judged,
@@ -95,7 +95,7 @@ def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None
     """
     if not config.steps:
         return corpus
-    check_steps(config, corpus.has_documents)
+    check_steps(config, corpus)
     fingerprint = hashlib.sha256(json.dumps(_identity(corpus, config)).encode()).hexdigest()
     directory = pathlib.Path(cache_dir).expanduser() / f"cleaned-{fingerprint[:16]}"
     with made_once(directory, on_wait=on_wait) as work:
@@ -106,15 +106,26 @@ def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None
     return cleaned
 
 
-def check_steps(config, has_documents):
-    """Raises a `UserError` for steps that are not there, twice there, or cannot work."""
+def check_steps(config, corpus):
+    """Raises a `UserError` for steps that are not there, twice there, or not for such a corpus."""
     for place, name in enumerate(config.steps):
         if name not in CLEANING_STEPS:
             raise unknown_name("cleaning.steps", name, CLEANING_STEPS)
         if name in config.steps[:place]:
             raise UserError(f"cleaning.steps: expected each step once, received {name!r} twice.")
         step = CLEANING_STEPS[name]
-        if not has_documents and not step.streams:
+        if corpus.has_pairs and not step.pairs:
+            better = " Use 'pair_duplicates'." if name == "exact_duplicates" else ""
+            raise UserError(
+                f"cleaning.steps: {name!r} works on documents, and corpus {corpus.name!r} has "
+                f"sentence pairs; leave it out.{better}"
+            )
+        if not corpus.has_pairs and not step.texts:
+            raise UserError(
+                f"cleaning.steps: {name!r} works on sentence pairs, and corpus {corpus.name!r} has "
+                "none; leave it out."
+            )
+        if not corpus.has_documents and not step.streams:
             raise UserError(
                 f"cleaning.steps: {name!r} works on documents, and this text is one stream; set "
                 "data.documents to 'file', 'line' or 'paragraph' (for data.corpus 'text_files'), "
@@ -138,7 +149,7 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
                 shutil.rmtree(work / "judge", ignore_errors=True)  # of one that was killed
                 judge = judged(round[0], before, config, work / "judge")
             blocks = stored_blocks(before) if number else source_blocks(corpus)
-            task = CleanBlock(round, config, corpus.has_documents, judge)
+            task = CleanBlock(round, config, corpus.has_documents, judge, corpus.has_pairs)
             progress = _progress(on_progress, number, len(all_rounds), corpus, before)
             results = process_blocks(blocks, task, folder, processes, progress)
             if number < last:
@@ -155,6 +166,7 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
             (json.loads(path.read_bytes()) for path in counts),
             config.sample,
             corpus.has_documents,
+            corpus.has_pairs,
         ),
     }
     content["sha256"] = _sha256(content)
@@ -171,7 +183,8 @@ def _identity(corpus, config):
         libraries = {library: importlib.metadata.version(library) for library in step.libraries}
         steps.append([name, step.version, _settings(name, config), libraries])
     unicode = unicodedata.unidata_version  # what a letter or a space is, and normal forms
-    return [FORMAT_VERSION, corpus.fingerprint, corpus.has_documents, steps, config.sample, unicode]
+    kind = "pairs" if corpus.has_pairs else corpus.has_documents
+    return [FORMAT_VERSION, corpus.fingerprint, kind, steps, config.sample, unicode]
 
 
 def _settings(name, config):
@@ -234,13 +247,18 @@ def _check_not_empty(report):
         if not total["characters_in"] or last["characters_in"] > _removed(last):
             continue
         most = max(steps, key=lambda step: _removed(step["splits"][split]))
+        if most["name"] == "pair_empty":
+            raise UserError(
+                f"data.corpus: of the {total['documents_in']:,} {split} pairs none has text on "
+                "both sides; give other files."
+            )
         counts, why = most["splits"][split], ""
         if most["reasons"]:
             why = f" ({max(most['reasons'], key=most['reasons'].get)})"
         raise UserError(
             f"cleaning.steps: no {split} text is left; {most['name']!r} dropped most, "
-            f"{counts['documents_dropped']:,} of {total['documents_in']:,} documents{why}; change "
-            "its settings or leave it out."
+            f"{counts['documents_dropped']:,} of {total['documents_in']:,} {unit_of(report)}{why}; "
+            "change its settings or leave it out."
         )
 
 

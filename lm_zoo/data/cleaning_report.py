@@ -67,7 +67,7 @@ class StepCounts:
         _least(kept, self.sample)
 
 
-def merged_report(settings_of, blocks, sample, has_documents):
+def merged_report(settings_of, blocks, sample, has_documents, has_pairs=False):
     """Puts the blocks' counts together.
 
     Args:
@@ -75,6 +75,7 @@ def merged_report(settings_of, blocks, sample, has_documents):
         blocks: Iterator of dictionaries, step -> `StepCounts.to_dict()`.
         sample: As for `StepCounts`.
         has_documents: Whether there are documents; a stream counts as one.
+        has_pairs: Whether the documents are sentence pairs.
 
     Returns:
         A JSON-ready dictionary.
@@ -107,7 +108,13 @@ def merged_report(settings_of, blocks, sample, has_documents):
         step["reasons"] = dict(sorted(step["reasons"].items()))
         for found in (*step["dropped"], *step["changed"]):
             del found["order"]
-    return {"has_documents": has_documents, "steps": list(steps.values())}
+    report = {"has_documents": has_documents, "steps": list(steps.values())}
+    return report | ({"has_pairs": True} if has_pairs else {})
+
+
+def unit_of(report):
+    """Returns what is counted in a report: "documents" or "pairs"."""
+    return "pairs" if report.get("has_pairs") else "documents"
 
 
 def report_table(report, samples=False):
@@ -117,7 +124,8 @@ def report_table(report, samples=False):
         report: Of a `CleanedCorpus`.
         samples: Whether reasons and samples follow.
     """
-    header = ("step", "split", "documents", "changed", "dropped", "characters", "removed", "")
+    unit = unit_of(report)
+    header = ("step", "split", unit, "changed", "dropped", "characters", "removed", "")
     rows = [header]
     for step in report["steps"]:
         for split, counts in step["splits"].items():

@@ -15,9 +15,11 @@ import numpy as np
 from lm_zoo.data.blocks import BLOCK_CHARACTERS, Block, cut_blocks
 from lm_zoo.data.cleaning_report import StepCounts
 from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.corpora.pair_corpus import SIDES
 from lm_zoo.data.document_files import documents_to_bytes, read_documents
-from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop
+from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop, PairStep
 from lm_zoo.text.cleaning.signatures import SignatureBlock, Signatures
+from lm_zoo.text.lines import in_one_line
 
 # A stream is cut only after a character that no step that streams may have takes away or turns into
 # white space, and before a newline: ASCII, or a letter or mark of a script that broken encodings
@@ -104,13 +106,15 @@ class CleanBlock:
         settings: The `CleaningConfig`.
         has_documents: Whether texts are documents, or parts of a stream.
         judge: What the judging step made of the signatures; None without one.
+        has_pairs: Whether documents are sentence pairs.
     """
 
-    def __init__(self, round, settings, has_documents, judge=None):
+    def __init__(self, round, settings, has_documents, judge=None, has_pairs=False):
         self.judging, self.steps, self.comparing = round
         self.settings = settings
         self.has_documents = has_documents
         self.judge = judge
+        self.has_pairs = has_pairs
 
     def __call__(self, block):
         """Returns the block's files and sizes.
@@ -147,14 +151,21 @@ class CleanBlock:
             if verdict is not None:
                 return None
         for name in self.steps:
-            result = CLEANING_STEPS[name].function(text, self.settings)
-            if self.has_documents and isinstance(result, str) and result != text:
-                result = result.strip("\n") or Drop("nothing is left of it")
+            result = self._result(CLEANING_STEPS[name], text)
             counts[name].add(number, text, result)
             if isinstance(result, Drop):
                 return None
             text = result
         return text
+
+    def _result(self, step, text):
+        """Returns what a step makes of a text, or a `Drop`."""
+        if self.has_pairs:
+            return _pair_result(step, text, self.settings)
+        result = step.function(text, self.settings)
+        if self.has_documents and isinstance(result, str) and result != text:
+            result = result.strip("\n") or Drop("nothing is left of it")
+        return result
 
     def _sign(self, kept, outputs, record):
         step = CLEANING_STEPS[self.comparing]
@@ -167,6 +178,27 @@ class CleanBlock:
         values = values.astype(values.dtype.newbyteorder("<"))
         outputs["signatures"] = values.tobytes()
         record["signatures"] = {"count": len(values), "dtype": values.dtype.str}
+
+
+def _pair_result(step, text, settings):
+    """Returns what a step makes of a sentence pair, as two lines, or a `Drop`."""
+    before = text.split("\n")
+    if isinstance(step, PairStep):
+        after = step.function(*before, settings)
+        if isinstance(after, Drop):
+            return after
+    else:
+        after = [step.function(side, settings) for side in before]
+    sides = []
+    for name, old, new in zip(SIDES, before, after):
+        if isinstance(new, Drop):
+            return Drop(f"{name}: {new.reason}", new.detail)
+        if new != old:
+            new = in_one_line(new)
+            if not new.strip():
+                return Drop(f"nothing is left of the {name}")
+        sides.append(new)
+    return "\n".join(sides)
 
 
 def judged(name, results, settings, directory):

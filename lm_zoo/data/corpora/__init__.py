@@ -1,8 +1,10 @@
 """Corpora: where text comes from."""
 
+from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.catalogue import CATALOGUE
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
-from lm_zoo.data.corpora.named import NamedCorpus
+from lm_zoo.data.corpora.named import NamedCorpus, NamedPairs
+from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.synthetic_translation import synthetic_translation
@@ -19,7 +21,9 @@ CORPORA = {
     "text_files": text_files,
     "text_pairs": text_pairs,
     **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
+    **{entry.name: NamedPairs(entry) for entry in PAIR_CATALOGUE},
 }
+TRANSLATED = tuple(entry.name for entry in PAIR_CATALOGUE)
 # made, not read: they have no files
 IN_MEMORY = ("python_reference", "synthetic", "synthetic_translation")
 
@@ -36,5 +40,19 @@ def load_corpus(config):
         raise UserError(
             f"data.data_dir: corpus {config.corpus!r} reads no files; set data.corpus to the name "
             "of the corpus that is in the folder, or to 'text_files'."
+        )
+    if config.corpus != "text_pairs":
+        settings.refuse(
+            config,
+            settings.OF_TEXT_PAIRS,
+            f"it is for sentence pairs in files of yours, and not for corpus {config.corpus!r}",
+            "set data.corpus to 'text_pairs'",
+        )
+    if config.corpus not in TRANSLATED:
+        settings.refuse(
+            config,
+            settings.LANGUAGES,
+            f"corpus {config.corpus!r} has no languages to choose from",
+            f"set data.corpus to one of {', '.join(TRANSLATED)}",
         )
     return CORPORA[config.corpus](config)

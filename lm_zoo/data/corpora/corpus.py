@@ -25,10 +25,12 @@ class Corpus:
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
+        has_pairs: Whether each document is a sentence pair: two lines, the source and the target.
         num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
     """
 
     has_documents = False
+    has_pairs = False
     num_bytes = 0
 
     @property

@@ -4,12 +4,11 @@ import dataclasses
 import functools
 import hashlib
 import json
-import re
 
 from lm_zoo.data.corpora.corpus import Corpus
+from lm_zoo.text.lines import in_one_line
 
 SIDES = ("source", "target")
-LINE_BREAK = re.compile("\r\n|[\n\r\u2028\u2029]")
 
 
 class PairCorpus(Corpus):
@@ -19,7 +18,7 @@ class PairCorpus(Corpus):
     tokenizer for both is trained on. `side` gives one of them alone.
 
     Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write
-    `fingerprint` and either `pairs` or `raw_pairs`.
+    `fingerprint` and `raw_pairs`.
 
     Attributes:
         report: What cleaning did, JSON-ready; empty where nothing was cleaned.
@@ -34,8 +33,8 @@ class PairCorpus(Corpus):
         Neither is empty or holds a line break. A split may be empty.
         """
         for pair in self.raw_pairs(split):
-            source, target = map(one_line, pair)
-            if source and target:
+            source, target = map(in_one_line, pair)
+            if source.strip() and target.strip():
                 yield source, target
 
     def raw_pairs(self, split):
@@ -49,11 +48,6 @@ class PairCorpus(Corpus):
     def side(self, name):
         """Returns one side, `source` or `target`, as a `Corpus`; its documents are the pairs'."""
         return PairSide(self, name)
-
-
-def one_line(text):
-    """Returns a text with a space for each line break in it, empty if it is blank."""
-    return LINE_BREAK.sub(" ", text) if text.strip() else ""
 
 
 class PairSide(Corpus):
@@ -106,5 +100,5 @@ class MemoryPairCorpus(PairCorpus):
     def fingerprint(self):
         return hashlib.sha256(json.dumps(self.splits, sort_keys=True).encode()).hexdigest()
 
-    def pairs(self, split):
+    def raw_pairs(self, split):
         return iter(self.splits[split])

@@ -1,20 +1,12 @@
 """The user's own sentence pairs: two line-aligned files, or records that have both sides."""
 
 from lm_zoo.data.cache import cache_dir
+from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.decoding import check_encoding
 from lm_zoo.data.corpora.file_lists import find_files
 from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.splitting import ByFraction, BySourceHash
 from lm_zoo.errors import UserError
-
-OF_TEXTS = ("text_field", "documents")  # settings of `text_files`
-OF_PAIRS = (
-    "train_target_files",
-    "validation_target_files",
-    "test_target_files",
-    "source_field",
-    "target_field",
-)
 
 
 def text_pairs(config):
@@ -34,8 +26,11 @@ def text_pairs(config):
             is found when they are read.
     """
     check_encoding(config.encoding)
-    refuse_settings(
-        config, OF_TEXTS, "is for texts; leave it at {default!r} for data.corpus {name!r}"
+    settings.refuse(
+        config,
+        settings.OF_TEXT_FILES,
+        "it is for texts, and not for sentence pairs",
+        "set data.corpus to 'text_files'",
     )
     if not config.train_files:
         raise UserError(
@@ -56,7 +51,7 @@ def text_pairs(config):
     splitting = BySourceHash if config.split_by == "document_hash" else ByFraction
     return FilePairCorpus(
         name="text_pairs",
-        source="files " + ", ".join(str(file.path.name) for group in files for file in group),
+        source="files " + ", ".join(file.path.name for group in files for file in group),
         licence="not stated",
         groups=groups,
         splitting=splitting(
@@ -67,24 +62,6 @@ def text_pairs(config):
         encoding=config.encoding,
         fields=fields,
     )
-
-
-def refuse_settings(config, names, why):
-    """Raises a `UserError` for settings that play no part with a corpus.
-
-    Args:
-        config: A `DataConfig`.
-        names: Of its fields.
-        why: What is said of one that is not at its default; `{default}` is that, `{name}` the
-            corpus.
-    """
-    defaults = type(config)()
-    for field in names:
-        default = getattr(defaults, field)
-        if getattr(config, field) != default:
-            raise UserError(
-                f"data.{field}: " + why.format(default=default, name=config.corpus) + "."
-            )
 
 
 def _groups(config, split):

@@ -35,6 +35,7 @@ class DocumentStep:
         libraries: Modules that it imports; what they do to a text may change with their versions.
         check: Optional `check(settings)` that raises a `UserError` before any text is read.
         version: Raised when the function is changed so that it does something else.
+        pairs: Whether it makes sense for sentence pairs, done to each side by itself.
     """
 
     function: Callable
@@ -43,6 +44,29 @@ class DocumentStep:
     libraries: tuple[str, ...] = ()
     check: Callable | None = None
     version: int = 1
+    pairs: bool = True
+
+    texts = True
+
+
+@dataclasses.dataclass(frozen=True)
+class PairStep:
+    """A step that needs to see both sides of a sentence pair.
+
+    Attributes:
+        function: `function(source, target, settings) -> (source, target) or Drop`; otherwise as
+            that of a `DocumentStep`, and so are the other attributes.
+    """
+
+    function: Callable
+    settings: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    check: Callable | None = None
+    version: int = 1
+
+    streams = False
+    pairs = True
+    texts = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +86,8 @@ class CorpusStep:
         splits: Of which splits signatures are taken, in the order in which `judge` sees them.
         merged: Whether a block's signatures are kept as one sorted array of their distinct values,
             and not as one row a document.
+        pairs: Whether it makes sense for sentence pairs, source and target as two lines of a text.
+        texts: Whether it makes sense for documents that are no pairs.
         settings: As for a `DocumentStep`; so are the others.
     """
 
@@ -73,6 +99,8 @@ class CorpusStep:
     libraries: tuple[str, ...] = ()
     check: Callable | None = None
     version: int = 1
+    pairs: bool = True
+    texts: bool = True
 
     streams = False
 

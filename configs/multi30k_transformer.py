@@ -1,0 +1,47 @@
+"""Multi30k German to English: a small Transformer, as in Ben Trevett's tutorial "Attention is All You Need".
+
+    lm-zoo train --config=multi30k_transformer --workdir=runs/multi30k_transformer --data_dir=FOLDER
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    words = dict(name="word", min_count=2)
+    return ExperimentConfig(
+        name="multi30k_transformer",
+        data=DataConfig(
+            corpus="text_pairs",
+            train_files=("train.lc.norm.tok.de",),
+            train_target_files=("train.lc.norm.tok.en",),
+            validation_files=("val.lc.norm.tok.de",),
+            validation_target_files=("val.lc.norm.tok.en",),
+            test_files=("test_2016_flickr.lc.norm.tok.de",),
+            test_target_files=("test_2016_flickr.lc.norm.tok.en",),
+            layout="pairs",
+            batch_size=128,
+        ),
+        tokenizer=TokenizerConfig(**words),
+        source_tokenizer=TokenizerConfig(**words),
+        model=ModelConfig(
+            "encoder_decoder",
+            size="multi30k_small",
+            position="learned",
+            normalize_first=False,
+            share_embeddings=False,
+            tie_embeddings=False,
+            context_length=100,
+            source_length=100,
+        ),
+        optimizer=OptimizerConfig(name="adam", learning_rate=5e-4, clip_norm=1.0),
+        training=TrainingConfig(epochs=10, attention_pictures=2),
+        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=200),
+    )
