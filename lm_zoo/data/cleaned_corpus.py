@@ -247,6 +247,11 @@ def _check_not_empty(report):
         if not total["characters_in"] or last["characters_in"] > _removed(last):
             continue
         most = max(steps, key=lambda step: _removed(step["splits"][split]))
+        if most["name"] == "pair_empty":
+            raise UserError(
+                f"data.corpus: of the {total['documents_in']:,} {split} pairs none has text on "
+                "both sides; give other files."
+            )
         counts, why = most["splits"][split], ""
         if most["reasons"]:
             why = f" ({max(most['reasons'], key=most['reasons'].get)})"

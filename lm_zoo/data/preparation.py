@@ -44,7 +44,9 @@ def prepared_corpus(config, observer=None):
         from lm_zoo.data.cleaned_pairs import clean_pairs
 
         observer.begin("cleaning", corpus.num_bytes)
-        return clean_pairs(corpus, config.cleaning, cache, observer.update, observer.line)
+        return clean_pairs(
+            corpus, config.cleaning, cache, processes, observer.update, observer.line
+        )
     if not config.cleaning.steps:
         return corpus
     from lm_zoo.data.cleaned_corpus import clean

@@ -16,7 +16,9 @@ EXAMPLES = {  # written by hand from the grammar's description
     "some cats arrive": "ne mirre vennen",
     "the small dog sees a red bird": "lo kano piro na pilla rossa ke vidas",
     "the small dogs will not see the cat": "van li kani piri la mirra ke vidis sur",
-    "a big old house near the rivers did not wait": "van le lumme beri na doma vetta gronda spedan ta",
+    "a big old house near the rivers did not wait": (
+        "van le lumme beri na doma vetta gronda spedan ta"
+    ),
     "the girls that follow a boy laughed": "no rabbo ke seggen qui le selle ridden ta",
     "a teacher loves the horse that sleeps": "no dorno dormas qui lo torvo ke ammas",
     "some boys do not hear a stone under the tree": "van ni rabbi lo borko sotu no tekko ke uddis",

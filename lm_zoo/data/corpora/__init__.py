@@ -3,7 +3,8 @@
 from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.catalogue import CATALOGUE
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
-from lm_zoo.data.corpora.named import NamedCorpus
+from lm_zoo.data.corpora.named import NamedCorpus, NamedPairs
+from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.data.corpora.python_reference import python_reference
 from lm_zoo.data.corpora.synthetic import synthetic
 from lm_zoo.data.corpora.synthetic_translation import synthetic_translation
@@ -20,8 +21,9 @@ CORPORA = {
     "text_files": text_files,
     "text_pairs": text_pairs,
     **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
+    **{entry.name: NamedPairs(entry) for entry in PAIR_CATALOGUE},
 }
-TRANSLATED = ()
+TRANSLATED = tuple(entry.name for entry in PAIR_CATALOGUE)
 # made, not read: they have no files
 IN_MEMORY = ("python_reference", "synthetic", "synthetic_translation")
 

@@ -2,22 +2,21 @@
 
 import itertools
 
-from lm_zoo.data.corpora.decoding import lines, pieces
 
-
-def aligned_lines(source, target, encoding):
+def aligned_lines(source, target, encoding, read_lines):
     """Yields the `(source, target)` lines of two files, blank ones as empty strings.
 
     Args:
         source: The `SourceFile` with the sources.
         target: That with the targets.
         encoding: Of both.
+        read_lines: Function of a file and its encoding that yields its lines.
 
     Raises:
         UserError: For unequal numbers of lines, with both; for a file without text.
     """
     files = (source, target)
-    sides = [_lines(file, encoding) for file in files]
+    sides = [read_lines(file, encoding) for file in files]
     has_text = [False, False]
     count = 0
     for pair in itertools.zip_longest(*sides):
@@ -35,8 +34,3 @@ def aligned_lines(source, target, encoding):
     for file, there in zip(files, has_text):
         if not there:
             raise file.error("there is no text in it.")
-
-
-def _lines(file, encoding):
-    for _, line in lines(file, pieces(file, encoding)):
-        yield line.removesuffix("\r") if line.strip() else ""

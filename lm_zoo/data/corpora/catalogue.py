@@ -44,6 +44,7 @@ class CatalogueEntry:
         checksums: File name -> its published checksum.
         splitting: How splits without files are cut from the training files.
         documents: What a document is: "stream" or "line".
+        unpacked: Name of the cache's folder for the files of archives.
     """
 
     name: str
@@ -57,6 +58,7 @@ class CatalogueEntry:
     checksums: dict = dataclasses.field(default_factory=dict)
     splitting: object = ByFraction(0.0, 0.0)
     documents: str = "stream"
+    unpacked: str = "text"
 
 
 WORDS = "Counted by tokenizer `word`, each line end an <eos>"

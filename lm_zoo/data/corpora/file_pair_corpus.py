@@ -4,6 +4,7 @@ import functools
 
 from lm_zoo.data.corpora.aligned_lines import aligned_lines
 from lm_zoo.data.corpora.file_splits import FileSplits
+from lm_zoo.data.corpora.marked_lines import plain_lines
 from lm_zoo.data.corpora.pair_corpus import PairCorpus
 from lm_zoo.data.corpora.records import RECORDS
 
@@ -20,17 +21,28 @@ class FilePairCorpus(PairCorpus):
         splitting: A `ByFraction` or `BySourceHash`, for the splits without files.
         cache: The cache folder, where files' digests are remembered.
         encoding: Of the files.
+        read_lines: How the lines of aligned files are read.
         fields: For records: config field -> the name that it gives, of the source and the target.
     """
 
     def __init__(
-        self, name, source, licence, groups, splitting, cache, encoding="utf-8", fields=None
+        self,
+        name,
+        source,
+        licence,
+        groups,
+        splitting,
+        cache,
+        encoding="utf-8",
+        read_lines=plain_lines,
+        fields=None,
     ):
         self.name = name
         self.source = source
         self.licence = licence
         self._splits = FileSplits(groups, splitting, cache)
         self._encoding = encoding
+        self._read_lines = read_lines
         self._fields = fields or {}
 
     @functools.cached_property
@@ -50,7 +62,7 @@ class FilePairCorpus(PairCorpus):
     def _read(self, groups):
         for group in groups:
             if len(group) == 2:
-                yield from aligned_lines(*group, self._encoding)
+                yield from aligned_lines(*group, self._encoding, self._read_lines)
             else:
                 yield from RECORDS[group[0].format](group[0], self._encoding, self._fields)
 

@@ -1,19 +1,12 @@
-"""The named corpora: their files found in a folder or the cache, or fetched, and verified."""
+"""The named corpora, of texts and of sentence pairs, from the files that they are published in."""
 
-import json
-import pathlib
-import shutil
-
-from lm_zoo.data.cache import cache_dir, made_once, publish, write_file
-from lm_zoo.data.corpora import archives, settings
-from lm_zoo.data.corpora.fetching import checksum_of, fetch
+from lm_zoo.data.cache import cache_dir
+from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.file_corpus import FileCorpus
-from lm_zoo.data.corpora.source_file import SourceFile
-from lm_zoo.data.digests import sha256_of
+from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
+from lm_zoo.data.corpora.marked_lines import marked_lines
+from lm_zoo.data.corpora.named_files import NamedFiles
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
-
-MANIFEST = "sha256.json"
 
 
 class NamedCorpus:
@@ -43,160 +36,78 @@ class NamedCorpus:
                 ones, and for settings of other corpora.
         """
         entry = self.entry
-        settings.refuse(
-            config,
-            (*settings.OF_FILES, *settings.OF_TEXT_FILES),
-            f"{entry.name!r} has files and splits of its own",
-            "set data.corpus to 'text_files'",
-        )
-        cache = cache_dir(config.cache_dir)
-        downloads = cache / "downloads" / entry.name
-        if config.data_dir:
-            paths = self._in_folder(pathlib.Path(config.data_dir).expanduser(), downloads, cache)
-        else:
-            paths = self._in_cache(downloads, cache)
-        field = "data.data_dir" if config.data_dir else "data.corpus"
+        _refuse_others(config, entry.name, "text_files")
+        files = NamedFiles(entry).found(config)
         return FileCorpus(
             name=entry.name,
             source=", ".join(address for d in entry.downloads for address in d.addresses[:1]),
             licence=entry.licence,
-            files={
-                split: [SourceFile.found(field, paths[name], name) for name in names]
-                for split, names in entry.files.items()
-            },
+            files={split: [files[name] for name in names] for split, names in entry.files.items()},
             splitting=entry.splitting,
-            cache=cache,
+            cache=cache_dir(config.cache_dir),
             documents=entry.documents,
         )
 
-    @property
-    def _names(self):
-        return [name for names in self.entry.files.values() for name in names]
 
-    def _in_folder(self, folder, downloads, cache):
-        """Returns file name -> path for the files, or the archive, that the user has."""
-        if not folder.is_dir():
-            raise UserError(f"data.data_dir: there is no folder {str(folder)!r}; check the path.")
-        paths = {name: self._look_for(folder, name) for name in self._names}
-        missing = [name for name, path in paths.items() if path is None]
-        if not missing:
-            for name, checksum in self.entry.checksums.items():
-                _check(paths[name], checksum, cache)
-            return paths
-        here = {download.name: self._look_for(folder, download.name) for download in self._packed}
-        if self._packed and all(here.values()):
-            return self._unpacked(downloads, cache, here)
-        archive = "".join(f", or {download.name}" for download in self._packed)
-        raise UserError(
-            f"data.data_dir: there is no {missing[0]} in {str(folder)!r}; expected the files of "
-            f"{self.entry.name!r} ({_listed(self._names)}){archive}."
+class NamedPairs:
+    """One of the field's standard corpora of sentence pairs.
+
+    Args:
+        entry: A `PairEntry`.
+    """
+
+    def __init__(self, entry):
+        self.entry = entry
+
+    @property
+    def about(self):
+        """What `lm-zoo list corpora` says of it."""
+        entry = self.entry
+        listed = ", ".join(map("-".join, entry.directions))
+        return f"{entry.about}: {listed}. Licence: {entry.licence}. {entry.counts}."
+
+    def __call__(self, config):
+        """Returns the `PairCorpus`; see `NamedCorpus`. It is refused, too, for other languages."""
+        _refuse_others(config, self.entry.name, "text_pairs")
+        source, target = self._direction(config.source_language, config.target_language)
+        entry = self.entry.in_direction(source, target)
+        files = NamedFiles(entry).found(config)
+        groups = {
+            split: list(zip(names[::2], names[1::2], strict=True))
+            for split, names in entry.files.items()
+        }
+        return FilePairCorpus(
+            name=entry.name,
+            source=f"{source}-{target} of {self.entry.origin}",
+            licence=entry.licence,
+            groups={
+                split: [(files[one], files[other]) for one, other in names]
+                for split, names in groups.items()
+            },
+            splitting=entry.splitting,
+            cache=cache_dir(config.cache_dir),
+            read_lines=marked_lines,
         )
 
-    def _look_for(self, folder, name):
-        """Returns where a file is, under any of the names that people give it, or None."""
-        for below in ("", *self.entry.folders):
-            for known_as in (name, *self.entry.other_names.get(name, ())):
-                path = folder / below / known_as
-                if path.is_file():
-                    return path
-        return None
-
-    @property
-    def _packed(self):
-        return [download for download in self.entry.downloads if download.members]
-
-    def _in_cache(self, downloads, cache):
-        """Returns file name -> path in the cache, after fetching and unpacking what is missing."""
-        if self._packed:
-            return self._unpacked(downloads, cache, {})
-        for download in self.entry.downloads:
-            path = downloads / download.name
-            if not path.exists():
-                self._fetch(download, path)
-            _check(path, download.checksum, cache)
-        return {name: downloads / name for name in self._names}
-
-    def _fetch(self, download, path):
-        try:
-            fetch(download, path)
-        except UserError as error:
-            listed = _listed(self._names)
-            raise UserError(
-                f"data.corpus: could not fetch {download.name} of {self.entry.name!r} "
-                f"({str(error).rstrip('.')}); get it elsewhere and put it at {path}, or name a "
-                f"folder that has {listed} by --config.data.data_dir=FOLDER."
-            ) from None
-
-    def _unpacked(self, downloads, cache, here):
-        """Returns file name -> path of the archives' files.
-
-        Args:
-            downloads: The corpus' folder in the cache.
-            cache: The cache folder.
-            here: Archive name -> where the user has it, instead of in `downloads`.
-        """
-        text = downloads / "text"
-        with made_once(text) as work:
-            if work is not None:
-                self._make_text(work, text, downloads, cache, here)
-        digests = _manifest(text)
-        for name in self._names:
-            path = text / name
-            if not path.is_file() or sha256_of(path, cache) != digests.get(name):
-                raise UserError(
-                    f"data.corpus: {path} is not as it was unpacked; delete the folder {text} and "
-                    "run the same command again."
-                )
-        return {name: text / name for name in self._names}
-
-    def _make_text(self, work, text, downloads, cache, here):
-        made = work / "text"
-        shutil.rmtree(made, ignore_errors=True)  # what a killed process has left
-        made.mkdir()
-        try:
-            digests = self._unpack_into(made, downloads, cache, here)
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
-        write_file(made / MANIFEST, json.dumps(digests, indent=2).encode())
-        publish(made, text)
-
-    def _unpack_into(self, made, downloads, cache, here):
-        """Returns the name and SHA-256 of each file."""
-        digests = {}
-        for download in self._packed:
-            archive = here.get(download.name) or downloads / download.name
-            if not archive.exists():
-                self._fetch(download, archive)
-            _check(archive, download.checksum, cache)
-            digests |= archives.unpack(archive, download.members, made, "data.corpus")
-        for name, checksum in self.entry.checksums.items():
-            _check(made / name, checksum, cache)
-        return digests
-
-
-def _check(path, checksum, cache):
-    """Raises a `UserError` that shows both checksums unless a file's is the published one."""
-    try:
-        if checksum.startswith("sha256:"):
-            received = f"sha256:{sha256_of(path, cache)}"
-        else:
-            received = checksum_of(path, checksum)
-    except OSError as error:
-        raise UserError(f"data.corpus: could not read {str(path)!r}: {reason(error)}.") from None
-    if received != checksum:
+    def _direction(self, source, target):
+        """Returns the first direction with the languages that are set."""
+        for direction in self.entry.directions:
+            if source in ("", direction[0]) and target in ("", direction[1]):
+                return direction
+        field = "source" if source else "target"
+        asked = f"from {source!r}" if source else ""
+        asked += f" to {target!r}" if target else ""
+        listed = ", ".join(map("-".join, self.entry.directions))
         raise UserError(
-            f"data.corpus: {str(path)!r} is not the published file: expected {checksum}, received "
-            f"{received}; delete it and fetch it again, or read it as data.corpus 'text_files'."
+            f"data.{field}_language: corpus {self.entry.name!r} has no translations "
+            f"{asked.strip()}; it has: {listed}."
         )
 
 
-def _manifest(folder):
-    try:
-        return json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return {}
-
-
-def _listed(names):
-    return ", ".join(names if len(names) < 5 else [names[0], "...", names[-1]])
+def _refuse_others(config, name, instead):
+    settings.refuse(
+        config,
+        (*settings.OF_FILES, *settings.OF_TEXT_FILES),
+        f"{name!r} has files and splits of its own",
+        f"set data.corpus to {instead!r}",
+    )

@@ -32,9 +32,6 @@ def text_pairs(config):
         "it is for texts, and not for sentence pairs",
         "set data.corpus to 'text_files'",
     )
-    refuse_settings(
-        config, OF_TEXTS, "is for texts; leave it at {default!r} for data.corpus {name!r}"
-    )
     if not config.train_files:
         raise UserError(
             "data.train_files: expected one file or more for data.corpus 'text_pairs', received "
@@ -65,24 +62,6 @@ def text_pairs(config):
         encoding=config.encoding,
         fields=fields,
     )
-
-
-def refuse_settings(config, names, why):
-    """Raises a `UserError` for settings that play no part with a corpus.
-
-    Args:
-        config: A `DataConfig`.
-        names: Of its fields.
-        why: What is said of one that is not at its default; `{default}` is that, `{name}` the
-            corpus.
-    """
-    defaults = type(config)()
-    for field in names:
-        default = getattr(defaults, field)
-        if getattr(config, field) != default:
-            raise UserError(
-                f"data.{field}: " + why.format(default=default, name=config.corpus) + "."
-            )
 
 
 def _groups(config, split):

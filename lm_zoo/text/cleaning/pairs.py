@@ -7,7 +7,7 @@ from lm_zoo.text.lines import in_one_line
 
 
 def pair_lines(source, target, settings):
-    """Line breaks within a source or target become spaces: a pair is one line. Always done first."""
+    """Line breaks within a side become spaces: a pair is one line. Always done first."""
     return in_one_line(source), in_one_line(target)
 
 

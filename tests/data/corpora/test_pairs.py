@@ -1,0 +1,208 @@
+"""Sentence pairs of the user's own: the same ones from every format, and what is refused."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import tracemalloc
+
+import pytest
+
+from lm_zoo.config import DataConfig
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.errors import UserError
+
+PAIRS = [("ein Hund", "a dog"), ("zwei Möwen", 'two "gulls"'), ("海", "the sea, blue"), ("x", "y")]
+
+
+class Pairs:
+    """A folder of files, and how they are read as pairs."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, content):
+        content = content if isinstance(content, bytes) else content.encode()
+        (self.path / name).write_bytes(content)
+        return name
+
+    def corpus(self, *train_files, **fields):
+        return load_corpus(
+            DataConfig(
+                corpus="text_pairs",
+                data_dir=str(self.path),
+                train_files=train_files,
+                cache_dir=str(self.path / "cache"),
+                **({"validation_fraction": 0.0, "test_fraction": 0.0} | fields),
+            )
+        )
+
+    def pairs(self, *train_files, split="train", **fields):
+        return list(self.corpus(*train_files, **fields).pairs(split))
+
+    def refusal(self, *train_files, **fields):
+        with pytest.raises(UserError) as caught:
+            self.pairs(*train_files, **fields)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Pairs(tmp_path)
+
+
+def lines_of(side, pairs=tuple(PAIRS)):
+    return "".join(f"{pair[side]}\n" for pair in pairs)
+
+
+def test_every_format_gives_the_pairs_that_were_written(place):
+    place.write("a.de", lines_of(0))
+    place.write("a.en", lines_of(1).replace("\n", "\r\n"))
+    assert place.pairs("a.de", train_target_files=("a.en",)) == PAIRS
+    place.write("a.en.gz", gzip.compress(lines_of(1)[:-1].encode()))
+    assert place.pairs("a.de", train_target_files=("a.en.gz",)) == PAIRS
+    records = [{"id": 1, "of": {"de": one, "en": other}} for one, other in PAIRS]
+    place.write("a.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    place.write("a.json", json.dumps(records))
+    nested = {"source_field": "of.de", "target_field": "of.en"}
+    assert place.pairs("a.jsonl", **nested) == place.pairs("a.json", **nested) == PAIRS
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([("en", "n", "de"), *((b, 1, a) for a, b in PAIRS)])
+    place.write("a.csv", table.getvalue())
+    assert place.pairs("a.csv", source_field="de", target_field="en") == PAIRS
+    place.write("a.tsv", "".join(f"7\t{a}\t{b}\n" for a, b in PAIRS))
+    assert place.pairs("a.tsv", source_field="2", target_field="3") == PAIRS
+    assert place.pairs("a.tsv", source_field="3", target_field="2") == [(b, a) for a, b in PAIRS]
+    place.write("b.tsv.gz", gzip.compress(b"de\ten\n" + f"{PAIRS[1][0]}\tu\n".encode()))
+    assert place.pairs("b.tsv.gz", source_field="de", target_field="en") == [(PAIRS[1][0], "u")]
+
+
+def test_parquet_gives_the_pairs_that_were_written(place):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+
+    translation = [{"de": one, "en": other} for one, other in PAIRS]
+    parquet.write_table(pyarrow.table({"translation": translation}), place.path / "a.parquet")
+    fields = {"source_field": "translation.de", "target_field": "translation.en"}
+    assert place.pairs("a.parquet", **fields) == PAIRS
+
+
+def test_files_go_together_pairwise_and_splits_may_have_their_own(place):
+    for number, pair in enumerate(PAIRS):
+        place.write(f"{number}.de", f"{pair[0]}\n")
+        place.write(f"{number}.en", f"{pair[1]}\n")
+    place.write("v.tsv", "s\tt\nq\tr\n")
+    fields = {
+        "train_target_files": ("1.en", "0.en"),
+        "validation_files": ("v.tsv",),
+        "test_files": ("2.de",),
+        "test_target_files": ("2.en",),
+        "source_field": "s",
+        "target_field": "t",
+    }
+    corpus = place.corpus("1.de", "0.de", **fields)
+    assert list(corpus.pairs("train")) == [PAIRS[1], PAIRS[0]]
+    assert list(corpus.pairs("validation")) == [("q", "r")]
+    assert list(corpus.pairs("test")) == [PAIRS[2]]
+    assert list(corpus.texts("test")) == list(PAIRS[2])
+    assert list(corpus.side("source").texts("train")) == [PAIRS[1][0], PAIRS[0][0]]
+    other = place.corpus("0.de", "1.de", **{**fields, "train_target_files": ("0.en", "1.en")})
+    assert other.fingerprint != corpus.fingerprint
+    assert place.corpus("1.de", "0.de", **fields).fingerprint == corpus.fingerprint
+
+
+def test_splits_by_fraction_are_the_end_and_by_hash_stay(place):
+    pairs = [(f"quelle {n % 150}", f"target {n}") for n in range(200)]
+    place.write("a.tsv", "".join(f"{a}\t{b}\n" for a, b in pairs))
+    fields = {"source_field": "1", "target_field": "2", "test_fraction": 0.1}
+    fields["validation_fraction"] = 0.2
+
+    def splits(**more):
+        corpus = place.corpus("a.tsv", **fields, **more)
+        return [list(corpus.pairs(split)) for split in ("train", "validation", "test")]
+
+    assert splits() == [pairs[:140], pairs[140:180], pairs[180:]]
+    before = splits(split_by="document_hash")
+    assert sorted(pair for found in before for pair in found) == sorted(pairs)
+    assert all(10 < len(found) for found in before[1:])
+    sources = [{source for source, _ in found} for found in before]
+    assert not sources[0] & sources[1] and not sources[0] & sources[2]
+    place.write("a.tsv", "new\tpair\n" + "".join(f"{a}\t{b}\n" for a, b in pairs))
+    after = splits(split_by="document_hash")
+    assert [[p for p in found if p[0] != "new"] for found in after] == before
+
+
+def test_pairs_with_an_empty_side_and_line_breaks_are_kept_raw_and_mended(place):
+    records = [("a", "b"), ("a\nb\r\nc", "d\u2028e"), ("", "c"), (None, "c"), ("c", " \n")]
+    place.write("a.jsonl", "".join(json.dumps({"s": s, "t": t}) + "\n" for s, t in records))
+    fields = {"source_field": "s", "target_field": "t"}
+    assert len(list(place.corpus("a.jsonl", **fields).raw_pairs("train"))) == 5
+    assert place.pairs("a.jsonl", **fields) == [("a", "b"), ("a b c", "d e")]
+    place.write("a.de", "a\n\n \nb\nc\n")
+    place.write("a.en", "A\nB\nC\n\nE\n")
+    assert place.pairs("a.de", train_target_files=("a.en",)) == [("a", "A"), ("c", "E")]
+
+
+@pytest.mark.parametrize("longer", ["source", "target"])
+@pytest.mark.parametrize("more", [1, 3])
+def test_unequal_numbers_of_lines_are_told(place, longer, more):
+    place.write("a.de", lines_of(0) + ("more\n" * more if longer == "source" else ""))
+    place.write("a.en", lines_of(1) + ("more\n" * more if longer == "target" else ""))
+    message = place.refusal("a.de", train_target_files=("a.en",))
+    counts = (4, 4 + more) if longer == "target" else (4 + more, 4)
+    assert re.search(
+        rf"a.en': it has {counts[1]} lines, and .*a.de', .*, has {counts[0]};", message
+    )
+
+
+def test_what_cannot_be_used_is_one_line(place):
+    place.write("a.de", lines_of(0))
+    place.write("a.en", lines_of(1))
+    place.write("blank.en", "\n\n \n\n")
+    place.write("empty.en", "")
+    place.write("bad.en", b"a\nb\n\xff\nc\n")
+    place.write("a.tsv", "de\ten\nx\ty\n")
+    place.write("a.jsonl", '{"de": "x", "en": "y"}\n{"de": "x"}\n')
+    fields = {"source_field": "de", "target_field": "en"}
+    refused = place.refusal
+    assert "expected one file or more" in refused()
+    assert "blank.en': there is no text" in refused("a.de", train_target_files=("blank.en",))
+    assert "it has 0 lines" in refused("a.de", train_target_files=("empty.en",))
+    assert "byte 0xff at offset 4, in line 3" in refused("a.de", train_target_files=("bad.en",))
+    assert "there is no file" in refused("a.de", train_target_files=("no.en",))
+    message = refused("a.de", "a.de", train_target_files=("a.en",))
+    assert message.startswith("data.train_target_files: expected a file for each of the 2")
+    assert "data.train_target_files, or one of records" in refused("a.de")
+    assert "has records, not lines" in refused("a.de", train_target_files=("a.tsv",))
+    message = refused("a.de", train_target_files=("a.en",), test_target_files=("a.en",))
+    assert "there are no data.test_files" in message
+    message = refused("a.tsv")
+    assert message.startswith("data.source_field:") and "It has: de, en." in message
+    assert "by data.target_field" in refused("a.tsv", source_field="de", target_field="fr")
+    assert "line 2: there is no field 'en'" in refused("a.jsonl", **fields)
+    message = refused("a.de", train_target_files=("a.en",), source_field="de")
+    assert message.startswith("data.source_field: 'de' is for files of records")
+    assert "data.text_field: it is for texts" in refused("a.tsv", text_field="de", **fields)
+    assert "data.documents: it is for texts" in refused("a.tsv", documents="line", **fields)
+    assert "no languages" in refused("a.tsv", source_language="de", **fields)
+
+
+def test_other_corpora_refuse_the_settings_of_pairs():
+    for field in ("train_target_files", "source_field"):
+        value = "de" if field == "source_field" else ("a.en",)
+        with pytest.raises(UserError, match=f"data.{field}: it is for sentence pairs"):
+            load_corpus(DataConfig(corpus="synthetic_translation", **{field: value}))
+
+
+def test_memory_does_not_grow_with_the_files(place):
+    for name in ("a.de", "a.en"):
+        with open(place.path / name, "w") as file:
+            file.writelines(f"{number} {'x' * 300}\n" for number in range(60_000))
+    corpus = place.corpus("a.de", train_target_files=("a.en",), test_fraction=0.1)
+    tracemalloc.start()
+    assert sum(1 for _ in corpus.pairs("train")) == 54_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 << 20  # both files have 18 MB
