@@ -1,6 +1,6 @@
 """Multi30k German to English: a small Transformer, as in Ben Trevett's tutorial "Attention is All You Need".
 
-    lm-zoo train --config=multi30k_transformer --workdir=runs/multi30k_transformer --data_dir=FOLDER
+lm-zoo train --config=multi30k_transformer --workdir=runs/multi30k_transformer --data_dir=FOLDER
 """
 
 from lm_zoo.config import (

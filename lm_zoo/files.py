@@ -1,5 +1,6 @@
 """Small helpers for files that must be whole or not there at all."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -33,20 +34,54 @@ def write_atomically(path, content):
     Raises:
         UserError: When it cannot be written, with the reason and what to do. Nothing is left over.
     """
+    with writing_atomically(path) as write:
+        write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def writing_atomically(path):
+    """As `write_atomically`, piece by piece: `with writing_atomically(path) as write: write(data)`.
+
+    Args:
+        path: The file to write or replace when the block is over; its folder exists. An error in
+            the block leaves it as it was, and nothing else behind.
+
+    Raises:
+        UserError: As `write_atomically`; at once where nothing can be written there at all.
+    """
     path = pathlib.Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
     temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+    with _says_what_cannot_be_written(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        file = open(temporary, "xb")  # noqa: SIM115
+
+    def write(data):
+        with _says_what_cannot_be_written(path):
+            file.write(data)
+
     try:
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
+            yield write
+            with _says_what_cannot_be_written(path):
                 file.flush()
                 os.fsync(file.fileno())
+        finally:
+            with _says_what_cannot_be_written(path):
+                file.close()
+        with _says_what_cannot_be_written(path):
             os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with _says_what_cannot_be_written(path):
         sync(path.parent)
+
+
+@contextlib.contextmanager
+def _says_what_cannot_be_written(path):
+    try:
+        yield
     except OSError as error:
         raise cannot_write(path, error) from error
 

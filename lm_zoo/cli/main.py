@@ -37,6 +37,7 @@ COMMANDS = {
     "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
     "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
     "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
+    "translate": ("lm_zoo.cli.translate_command", "text in another language from a run's model"),
     "score": ("lm_zoo.cli.score_command", "log-probability and perplexity of each given text"),
     "export": ("lm_zoo.cli.export_command", "a run's model for other programs"),
     "import": ("lm_zoo.cli.import_command", "a run of weights that were trained elsewhere"),

@@ -133,7 +133,9 @@ class PairBatches:
         """
         (_, length, num_rows), _, _ = self._place(step)
         pairs = self.window_indices(step)[rows]
-        sources = np.zeros((len(pairs), length), np.int32)
+        # A bucket's length is rounded up; a model may have no places beyond its limits.
+        source_length, length = np.minimum(length, self._limits).tolist()
+        sources = np.zeros((len(pairs), source_length), np.int32)
         targets = np.zeros((len(pairs), length + 1), np.int32)
         counts = np.zeros((len(pairs), 2), np.int32)
         for row, pair in enumerate(pairs.tolist()):

@@ -54,6 +54,7 @@ def compare(ledgers, by="auto"):
     named = _named(ledgers)
     first_name, first = named[0]
     for name, ledger in named[1:]:
+        _check_same_source(first_name, first, name, ledger)
         _check_same_text(first_name, first, name, ledger)
     several = len({ledger.tokenizer_fingerprint for _, ledger in named}) > 1
     notes = []
@@ -138,6 +139,23 @@ def _check_same_text(name, ledger, other_name, other):
                 f"compare: {field} differs, so the figures are unlike: {mine!r} in {name}, "
                 f"{theirs!r} in {other_name}; evaluate both on the same text."
             )
+
+
+def _check_same_source(name, ledger, other_name, other):
+    """A text given its source is another matter than the text alone, or given another source."""
+    mine, theirs = ledger.context.get("source_sha256"), other.context.get("source_sha256")
+    if mine == theirs:
+        return
+    if mine and theirs:
+        raise UserError(
+            f"compare: source_sha256 differs, so the figures are unlike: {mine!r} in {name}, "
+            f"{theirs!r} in {other_name}; evaluate both on the same pairs."
+        )
+    raise UserError(
+        f"compare: context differs, so the figures are unlike: "
+        f"{describe_context(ledger.context)} in {name}, {describe_context(other.context)} in "
+        f"{other_name}; compare models that read a source with each other."
+    )
 
 
 def _check_convertible(named, by):

@@ -23,7 +23,8 @@ class Ledger:
     text. Nothing is charged or made up for a token that was not scored (the split's first), so they
     are too low by about one token's share, 1 in `tokens_scored`. Where tokens are `<unk>`, the
     model was charged for saying "unknown" and not for the word itself: these two figures are then
-    too low as well, and `unknown_rate` says how far to trust them.
+    too low as well, and `unknown_rate` says how far to trust them. Where pairs of texts were left
+    out, there are no such figures: what was scored is not the text that was counted.
 
     Attributes:
         model: Name of the model.
@@ -37,7 +38,8 @@ class Ledger:
         context: `{"rule": "carried", "streams": n}` or `{"rule": "windows", "window": tokens,
             "stride": tokens}`. With `"within_documents": True` no context reaches from one document
             into the next; carried state then has no `streams`, since each document is read from
-            its start whatever their number.
+            its start whatever their number. Or, for targets given their sources: `{"rule":
+            "source", "source_sha256": of the sources' text, "pairs": n, "pairs_not_scored": n}`.
         nll_nats: Sum of the negative log-likelihood over the tokens scored.
         tokens_scored: Number of them.
         tokens_not_scored: The split's other tokens.
@@ -81,12 +83,19 @@ class Ledger:
     @property
     def perplexity_per_word(self):
         """Per word or line end, as published for PTB and WikiText; None for a text without."""
-        return _exp(self.nll_nats / self.num_words) if self.num_words else None
+        counted = self.num_words and self.is_whole
+        return _exp(self.nll_nats / self.num_words) if counted else None
 
     @property
     def bits_per_byte(self):
         """Per UTF-8 byte; None for a text of unknown size."""
-        return self.nll_nats / math.log(2) / self.num_bytes if self.num_bytes else None
+        counted = self.num_bytes and self.is_whole
+        return self.nll_nats / math.log(2) / self.num_bytes if counted else None
+
+    @property
+    def is_whole(self):
+        """Whether no pair of texts was left out."""
+        return not self.context.get("pairs_not_scored")
 
     @property
     def unknown_rate(self):
@@ -158,6 +167,10 @@ class Ledger:
 
 def describe_context(context):
     """Returns a context rule in words."""
+    if context["rule"] == "source":
+        left_out = context["pairs_not_scored"]
+        words = f"the whole source, {context['pairs']:,} pairs"
+        return words + (f" ({left_out:,} not scored)" if left_out else "")
     within = "within_documents" in context
     if context["rule"] == "windows":
         words = f"windows of {context['window']}, stride {context['stride']}"
@@ -186,6 +199,9 @@ def render_table(ledger):
         ("model", f"{ledger.model}, {ledger.parameters:,} parameters"),
         ("checkpoint", "-" if ledger.step is None else f"step {ledger.step}"),
     ]
+    if "source_sha256" in ledger.context:
+        sources = ("sources", f"sha256 {ledger.context['source_sha256'][:12]}")
+        rows.insert(-3, sources)
     return render(("", ""), rows)
 
 
@@ -216,6 +232,8 @@ def _is_whole(value):
 def _is_context(context):
     if not isinstance(context, dict):
         return False
+    if context.get("rule") == "source":
+        return _is_source_rule(context)
     within = {"within_documents"} & context.keys()
     if within and context["within_documents"] is not True:
         return False
@@ -224,6 +242,15 @@ def _is_context(context):
     if keys is None or context.keys() != keys | within | {"rule"}:
         return False
     return all(_is_whole(context[key]) and context[key] >= 1 for key in keys)
+
+
+def _is_source_rule(context):
+    least = {"pairs": 1, "pairs_not_scored": 0}
+    return (
+        context.keys() == {"rule", "source_sha256", *least}
+        and isinstance(context["source_sha256"], str)
+        and all(_is_whole(context[key]) and context[key] >= least[key] for key in least)
+    )
 
 
 def _require(condition, name, expected, received):

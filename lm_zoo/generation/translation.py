@@ -66,20 +66,22 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
     """
     if isinstance(sources, str) or not all(isinstance(source, str) for source in sources):
         raise UserError(f"sources: expected a list of strings, received {sources!r}.")
-    translator = _Translator(model, source_tokenizer, tokenizer, options, devices, "source")
-    sources = [translator.encode(number, source) for number, source in enumerate(sources)]
+    translator = _Translator(
+        model, source_tokenizer, tokenizer, options, devices, "source {}".format
+    )
+    sources = [translator.encode(number, source) for number, source in enumerate(sources, 1)]
     return list(translator.translate(sources))
 
 
 def translate_stream(
-    model, source_tokenizer, tokenizer, lines, options=None, devices=(), name="line"
+    model, source_tokenizer, tokenizer, lines, options=None, devices=(), name_of="line {}".format
 ):
     """Translates lines as they come; the arguments are those of `translate`, but:
 
     Args:
         lines: An iterable of strings, of which some are read ahead. It may give None where no more
             are to be had for the moment: those read so far are then translated at once.
-        name: What errors call a line, before its number.
+        name_of: Gives what errors call a line, from its number, the first being 1.
 
     Returns:
         An iterator over what `translate` gives, in the order of the lines, each as soon as it and
@@ -88,12 +90,12 @@ def translate_stream(
     Raises:
         UserError: At once for options or a model, later for lines.
     """
-    translator = _Translator(model, source_tokenizer, tokenizer, options, devices, name)
+    translator = _Translator(model, source_tokenizer, tokenizer, options, devices, name_of)
 
     def translations():
         read = 0
         for group in _groups(lines, BATCHES_AHEAD * translator.rows_at_once):
-            sources = [translator.encode(read + i, line) for i, line in enumerate(group)]
+            sources = [translator.encode(read + i, line) for i, line in enumerate(group, 1)]
             read += len(group)
             yield from translator.translate(sources)
 
@@ -109,20 +111,20 @@ class _Source(NamedTuple):
 class _Translator:
     """What both forms share: sources to tokens, batches, translations in order."""
 
-    def __init__(self, model, source_tokenizer, tokenizer, options, devices, name):
+    def __init__(self, model, source_tokenizer, tokenizer, options, devices, name_of):
         self.options = (options or TranslationOptions()).validate()
         _check(model, source_tokenizer, tokenizer)
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.tokenizer = tokenizer
         self.devices = devices
-        self.name = name
+        self.name_of = name_of
         self.search = search_of(model)
         self.rows_at_once = self.options.batch_size * max(1, len(devices))
 
     def encode(self, number, text):
         """Returns the `_Source`; it has no tokens where there is nothing to be translated."""
-        name = f"{self.name} {number + 1}"
+        name = self.name_of(number)
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:

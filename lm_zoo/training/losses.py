@@ -48,15 +48,3 @@ def token_losses(logits, targets, weights, label_smoothing=0.0):
     logit = tf.gather(logits, targets, axis=2, batch_dims=2)  # (B, T)
     above_mean = logit - tf.reduce_mean(logits, axis=2)
     return tf.reduce_sum((nll + label_smoothing * above_mean) * weights), nats, tokens
-
-
-def token_nll_sum(logits, targets, weights):
-    """Sum of the negative log-likelihood over the targets that count.
-
-    The arguments are those of `token_losses`.
-
-    Returns:
-        `(nats, tokens)`: two float32 scalars, the sum and the number of targets in it.
-    """
-    _, nats, tokens = token_losses(logits, targets, weights)
-    return nats, tokens

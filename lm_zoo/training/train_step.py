@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.layers.dropout import dropout_scope
@@ -108,7 +109,7 @@ class TrainStep:
                 self.carried,
             )
             if self._run is None:
-                signature = _of_any_shape(arguments) if self._shapes_vary else None
+                signature = of_any_shape(arguments) if self._shapes_vary else None
                 self._run = tf.function(self._steps, input_signature=signature)
             self.carried = self._run(*arguments)
 
@@ -334,15 +335,6 @@ class TrainStep:
         scale = tf.where(grow, self.loss_scale * 2.0, self.loss_scale)
         self.loss_scale.assign(tf.where(finite, scale, self.loss_scale * 0.5))
         self.finite_steps.assign(tf.where(grow, 0.0, steps))
-
-
-def _of_any_shape(arguments):
-    """Returns the arguments' `tf.TypeSpec`s with shapes that are open but for their ranks."""
-    return tf.nest.map_structure(
-        lambda spec: tf.TensorSpec([None] * spec.shape.rank, spec.dtype),
-        tf.nest.map_structure(tf.type_spec_from_value, arguments),
-        expand_composites=True,
-    )
 
 
 def _scalar(value, dtype):

@@ -116,6 +116,16 @@ def test_pairs_that_are_too_long():
         make(sources[:1], targets[:1], too_long="drop", **limits)
 
 
+def test_padding_stays_within_the_limits():
+    # The bucket that holds lengths of 9 to 12.
+    limits = {"max_source_length": 9, "max_target_length": 10}
+    batches = make([[5] * 8, [6]], [[7] * 4, [8] * 9], batch_size=2, **limits)
+    assert batches.steps_per_epoch == 1
+    batch = batches.batch(0)
+    assert batch.source_ids.shape == (2, 9) and batch.inputs.shape == (2, 10)
+    assert sorted(rows_of_an_epoch(batches)) == [([5] * 8, [7] * 4), ([6], [8] * 9)]
+
+
 def test_a_stream_has_no_pairs():
     stream = TokenSplit("train", (np.zeros(9, np.uint16),))
     with pytest.raises(UserError, match="data.layout: 'pairs' needs"):

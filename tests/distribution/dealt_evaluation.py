@@ -1,7 +1,8 @@
 """A program for `test_dealt_evaluation.py`: a process can split its CPU in one way only.
 
 The arguments are names of models. Prints one line of JSON: for each model, context rule and number
-of rows, the ledger on one device and on three replicas; and the texts generated on each.
+of rows, the ledger on one device and on three replicas; and the texts generated on each, but for
+models that read a source.
 """
 
 import json
@@ -13,11 +14,12 @@ from lm_zoo.config import RuntimeConfig
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.distribution.strategies import make_distribution
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.pair_perplexity import PairEvaluator
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
-from tests.conformance.models import TINY
+from tests.conformance.models import TINY, TINY_PAIR_MODELS
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n" * 4
 TOKENIZER = TOKENIZERS["character"].train([TEXT])
@@ -68,6 +70,23 @@ def on(distribution, name):
     return found
 
 
+def on_pairs(distribution, name):
+    """The ledgers of a model that reads a source: each document given the one after it."""
+    with distribution.strategy.scope():
+        model = build_model(name, vocab_size=TOKENIZER.vocab_size, seed=3, **TINY_PAIR_MODELS[name])
+    starts = np.cumsum([0, 9, 1, 20, 14, 7, 3, 5])
+    tokens = TOKENIZER.encode(TEXT)
+    sources, targets = (
+        TokenSplit("test", (tokens[from_:],), text_sha256="a" * 64, document_starts=starts)
+        for from_ in (9, 0)
+    )
+    found = {}
+    for rows in (1, 4, 9):
+        evaluator = PairEvaluator(model, TOKENIZER, rows, distribution)
+        found[f"pairs {rows}"] = evaluator.evaluate(sources, targets).to_dict()
+    return found
+
+
 def main():
     three = make_distribution(RuntimeConfig(strategy="mirrored", logical_cpus=3))
     one = make_distribution(RuntimeConfig(strategy="one_device"))
@@ -77,7 +96,10 @@ def main():
         raise AssertionError("two rows for three replicas")
     except UserError as error:
         too_few = str(error)
-    results = {name: {"one": on(one, name), "three": on(three, name)} for name in sys.argv[1:]}
+    results = {}
+    for name in sys.argv[1:]:
+        measure = on if name in TINY else on_pairs
+        results[name] = {"one": measure(one, name), "three": measure(three, name)}
     print(json.dumps({"results": results, "too_few": too_few}))
 
 

@@ -8,25 +8,28 @@ import sys
 
 import pytest
 
-from tests.conformance.models import TINY
+from tests.conformance.models import TINY, TINY_PAIR_MODELS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-OFTEN = ["lstm_lm", "transformer_decoder"]
-MODELS = [pytest.param(n, marks=() if n in OFTEN else pytest.mark.slow) for n in TINY]
+OFTEN = ["lstm_lm", "transformer_decoder", "encoder_decoder"]
+
+
+def models(names):
+    return [pytest.param(n, marks=() if n in OFTEN else pytest.mark.slow) for n in names]
 
 
 @functools.cache
 def found(often):
-    names = [name for name in TINY if (name in OFTEN) == often]
+    names = [name for name in [*TINY, *TINY_PAIR_MODELS] if (name in OFTEN) == often]
     command = [sys.executable, "-m", "tests.distribution.dealt_evaluation", *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", models([*TINY, *TINY_PAIR_MODELS]))
 def test_the_ledger_is_the_same_to_the_last_token(name):
     results = found(name in OFTEN)["results"][name]
     one, three = results["one"], results["three"]
@@ -40,7 +43,7 @@ def test_the_ledger_is_the_same_to_the_last_token(name):
                 assert three[key][field] == value, (key, field)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", models(TINY))
 def test_the_texts_are_the_same(name):
     results = found(name in OFTEN)["results"][name]
     texts = [key for key in results["one"] if key.startswith("generated")]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.training.losses import token_losses, token_nll_sum
+from lm_zoo.training.losses import token_losses
 
 
 def numpy_nll(logits, targets):
@@ -24,22 +24,23 @@ def example(rng=np.random.default_rng(0)):
 
 def test_sum_and_count_agree_with_numpy():
     logits, targets, weights = example()
-    nats, tokens = token_nll_sum(tf.constant(logits), targets, weights)
-    assert float(tokens) == weights.sum()
+    objective, nats, tokens = token_losses(tf.constant(logits), targets, weights)
+    assert float(tokens) == weights.sum() and objective is nats
     np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(), rtol=1e-6)
 
 
 def test_uneven_parts_add_up_to_the_whole():
     logits, targets, weights = example()
-    whole = token_nll_sum(logits, targets, weights)
-    parts = [token_nll_sum(logits[c], targets[c], weights[c]) for c in np.s_[:1, 1:3, 3:]]
-    np.testing.assert_allclose(sum(p[0] for p in parts), whole[0], rtol=1e-6)
-    assert sum(float(p[1]) for p in parts) == float(whole[1])
+    whole = token_losses(logits, targets, weights, 0.1)
+    parts = [token_losses(logits[c], targets[c], weights[c], 0.1) for c in np.s_[:1, 1:3, 3:]]
+    for i in range(2):
+        np.testing.assert_allclose(sum(p[i] for p in parts), whole[i], rtol=1e-6)
+    assert sum(float(p[2]) for p in parts) == float(whole[2])
 
 
 def test_half_precision_logits_are_summed_in_float32():
     logits, targets, weights = example()
-    nats, _ = token_nll_sum(tf.cast(logits, tf.float16), targets, weights)
+    _, nats, _ = token_losses(tf.cast(logits, tf.float16), targets, weights)
     assert nats.dtype == tf.float32
 
 

@@ -1,0 +1,228 @@
+"""Translates text by a trained run of a model that reads a source, a line at a time.
+
+    lm-zoo translate --workdir=runs/de_en < news.de > news.en
+    lm-zoo translate --workdir=runs/de_en --input=news.de --output=news.en --beam_size=5
+    lm-zoo translate --workdir=runs/de_en --input=news.de --num_best=3 --format=jsonl
+    lm-zoo translate --workdir=runs/de_en
+
+Without --input it reads standard input; on a terminal it asks for a line and answers it, until
+Ctrl-D. Lines come out in the order in which they went in, each as soon as it is done; a file named
+by --output is there when all of them are. The last figures go to standard error.
+"""
+
+import contextlib
+import json
+import sys
+import time
+
+from absl import flags
+
+from lm_zoo.cli.distribution_flags import define_device_flags
+from lm_zoo.generation.translation_options import TOO_LONG
+
+FORMATS = ("text", "tsv", "jsonl")
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
+    )
+    flags.DEFINE_multi_string(
+        "input",
+        [],
+        "UTF-8 file to translate; may be given several times; - is standard input.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output", None, "File to write; default: standard output.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "format",
+        "text",
+        FORMATS,
+        "text: a translation a line; tsv: line, rank, score, log-probability in nats, translation; "
+        "jsonl: an object for each translation.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer("beam_size", 4, "Beams; 1 is greedy.", flag_values=flag_values)
+    flags.DEFINE_float(
+        "length_penalty",
+        1.0,
+        "The log-probability is divided by the length to this power.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "coverage_penalty",
+        0.0,
+        "Above 0: favours translations that look at all of the source.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer("num_best", 1, "Translations of each line.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "max_length",
+        0,
+        "Most tokens of a translation; 0 is twice the source's and 20 more.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size", 64, "Most lines translated at once on a device.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "too_long",
+        "error",
+        TOO_LONG,
+        "What becomes of a line that is longer than the model can read.",
+        flag_values=flag_values,
+    )
+    define_device_flags(flag_values)
+
+
+def run(flag_values, arguments):
+    from lm_zoo.cli.distribution_flags import distribution_of_flags
+    from lm_zoo.cli.input_lines import InputLines
+    from lm_zoo.distribution.cluster import find_cluster
+    from lm_zoo.errors import UserError
+    from lm_zoo.run import load
+
+    if arguments:
+        raise UserError(f"translate: unexpected argument {arguments[0]!r}; give it as --input=...")
+    is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
+    options = _options(flag_values, is_asked)
+    if find_cluster():
+        raise UserError(
+            "translate: expected one process, received a cluster of several; start it without "
+            "`lm-zoo launch` and TF_CONFIG. It uses several devices of one machine "
+            "(--strategy=mirrored)."
+        )
+    lines = InputLines([] if is_asked else flag_values.input or ["-"])
+    with _output(flag_values.output) as write:
+        distribution = distribution_of_flags(flag_values, ())
+        loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+        if is_asked:
+            _answer(loaded, options)
+        else:
+            figures = _translate(loaded, lines, options, flag_values.format, write)
+    if not is_asked:
+        print(f"lm-zoo translate: {figures}", file=sys.stderr)
+
+
+def _options(flag_values, is_asked):
+    """Returns the `TranslationOptions`, checked before the model is loaded."""
+    from lm_zoo.errors import UserError
+    from lm_zoo.generation.translation_options import TranslationOptions
+
+    names = (
+        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long".split()
+    )
+    options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
+    if options.num_best > 1 and flag_values.format == "text" and not is_asked:
+        raise UserError(
+            "--format: expected tsv or jsonl with --num_best above 1, received 'text', which is a "
+            "translation for each line."
+        )
+    return options
+
+
+def _translate(loaded, lines, options, form, write):
+    """Translates all lines; returns the figures, as text."""
+    from lm_zoo.cli.translation_progress import TranslationProgress
+    from lm_zoo.generation import translate_stream
+
+    done = num_truncated = num_cut_off = 0
+    started = time.monotonic()
+    results = translate_stream(
+        loaded.model,
+        loaded.source_tokenizer,
+        loaded.tokenizer,
+        lines,
+        options,
+        loaded.distribution.devices,
+        lines.name_of,
+    )
+    with TranslationProgress(lines.total) as progress:
+        for done, translations in enumerate(results, 1):
+            for translation in translations:
+                write(_formatted(done, translation, form))
+            num_truncated += translations[0].truncated
+            num_cut_off += translations[0].finished_by == "length"
+            progress.update(done)
+    seconds = time.monotonic() - started
+    figures = [f"{done:,} line{'s' * (done != 1)} in {seconds:.1f} s"]
+    if num_truncated:
+        limit = loaded.model.source_length
+        figures.append(f"{num_truncated:,} too long, of which {limit} tokens were read")
+    if num_cut_off:
+        figures.append(f"{num_cut_off:,} cut off at the greatest length of a translation")
+    return "; ".join(figures) + "."
+
+
+def _answer(loaded, options):
+    """Asks for lines on the terminal and answers each, until there are no more."""
+    from lm_zoo.errors import UserError
+    from lm_zoo.generation import translate
+
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  (lets `input` edit and remember lines)
+
+    while True:
+        try:
+            line = input("> ")
+        except EOFError:
+            print()
+            return
+        try:
+            (found,) = translate(
+                loaded.model, loaded.source_tokenizer, loaded.tokenizer, [line], options
+            )
+        except UserError as error:
+            print(f"lm-zoo translate: error: {error}", file=sys.stderr)
+            continue
+        for translation in found:
+            score = f"{translation.score:8.4f}  " if options.num_best > 1 else ""
+            print(score + _one_line(translation.text))
+
+
+@contextlib.contextmanager
+def _output(path):
+    """Yields a function that writes text where it is to go."""
+    from lm_zoo.files import writing_atomically
+
+    if path is not None:
+        with writing_atomically(path) as write:
+            yield lambda text: write(text.encode("utf-8"))
+        return
+
+    def write(text):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    yield write
+
+
+def _formatted(line, translation, form):
+    if form == "text":
+        return _one_line(translation.text) + "\n"
+    if form == "tsv":
+        figures = f"{translation.score:.6f}\t{translation.log_prob:.6f}"
+        text = _one_line(translation.text).replace("\t", " ")
+        return f"{line}\t{translation.rank}\t{figures}\t{text}\n"
+    values = {
+        "line": line,
+        "rank": translation.rank,
+        "source": translation.source,
+        "text": translation.text,
+        "score": translation.score,
+        "log_prob": translation.log_prob,
+        "num_tokens": len(translation.token_ids),
+        "finished_by": translation.finished_by,
+        "truncated": translation.truncated,
+    }
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def _one_line(text):
+    """The text without line breaks, so that lines stay beside those of the source."""
+    return text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")

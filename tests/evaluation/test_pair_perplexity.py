@@ -1,0 +1,132 @@
+"""Perplexity of targets given their sources, against a loop over single pairs in numpy."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lm_zoo.data.token_files import TokenSplit
+from lm_zoo.errors import UserError
+from lm_zoo.evaluation.compare import compare
+from lm_zoo.evaluation.ledger import Ledger, render_table
+from lm_zoo.evaluation.pair_perplexity import PairEvaluator
+from lm_zoo.registry import build_model
+from tests.conformance.models import TINY_PAIR_MODELS
+from tests.evaluation.test_ledger import make_ledger
+from tests.generation.toy import letters, log_softmax
+
+VOCAB, END = 19, 0
+TOKENIZER = letters(VOCAB, start_ids=[END])
+
+
+def pairs_of(count=12, longest=20, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def sentence():
+        return rng.integers(1, VOCAB, rng.integers(1, longest)).tolist()
+
+    return [(sentence(), sentence()) for _ in range(count)]
+
+
+def splits_of(pairs):
+    """`(sources, targets)`, a `TokenSplit` each."""
+    splits = []
+    for side in range(2):
+        rows = [[END], *([*pair[side], END] for pair in pairs)]
+        starts = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1
+        tokens = np.array([token for row in rows for token in row], np.uint16)
+        counts = {"num_bytes": 5 * len(tokens), "num_words": len(tokens) - 1}
+        sha256 = "st"[side] * 64
+        splits.append(
+            TokenSplit("test", (tokens,), **counts, text_sha256=sha256, document_starts=starts)
+        )
+    return splits
+
+
+@functools.cache
+def build(name):
+    model = build_model(name, vocab_size=VOCAB, seed=1, **TINY_PAIR_MODELS[name])
+    for variable in model.trainable_variables:  # far from uniform, so that mistakes are seen
+        if len(variable.shape) > 1:
+            variable.assign(2 * variable)
+    return model
+
+
+def nll_of(model, source, target):
+    """Nats of each token of a target and of its end token, the pair alone in its batch."""
+    source_ids = tf.constant([[*source, END]])
+    logits = model(tf.constant([[END, *target]]), source_ids=source_ids)
+    log_probs = log_softmax(np.asarray(logits, np.float64)[0])
+    return -log_probs[np.arange(len(target) + 1), [*target, END]]
+
+
+@pytest.mark.parametrize("name", TINY_PAIR_MODELS)
+def test_the_sum_is_that_of_single_pairs_whatever_the_batches(name):
+    model, pairs = build(name), pairs_of()
+    expected = sum(nll_of(model, *pair).sum() for pair in pairs)
+    num_targets = sum(len(target) + 1 for _, target in pairs)
+    progress = []
+    for batch_size in (1, 5, 64):
+        evaluator = PairEvaluator(model, TOKENIZER, batch_size)
+        ledger = evaluator.evaluate(*splits_of(pairs), lambda *done: progress.append(done))
+        assert ledger.nll_nats == pytest.approx(expected, rel=1e-5)
+        assert (ledger.tokens_scored, ledger.tokens_not_scored) == (num_targets, 1)
+        assert ledger.context == {
+            "rule": "source",
+            "source_sha256": "s" * 64,
+            "pairs": len(pairs),
+            "pairs_not_scored": 0,
+        }
+        assert progress[-1] == (num_targets, num_targets)
+        assert ledger.perplexity_per_word == pytest.approx(np.exp(expected / num_targets), rel=1e-4)
+    assert ledger.parameters == model.count_params() and ledger.text_sha256 == "t" * 64
+    assert Ledger.from_dict(ledger.to_dict()) == ledger
+
+
+def test_pairs_that_are_too_long_are_counted_and_the_others_scored():
+    model = build("encoder_decoder")  # reads 24 tokens and writes 32, end tokens included
+    pairs = pairs_of(10)
+    fits = [([3] * 23, [4] * 31)]
+    too_long = [([5] * 24, [6]), ([7], [8] * 32)]
+    whole = PairEvaluator(model, TOKENIZER, 4).evaluate(*splits_of(pairs + fits + too_long))
+    expected = sum(nll_of(model, *pair).sum() for pair in pairs + fits)
+    assert whole.nll_nats == pytest.approx(expected, rel=1e-5)
+    assert whole.tokens_not_scored == 1 + 2 + 33
+    assert "2 pairs are too long for the model" in whole.why_not_scored
+    assert whole.context["pairs"] == 11 and whole.context["pairs_not_scored"] == 2
+    # Text that was not scored is in the counts of words and bytes.
+    assert whole.perplexity_per_word is None and whole.bits_per_byte is None
+    table = render_table(whole)
+    assert "the whole source, 11 pairs (2 not scored)" in table and "sha256 ssss" in table
+    with pytest.raises(UserError, match="at least one pair"):
+        PairEvaluator(model, TOKENIZER).evaluate(*splits_of(too_long))
+
+
+def test_parameters_that_are_not_finite_are_said():
+    model = build.__wrapped__("recurrent_encoder_decoder")  # another than the other tests'
+    model.trainable_variables[0].assign(np.nan * model.trainable_variables[0])
+    with pytest.raises(UserError, match="loss of nan; load an earlier checkpoint"):
+        PairEvaluator(model, TOKENIZER).evaluate(*splits_of(pairs_of(3)))
+
+
+def test_what_cannot_be_measured_is_refused():
+    language_model = build_model("gru_lm", vocab_size=VOCAB, hidden_dim=8)
+    with pytest.raises(UserError, match="model: expected one that reads a source, received GRU"):
+        PairEvaluator(language_model, TOKENIZER)
+    with pytest.raises(UserError, match="tokenizer: expected the model's 19 token ids"):
+        PairEvaluator(build("recurrent_encoder_decoder"), letters(VOCAB - 1))
+
+
+def test_ledgers_of_pairs_are_compared_with_their_like_alone():
+    context = {"rule": "source", "source_sha256": "s" * 64, "pairs": 50, "pairs_not_scored": 0}
+    better = make_ledger(context=context, nll_nats=100.0)
+    worse = make_ledger(context=context, nll_nats=200.0)
+    rows = compare({"worse": worse, "better": better}).rows
+    assert [row["name"] for row in rows] == ["better", "worse"]
+    with pytest.raises(UserError, match="context differs.*the whole source.*carried state, 1"):
+        compare({"pairs": better, "text": make_ledger()})
+    other = dataclasses.replace(better, context={**context, "source_sha256": "o" * 64})
+    with pytest.raises(UserError, match="source_sha256 differs.*'ssss.*'oooo"):
+        compare({"a": better, "b": other})

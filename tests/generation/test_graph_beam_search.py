@@ -1,0 +1,204 @@
+"""Beam search in a graph, against every text there is, plain loops, and the search in Python."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lm_zoo.generation import GenerationOptions, TranslationOptions
+from lm_zoo.generation.beam_search import search_beams
+from lm_zoo.generation.decoding import Decoder
+from lm_zoo.generation.graph_beam_search import automatic_length, beam_search
+from lm_zoo.generation.rows import Row
+from lm_zoo.generation.translation import search_of
+from lm_zoo.models.language_model import LanguageModel
+from tests.generation.pair_models import END, NAMES, VOCAB, LineTokenizer, decided_model
+from tests.generation.toy import log_softmax
+
+LONGEST, WIDE = 4, 320  # as many beams as the last step has continuations
+SOURCES = np.array([[2, 1, 4, 1, END], [0, END, 0, 0, 0], [4, 4, 2, END, 0]], np.int32)
+LENGTHS = np.array([5, 2, 4], np.int32)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request):
+    return decided_model(request.param)
+
+
+def search(model, sources=SOURCES, lengths=LENGTHS, end_id=END, **options):
+    found = search_of(model)(sources, lengths, end_id, TranslationOptions(**options).validate())
+    return [part.numpy() for part in found]
+
+
+def hypotheses(found, row):
+    """`(tokens, score, log_prob)` of each of a source's texts."""
+    tokens, _, scores, log_probs = (part[row] for part in found)
+    return [
+        (ids[ids >= 0].tolist(), score, log_prob)
+        for ids, score, log_prob in zip(tokens, scores, log_probs)
+        if np.isfinite(score)
+    ]
+
+
+def every_text(model, row, length_penalty, coverage_penalty):
+    """The same of all texts that end by the end token or with `LONGEST` tokens, best first."""
+    others = [token for token in range(VOCAB) if token != END]
+    texts = [
+        [*ids, last]
+        for length in range(LONGEST)
+        for ids in itertools.product(others, repeat=length)
+        for last in (range(VOCAB) if length == LONGEST - 1 else [END])
+    ]
+    inputs = np.full((len(texts), LONGEST), END)
+    for padded, ids in zip(inputs, texts):
+        padded[1 : len(ids)] = ids[:-1]
+    source = np.repeat(SOURCES[row : row + 1, : LENGTHS[row]], len(texts), 0)
+    log_probs = log_softmax(model(inputs, source_ids=source))
+    attention = np.mean(model.attention_weights(inputs, source)[-1], 1, dtype=np.float64)
+    found = []
+    for number, ids in enumerate(texts):
+        total = sum(log_probs[number, place, token] for place, token in enumerate(ids))
+        covered = np.minimum(attention[number, : len(ids)].sum(0), 1)
+        score = total / len(ids) ** length_penalty + coverage_penalty * np.log(covered).sum()
+        found.append((ids, score, total))
+    return sorted(found, key=lambda entry: -entry[1])
+
+
+@pytest.mark.parametrize(
+    "length_penalty, coverage_penalty",
+    [(0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (1.0, 0.4), (2.0, 3.0)],
+)
+def test_wide_beams_find_the_best_of_all_texts(model, length_penalty, coverage_penalty):
+    penalties = dict(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+    found = search(model, beam_size=WIDE, num_best=WIDE, max_length=LONGEST, **penalties)
+    for row in range(len(SOURCES)):
+        expected = every_text(model, row, **penalties)[:20]
+        for (ids, score, log_prob), (best, its_score, total) in zip(
+            hypotheses(found, row), expected
+        ):
+            assert ids == best
+            assert score == pytest.approx(its_score, abs=2e-5)
+            assert log_prob == pytest.approx(total, abs=2e-5)
+    np.testing.assert_array_equal(found[1], np.sum((found[0] >= 0) & (found[0] != END), -1))
+
+
+def test_the_penalties_change_which_text_is_best(model):
+    best = {
+        penalties: [every_text(model, row, *penalties)[0][0] for row in range(len(SOURCES))]
+        for penalties in [(0.0, 0.0), (2.0, 0.0), (0.0, 3.0)]
+    }
+    assert best[0.0, 0.0] != best[2.0, 0.0]
+    assert best[0.0, 0.0] != best[0.0, 3.0]
+
+
+def test_one_beam_is_greedy(model):
+    found = search(model, beam_size=1, max_length=9)
+    for row, (source, length) in enumerate(zip(SOURCES, LENGTHS)):
+        state = model.initial_state(1, memory=model.encode(source[None, :length]))
+        ids, total = [END], 0.0
+        while len(ids) < 10 and (len(ids) == 1 or ids[-1] != END):
+            logits, state = model.forward(tf.constant([ids[-1:]]), state)
+            ids.append(int(np.argmax(logits[0, 0])))
+            total += log_softmax(logits[0, 0])[ids[-1]]
+        ((tokens, score, log_prob),) = hypotheses(found, row)
+        assert tokens == ids[1:]
+        assert log_prob == pytest.approx(total, abs=1e-5)
+        assert score == pytest.approx(total / len(tokens), abs=1e-5)
+
+
+class AfterSource(LanguageModel):
+    """What a model is that has read one source: a language model."""
+
+    def __init__(self, model, source):
+        super().__init__()
+        self.inner = model
+        self.source = tf.constant(source[None])
+        self.vocab_size = model.vocab_size
+        self.context_length = model.context_length
+
+    def initial_state(self, batch_size, num_slots=None):
+        memory = self.inner.encode(self.source)
+        memory = tf.nest.map_structure(lambda t: tf.repeat(t, batch_size, 0), memory)
+        return self.inner.initial_state(batch_size, num_slots, memory)
+
+    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+        return self.inner.features(token_ids, state, lengths=lengths)
+
+    def logits(self, features):
+        return self.inner.logits(features)
+
+
+@pytest.fixture
+def untraced():
+    """Runs TensorFlow's functions as they are: for a few steps, tracing them takes longest."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_it_agrees_with_the_search_in_python(model, untraced):
+    decoder = Decoder(AfterSource(model, SOURCES[0]))
+    for length_penalty in (1.0, 0.3, -0.5):
+        penalty = dict(length_penalty=length_penalty)
+        options = GenerationOptions(max_new_tokens=8, num_beams=3, **penalty).validate()
+        prompt = Row(0, 0, [END], LineTokenizer(), options)
+        (expected,) = search_beams(decoder, [prompt], options)
+        found = hypotheses(search(model, beam_size=3, num_best=3, max_length=8, **penalty), 0)
+        assert [ids for ids, *_ in found] == [text.generated_ids for text in expected]
+        for (ids, score, log_prob), text in zip(found, expected):
+            assert log_prob == pytest.approx(text.log_prob, abs=1e-5)
+            assert score == pytest.approx(text.log_prob / len(ids) ** length_penalty, abs=1e-5)
+
+
+@pytest.mark.parametrize("coverage_penalty", [0.0, 0.4])
+def test_sources_do_not_change_each_other(model, coverage_penalty):
+    options = dict(beam_size=3, num_best=3, max_length=9, coverage_penalty=coverage_penalty)
+    together = search(model, **options)
+    wider = np.pad(SOURCES, ((0, 0), (0, 3)), constant_values=4)
+    for row, length in enumerate(LENGTHS):
+        alone = search(model, SOURCES[row : row + 1, :length], LENGTHS[row : row + 1], **options)
+        padded = search(model, wider[[1, row, 0]], LENGTHS[[1, row, 0]], **options)
+        for other in (hypotheses(alone, 0), hypotheses(padded, 1)):
+            for mine, its in zip(hypotheses(together, row), other, strict=True):
+                assert mine[0] == its[0]
+                assert mine[1:] == pytest.approx(its[1:], abs=1e-5)
+
+
+def test_how_many_are_asked_for_does_not_change_the_best(model):
+    many = search(model, beam_size=5, num_best=5, max_length=9)
+    for num_best in (1, 3):
+        few = search(model, beam_size=5, num_best=num_best, max_length=9)
+        for row in range(len(SOURCES)):
+            assert hypotheses(few, row) == hypotheses(many, row)[:num_best]
+
+
+def test_each_source_has_its_own_greatest_length(model):
+    longest = np.array([3, 1, 6], np.int32)
+    found = beam_search(model, SOURCES, LENGTHS, END, 2, longest)
+    assert found.tokens.shape == (3, 2, 6)
+    for row, most in enumerate(longest):
+        apart = beam_search(model, SOURCES, LENGTHS, END, 2, int(most))
+        np.testing.assert_array_equal(found.tokens[row, :, :most], apart.tokens[row])
+        np.testing.assert_allclose(found.scores[row], apart.scores[row], atol=1e-5)
+        assert np.all(found.tokens[row, :, most:] == -1)
+
+
+def test_without_a_greatest_length_the_source_decides_up_to_the_context():
+    model = decided_model("encoder_decoder", context_length=26)
+    bias = np.zeros(VOCAB)
+    bias[END] = -1e9
+    unending = model.logits
+    model.logits = lambda features: unending(features) + bias
+    found = beam_search(model, SOURCES, LENGTHS, END, 1)
+    expected = np.minimum(automatic_length(LENGTHS), 25)
+    assert expected.tolist() == [25, 24, 25]
+    np.testing.assert_array_equal(found.lengths[:, 0], expected)
+    found = beam_search(model, SOURCES, LENGTHS, END, 1, 1000)
+    np.testing.assert_array_equal(found.lengths[:, 0], [25, 25, 25])
+
+
+def test_fewer_texts_than_asked_for_leave_the_rest_empty(model):
+    found = search(model, beam_size=9, num_best=9, max_length=1)
+    np.testing.assert_array_equal(np.isfinite(found[2]), [[True] * VOCAB + [False] * 4] * 3)
+    assert np.all(found[0][:, VOCAB:] == -1) and np.all(found[1][:, VOCAB:] == 0)

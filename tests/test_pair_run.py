@@ -1,0 +1,220 @@
+"""A run on pairs of texts from its config to its translations: trained, stopped, resumed."""
+
+import shutil
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import lm_zoo
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+from lm_zoo.errors import UserError
+from lm_zoo.training import checkpoints
+from lm_zoo.training.summaries import read_scalars
+
+WORDS = {
+    "a": "un",
+    "the": "le",
+    "cat": "chat",
+    "dog": "chien",
+    "bird": "oiseau",
+    "sees": "voit",
+    "hears": "entend",
+}
+MODELS = {
+    "encoder_decoder": dict(size="tiny", hidden_dim=32, num_layers=1, context_length=16),
+    "recurrent_encoder_decoder": dict(hidden_dim=24, num_layers=1),
+}
+SOURCES = [
+    f"{d} {n} {v} {e} {m}"
+    for d in ("a", "the")
+    for n in ("cat", "dog", "bird")
+    for v in ("sees", "hears")
+    for e in ("a", "the")
+    for m in ("cat", "dog", "bird")
+]
+
+
+def translation_of(source):
+    return " ".join(WORDS[word] for word in source.split())
+
+
+def config(folder, model, separate=False, **training):
+    """A run of 12 steps on 72 sentences, word by word; folder has the text and the cache."""
+    for name, text in (("en", SOURCES), ("fr", map(translation_of, SOURCES))):
+        (folder / f"all.{name}").write_text("\n".join(text) + "\n")
+    words = TokenizerConfig(name="word")
+    return ExperimentConfig(
+        data=DataConfig(
+            corpus="text_pairs",
+            data_dir=str(folder),
+            train_files=("all.en",),
+            train_target_files=("all.fr",),
+            split_by="document_hash",
+            validation_fraction=0.2,
+            test_fraction=0.2,
+            layout="pairs",
+            batch_tokens=96,
+            cache_dir=str(folder / "cache"),
+        ),
+        tokenizer=words,
+        source_tokenizer=words if separate else TokenizerConfig(name=""),
+        model=ModelConfig(model, dropout=0.1, **MODELS[model]),
+        optimizer=OptimizerConfig(name="adam", learning_rate=0.02),
+        training=TrainingConfig(
+            **(
+                dict(
+                    steps=24,
+                    validation_interval=12,
+                    log_interval=4,
+                    keep_checkpoints=9,
+                    label_smoothing=0.1,
+                    sample_translations=2,
+                    attention_pictures=1,
+                )
+                | training
+            )
+        ),
+        evaluation=EvaluationConfig(batch_size=8, bleu_pairs=50),
+    )
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def finished(request, tmp_path_factory):
+    """A finished run of each model, its config and its result."""
+    folder = tmp_path_factory.mktemp(request.param)
+    separate = request.param == "recurrent_encoder_decoder"
+    settings = config(folder, request.param, separate)
+    return folder / "run", settings, lm_zoo.train(settings, folder / "run")
+
+
+def test_it_learns_and_shows_what_it_has_learned(finished):
+    workdir, settings, result = finished
+    assert (result.step, result.reason, result.best_by) == (24, "finished", "loss")
+    train, validation = workdir / "tensorboard" / "train", workdir / "tensorboard" / "validation"
+    plain, smoothed = (dict(read_scalars(train, tag)) for tag in ("loss", "smoothed_loss"))
+    assert list(plain) == list(smoothed) == [4, 8, 12, 16, 20, 24]
+    assert plain[24] < plain[4] / 1.5
+    assert smoothed[24] > plain[24]  # the floor of the smoothed loss is above 0
+    (_, first), (_, last) = read_scalars(validation, "bleu")
+    assert 0 <= first <= last <= 100 and last > 10
+    events = EventAccumulator(str(train)).Reload()
+    table = events.Tensors("translations/text_summary")[-1].tensor_proto.string_val[0].decode()
+    assert "| source | translation | reference |" in table and table.count("\n") == 3
+    width, height, png = events.Tensors("attention/0")[-1].tensor_proto.string_val
+    assert png.startswith(b"\x89PNG") and int(width) > 100 and int(height) > 100
+
+
+def test_its_folder_alone_translates(finished, tmp_path):
+    workdir, settings, _ = finished
+    shutil.copytree(workdir, tmp_path / "moved")
+    run = lm_zoo.load(tmp_path / "moved")
+    assert (run.source_tokenizer is run.tokenizer) == (not settings.source_tokenizer.name)
+    sources, references = run.pairs("test")
+    assert references == [translation_of(source) for source in sources]
+    assert not set(sources) & set(run.pairs("validation")[0])
+    translations = run.translate(sources, beam_size=2)
+    right = np.mean([t[0].text == r for t, r in zip(translations, references)])
+    words = np.mean(
+        [
+            a == b
+            for t, r in zip(translations, references)
+            for a, b in zip(t[0].text.split(), r.split())
+        ]
+    )
+    assert words > 0.5 or right > 0.2
+    source_split, target_split = run.pair_tokens("test")
+    assert len(source_split.document_starts) == len(target_split.document_starts)
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):
+    workdir, settings, _ = finished
+    shutil.copytree(workdir, tmp_path / "stopped")
+    folder = tmp_path / "stopped" / "checkpoints"
+    shutil.rmtree(checkpoints.path_of(folder, 24))
+    assert checkpoints.steps(folder) == [12]
+    lm_zoo.train(settings, tmp_path / "stopped")
+    expected = checkpoints.load(checkpoints.path_of(workdir / "checkpoints", 24)).tensors
+    found = checkpoints.load(checkpoints.path_of(folder, 24)).tensors
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    for split, tag in (("train", "smoothed_loss"), ("validation", "bleu")):
+        curves = [
+            read_scalars(w / "tensorboard" / split, tag) for w in (tmp_path / "stopped", workdir)
+        ]
+        assert curves[0] == curves[1]
+
+
+def test_another_text_is_not_gone_on_with(finished, tmp_path):
+    workdir, settings, _ = finished
+    folder = workdir.parent
+    shutil.copytree(workdir, tmp_path / "run")
+    text = (folder / "all.en").read_text()
+    try:
+        (folder / "all.en").write_text(text.replace("bird", "fish"))
+        with pytest.raises(UserError, match="the train text of text_pairs-.* has changed"):
+            lm_zoo.train(settings, tmp_path / "run")
+    finally:
+        (folder / "all.en").write_text(text)
+
+
+def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
+    settings = config(
+        tmp_path,
+        "recurrent_encoder_decoder",
+        steps=20,
+        validation_interval=2,
+        best_by="bleu",
+        early_stopping_patience=2,
+        attention_pictures=0,
+    )
+    settings.optimizer.learning_rate = 1e-9  # nothing is learned: BLEU stays where it is
+    result = lm_zoo.train(settings, tmp_path / "run")
+    assert (result.reason, result.step, result.best_step) == ("early_stopping", 6, 2)
+    assert result.best_by == "bleu"
+    curve = dict(read_scalars(tmp_path / "run" / "tensorboard" / "validation", "bleu"))
+    assert result.best == pytest.approx(curve[2], abs=1e-4)
+    assert checkpoints.read_best(tmp_path / "run" / "checkpoints") == (2, result.best)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: setattr(c.data, "layout", "windows"), "data.layout: expected 'pairs'.*windows"),
+        (lambda c: setattr(c.data, "corpus", "python_reference"), "data.layout: 'pairs' needs"),
+        (
+            lambda c: setattr(c, "model", ModelConfig("lstm_lm")),
+            "config.model.name: expected a model that reads a source.*lstm_lm",
+        ),
+        (lambda c: setattr(c.training, "best_by", "blue"), "config.training.best_by.*'bleu'"),
+        (
+            lambda c: setattr(c.evaluation, "bleu_pairs", 0),
+            "evaluation.bleu_pairs: expected above 0",
+        ),
+        (
+            lambda c: setattr(c.model, "context_length", 4),
+            "data.too_long: .* pairs of the train split",
+        ),
+        (
+            lambda c: setattr(c.training, "label_smoothing", 1.0),
+            "label_smoothing: expected at least 0",
+        ),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_written(change, message, tmp_path):
+    settings = config(tmp_path, "encoder_decoder", best_by="bleu")
+    change(settings)
+    if settings.data.corpus == "python_reference":
+        settings.data = DataConfig(layout="pairs", cache_dir=str(tmp_path / "cache"))
+    with pytest.raises(UserError, match=message):
+        lm_zoo.train(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
