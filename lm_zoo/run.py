@@ -7,13 +7,17 @@ from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.held_out_pairs import read_held_out_pairs
 from lm_zoo.data.pair_tokens import prepared_pair_tokens
 from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
+from lm_zoo.data.text_split import split_of_texts
 from lm_zoo.data.token_files import open_tokens
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.embedding import embed_texts
+from lm_zoo.evaluation.pair_perplexity import PairEvaluator
+from lm_zoo.evaluation.pair_scoring import score_pairs
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.evaluation.source_embedding import embed_sources
+from lm_zoo.evaluation.translation_evaluation import evaluate_translations
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.translation import TranslationOptions, translate
@@ -140,10 +144,21 @@ class Run:
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, batch_size=16):
-        """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text."""
+    def score(self, texts, batch_size=16, sources=None):
+        """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
+
+        Args:
+            texts: A string or a list of strings.
+            batch_size: Texts read at once.
+            sources: For a model that reads a source: that of each text, likewise.
+        """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        return score_texts(self.model, self.tokenizer, texts, batch_size)
+        if sources is None:
+            return score_texts(self.model, self.tokenizer, texts, batch_size)
+        sources = [sources] if isinstance(sources, str) else list(sources)
+        return score_pairs(
+            self.model, self.source_tokenizer, self.tokenizer, sources, texts, batch_size
+        )
 
     def embed(self, texts, batch_size=16):
         """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`.
@@ -170,10 +185,13 @@ class Run:
     ):
         """Measures perplexity on a split of the run's corpus.
 
+        For a run of pairs it is that of the targets given their sources, and of what may be asked
+        for only `batch_size` means anything.
+
         Args:
             split: `train`, `validation` or `test`.
             batch_size: Streams (carried state) or windows at once; default: 1 stream with carried
-                state, which is the exact figure, otherwise the config's.
+                state, which is the exact figure, otherwise the config's. Of pairs, as many at once.
             sequence_length: Tokens per call, the window; default: the config's.
             stride: New tokens per window; default: the config's.
             context: `carried`, `windows`, or `auto` (carried where the model can).
@@ -181,6 +199,15 @@ class Run:
         Returns:
             A `Ledger`.
         """
+        if self.model.reads_source:
+            if sequence_length or stride or context != "auto":
+                raise UserError(
+                    "context: a target text is read whole after its whole source; leave context, "
+                    "sequence_length and stride out."
+                )
+            ledger = self._pair_ledger(*self.pair_tokens(split), batch_size)
+            ledger.corpus = self.folder.data_record()["corpus"]
+            return ledger
         tokens = self.tokens(split)
         settings = self.config.evaluation
         length = sequence_length or settings.sequence_length or self.config.data.sequence_length
@@ -198,6 +225,55 @@ class Run:
         ledger = evaluator.evaluate(tokens)
         ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
         return ledger
+
+    def evaluate_pairs(self, sources, targets, name="texts", batch_size=None):
+        """Measures perplexity of given target texts, given their sources.
+
+        Args:
+            sources: A list of strings.
+            targets: As many.
+            name: What the ledger calls them.
+            batch_size: Pairs at once; default: the config's.
+
+        Returns:
+            A `Ledger`.
+        """
+        if len(sources) != len(targets):
+            raise UserError(
+                f"targets: expected one for each of {len(sources)} sources, received "
+                f"{len(targets)}."
+            )
+        splits = (
+            split_of_texts(sources, self.source_tokenizer, name),
+            split_of_texts(targets, self.tokenizer, name),
+        )
+        return self._pair_ledger(*splits, batch_size)
+
+    def _pair_ledger(self, sources, targets, batch_size):
+        evaluator = PairEvaluator(
+            self.model,
+            self.tokenizer,
+            batch_size=batch_size or self.config.evaluation.batch_size,
+            distribution=self.distribution,
+        )
+        ledger = evaluator.evaluate(sources, targets)
+        ledger.step = self.step
+        return ledger
+
+    def evaluate_translations(self, sources, references, **settings):
+        """Translates sources, and measures the translations by BLEU, chrF and TER.
+
+        Args:
+            sources: A list of strings; those of a split, with their references, are `pairs(split)`.
+            references: A string for each of them; or a list of several such lists.
+            **settings: `metrics`, `tokenize` and `lowercase`, as in
+                `lm_zoo.evaluation.translation_metrics.translation_scores`; and fields of
+                `TranslationOptions`, e.g. `beam_size=5`.
+
+        Returns:
+            A `TranslationEvaluation`.
+        """
+        return evaluate_translations(self, sources, references, **settings)
 
     def tokens(self, split):
         """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""

@@ -4,11 +4,15 @@
     lm-zoo score --workdir=runs/quickstart_lstm --input=texts.jsonl --format=jsonl --field=text
     lm-zoo score --workdir=runs/quickstart_lstm --tokens --json < sentences.txt
 
-Reads a text per line from --input or standard input; `--tokens` adds every token's surprisal.
+    lm-zoo score --workdir=runs/de_en --sources=news.de --input=news.en
+    lm-zoo score --workdir=runs/de_en --input=pairs.tsv
+
+Reads a text per line from --input or standard input; `--tokens` adds every token's surprisal. A model
+that reads a source scores each text, its end included, as a translation of its source: the same line
+of --sources, or what stands before a tab in the line.
 """
 
 import json
-import sys
 
 from absl import flags
 
@@ -23,6 +27,13 @@ def define_flags(flag_values):
     flags.DEFINE_string(
         "input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values
     )
+    flags.DEFINE_string(
+        "sources",
+        None,
+        "For models that read a source: a file with the source of each line of --input; default: "
+        "source, tab and text in each line, or a field of each object.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_enum(
         "format",
         "lines",
@@ -32,6 +43,12 @@ def define_flags(flag_values):
     )
     flags.DEFINE_string(
         "field", "text", "For jsonl: the field that holds the text.", flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "source_field",
+        "source",
+        "For jsonl and models that read a source: the field that holds it.",
+        flag_values=flag_values,
     )
     flags.DEFINE_bool(
         "tokens", False, "Also give every token's surprisal in nats.", flag_values=flag_values
@@ -44,39 +61,98 @@ def define_flags(flag_values):
 
 def run(flag_values, arguments):
     from lm_zoo.run import load
+    from lm_zoo.run_folder import RunFolder
 
-    texts = _read_texts(flag_values.input, flag_values.format, flag_values.field)
-    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    config = RunFolder(flag_values.workdir).require().config()
+    if config.data.layout == "pairs":
+        sources, texts = _read_pairs(flag_values)
+        loaded = load(flag_values.workdir, flag_values.checkpoint)
+        scores = loaded.score(texts, flag_values.batch_size, sources) if texts else []
+        parts = [(texts, sources, scores)]
+    else:
+        _refuse_sources(flag_values, config.model.name)
+        texts = _read_texts(flag_values)
+        loaded = load(flag_values.workdir, flag_values.checkpoint)
+        parts = _scored_parts(loaded, texts, flag_values.batch_size)
     if not flag_values.json:
         print(f"{'log-prob (nats)':>16} {'tokens':>7} {'perplexity':>11} {'bits/byte':>10}  text")
-    for start in range(0, len(texts), flag_values.batch_size):
-        part = texts[start : start + flag_values.batch_size]
-        for text, score in zip(part, loaded.score(part, flag_values.batch_size)):
-            print(
-                _as_json(text, score, flag_values.tokens)
-                if flag_values.json
-                else _as_row(text, score)
+    for part in parts:
+        for text, source, score in zip(*part, strict=True):
+            if flag_values.json:
+                print(_as_json(text, source, score, flag_values.tokens))
+                continue
+            print(_as_row(text if source is None else f"{source}\t{text}", score))
+            for piece, surprisal in score.tokens if flag_values.tokens else ():
+                print(f"{_figure(surprisal, 16, 4)} {piece!r}")
+
+
+def _scored_parts(loaded, texts, batch_size):
+    """Yields texts with their scores, as soon as some are scored."""
+    for start in range(0, len(texts), batch_size):
+        part = texts[start : start + batch_size]
+        yield part, [None] * len(part), loaded.score(part, batch_size)
+
+
+def _read_texts(flag_values):
+    from lm_zoo.cli.text_lines import read_lines
+
+    lines = read_lines("input", flag_values.input)
+    return lines if flag_values.format == "lines" else _fields(lines, flag_values, "field")
+
+
+def _read_pairs(flag_values):
+    """Returns `(sources, texts)`."""
+    from lm_zoo.cli.text_lines import check_as_many, read_lines
+
+    lines, path = read_lines("input", flag_values.input), flag_values.sources
+    is_jsonl = flag_values.format == "jsonl"
+    if path is None and not is_jsonl:
+        return _halves(lines, _name(flag_values))
+    texts = _fields(lines, flag_values, "field") if is_jsonl else lines
+    if path is None:
+        return _fields(lines, flag_values, "source_field"), texts
+    sources = read_lines("--sources", path)
+    check_as_many(("--input", _name(flag_values), texts), ("--sources", path, sources))
+    return sources, texts
+
+
+def _halves(lines, name):
+    """Returns what stands before the tab in each line, and what stands after it."""
+    from lm_zoo.errors import UserError
+
+    pairs = [line.split("\t") for line in lines]
+    for number, pair in enumerate(pairs, 1):
+        if len(pair) != 2:
+            raise UserError(
+                f"input: {name}, line {number}: expected a source, a tab and a text, for the run's "
+                f"model reads a source; received {len(pair) - 1} tabs. --sources=FILE gives the "
+                "sources apart."
             )
-            if flag_values.tokens and not flag_values.json:
-                for piece, surprisal in score.tokens:
-                    print(f"{surprisal:>16.4f} {piece!r}")
+    return [source for source, _ in pairs], [text for _, text in pairs]
 
 
-def _read_texts(path, form, field):
-    from lm_zoo.data.corpora.text_files import decode, read_text
-
-    name = "standard input" if path == "-" else path
-    if path == "-":
-        text = decode("input", name, sys.stdin.buffer.read())
-    else:
-        text = read_text("input", path)
-    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    if form == "lines":
-        return lines if text else []
-    return [_field_of(line, number, name, field) for number, line in enumerate(lines, 1)]
+def _fields(lines, flag_values, flag):
+    """Returns the field of each line's object that a flag names."""
+    name, field = _name(flag_values), getattr(flag_values, flag)
+    return [_field_of(line, number, name, flag, field) for number, line in enumerate(lines, 1)]
 
 
-def _field_of(line, number, name, field):
+def _refuse_sources(flag_values, model_name):
+    from lm_zoo.errors import UserError
+
+    for name in ("sources", "source_field"):
+        if flag_values[name].present:
+            raise UserError(
+                f"--{name}: it is for models that read a source, and this run is of the language "
+                f"model {model_name}; leave it out."
+            )
+
+
+def _name(flag_values):
+    return "standard input" if flag_values.input == "-" else flag_values.input
+
+
+def _field_of(line, number, name, flag, field):
     from lm_zoo.errors import UserError
 
     try:
@@ -86,7 +162,7 @@ def _field_of(line, number, name, field):
     except (KeyError, TypeError):
         raise UserError(
             f"input: {name}, line {number}: expected an object with field {field!r}; name the "
-            "right one by --field."
+            f"right one by --{flag}."
         ) from None
     if not isinstance(text, str):
         raise UserError(f"input: {name}, line {number}: field {field!r} is not a string.")
@@ -94,18 +170,19 @@ def _field_of(line, number, name, field):
 
 
 def _as_row(text, score):
-    def figure(value, width, digits):
-        return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
-
     return (
-        f"{figure(score.log_prob, 16, 4)} {score.num_tokens:>7} {figure(score.perplexity, 11, 3)} "
-        f"{figure(score.bits_per_byte, 10, 4)}  {text}"
+        f"{_figure(score.log_prob, 16, 4)} {score.num_tokens:>7} "
+        f"{_figure(score.perplexity, 11, 3)} {_figure(score.bits_per_byte, 10, 4)}  {text}"
     )
 
 
-def _as_json(text, score, with_tokens):
-    values = {
-        "text": text,
+def _figure(value, width, digits):
+    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+
+
+def _as_json(text, source, score, with_tokens):
+    values = {"text": text} if source is None else {"source": source, "text": text}
+    values |= {
         "log_prob": score.log_prob,
         "num_tokens": score.num_tokens,
         "perplexity": score.perplexity,

@@ -8,6 +8,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.training.losses import token_nll
 
 _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its function
+_ENCODERS = weakref.WeakKeyDictionary()  # model that reads a source -> its compiled `encode`
 
 
 def nll_function(model):
@@ -28,6 +29,17 @@ def nll_function(model):
 
         _FUNCTIONS[model] = nll
     return _FUNCTIONS[model]
+
+
+def encode_function(model):
+    """Returns the model's compiled `(source_ids, lengths) -> memory`, one trace for all shapes."""
+    if model not in _ENCODERS:
+        reference = weakref.ref(model)
+        signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
+        _ENCODERS[model] = tf.function(
+            lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
+        )
+    return _ENCODERS[model]
 
 
 def check_vocabulary(model, tokenizer):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.nll import check_vocabulary, nll_function
+from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import plan_windows
 from lm_zoo.text.words import count_words, utf8
 
@@ -20,15 +20,16 @@ class Score:
     """What a model makes of one text.
 
     Attributes:
-        log_prob: Of the tokens scored, in nats.
+        log_prob: Of the tokens scored, in nats. A text given its source is scored with its end, so
+            that this is the log-probability of that text and of none that goes on.
         num_tokens: Tokens scored: all, or all but the first where nothing stands before it.
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends.
         num_unknown: Tokens that are `<unk>`: the word behind them was not predicted.
         perplexity: Per token scored; None if there is none.
         bits_per_byte: Bits of the tokens scored over all bytes; None for an empty text.
-        tokens: `(text, surprisal)` for each token of the text; surprisal in nats, None for a token
-            that was not scored.
+        tokens: `(text, surprisal)` for each token of the text, and for its end where that is scored;
+            surprisal in nats, None for a token that was not scored.
         context: What the first tokens are conditioned on, and the windows of a long text.
         tokens_not_scored: 0 or 1.
     """
@@ -46,20 +47,22 @@ class Score:
 
 
 @dataclasses.dataclass
-class _Segment:
-    """A part of a text that is read at once, from the zero state.
+class Segment:
+    """A part of a text that is read at once, from a first state.
 
     Attributes:
         inputs: Token ids.
         targets: The tokens after them.
         first: The first target that is scored here.
         surprisals: Where the scores of `targets[first:]` go.
+        source: Token ids of what it is a translation of, for a model that reads a source.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     first: int
     surprisals: np.ndarray
+    source: np.ndarray | None = None
 
 
 def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
@@ -83,10 +86,12 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         UserError: If `texts` or the settings cannot be used.
     """
     check_vocabulary(model, tokenizer)
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
-    if batch_size < 1:
-        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    check_texts("texts", texts, batch_size)
+    if model.reads_source:
+        raise UserError(
+            f"sources: expected a source for each text, for {type(model).__name__} scores texts as "
+            "translations of sources; received none."
+        )
     window = model.context_length
     if window is not None and not 0 <= stride <= window:
         raise UserError(
@@ -102,13 +107,19 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         for ids, nll in zip(encoded, surprisals)
         for segment in _segments(start, ids, nll, window, stride)
     ]
-    segments.sort(key=lambda segment: -len(segment.inputs))  # like lengths together: less padding
-    for begin in range(0, len(segments), batch_size):
-        _score(model, segments[begin : begin + batch_size], min(batch_size, len(segments)))
+    score_segments(model, segments, batch_size)
     return [
-        _summary(tokenizer, text, ids, nll, start, window, stride)
+        summarize(tokenizer, text, ids, nll, _context(tokenizer, start, ids, window, stride))
         for text, ids, nll in zip(texts, encoded, surprisals)
     ]
+
+
+def check_texts(name, texts, batch_size):
+    """Raises a `UserError` unless these are strings, and as many as that can be read at once."""
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{name}: expected a list of strings, received {texts!r:.80}.")
+    if batch_size < 1:
+        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
 
 
 def _segments(start, ids, surprisals, window, stride):
@@ -123,7 +134,7 @@ def _segments(start, ids, surprisals, window, stride):
         if scored_from < end:
             place = scored_from + 1 - len(start)
             segments.append(
-                _Segment(
+                Segment(
                     tokens[begin:end],
                     tokens[begin + 1 : end + 1],
                     scored_from - begin,
@@ -133,15 +144,22 @@ def _segments(start, ids, surprisals, window, stride):
     return segments
 
 
+def score_segments(model, segments, batch_size):
+    """Scores `Segment`s, `batch_size` at once, writing their surprisals where they belong."""
+    segments = sorted(segments, key=lambda segment: -len(segment.inputs))  # less padding
+    for begin in range(0, len(segments), batch_size):
+        _score(model, segments[begin : begin + batch_size], min(batch_size, len(segments)))
+
+
 def _score(model, segments, rows):
-    """Reads segments side by side, and writes each one's surprisals where they belong."""
+    """Reads segments side by side."""
     longest = max(len(segment.inputs) for segment in segments)
     pieces = piece_lengths(longest, rows * model.vocab_size, model.context_length)
     tokens = np.zeros((2, rows, sum(pieces)), np.int32)  # padded on the right, where no one looks
     for row, segment in enumerate(segments):
         tokens[0, row, : len(segment.inputs)] = segment.inputs
         tokens[1, row, : len(segment.targets)] = segment.targets
-    state, begin, nll = model.initial_state(rows), 0, []
+    state, begin, nll = _first_state(model, segments, rows), 0, []
     for length in pieces:
         inputs, targets = tf.constant(tokens[:, :, begin : begin + length])
         part, state = nll_function(model)(inputs, targets, state)
@@ -150,6 +168,21 @@ def _score(model, segments, rows):
     nll = np.concatenate(nll, axis=1)
     for row, segment in enumerate(segments):
         segment.surprisals[:] = nll[row, segment.first : len(segment.inputs)]
+
+
+def _first_state(model, segments, rows):
+    """The state before the segments, of which there may be fewer than rows."""
+    if segments[0].source is None:
+        return model.initial_state(rows)
+    longest = max(len(segment.source) for segment in segments)
+    # Memories of few sizes, so that few shapes are compiled.
+    size = sum(piece_lengths(longest, 1, model.source_length))
+    source_ids, lengths = np.zeros((rows, size), np.int32), np.zeros(rows, np.int32)
+    for row, segment in enumerate(segments):
+        lengths[row] = len(segment.source)
+        source_ids[row, : lengths[row]] = segment.source
+    memory = encode_function(model)(tf.constant(source_ids), tf.constant(lengths))
+    return model.initial_state(rows, memory=memory)
 
 
 def piece_lengths(longest, logits_per_position, context_length):
@@ -169,18 +202,30 @@ def piece_lengths(longest, logits_per_position, context_length):
     return pieces
 
 
-def _summary(tokenizer, text, ids, surprisals, start, window, stride):
+def _context(tokenizer, start, ids, window, stride):
+    """What a text's tokens are conditioned on, in words."""
+    context = "none: the first token is not scored"
+    if len(start):
+        context = "after " + "".join(tokenizer.token_text(int(token)) for token in start)
+    if window is not None and len(start) + len(ids) - 1 > window:
+        context += f"; windows of {window}, stride {stride}"
+    return context
+
+
+def summarize(tokenizer, text, ids, surprisals, context):
+    """Returns the `Score` of a text.
+
+    Args:
+        tokenizer: Its tokenizer.
+        text: The text.
+        ids: Token ids that it was read as.
+        surprisals: Nats of each, NaN for one that was not scored.
+        context: What they are conditioned on, in words.
+    """
     scored = surprisals[~np.isnan(surprisals)]
     nats, num_tokens = float(np.sum(scored)), len(scored)
     data = utf8(text)
     unknown = tokenizer.unk_id
-    if len(start):
-        listed = "".join(tokenizer.token_text(int(token)) for token in start)
-        context = f"after {listed}"
-    else:
-        context = "none: the first token is not scored"
-    if window is not None and len(start) + len(ids) - 1 > window:
-        context += f"; windows of {window}, stride {stride}"
     return Score(
         log_prob=0.0 - nats,  # not -0.0 for an empty text
         num_tokens=num_tokens,

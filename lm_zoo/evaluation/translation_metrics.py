@@ -66,9 +66,32 @@ def require_sacrebleu(field="metrics"):
     return metrics
 
 
-def translation_scores(
-    hypotheses, references, metrics=METRICS, tokenize="13a", lowercase=False, field="references"
-):
+def check_references(num_translations, references):
+    """Returns the references as a list of lists, one or more for all translations.
+
+    Args:
+        num_translations: How many there are, or are to be.
+        references: As in `translation_scores`.
+
+    Raises:
+        UserError: If there are not as many as translations, or none.
+    """
+    references = list(references)
+    several = bool(references) and not isinstance(references[0], str)
+    sets = [list(part) for part in references] if several else [references]
+    for number, part in enumerate(sets, 1):
+        if len(part) != num_translations:
+            which = f" in set {number}" if several else ""
+            raise UserError(
+                f"references: expected one for each of {num_translations} translations, received "
+                f"{len(part)}{which}."
+            )
+    if not num_translations:
+        raise UserError("references: expected at least one translation to measure, received none.")
+    return sets
+
+
+def translation_scores(hypotheses, references, metrics=METRICS, tokenize="13a", lowercase=False):
     """Measures the translations of a whole set.
 
     Args:
@@ -78,7 +101,6 @@ def translation_scores(
         tokenize: BLEU's tokenization, by sacrebleu's name: `13a`, `intl`, `zh`, `char`, `none`, ...
         lowercase: Whether case is ignored by BLEU and chrF; TER ignores it always, as sacrebleu's
             default does.
-        field: What the user gave the references by, for the errors.
 
     Returns:
         A `TranslationScores`.
@@ -88,10 +110,8 @@ def translation_scores(
             metric or tokenization; or if sacrebleu, or what it needs for the tokenization, is not
             installed.
     """
-    for name in metrics:
-        if name not in METRICS:
-            raise unknown_name("metrics", name, METRICS)
-    sets = _reference_sets(hypotheses, references, field)
+    check_metrics(metrics, tokenize, lowercase)
+    sets = check_references(len(hypotheses), references)
     scores = TranslationScores(
         num_pairs=len(hypotheses),
         num_references=len(sets),
@@ -110,6 +130,14 @@ def translation_scores(
     return scores
 
 
+def check_metrics(metrics, tokenize="13a", lowercase=False):
+    """Raises a `UserError` if `translation_scores` cannot measure so."""
+    for name in metrics:
+        if name not in METRICS:
+            raise unknown_name("metrics", name, METRICS)
+        _metric(name, tokenize, lowercase)
+
+
 def bleu_counts(hypotheses, references, tokenize="13a", lowercase=False):
     """Counts what BLEU is computed from; the counts of parts add up to those of the whole.
 
@@ -126,7 +154,7 @@ def bleu_counts(hypotheses, references, tokenize="13a", lowercase=False):
     metric = _metric("bleu", tokenize, lowercase)
     if not hypotheses:
         return np.zeros(2 * ORDER + 2, np.int64)
-    sets = _reference_sets(hypotheses, references, "references")
+    sets = check_references(len(hypotheses), references)
     found = metric.corpus_score(list(hypotheses), sets)
     return np.array([*found.counts, *found.totals, found.sys_len, found.ref_len], np.int64)
 
@@ -161,23 +189,6 @@ def _metric(name, tokenize, lowercase):
         raise UserError(
             f"tokenize: sacrebleu cannot count by {tokenize!r} here ({reason:.160}); take another."
         ) from None
-
-
-def _reference_sets(hypotheses, references, field):
-    """Checks the references; returns a list of lists."""
-    references = list(references)
-    several = bool(references) and not isinstance(references[0], str)
-    sets = [list(part) for part in references] if several else [references]
-    for number, part in enumerate(sets, 1):
-        if len(part) != len(hypotheses):
-            which = f" in set {number}" if several else ""
-            raise UserError(
-                f"{field}: expected one for each of {len(hypotheses)} translations, received "
-                f"{len(part)}{which}."
-            )
-    if not hypotheses:
-        raise UserError(f"{field}: expected at least one translation to measure, received none.")
-    return sets
 
 
 def _equals_any(hypothesis, references):

@@ -1,0 +1,242 @@
+"""What `lm-zoo evaluate` does for a run of a model that reads a source."""
+
+import json
+import pathlib
+
+from absl import flags
+
+from lm_zoo.errors import UserError
+from lm_zoo.generation.translation_options import TOO_LONG
+
+SEARCH_FLAGS = ("beam_size", "length_penalty", "coverage_penalty", "max_length")
+METRIC_FLAGS = ("metrics", "tokenize", "lowercase")
+# What means nothing for a language model.
+PAIR_FLAGS = (
+    *("sources", "references", "translations", "max_pairs", "too_long"),
+    *(*SEARCH_FLAGS, *METRIC_FLAGS),
+)
+
+
+def define_pair_flags(flag_values):
+    """Adds the flags; the fields are those of `TranslationOptions` and `translation_scores`."""
+    flags.DEFINE_string(
+        "sources",
+        None,
+        "For pairs: a text a line, measured instead of a split, with --references.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "references",
+        [],
+        "For pairs: the translation of each line of --sources; several files, by commas, are "
+        "several references of each (perplexity is that of the first).",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "translations",
+        None,
+        "For pairs: translations that are there already, a line each, to be measured instead of "
+        "the model's.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "metrics",
+        ["bleu", "chrf", "ter"],
+        "For pairs: what translations are measured by; nothing (--metrics=) is perplexity alone.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "tokenize",
+        "13a",
+        "For pairs: BLEU's tokenization, as sacrebleu calls it: 13a, intl, zh, char, none, ...",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "lowercase",
+        False,
+        "For pairs: whether BLEU and chrF ignore case.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "max_pairs",
+        0,
+        "For pairs: how many are translated, the first ones; 0 is all.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer("beam_size", 4, "For pairs: beams; 1 is greedy.", flag_values=flag_values)
+    flags.DEFINE_float(
+        "length_penalty",
+        1.0,
+        "For pairs: a log-probability is divided by the length to this power.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "coverage_penalty",
+        0.0,
+        "For pairs: above 0 favours translations that look at all of the source.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "max_length",
+        0,
+        "For pairs: most tokens of a translation; 0 is twice the source's and 20 more.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "too_long",
+        None,
+        TOO_LONG,
+        "For pairs: what becomes of a source that is longer than the model can read; default: an "
+        "error, unless the run truncates them in training.",
+        flag_values=flag_values,
+    )
+
+
+def refuse_pair_flags(flag_values, model_name):
+    """Raises a `UserError` if one of the flags is given for a language model."""
+    for name in PAIR_FLAGS:
+        if flag_values[name].present:
+            raise UserError(
+                f"--{name}: it is for models that read a source, and this run is of the language "
+                f"model {model_name}; leave it out."
+            )
+
+
+def run(flag_values, folder, config):
+    """Evaluates a run of pairs, or the translations that are there already.
+
+    Args:
+        flag_values: The command's flags.
+        folder: The `RunFolder`.
+        config: The run's `ExperimentConfig`.
+    """
+    from lm_zoo.cli.distribution_flags import distribution_of_flags
+    from lm_zoo.evaluation.translation_metrics import check_metrics
+    from lm_zoo.run import load
+
+    # What can be found to be wrong is found before the model is loaded.
+    settings = {name: getattr(flag_values, name) for name in METRIC_FLAGS}
+    check_metrics(**settings)
+    _check_flags(flag_values)
+    if flag_values.translations is not None:
+        _measure_ready(flag_values, folder, settings)
+        return
+    search = _search_options(flag_values, config)
+    name, texts = flag_values.split, None
+    if flag_values.sources is not None:
+        name = pathlib.Path(flag_values.references[0]).name
+        texts = _given_texts(flag_values, "sources")
+    elif settings["metrics"]:
+        texts = _texts_of_split(folder, name)
+    same = ("split", "checkpoint", "batch_size", *PAIR_FLAGS)
+    distribution = distribution_of_flags(flag_values, same)
+    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+    evaluation = None
+    if settings["metrics"]:
+        count = flag_values.max_pairs or len(texts[0])
+        sources, *references = (lines[:count] for lines in texts)
+        evaluation = loaded.evaluate_translations(sources, references, **settings, **search)
+    if flag_values.sources is not None:
+        ledger = loaded.evaluate_pairs(*texts[:2], name, flag_values.batch_size)
+        ledger.corpus = "files"
+    else:
+        ledger = loaded.evaluate(name, flag_values.batch_size)
+    if distribution.is_chief:
+        _write(flag_values, folder, name, ledger, evaluation)
+
+
+def _check_flags(flag_values):
+    for name in ("context", "sequence_length", "stride"):
+        if flag_values[name].present:
+            raise UserError(
+                f"--{name}: it is for language models; a model that reads a source is always given "
+                "the whole of it. Leave it out."
+            )
+    has_sources, has_references = flag_values.sources is not None, bool(flag_values.references)
+    if flag_values.translations is not None and has_sources:
+        raise UserError(
+            "--sources: translations that are there already are measured by --references alone; "
+            "leave --sources or --translations out."
+        )
+    if flag_values.translations is None and has_sources != has_references:
+        raise UserError("--sources and --references: each needs the other; give both.")
+
+
+def _search_options(flag_values, config):
+    """Returns fields of `TranslationOptions`, checked."""
+    from lm_zoo.generation.translation_options import TranslationOptions
+
+    options = {name: getattr(flag_values, name) for name in SEARCH_FLAGS}
+    options["too_long"] = flag_values.too_long or (
+        "truncate" if config.data.too_long == "truncate" else "error"
+    )
+    TranslationOptions(**options).validate()
+    return options
+
+
+def _given_texts(flag_values, what):
+    """Returns the lines of `--sources` or `--translations`, and of each of `--references`."""
+    from lm_zoo.cli.text_lines import read_aligned
+
+    named = [(f"--{what}", getattr(flag_values, what))]
+    named += [("--references", path) for path in flag_values.references]
+    return read_aligned(named, may_be_blank=("--translations",))
+
+
+def _texts_of_split(folder, split):
+    """Returns a split's sources and targets, two lists."""
+    from lm_zoo.data.held_out_pairs import HELD_OUT, read_held_out_pairs
+
+    if split not in HELD_OUT:
+        raise UserError(
+            f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
+            f"{split!r}; `--metrics=` measures the perplexity of the training pairs alone."
+        )
+    return read_held_out_pairs(folder.held_out_pairs, split)
+
+
+def _measure_ready(flag_values, folder, settings):
+    """Measures `--translations` and prints the scores."""
+    from lm_zoo.evaluation.translation_evaluation import render_scores
+    from lm_zoo.evaluation.translation_metrics import translation_scores
+
+    if flag_values.references:
+        translations, *references = _given_texts(flag_values, "translations")
+    else:
+        (translations,) = _given_texts(flag_values, "translations")
+        references = _texts_of_split(folder, flag_values.split)[1]
+        if len(translations) != len(references):
+            raise UserError(
+                f"--translations: {flag_values.translations!r} has {len(translations):,} lines, "
+                f"and the {flag_values.split} split has {len(references):,} pairs; give as many."
+            )
+    scores = translation_scores(translations, references, **settings)
+    if flag_values.json:
+        print(json.dumps(scores.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(render_scores(scores))
+
+
+def _write(flag_values, folder, name, ledger, evaluation):
+    """Writes ledger and translations to the run's results, and prints them."""
+    from lm_zoo.evaluation.ledger import render_table
+    from lm_zoo.evaluation.translation_evaluation import render_evaluation
+    from lm_zoo.files import write_atomically
+
+    values, tables = ledger.to_dict(), [render_table(ledger)]
+    written = [folder.write_result(f"evaluation-{name}", values)]
+    if evaluation:
+        found = {"model": ledger.model, "step": ledger.step, **evaluation.to_dict()}
+        path = folder.write_result(f"translation-{name}", found)
+        lines = path.with_name(f"translation-{name}.txt")
+        texts = (" ".join(text.splitlines()) + "\n" for text in evaluation.translations)
+        write_atomically(lines, "".join(texts))
+        written += [path, lines]
+        values["translation"] = found
+        tables.append(render_evaluation(evaluation))
+    if flag_values.json:
+        print(json.dumps(values, indent=2, ensure_ascii=False))
+    else:
+        print("\n\n".join(tables))
+        print("Written to " + ", ".join(map(str, written)))
