@@ -1,5 +1,7 @@
-"""Multi30k German to English, better at no more cost: subwords and one vocabulary.
+"""Multi30k German to English, better at no more cost: subwords, and one vocabulary for both sides.
 
+lm-zoo train --config=multi30k_transformer_bpe --workdir=runs/multi30k_bpe
+"""
 
 from lm_zoo.config import (
     DataConfig,

@@ -16,6 +16,7 @@ from lm_zoo.evaluation.pair_perplexity import PairEvaluator
 from lm_zoo.evaluation.pair_scoring import score_pairs
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
+from lm_zoo.evaluation.source_embedding import embed_sources
 from lm_zoo.evaluation.translation_evaluation import evaluate_translations
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
@@ -160,8 +161,13 @@ class Run:
         )
 
     def embed(self, texts, batch_size=16):
-        """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`."""
+        """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`.
+
+        A model that reads a source reads the texts as sources; see `embed_sources`.
+        """
         texts = [texts] if isinstance(texts, str) else list(texts)
+        if self.model.reads_source:
+            return embed_sources(self.model, self.source_tokenizer, texts, batch_size)
         return embed_texts(self.model, self.tokenizer, texts, batch_size)
 
     def export(self, output, format="saved_model", **options):

@@ -21,3 +21,14 @@ def shared_data():
         return root / name
 
     return find
+
+
+@pytest.fixture(scope="session")
+def translation_place(tmp_path_factory):
+    """The `TranslationPlace`."""
+    from tests.translation_place import make_place
+
+    root = tmp_path_factory.getbasetemp()
+    if root.name.startswith("popen-"):  # pytest-xdist: the workers' common folder
+        root = root.parent
+    return make_place(root / "translation")

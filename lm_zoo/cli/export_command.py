@@ -4,6 +4,8 @@
     lm-zoo export --workdir=runs/quickstart_transformer --output=exports --precision=int8
     lm-zoo export --workdir=runs/quickstart_lstm --output=exports --signatures=score,generate
 
+    lm-zoo export --workdir=runs/translation --output=exports --signatures=translate
+
 A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and `tf.saved_model.load` read
 OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
 """
@@ -43,13 +45,14 @@ def define_flags(flag_values):
     flags.DEFINE_integer(
         "max_length",
         0,
-        "Most tokens of a prompt, and of what the model's state holds; 0 is all it can.",
+        "Most tokens of a prompt, or source, and of what the model's state holds; 0 is all it can.",
         flag_values=flag_values,
     )
     flags.DEFINE_list(
         "signatures",
-        "score,token_logprobs,next_token,generate,embed",
-        "What the SavedModel can do.",
+        None,
+        "What the SavedModel can do: some of score, token_logprobs, next_token, generate, embed; of "
+        "a model that reads a source: translate, score, token_logprobs, embed. None given is all.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

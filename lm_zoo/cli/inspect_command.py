@@ -6,7 +6,8 @@
 
 Prints documents and a batch token by token (ids, targets, weights, where documents begin), how
 often tokens occur, how long texts are, how much of the vocabulary is used, what is unknown, and
-what is there twice. The text is prepared first, as by `lm-zoo prepare`.
+what is there twice. Of sentence pairs it shows both sides, and how long each is for the other. The
+text is prepared first, as by `lm-zoo prepare`.
 """
 
 import json
@@ -51,17 +52,11 @@ def define_flags(flag_values):
 
 def run(flag_values, arguments):
     from lm_zoo import config_checks
-    from lm_zoo.cli.preparation_progress import PreparationProgress
-    from lm_zoo.data import preparation
     from lm_zoo.data.corpora.corpus import SPLITS
     from lm_zoo.errors import UserError, unknown_name
-    from lm_zoo.experiment import training_batches
     from lm_zoo.files import cannot_write, write_atomically
-    from lm_zoo.inspection.page import as_page
-    from lm_zoo.inspection.report import inspect
-    from lm_zoo.inspection.terminal import as_text
+    from lm_zoo.inspection import page, pair_page, pair_terminal, terminal
     from lm_zoo.run_folder import RunFolder
-    from lm_zoo.text.tokenizers import load_tokenizer
 
     if arguments:
         raise UserError(f"inspect: unexpected argument {arguments[0]!r}.")
@@ -72,8 +67,32 @@ def run(flag_values, arguments):
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
     config = config_checks.validate(with_data_dir(config, flag_values.data_dir))
-    name = f"inspection-{flag_values.split}.html"
-    page = _page_path(flag_values.output, folder, name)
+    path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
+    if config.data.layout == "pairs":
+        report = _inspect_pairs(config, folder, flag_values)
+        as_page, as_text = pair_page.pairs_as_page, pair_terminal.pairs_as_text
+    else:
+        report = _inspect_texts(config, folder, flag_values)
+        as_page, as_text = page.as_page, terminal.as_text
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from None
+    write_atomically(path, as_page(report))
+    if flag_values.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        print(as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)))
+        print(f"\nWritten to {path}")
+
+
+def _inspect_texts(config, folder, flag_values):
+    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.data import preparation
+    from lm_zoo.experiment import training_batches
+    from lm_zoo.inspection.report import inspect
+    from lm_zoo.text.tokenizers import load_tokenizer
+
     with PreparationProgress() as progress:
         corpus = preparation.prepared_corpus(config, progress)
         if folder:
@@ -83,32 +102,51 @@ def run(flag_values, arguments):
         tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
     if folder:
         folder.check_text(tokens, flag_values.split)
+    split, num_batches = _checked_split(corpus, tokens, flag_values)
+    batches = training_batches(config, split) if num_batches else None
+    documents = flag_values.documents
+    return inspect(corpus, tokenizer, tokens, batches, split.name, documents, num_batches)
+
+
+def _inspect_pairs(config, folder, flag_values):
+    from lm_zoo.cli.preparation_progress import PreparationProgress
+    from lm_zoo.data import preparation
+    from lm_zoo.data.pair_tokens import prepared_pair_tokens
+    from lm_zoo.experiment import build_configured_model
+    from lm_zoo.inspection.pair_report import inspect_pairs
+    from lm_zoo.pair_experiment import load_source_tokenizer, pair_batches
+    from lm_zoo.text.tokenizers import load_tokenizer
+
+    with PreparationProgress() as progress:
+        corpus = preparation.prepared_corpus(config, progress)
+        if folder:
+            tokenizer = load_tokenizer(folder.tokenizer)
+            tokenizers = tokenizer, load_source_tokenizer(folder, tokenizer)
+        else:
+            tokenizers = preparation.prepared_tokenizers(config, corpus, progress)
+        tokens = prepared_pair_tokens(config, corpus, *tokenizers, progress)
+    if folder:
+        folder.check_text(tokens.targets, flag_values.split)
+        folder.check_text(tokens.sources, flag_values.split, "source_sha256")
+    split, num_batches = _checked_split(corpus, tokens, flag_values)
+    batches = None
+    if num_batches:  # how long pairs may be is the model's to say
+        model = build_configured_model(config, *tokenizers)
+        batches = pair_batches(config, model, tokens, split.name)
+    documents = flag_values.documents
+    return inspect_pairs(corpus, tokenizers, tokens, batches, split.name, documents, num_batches)
+
+
+def _checked_split(corpus, tokens, flag_values):
+    """Returns the `TokenSplit`, which must not be empty, and how many batches of it are shown."""
+    from lm_zoo.errors import UserError
+
     split = tokens.split(flag_values.split)
     if not split.num_bytes:
-        raise UserError(f"split: the {flag_values.split} split of {corpus.name} is empty.")
-    num_batches = flag_values.batches
-    if num_batches is None:
-        num_batches = 1 if flag_values.split == "train" else 0
-    batches = training_batches(config, split) if num_batches else None
-    report = inspect(
-        corpus,
-        tokenizer,
-        tokens,
-        batches,
-        flag_values.split,
-        flag_values.documents,
-        num_batches,
-    )
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(page.parent, error) from None
-    write_atomically(page, as_page(report))
-    if flag_values.json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
-    else:
-        print(as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)))
-        print(f"\nWritten to {page}")
+        raise UserError(f"split: the {split.name} split of {corpus.name} is empty.")
+    if flag_values.batches is not None:
+        return split, flag_values.batches
+    return split, 1 if split.name == "train" else 0
 
 
 def _page_path(output, folder, name):

@@ -6,6 +6,8 @@ import re
 import resource
 import sys
 
+COLUMNS = ("documents", "characters", "words", "bytes", "tokens", "unknown", "bytes_per_token")
+
 
 def summary(tokens, seconds):
     """Returns what was prepared, JSON-ready.
@@ -21,42 +23,123 @@ def summary(tokens, seconds):
         "tokenizer": manifest["tokenizer"],
         "splits": splits,
         "directory": str(tokens.directory),
-        "seconds": round(seconds, 3),
-        "megabytes": sum(split["bytes"] for split in splits.values()) / 1e6,
-        "peak_memory_bytes": _peak_memory(),
+        **_effort(seconds, splits.values()),
     }
     return values | ({"cleaning": manifest["cleaning"]} if "cleaning" in manifest else {})
 
 
+def pair_summary(corpus, tokens, seconds):
+    """Returns what was prepared of sentence pairs, JSON-ready.
+
+    Args:
+        corpus: The cleaned `PairCorpus`.
+        tokens: The `PairTokens`.
+        seconds: As for `summary`.
+    """
+    sides = {"source": tokens.sources, "target": tokens.targets}
+    splits = {
+        name: {
+            "pairs": tokens.num_pairs(name),
+            **{
+                side: _split(side_tokens.manifest["splits"][name])
+                for side, side_tokens in sides.items()
+            },
+        }
+        for name in tokens.targets.manifest["splits"]
+    }
+    both = [split[side] for split in splits.values() for side in sides]
+    values = {
+        "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
+        "tokenizers": {side: found.manifest["tokenizer"] for side, found in sides.items()},
+        "splits": splits,
+        "directories": {side: str(found.directory) for side, found in sides.items()},
+        **_effort(seconds, both),
+    }
+    return values | ({"cleaning": corpus.report} if corpus.report else {})
+
+
 def as_text(values):
     """Returns a summary as lines to print."""
-    corpus, tokenizer = values["corpus"], values["tokenizer"]
+    tokenizer = values["tokenizer"]
+    rows = [
+        [name, *(_number(entry[column]) for column in COLUMNS)]
+        for name, entry in values["splits"].items()
+    ]
+    return "\n".join(
+        [
+            *_about_text(values),
+            f"Tokenizer: {tokenizer['name']}, vocabulary {tokenizer['vocab_size']:,}",
+            *_table(["split", *map(_heading, COLUMNS)], rows, 1),
+            f"Lies in: {values['directory']}",
+            _about_effort(values),
+        ]
+    )
+
+
+def pair_text(values):
+    """Returns a summary of sentence pairs as lines to print."""
+    columns = COLUMNS[1:]
+    rows = [
+        [name, side, _number(split["pairs"]), *(_number(split[side][c]) for c in columns)]
+        for name, split in values["splits"].items()
+        for side in ("source", "target")
+    ]
+    return "\n".join(
+        [
+            *_about_text(values),
+            *(
+                f"Tokenizer of {side}s: {found['name']}, vocabulary {found['vocab_size']:,}"
+                for side, found in values["tokenizers"].items()
+            ),
+            *_table(["split", "side", "pairs", *map(_heading, columns)], rows, 2),
+            *(f"{side.capitalize()}s lie in: {d}" for side, d in values["directories"].items()),
+            _about_effort(values),
+        ]
+    )
+
+
+def _about_text(values):
+    corpus = values["corpus"]
     lines = [f"Text: {corpus['name']} ({corpus['source']}; licence: {corpus['licence']})"]
     if "cleaning" in values:
         from lm_zoo.data.cleaning_report import report_table
 
         lines += ["", report_table(values["cleaning"]), ""]
-    lines.append(f"Tokenizer: {tokenizer['name']}, vocabulary {tokenizer['vocab_size']:,}")
-    columns = ("documents", "characters", "words", "bytes", "tokens", "unknown", "bytes_per_token")
-    header = ["split", *(column.replace("_", "/").replace("/per/", "/") for column in columns)]
-    rows = [
-        [name, *(_number(entry[column]) for column in columns)]
-        for name, entry in values["splits"].items()
-    ]
+    return lines
+
+
+def _table(header, rows, names):
+    """Returns the lines of a table whose first `names` columns are names, and the others counts."""
     widths = [max(map(len, column)) for column in zip(header, *rows)]
-    for row in [header, *rows]:
-        first, *rest = (cell.rjust(width) for cell, width in zip(row, widths))
-        lines.append("  ".join([row[0].ljust(widths[0]), *rest]))
-    lines.append(f"Lies in: {values['directory']}")
+    return [
+        "  ".join(
+            cell.ljust(width) if place < names else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in [header, *rows]
+    ]
+
+
+def _heading(column):
+    return column.replace("_", "/").replace("/per/", "/")
+
+
+def _effort(seconds, counts):
+    return {
+        "seconds": round(seconds, 3),
+        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
+        "peak_memory_bytes": _peak_memory(),
+    }
+
+
+def _about_effort(values):
     peak = values["peak_memory_bytes"]
     seconds, memory = values["seconds"], f"peak memory {peak['this_process'] / 1e6:,.0f} MB"
     if peak["largest_worker"]:
         memory += f" and {peak['largest_worker'] / 1e6:,.0f} MB in each worker process at most"
-    if seconds:
-        lines.append(f"Took {seconds:,.1f} s, {values['megabytes'] / seconds:,.1f} MB/s; {memory}.")
-    else:
-        lines.append("It was there already.")
-    return "\n".join(lines)
+    if not seconds:
+        return "It was there already."
+    return f"Took {seconds:,.1f} s, {values['megabytes'] / seconds:,.1f} MB/s; {memory}."
 
 
 def _split(entry):

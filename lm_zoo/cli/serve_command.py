@@ -6,6 +6,8 @@
     curl http://127.0.0.1:8501/v1/completions -d '{"prompt": "The", "max_tokens": 20}'
     curl http://127.0.0.1:8501/v1/models/quickstart_lstm:predict -d '{"instances": ["A text."]}'
 
+    curl http://127.0.0.1:8501/v1/models/translation:predict -d '{"instances": ["Ein Hund."]}'
+
 The interfaces are OpenAI's for completions and TensorFlow Serving's REST forms. Of several versions
 the highest is served. / is the page, /metrics is for Prometheus, /healthz for health checks. Ends
 at SIGTERM or Ctrl+C, when what is on its way is done.
@@ -19,8 +21,9 @@ from lm_zoo.serving.limits import ServingLimits
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
-    "max_prompt_tokens": "Most tokens of a prompt.",
+    "max_prompt_tokens": "Most tokens of a prompt, or of a source.",
     "max_new_tokens": "Most tokens generated per text.",
+    "max_beam_size": "Most beams of a translation.",
     "max_rows": "Most texts of one request.",
     "max_queue": "Most texts that wait; one more is answered with 503.",
     "request_seconds": "After so long a request is given up and answered with 504.",

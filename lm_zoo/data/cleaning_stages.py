@@ -189,6 +189,8 @@ def _pair_result(step, text, settings):
             return after
     else:
         after = [step.function(side, settings) for side in before]
+    if list(after) == before:
+        return text
     sides = []
     for name, old, new in zip(SIDES, before, after):
         if isinstance(new, Drop):

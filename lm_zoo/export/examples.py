@@ -27,3 +27,26 @@ def example_calls(signatures, text, vocab_size):
         "embed": {"text": tensor([text])},
     }
     return {name: inputs[name] for name in signatures}
+
+
+def example_pair_calls(signatures, source, target):
+    """As `example_calls`, of a model that reads a source.
+
+    Args:
+        signatures: Names.
+        source: A short source.
+        target: A target of it.
+    """
+    inputs = {
+        "translate": {
+            "text": tensor([source]),
+            "beam_size": tensor(4),
+            "max_length": tensor(0),
+            "length_penalty": tensor(1.0),
+            "num_best": tensor(2),
+        },
+        "score": {"text": tensor([target]), "source": tensor([source])},
+        "token_logprobs": {"text": tensor([target]), "source": tensor([source])},
+        "embed": {"text": tensor([source])},
+    }
+    return {name: inputs[name] for name in signatures}

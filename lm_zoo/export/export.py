@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.export.formats import FORMATS, VERSIONED
+from lm_zoo.export.formats import FORMATS, VERSIONED, WITH_SOURCE
 from lm_zoo.export.new_folder import NewFolder
 
 
@@ -30,6 +30,11 @@ def export(run, output, format="saved_model", **options):
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
+    if run.model.reads_source and format not in WITH_SOURCE:
+        raise UserError(
+            f"format: {format!r} is for language models, and {run.config.model.name} reads a source "
+            f"text; expected {' or '.join(map(repr, WITH_SOURCE))}."
+        )
     write = importlib.import_module(FORMATS[format][0]).write
     known = list(inspect.signature(write).parameters)[2:]
     for option in options:

@@ -1,4 +1,4 @@
-"""The object that becomes a SavedModel: weights, tokenizer, and functions of strings."""
+"""The object that becomes a SavedModel: weights, tokenizers, and functions of strings."""
 
 import inspect
 
@@ -6,51 +6,71 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.export.generating import Generating
+from lm_zoo.export.pair_functions import PairFunctions
+from lm_zoo.export.pair_scoring import PairScorer
 from lm_zoo.export.scoring import Scorer
 from lm_zoo.export.string_functions import StringFunctions
 from lm_zoo.export.traced_model import TracedModel
+from lm_zoo.export.traced_pair_model import TracedPairModel
+from lm_zoo.export.translating import Translating
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
-# Functions that are no signatures: what servers and converters to other forms build on.
-WITH_SCORE = ("score_ids",)
-WITH_GENERATE = ("encode_prompts", "detokenize", "begin", "advance", "join", "take")
+PAIR_SIGNATURES = (
+    "translate",
+    "score",
+    "token_logprobs",
+    "embed",
+)  # of a model that reads a source
+# Signature -> functions beside it that are no signatures: what servers, converters to other forms
+# and the verification of the export build on.
+BESIDE = {
+    "score": ("score_ids",),
+    "generate": ("encode_prompts", "detokenize", "begin", "advance", "join", "take"),
+    "translate": ("beams",),
+}
 
 
 class ExportedModel(tf.Module):
     """A language model whose functions take and give strings, with no other Python behind them.
 
-    Its attributes are the functions of the signatures chosen, `score_ids` with `score`, and those
-    of `WITH_GENERATE` with `generate`.
+    Its attributes are the functions of the signatures chosen, and those of `BESIDE` with them.
 
     Args:
         model: A built `LanguageModel`. Its weights are not used; those given are.
         tokenizer: Its tokenizer.
         weights: `StoredWeights`.
         max_length: Most tokens of a prompt, for a model whose `context_length` is None; else that
-            is the number. None is any number.
-        signatures: Which of `SIGNATURES`.
+            is the number. None is any number. For a model that reads a source: of a target; the
+            model's `source_length` is that of a source.
+        signatures: Which of the model's signatures; None is all.
+        source_tokenizer: The tokenizer of the sources, for a model that reads some.
 
     Attributes:
         weights: The `StoredWeights`.
         tokenizer: The tokenizer's module.
+        source_tokenizer: That of sources; not there where both sides have one.
     """
 
-    def __init__(self, model, tokenizer, weights, max_length=None, signatures=SIGNATURES):
+    def __init__(
+        self, model, tokenizer, weights, max_length=None, signatures=None, source_tokenizer=None
+    ):
         super().__init__(name="language_model")
         self.weights = weights
         self.tokenizer = tokenizer.in_graph()
-        traced = TracedModel(model, weights)
-        scorer = Scorer(traced, tokenizer.start_ids)
-        generating = Generating(
-            traced, self.tokenizer, tokenizer.eos_id, tokenizer.start_ids, max_length
-        )
-        functions = StringFunctions(traced, tokenizer, self.tokenizer, scorer, generating)
-        self._signatures = checked_signatures(signatures)
-        names = list(self._signatures)
-        names += WITH_SCORE if "score" in names else ()
-        names += WITH_GENERATE if "generate" in names else ()
-        for name in names:
-            setattr(self, name, functions.compiled(name))
+        if model.reads_source:
+            source_tokenizer = source_tokenizer or tokenizer
+            source_module = self.tokenizer
+            if source_tokenizer is not tokenizer:
+                self.source_tokenizer = source_module = source_tokenizer.in_graph()
+            tokenizers = (source_tokenizer, tokenizer)
+            modules = (source_module, self.tokenizer)
+            functions = _pair_functions(model, weights, tokenizers, modules, max_length)
+        else:
+            functions = _string_functions(model, weights, tokenizer, self.tokenizer, max_length)
+        self._signatures = checked_signatures(model, signatures)
+        for name in self._signatures:
+            for function in (name, *BESIDE.get(name, ())):
+                setattr(self, function, functions.compiled(function))
 
     def save(self, folder):
         """Writes the SavedModel; `serving_default` is the first of the signatures."""
@@ -58,6 +78,30 @@ class ExportedModel(tf.Module):
         signatures["serving_default"] = signatures[self._signatures[0]]
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(self, str(folder), signatures, options)
+
+
+def _string_functions(model, weights, tokenizer, module, max_length):
+    traced = TracedModel(model, weights)
+    scorer = Scorer(traced, tokenizer.start_ids)
+    generating = Generating(traced, module, tokenizer.eos_id, tokenizer.start_ids, max_length)
+    return StringFunctions(traced, tokenizer, module, scorer, generating)
+
+
+def _pair_functions(model, weights, tokenizers, modules, max_length):
+    traced = TracedPairModel(model, weights)
+    source_tokenizer, tokenizer = tokenizers
+    scorer = PairScorer(traced, tokenizer.end_id)
+    translating = Translating(traced, tokenizer.end_id, max_length)
+    return PairFunctions(
+        traced,
+        tokenizer,
+        modules,
+        source_tokenizer.end_id,
+        scorer,
+        translating,
+        model.source_length,
+        max_length,
+    )
 
 
 def _calling(function):
@@ -70,17 +114,23 @@ def _calling(function):
     return tf.function(call, input_signature=function.input_signature, autograph=False)
 
 
-def checked_signatures(signatures):
-    """Returns the names in the order of `SIGNATURES`.
+def checked_signatures(model, signatures=None):
+    """Returns the names, or for None all that the model has, in their order.
 
     Raises:
-        UserError: If one is unknown, or there is none.
+        UserError: If the model has no such signature, or none is given.
     """
-    signatures = list(signatures)
+    known = PAIR_SIGNATURES if model.reads_source else SIGNATURES
+    signatures, listed = known if signatures is None else list(signatures), ", ".join(known)
     for name in signatures:
-        if name not in SIGNATURES:
-            raise unknown_name("signatures", name, SIGNATURES)
+        if name not in known and name in (*SIGNATURES, *PAIR_SIGNATURES):
+            kind = "a source" if model.reads_source else "no source"
+            raise UserError(
+                f"signatures: {type(model).__name__} reads {kind} and has no {name!r}; expected "
+                f"some of: {listed}."
+            )
+        if name not in known:
+            raise unknown_name("signatures", name, known)
     if not signatures:
-        listed = ", ".join(SIGNATURES)
         raise UserError(f"signatures: expected at least one of {listed}, received none.")
-    return tuple(name for name in SIGNATURES if name in signatures)
+    return tuple(name for name in known if name in signatures)

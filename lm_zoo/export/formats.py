@@ -12,3 +12,4 @@ FORMATS = {
     "pytorch": ("lm_zoo.weights.pytorch", "state dict of a recurrent model in safetensors"),
 }
 VERSIONED = ("saved_model",)  # written to OUTPUT/NAME/VERSION; the others to OUTPUT itself
+WITH_SOURCE = ("saved_model",)  # for models that read a source, too

@@ -53,9 +53,9 @@ def read_texts(model, texts, collect, collected):
         )
         alike = tf.reduce_sum(tf.cast(2 * windows.sizes > longest, tf.int32)) - begin
         rows = tf.clip_by_value(rows, 1, alike)  # much shorter ones would be padding for the most
-        part = _Windows(*(tensor[begin : begin + rows] for tensor in windows))
-        collected = _read_group(model, texts, part, longest, collect, collected)
-        return begin + rows, collected
+        part = Windows(*(tensor[begin : begin + rows] for tensor in windows))
+        state = model.initial_state(rows, longest)
+        return begin + rows, read_group(model, texts, part, state, collect, collected)
 
     _, collected = tf.while_loop(
         lambda begin, _: begin < total,
@@ -66,7 +66,7 @@ def read_texts(model, texts, collect, collected):
     return collected
 
 
-class _Windows(typing.NamedTuple):
+class Windows(typing.NamedTuple):
     """Parts of texts, longest first; each tensor int32 `(windows,)`.
 
     Attributes:
@@ -96,14 +96,28 @@ def _plan(texts, window):
     first_new = tf.where(number == 0, 0, window - stride)
     order = tf.argsort(sizes, direction="DESCENDING", stable=True)
     parts = (tf.gather(starts, text) + begins, sizes, first_new)
-    return _Windows(*(tf.gather(part, order) for part in parts))
+    return Windows(*(tf.gather(part, order) for part in parts))
 
 
-def _read_group(model, texts, windows, longest, collect, collected):
-    """Reads windows side by side, some tokens of each at a time."""
-    token_ids = texts.flat_values
+def read_group(model, texts, windows, state, collect, collected, numbers_per_token=None):
+    """Reads windows side by side, some tokens of each at a time.
+
+    Args:
+        model: A `TracedModel`.
+        texts: As for `read_texts`.
+        windows: `Windows`, the longest first.
+        state: What the model knows before them, a row for each.
+        collect: As for `read_texts`; so is `collected`.
+        numbers_per_token: How many numbers the largest tensor has for each token, which bounds the
+            tokens that are read at a time; None means those of the logits.
+
+    Returns:
+        As `read_texts`.
+    """
+    token_ids, longest = texts.flat_values, windows.sizes[0]
     total, rows = tf.size(token_ids), tf.size(windows.sizes)
-    most = tf.clip_by_value(MOST_LOGITS // (rows * model.vocab_size), 1, LONGEST)
+    numbers_per_token = model.vocab_size if numbers_per_token is None else numbers_per_token
+    most = tf.clip_by_value(MOST_LOGITS // (rows * numbers_per_token), 1, LONGEST)
 
     def step(begin, state, collected):
         within = begin + tf.range(tf.minimum(most, longest - begin))  # (T,)
@@ -117,7 +131,6 @@ def _read_group(model, texts, windows, longest, collect, collected):
         collected = collect(collected, Piece(features, tf.where(counts, places, total)))
         return begin + most, after, collected
 
-    state = model.initial_state(rows, longest)
     *_, collected = tf.while_loop(
         lambda begin, *_: begin < longest,
         step,

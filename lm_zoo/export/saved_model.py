@@ -6,9 +6,11 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.export import model_card, precision_loss
-from lm_zoo.export.examples import example_calls
-from lm_zoo.export.exported_model import SIGNATURES, ExportedModel, checked_signatures
+from lm_zoo.export.examples import example_calls, example_pair_calls
+from lm_zoo.export.exported_model import ExportedModel, checked_signatures
 from lm_zoo.export.new_folder import writing
+from lm_zoo.export.pair_samples import example_pair, sample_pairs
+from lm_zoo.export.pair_verification import PairVerification
 from lm_zoo.export.samples import example_text, held_out_text, sample_prompts, sample_texts
 from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
@@ -17,7 +19,7 @@ from lm_zoo.export.weights import StoredWeights
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
 
-def write(run, folder, name="", precision="float32", max_length=0, signatures=SIGNATURES):
+def write(run, folder, name="", precision="float32", max_length=0, signatures=None):
     """Writes a `Run` as a SavedModel.
 
     A process without lm_zoo scores, generates and embeds with what was written, and its results are
@@ -29,8 +31,9 @@ def write(run, folder, name="", precision="float32", max_length=0, signatures=SI
         name: What servers call the model; "" is the workdir's name.
         precision: Of the matrices as they are stored, one of `PRECISIONS`.
         max_length: Most tokens of a prompt, and of what the model's state holds; 0 is the model's
-            `context_length`, or any number for a recurrent model.
-        signatures: Which of `SIGNATURES`.
+            `context_length`, or any number for a recurrent model. For a model that reads a source:
+            of a source, and of a target.
+        signatures: Which of the model's signatures; None is all.
 
     Returns:
         Lines of text that say what was verified.
@@ -57,31 +60,56 @@ class PreparedExport:
 
     Attributes:
         exported: The `ExportedModel`.
-        verification: The `Verification`.
+        verification: The `Verification`, or `PairVerification`.
     """
 
-    def __init__(self, run, name="", precision="float32", max_length=0, signatures=SIGNATURES):
-        signatures = checked_signatures(signatures)
+    def __init__(self, run, name="", precision="float32", max_length=0, signatures=None):
         self.run = run
         self.name = name or run.folder.path.resolve().name
+        self.signatures = checked_signatures(run.model, signatures)
         self.max_length = checked_max_length(run.model, max_length)
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, self.max_length)
+        if run.model.reads_source and max_length:
+            self.model.source_length = min(self.model.source_length or max_length, max_length)
         weights.assign_to(self.model)
         self.exported = ExportedModel(
-            self.model, run.tokenizer, weights, self.max_length, signatures
-        )
-        limit = self.model.context_length
-        text = held_out_text(run, 2 * (limit or 1000))
-        prompts = sample_prompts(run.tokenizer, text, self.max_length)
-        self.verification = Verification(
             self.model,
             run.tokenizer,
-            signatures,
-            sample_texts(run.tokenizer, text, limit),
+            weights,
+            self.max_length,
+            self.signatures,
+            run.source_tokenizer,
+        )
+        reads_source = run.model.reads_source
+        self.verification = self._pair_verification() if reads_source else self._verification()
+
+    def _verification(self):
+        tokenizer, limit = self.run.tokenizer, self.model.context_length
+        text = held_out_text(self.run, 2 * (limit or 1000))
+        prompts = sample_prompts(tokenizer, text, self.max_length)
+        return Verification(
+            self.model,
+            tokenizer,
+            self.signatures,
+            sample_texts(tokenizer, text, limit),
             prompts,
             self.max_length,
-            example_calls(signatures, example_text(prompts), run.tokenizer.vocab_size),
+            example_calls(self.signatures, example_text(prompts), tokenizer.vocab_size),
+        )
+
+    def _pair_verification(self):
+        source_length = self.model.source_length
+        sources, targets = sample_pairs(self.run, source_length, self.max_length)
+        return PairVerification(
+            self.model,
+            self.run.source_tokenizer,
+            self.run.tokenizer,
+            self.signatures,
+            sources,
+            targets,
+            self.max_length,
+            example_pair_calls(self.signatures, *example_pair(sources, targets)),
         )
 
     def finish(self, folder, parity, examples):
@@ -101,10 +129,19 @@ class PreparedExport:
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
         card = model_card.model_card(
-            self.run, self.name, self.exported, self.max_length, loss, parity, examples
+            self.run,
+            self.name,
+            self.exported,
+            self.max_length,
+            loss,
+            parity,
+            examples,
+            self.model.source_length if self.model.reads_source else None,
         )
         with writing(folder):
             self.run.tokenizer.save(own / "tokenizer")
+            if self.run.source_tokenizer is not self.run.tokenizer:
+                self.run.source_tokenizer.save(own / "source_tokenizer")
             model_card.write(card, own)
             requests = [
                 predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})
@@ -146,15 +183,11 @@ def copy_of(model, max_length):
 
 
 def _report(parity, loss):
-    scored = [name for name in parity.largest_difference if name != "generate"]
+    scored = [name for name in parity.largest_difference if name not in ("generate", "translate")]
     if scored:
         listed = ", ".join(f"{name} {parity.largest_difference[name]:.1e}" for name in scored)
         yield f"Verified by a process without lm_zoo, on {parity.texts} texts: {listed}"
-    if parity.equal_texts:
-        tied = f" ({parity.tied_texts} up to a tie)" if parity.tied_texts else ""
-        yield (
-            f"Verified likewise: {parity.equal_texts} of {parity.prompts} greedy texts equal, "
-            f"token for token{tied}; log-probability {parity.largest_difference['generate']:.1e}"
-        )
+    for what in parity.written():
+        yield f"Verified likewise: {what}"
     if loss:
         yield str(loss)

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.reading import MOST_LOGITS, read_texts
+from lm_zoo.export.nll import nll_in_parts, totals
+from lm_zoo.export.reading import read_texts
 from lm_zoo.generation.decoding_state import begin
 from lm_zoo.training.losses import token_nll
 
@@ -30,16 +31,7 @@ class Scorer:
             nats; `num_tokens`, int32, how many they are; `perplexity`, float32, per token scored,
             NaN where there is none.
         """
-        log_probs = texts.with_flat_values(tf.cast(self.token_log_probs(texts), tf.float64))
-        scored = ~tf.math.is_nan(log_probs.flat_values)
-        values = tf.where(scored, log_probs.flat_values, 0)
-        total = tf.reduce_sum(log_probs.with_flat_values(values), axis=1)
-        count = tf.reduce_sum(log_probs.with_flat_values(tf.cast(scored, tf.float64)), axis=1)
-        return {
-            "log_prob": tf.cast(total, tf.float32),
-            "num_tokens": tf.cast(count, tf.int32),
-            "perplexity": tf.cast(tf.exp(-total / count), tf.float32),
-        }
+        return totals(texts.with_flat_values(self.token_log_probs(texts)))
 
     def token_log_probs(self, texts):
         """Returns the log-probability of each token of the texts.
@@ -147,30 +139,9 @@ class Scorer:
                 inputs = tf.identity(inputs)
         state = self.model.initial_state(shape[0], shape[1])
         features, _ = self.model.features(inputs, state)
-        nll = self._nll_in_parts(features, targets)
+        nll = nll_in_parts(self.model, features, targets)
         goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
         return tf.where(goes_on, -nll, 0.0)
-
-    def _nll_in_parts(self, features, targets):
-        """Never has many more logits than `MOST_LOGITS`; works under XLA too."""
-        batch, length = tf.unstack(tf.shape(targets))
-        most = MOST_LOGITS // (tf.maximum(batch, 1) * self.model.vocab_size)
-        most = tf.clip_by_value(most, 1, tf.maximum(length, 1))
-        parts = (length + most - 1) // most
-        padding = [[0, 0], [0, parts * most - length]]
-
-        def parted(t):  # (B, T, ...) -> (parts, B, most, ...)
-            t = tf.pad(t, padding + [[0, 0]] * (t.shape.rank - 2))
-            t = tf.reshape(t, tf.concat([[batch, parts, most], tf.shape(t)[2:]], 0))
-            return tf.transpose(t, (1, 0, *range(2, t.shape.rank)))
-
-        nll = tf.map_fn(
-            lambda part: token_nll(self.model.logits(part[0]), part[1]),
-            (parted(features), parted(targets)),
-            fn_output_signature=tf.TensorSpec((None, None), tf.float32),
-        )  # (parts, B, most)
-        nll = tf.reshape(tf.transpose(nll, (1, 0, 2)), [batch, parts * most])
-        return nll[:, :length]
 
     def _begun(self, texts):
         """Returns ids `(batch, length)` and lengths, with `start_ids` for an empty text."""

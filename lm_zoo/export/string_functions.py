@@ -37,21 +37,13 @@ class StringFunctions:
         self._tokenizer = tokenizer_module
         self._scorer = scorer
         self._generating = generating
-        pieces = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
-        pieces = np.array(pieces, object)
-
-        # A function of its own, so that the pieces stand in the SavedModel once.
-        @tf.function(input_signature=[tf.TensorSpec(None, tf.int32)], autograph=False)
-        def token_texts(token_ids):
-            return tf.gather(tf.constant(pieces), token_ids)
-
-        self._token_texts = token_texts
+        self._token_texts = token_texts(tokenizer)
 
     def compiled(self, name):
         """Returns the `tf.function` of one of these functions, or of the two objects' below."""
         if name == "score_ids":
             ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
-            return self._compiled(self._scorer.score_ids, [ids, rows])
+            return with_weights(self._model, self._scorer.score_ids, [ids, rows])
         if name in ("score", "token_logprobs", "embed"):
             return tf.function(getattr(self, name), input_signature=[TEXT], autograph=False)
         if name == "next_token":
@@ -59,17 +51,9 @@ class StringFunctions:
         else:
             specs = self._generating.signature(name)
         if name in DEFAULTS:
-            function = _with_defaults(getattr(self, name), DEFAULTS[name])
+            function = with_defaults(getattr(self, name), DEFAULTS[name])
             return tf.function(function, input_signature=specs, autograph=False)
-        return self._compiled(getattr(self._generating, name), specs)
-
-    def _compiled(self, function, specs):
-        @tf.function(input_signature=specs, autograph=False)
-        def with_weights(*arguments):
-            with self._model.widened():
-                return function(*arguments)
-
-        return with_weights
+        return with_weights(self._model, getattr(self._generating, name), specs)
 
     def score(self, text):
         """Strings `(batch,)` -> `log_prob` in nats, `num_tokens` and `perplexity` of each."""
@@ -113,7 +97,31 @@ class StringFunctions:
         return self._tokenizer.tokenize(checked_utf8(text, "text"))
 
 
-def _with_defaults(function, defaults):
+def token_texts(tokenizer):
+    """Returns a function of token ids of any shape that gives the bytes of each."""
+    pieces = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+    pieces = np.array(pieces, object)
+
+    # A function of its own, so that the pieces stand in the SavedModel once.
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.int32)], autograph=False)
+    def texts(token_ids):
+        return tf.gather(tf.constant(pieces), token_ids)
+
+    return texts
+
+
+def with_weights(model, function, specs):
+    """Returns a function compiled for `specs` that has the weights of a `TracedModel` ready."""
+
+    @tf.function(input_signature=specs, autograph=False)
+    def compiled(*arguments):
+        with model.widened():
+            return function(*arguments)
+
+    return compiled
+
+
+def with_defaults(function, defaults):
     """Gives arguments default values, as tensors: only those get into a SavedModel's signature."""
 
     def call(*arguments):

@@ -32,10 +32,13 @@ class TracedModel:
         self._tensors = None
         self.vocab_size = model.vocab_size
         self.context_length = model.context_length
-        state, features = state_specs(model)
-        self._state_specs = state.model_state
+        self._state_specs, self.width = self._described(model)
         self._readings = {}
-        self.width = features.shape[-1]
+
+    def _described(self, model):
+        """Returns the specs of the model's state, and the width of its features."""
+        state, features = state_specs(model)
+        return state.model_state, features.shape[-1]
 
     @contextlib.contextmanager
     def widened(self):
@@ -72,24 +75,32 @@ class TracedModel:
 
     def _reading(self, length, with_lengths):
         """Returns the function that reads rows of a length, None for any."""
-        key = (length, with_lengths, is_written_in_place())
+        specs = [
+            tf.TensorSpec((None, length), tf.int32),
+            self._state_specs,
+            *([tf.TensorSpec((None,), tf.int32)] if with_lengths else []),
+        ]
+
+        def read(token_ids, state, *lengths):
+            lengths = lengths[0] if lengths else None
+            return self._model.features(token_ids, state, lengths=lengths)
+
+        return self._traced((length, with_lengths), read, specs)
+
+    def _traced(self, key, function, specs):
+        """Returns a function of the weights and of what `specs` says, traced once for a key."""
+        key = (key, is_written_in_place())
         if key not in self._readings:
-            specs = [
-                [tf.TensorSpec(weight.shape, tf.float32) for weight in self._model.weights],
-                tf.TensorSpec((None, length), tf.int32),
-                self._state_specs,
-                *([tf.TensorSpec((None,), tf.int32)] if with_lengths else []),
-            ]
+            weights = [tf.TensorSpec(weight.shape, tf.float32) for weight in self._model.weights]
 
             @tf.function(autograph=False)
-            def reading(weights, token_ids, state, *lengths):
+            def reading(weights, *arguments):
                 with self._using(weights):
-                    lengths = lengths[0] if lengths else None
-                    read = self._model.features(token_ids, state, lengths=lengths)
+                    read = function(*arguments)
                 _forget_gradients()
                 return read
 
-            self._readings[key] = reading.get_concrete_function(*specs)
+            self._readings[key] = reading.get_concrete_function(weights, *specs)
         return self._readings[key]
 
     def _using(self, tensors):

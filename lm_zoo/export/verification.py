@@ -42,6 +42,16 @@ class Parity:
     equal_texts: int = 0
     tied_texts: int = 0
 
+    def written(self):
+        """Returns lines about the texts that were generated."""
+        if not self.equal_texts:
+            return []
+        tied = f" ({self.tied_texts} up to a tie)" if self.tied_texts else ""
+        return [
+            f"{self.equal_texts} of {self.prompts} greedy texts equal, token for token{tied}; "
+            f"log-probability {self.largest_difference['generate']:.1e}"
+        ]
+
 
 class Verification:
     """What to ask a SavedModel, and what it has to answer.
@@ -147,7 +157,7 @@ class Verification:
             largest["token_logprobs"] = self._check_tokens(scores, found["token_logprobs"])
         if "embed" in found:
             expected = embed_texts(self.model, self.tokenizer, self.texts)
-            largest["embed"] = _check_vectors(expected, found["embed"]["vector"])
+            largest["embed"] = check_vectors(expected, found["embed"]["vector"])
         if "next_token" in found:
             largest["next_token"] = self._check_next(found["next_token"])
 
@@ -164,8 +174,8 @@ class Verification:
             log_probs += [math.nan if nll is None else -nll for _, nll in score.tokens]
         for name, own in (("row_lengths", lengths), ("tokens", pieces)):
             if found[name].tolist() != own:
-                raise _different("token_logprobs", self.texts, found[name].tolist(), own)
-        return _compare("token_logprobs", found["log_probs"], log_probs, self.texts)
+                raise different("token_logprobs", self.texts, found[name].tolist(), own)
+        return compare("token_logprobs", found["log_probs"], log_probs, self.texts)
 
     def _check_next(self, found):
         """Reads each prompt in one go, without state."""
@@ -178,13 +188,13 @@ class Verification:
             pieces = [self.tokenizer.token_bytes(int(token)) for token in best]
             largest = max(
                 largest,
-                _compare("next_token", found["log_probs"][row], log_probs[best], self.prompts[row]),
+                compare("next_token", found["log_probs"][row], log_probs[best], self.prompts[row]),
             )
             apart = np.diff(log_probs[best], prepend=np.inf, append=-np.inf)
             certain = np.minimum(-apart[:-1], -apart[1:]) > 2 * TOLERANCE  # neighbours may swap
             for given, piece, is_certain in zip(found["tokens"][row], pieces, certain):
                 if is_certain and given != piece:
-                    raise _different("next_token", self.prompts[row], repr(given), repr(piece))
+                    raise different("next_token", self.prompts[row], repr(given), repr(piece))
         return largest
 
     def _check_generated(self, found, steps, parity):
@@ -200,11 +210,11 @@ class Verification:
             text, count = found["text"][row].decode("utf-8"), found["num_tokens"][row]
             for given, right in zip((tokens, text, count), own, strict=True):
                 if given != right:
-                    raise _different("generate", result.prompt, repr(given), repr(right))
+                    raise different("generate", result.prompt, repr(given), repr(right))
             parity.equal_texts += 1
             parity.largest_difference["generate"] = max(
                 parity.largest_difference["generate"],
-                _compare("generate", found["log_prob"][row], result.log_prob, result.prompt),
+                compare("generate", found["log_prob"][row], result.log_prob, result.prompt),
             )
 
     def _is_tie(self, prompt_ids, given, own):
@@ -298,22 +308,22 @@ def _check_scores(scores, found):
     for row, score in enumerate(scores):
         text = " ".join(token for token, _ in score.tokens)
         if found["num_tokens"][row] != score.num_tokens:
-            raise _different("score", text, found["num_tokens"][row], score.num_tokens)
-        largest = max(largest, _compare("score", found["log_prob"][row], score.log_prob, text))
+            raise different("score", text, found["num_tokens"][row], score.num_tokens)
+        largest = max(largest, compare("score", found["log_prob"][row], score.log_prob, text))
         if score.num_tokens:
-            _compare("score", np.log(found["perplexity"][row]), np.log(score.perplexity), text)
+            compare("score", np.log(found["perplexity"][row]), np.log(score.perplexity), text)
     return largest
 
 
-def _check_vectors(expected, found):
+def check_vectors(expected, found):
     lengths = np.maximum(np.linalg.norm(expected, axis=1), 1e-6)
     difference = float(np.max(np.linalg.norm(found - expected, axis=1) / lengths, initial=0))
     if not difference <= TOLERANCE:
-        raise _different("embed", "all", f"a vector {difference:.1e} away", "another")
+        raise different("embed", "all", f"a vector {difference:.1e} away", "another")
     return difference
 
 
-def _compare(name, found, expected, text):
+def compare(name, found, expected, text):
     """Returns the largest difference of log-probabilities, relative above 1 nat."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
@@ -322,11 +332,11 @@ def _compare(name, found, expected, text):
     difference = np.where(same, 0, difference)
     if not np.all(difference <= TOLERANCE):
         worst = np.unravel_index(np.argmax(np.nan_to_num(difference, nan=np.inf)), found.shape)
-        raise _different(name, text, found[worst], expected[worst])
+        raise different(name, text, found[worst], expected[worst])
     return float(np.max(difference, initial=0))
 
 
-def _different(name, text, found, expected):
+def different(name, text, found, expected):
     return UserError(
         f"export: {name} of {text!r:.60} gives {found!s:.200} in the SavedModel, but "
         f"{expected!s:.200} in Python, so nothing was written; this is a defect of lm_zoo or "

@@ -42,8 +42,10 @@ def answer(tf, loaded, name, inputs):
     inputs = {key: to_tensor(tf, value) for key, value in inputs.items()}
     if name == "continue_greedily":
         outputs = {"tokens": continue_greedily(tf, loaded, **inputs)}
-    else:
+    elif name in loaded.signatures:
         outputs = loaded.signatures[name](**inputs)
+    else:
+        outputs = getattr(loaded, name)(*inputs.values())
     return {key: from_tensor(value) for key, value in outputs.items()}
 
 

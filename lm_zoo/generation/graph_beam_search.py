@@ -1,72 +1,23 @@
 """Beam search for models that read a source, wholly inside a graph: for Python and SavedModels."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from lm_zoo.generation.graph_beams import (
+    LOWEST,
+    NOTHING,
+    Beams,
+    Hypotheses,
+    Settings,
+    Sources,
+    best_ended,
+    best_going_on,
+    cannot_improve,
+    continuations,
+    ended_scores,
+)
 from lm_zoo.layers.key_value_cache import written_in_place
-
-NOTHING = -1  # in the place of tokens that a hypothesis does not have
-LEAST_COVERAGE = 1e-10  # of a source token: its logarithm stays finite
-
-
-class Hypotheses(NamedTuple):
-    """The best target texts of each source, best first.
-
-    There may be fewer than asked for, where so many texts do not exist; the rest are of length 0
-    with scores of minus infinity.
-
-    Attributes:
-        tokens: With the end token, where the text has one, and then -1: int32 `(batch, num_best,
-            length)`.
-        lengths: How many tokens there are before the end token, int32 `(batch, num_best)`.
-        scores: What they are ranked by, float32 `(batch, num_best)`; NaN for a source after which
-            the model gave something else than probabilities.
-        log_probs: The model's log-probability of all tokens, the end token's included, in nats,
-            float32 `(batch, num_best)`.
-    """
-
-    tokens: tf.Tensor
-    lengths: tf.Tensor
-    scores: tf.Tensor
-    log_probs: tf.Tensor
-
-
-class Settings(NamedTuple):
-    """What does not change during a search.
-
-    Attributes:
-        end_id: The token that begins and ends each text.
-        beam_size: int32 scalar.
-        longest: The most tokens of each source's texts, their end token included, int32 `(batch,)`.
-        length_penalty: float64 scalar.
-        coverage_penalty: float64 scalar, or None.
-        source_lengths: int32 `(batch,)`.
-    """
-
-    end_id: Any
-    beam_size: tf.Tensor
-    longest: tf.Tensor
-    length_penalty: tf.Tensor
-    coverage_penalty: Any
-    source_lengths: tf.Tensor
-
-
-class Beams(NamedTuple):
-    """The texts that grow.
-
-    Attributes:
-        state: The model's state without the memory, `batch * beam_size` rows.
-        tokens: int32 `(batch, beam_size, length)`.
-        log_probs: float64 `(batch, beam_size)`; minus infinity for a beam that is not in use.
-        coverage: The attention that each source token has had, float32 `(batch, beam_size,
-            source_length)`, or `()`.
-    """
-
-    state: Any
-    tokens: tf.Tensor
-    log_probs: tf.Tensor
-    coverage: Any
 
 
 def automatic_length(source_lengths):
@@ -113,8 +64,8 @@ def beam_search(
     ranked by log-probability alone. At each step the best `2 * beam_size` continuations of the
     beams are looked at: those of the best `beam_size` that end (by the end token, or as they reach
     their greatest length) are kept as ended, and the best `beam_size` others go on. The search of a
-    source stops as soon as no beam can still change its `num_best` texts: so these are the same
-    whatever `num_best` is.
+    source stops as soon as no beam can still change its `num_best` texts, so that the best are the
+    same whatever `num_best` is. Sources that are done are left out once they are half of all.
 
     With one beam the first end token ends the search: it is greedy decoding.
 
@@ -137,172 +88,142 @@ def beam_search(
     Returns:
         `Hypotheses`.
     """
-    source_lengths = tf.cast(source_lengths, tf.int32)
-    batch_size = tf.shape(source_ids)[0]
-    beam_size = tf.cast(beam_size, tf.int32)
-    num_best = beam_size if num_best is None else tf.cast(num_best, tf.int32)
     has_coverage = coverage_penalty is not None and not (
         isinstance(coverage_penalty, (int, float)) and coverage_penalty == 0
     )
     settings = Settings(
         end_id=end_id,
-        beam_size=beam_size,
-        longest=longest_targets(model, source_lengths, max_length),
+        beam_size=tf.cast(beam_size, tf.int32),
         length_penalty=tf.cast(length_penalty, tf.float64),
         coverage_penalty=tf.cast(coverage_penalty, tf.float64) if has_coverage else None,
-        source_lengths=source_lengths,
     )
-    most_steps = tf.reduce_max(tf.concat([settings.longest, [0]], 0))
-    memory = model.encode(source_ids, source_lengths)
-    *state, _ = model.initial_state(batch_size * beam_size, most_steps, memory)
-    beams = Beams(
+    source_lengths = tf.cast(source_lengths, tf.int32)
+    sources = Sources(
+        memory=model.encode(source_ids, source_lengths),
+        lengths=source_lengths,
+        longest=longest_targets(model, source_lengths, max_length),
+    )
+    most_steps = tf.reduce_max(tf.concat([sources.longest, [0]], 0))
+    num_best = settings.beam_size if num_best is None else tf.cast(num_best, tf.int32)
+    found = _no_hypotheses(tf.shape(source_ids)[0], num_best, most_steps)
+    growing = _Growing(
+        rows=tf.range(tf.shape(source_ids)[0]),
+        active=tf.fill(tf.shape(source_ids)[:1], True),
+        sources=sources,
+        beams=_first_beams(model, settings, sources, most_steps, tf.shape(source_ids)[1]),
+        ended=found,
+    )
+    shapes = tf.nest.map_structure(lambda t: tf.TensorShape([None, *t.shape[1:]]), growing)
+
+    def goes_on(index, growing, most_done):
+        num_active = tf.reduce_sum(tf.cast(growing.active, tf.int32))
+        num_done = tf.size(growing.rows) - num_active
+        return (index < most_steps) & (num_active > 0) & (num_done <= most_done)
+
+    def step(index, growing):
+        growing = _step(model, settings, index, growing)
+        return index + 1, tf.nest.map_structure(tf.ensure_shape, growing, shapes)
+
+    def until_half_are_done(index, growing, found):
+        most_done = tf.size(growing.rows) // 2
+        index, growing = tf.while_loop(
+            lambda index, growing: goes_on(index, growing, most_done),
+            step,
+            (index, growing),
+            shape_invariants=(tf.TensorShape(()), shapes),
+        )
+        places = growing.rows[:, None]
+        found = tf.nest.map_structure(
+            lambda all_rows, rows: tf.tensor_scatter_nd_update(all_rows, places, rows),
+            found,
+            growing.ended,
+        )
+        return index, _active_alone(settings, growing), found
+
+    with written_in_place():
+        *_, found = tf.while_loop(
+            lambda index, growing, _: goes_on(index, growing, tf.int32.max),
+            until_half_are_done,
+            (tf.constant(0), growing, found),
+            shape_invariants=(
+                tf.TensorShape(()),
+                shapes,
+                tf.nest.map_structure(lambda t: t.shape, found),
+            ),
+        )
+    return Hypotheses(found.tokens, found.lengths, _number(found.scores), _number(found.log_probs))
+
+
+class _Growing(NamedTuple):
+    """Sources whose texts grow, some of which may be done.
+
+    Attributes:
+        rows: Which of all sources each is, int32 `(batch,)`.
+        active: Which are not done, bool `(batch,)`.
+        sources: `Sources`.
+        beams: `Beams`.
+        ended: `Hypotheses`, with scores and log-probabilities in float64.
+    """
+
+    rows: tf.Tensor
+    active: tf.Tensor
+    sources: Sources
+    beams: Beams
+    ended: Hypotheses
+
+
+def _no_hypotheses(batch_size, num_best, length):
+    lowest = tf.fill([batch_size, num_best], LOWEST)
+    return Hypotheses(
+        tokens=tf.fill([batch_size, num_best, length], NOTHING),
+        lengths=tf.zeros([batch_size, num_best], tf.int32),
+        scores=lowest,
+        log_probs=lowest,
+    )
+
+
+def _first_beams(model, settings, sources, most_steps, source_length):
+    """Returns `Beams` without tokens, of which the first of each source is in use."""
+    batch_size, beam_size = tf.shape(sources.lengths)[0], settings.beam_size
+    *state, _ = model.initial_state(batch_size * beam_size, most_steps, sources.memory)
+    is_first = tf.broadcast_to(tf.range(beam_size) == 0, [batch_size, beam_size])
+    coverage = ()
+    if settings.coverage_penalty is not None:
+        coverage = tf.zeros([batch_size, beam_size, source_length])
+    return Beams(
         state=tuple(state),
         tokens=tf.fill([batch_size, beam_size, most_steps], NOTHING),
-        log_probs=tf.where(
-            tf.range(beam_size) == 0,
-            tf.zeros([batch_size, beam_size], tf.float64),
-            tf.constant(-float("inf"), tf.float64),
-        ),
-        coverage=tf.zeros([batch_size, beam_size, tf.shape(source_ids)[1]]) if has_coverage else (),
-    )
-    ended = Hypotheses(
-        tokens=tf.fill([batch_size, num_best, most_steps], NOTHING),
-        lengths=tf.zeros([batch_size, num_best], tf.int32),
-        scores=tf.fill([batch_size, num_best], tf.constant(-float("inf"), tf.float64)),
-        log_probs=tf.fill([batch_size, num_best], tf.constant(-float("inf"), tf.float64)),
-    )
-    active = tf.fill([batch_size], True)
-
-    def step(index, active, beams, ended):
-        candidates, state, coverage = _continuations(model, memory, settings, index, beams)
-        ends = _ends(settings, index, candidates)
-        first = tf.range(tf.shape(ends)[1]) < beam_size
-        ended = _add(settings, index, ended, candidates, coverage, ends & first & active[:, None])
-        new_beams = _going_on(settings, candidates, state, coverage, ends)
-        new_beams = tf.nest.map_structure(_of_same_shape, new_beams, beams)
-        active &= ~_is_done(settings, index, new_beams, ended)
-        return index + 1, active, new_beams, ended
-
-    start = (tf.constant(0), active, beams, ended)
-    with written_in_place():
-        *_, ended = tf.while_loop(
-            lambda index, active, *_: (index < most_steps) & tf.reduce_any(active),
-            step,
-            start,
-            shape_invariants=tf.nest.map_structure(lambda t: t.shape, start),
-        )
-    return Hypotheses(ended.tokens, ended.lengths, _number(ended.scores), _number(ended.log_probs))
-
-
-class _Candidates(NamedTuple):
-    """Continuations of a source's beams, best first, each `(batch, candidates)`."""
-
-    parents: tf.Tensor
-    tokens: tf.Tensor  # with a third axis: all of the text
-    last_tokens: tf.Tensor
-    log_probs: tf.Tensor
-
-
-def _continuations(model, memory, settings, index, beams):
-    """Reads a token of each beam.
-
-    Returns:
-        `(candidates, state, coverage)`: `2 * beam_size` candidates, and the parents' state and
-        coverage after the step.
-    """
-    batch_size, beam_size = tf.shape(beams.log_probs)[0], settings.beam_size
-    place = tf.maximum(index - 1, 0)
-    last = tf.where(index > 0, beams.tokens[:, :, place], settings.end_id)
-    last = tf.reshape(tf.maximum(last, 0), [-1, 1])  # a beam that is not in use has no tokens
-    state, coverage = (*beams.state, memory), ()
-    if settings.coverage_penalty is None:
-        features, state = model.features(last, state)
-    else:
-        features, state, weights = model.features_and_attention(last, state)
-        coverage = beams.coverage + tf.reshape(weights, tf.shape(beams.coverage))
-    logits = model.logits(features)[:, 0]  # (B * K, V)
-    # The best of all are among the best of each beam.
-    per_beam = tf.minimum(2 * beam_size, model.vocab_size)
-    values, tokens = tf.math.top_k(logits, per_beam)  # (B * K, C)
-    log_probs = tf.cast(values - tf.reduce_logsumexp(logits, -1, keepdims=True), tf.float64)
-    log_probs = tf.reshape(log_probs, [batch_size, beam_size, per_beam])
-    log_probs = tf.reshape(log_probs + beams.log_probs[..., None], [batch_size, -1])
-    # A NaN would be ranked anywhere: first, it cannot be missed.
-    infinity = tf.constant(float("inf"), tf.float64)
-    log_probs = tf.where(tf.math.is_nan(log_probs), infinity, log_probs)
-    log_probs, places = tf.math.top_k(log_probs, tf.minimum(2 * beam_size, beam_size * per_beam))
-    parents = places // per_beam
-    tokens = tf.gather(tf.reshape(tokens, [batch_size, -1]), places, batch_dims=1)  # (B, 2 K)
-    texts = tf.gather(beams.tokens, parents, batch_dims=1)  # (B, 2 K, T)
-    texts = tf.where(tf.range(tf.shape(texts)[2]) == index, tokens[..., None], texts)
-    return _Candidates(parents, texts, tokens, log_probs), state[:-1], coverage
-
-
-def _ends(settings, index, candidates):
-    is_end = candidates.last_tokens == settings.end_id
-    return is_end | (index + 1 >= settings.longest)[:, None]
-
-
-def _add(settings, index, ended, candidates, coverage, ends):
-    """Returns the best of `ended` and of the candidates that end, bool `(batch, candidates)`."""
-    length = tf.cast(index + 1, tf.float64)
-    scores = candidates.log_probs / length**settings.length_penalty
-    if settings.coverage_penalty is not None:
-        attention = tf.gather(coverage, candidates.parents, batch_dims=1)  # (B, 2 K, S)
-        covered = tf.math.log(tf.clip_by_value(attention, LEAST_COVERAGE, 1.0))
-        is_there = tf.range(tf.shape(covered)[2]) < settings.source_lengths[:, None, None]
-        covered = tf.reduce_sum(tf.where(is_there, covered, 0.0), -1)
-        scores += settings.coverage_penalty * tf.cast(covered, tf.float64)
-    lowest = tf.constant(-float("inf"), tf.float64)
-    new = Hypotheses(
-        candidates.tokens,
-        index + 1 - tf.cast(candidates.last_tokens == settings.end_id, tf.int32),
-        tf.where(ends, scores, lowest),
-        candidates.log_probs,
-    )
-    both = tf.nest.map_structure(lambda a, b: tf.concat([a, b], 1), ended, new)
-    _, best = tf.math.top_k(both.scores, tf.shape(ended.scores)[1])
-    kept = tf.nest.map_structure(lambda t: tf.gather(t, best, batch_dims=1), both)
-    is_there = kept.scores > lowest
-    kept = Hypotheses(
-        tf.where(is_there[..., None], kept.tokens, NOTHING),
-        tf.where(is_there, kept.lengths, 0),
-        kept.scores,
-        tf.where(is_there, kept.log_probs, lowest),
-    )
-    return tf.nest.map_structure(_of_same_shape, kept, ended)
-
-
-def _going_on(settings, candidates, state, coverage, ends):
-    """Returns the `Beams` of the best candidates that do not end."""
-    batch_size, beam_size = tf.shape(ends)[0], settings.beam_size
-    lowest = tf.constant(-float("inf"), tf.float64)
-    log_probs = tf.where(ends, lowest, candidates.log_probs)
-    log_probs, chosen = tf.math.top_k(log_probs, beam_size)  # (B, K)
-    parents = tf.gather(candidates.parents, chosen, batch_dims=1)
-    rows = tf.reshape(parents + beam_size * tf.range(batch_size)[:, None], [-1])
-    return Beams(
-        state=tf.nest.map_structure(lambda t: tf.gather(t, rows), state),
-        tokens=tf.gather(candidates.tokens, chosen, batch_dims=1),
-        log_probs=log_probs,
-        coverage=tf.nest.map_structure(lambda t: tf.gather(t, parents, batch_dims=1), coverage),
+        log_probs=tf.where(is_first, tf.zeros([], tf.float64), LOWEST),
+        coverage=coverage,
     )
 
 
-def _is_done(settings, index, beams, ended):
-    """Whether nothing can still change a source's hypotheses, bool `(batch,)`."""
-    worst = tf.reduce_min(ended.scores, 1)
-    # A longer text can only be divided by more, and coverage only takes away.
-    length = tf.where(settings.length_penalty > 0, settings.longest, index + 1)
-    attainable = tf.reduce_max(beams.log_probs, 1)
-    attainable /= tf.cast(length, tf.float64) ** settings.length_penalty
-    is_full = worst > -float("inf")
-    best_is_enough = is_full & ((attainable <= worst) | (settings.beam_size == 1))
-    return best_is_enough | (index + 1 >= settings.longest)
+def _step(model, settings, index, growing):
+    """Adds a token to each beam."""
+    sources, beams = growing.sources, growing.beams
+    candidates, state, coverage = continuations(model, sources.memory, settings, index, beams)
+    is_last = index + 1 >= sources.longest
+    ends = (candidates.last_tokens == settings.end_id) | is_last[:, None]
+    first = tf.range(tf.shape(ends)[1]) < settings.beam_size
+    counted = ends & first & growing.active[:, None]
+    scores = ended_scores(settings, index, candidates, coverage, sources.lengths)
+    ended = best_ended(
+        growing.ended, candidates, tf.where(counted, scores, LOWEST), settings, index
+    )
+    beams = best_going_on(settings, candidates, state, coverage, ends)
+    is_done = is_last | cannot_improve(settings, index, sources.longest, beams, ended)
+    return growing._replace(active=growing.active & ~is_done, beams=beams, ended=ended)
 
 
-def _of_same_shape(new, old):
-    return tf.ensure_shape(new, old.shape)
+def _active_alone(settings, growing):
+    """Leaves out the sources that are done, so that they cost nothing more."""
+    kept = tf.where(growing.active)[:, 0]
+    first_row = tf.cast(kept, tf.int32)[:, None] * settings.beam_size
+    rows = tf.reshape(first_row + tf.range(settings.beam_size), [-1])
+    state = tf.nest.map_structure(lambda t: tf.gather(t, rows), growing.beams.state)
+    rest = growing._replace(beams=growing.beams._replace(state=()))
+    rest = tf.nest.map_structure(lambda t: tf.gather(t, kept), rest)
+    return rest._replace(beams=rest.beams._replace(state=state))
 
 
 def _number(values):

@@ -2,20 +2,16 @@
 
 import dataclasses
 import itertools
-import weakref
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation.dealing import deal_parts
-from lm_zoo.generation.graph_beam_search import beam_search
 from lm_zoo.generation.translation_options import TranslationOptions
+from lm_zoo.generation.translation_search import search_of
 
 BATCHES_AHEAD = 16  # read before they are sorted by length into batches
-
-_SEARCHES = weakref.WeakKeyDictionary()  # model -> Search
 
 
 @dataclasses.dataclass
@@ -191,68 +187,6 @@ class _Translator:
                 )
             )
         return translations
-
-
-class Search:
-    """One model's compiled beam search, a trace for any number of sources, tokens and beams."""
-
-    def __init__(self, model):
-        # A weak reference: the cache below must not keep a model alive.
-        self._model = weakref.ref(model)
-        number, real = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
-        signature = [
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-            *(number, number, number, number),
-            real,
-        ]
-        self._plain = tf.function(self._search, signature, autograph=False)
-        self._covering = tf.function(self._search, [*signature, real], autograph=False)
-
-    def __call__(self, source_ids, source_lengths, end_id, options):
-        """Returns the `Hypotheses` of sources, as `TranslationOptions` ask for them."""
-        arguments = [
-            source_ids,
-            source_lengths,
-            end_id,
-            options.beam_size,
-            options.num_best,
-            options.max_length,
-            options.length_penalty,
-        ]
-        if options.coverage_penalty:
-            return self._covering(*arguments, options.coverage_penalty)
-        return self._plain(*arguments)
-
-    def _search(
-        self,
-        source_ids,
-        source_lengths,
-        end_id,
-        beam_size,
-        num_best,
-        max_length,
-        length_penalty,
-        coverage_penalty=None,
-    ):
-        return beam_search(
-            self._model(),
-            source_ids,
-            source_lengths,
-            end_id,
-            beam_size,
-            max_length,
-            length_penalty,
-            coverage_penalty,
-            num_best,
-        )
-
-
-def search_of(model):
-    """Returns the model's `Search`, made once, so that later calls find the traces."""
-    if model not in _SEARCHES:
-        _SEARCHES[model] = Search(model)
-    return _SEARCHES[model]
 
 
 def _check(model, source_tokenizer, tokenizer):

@@ -75,7 +75,7 @@ class Digests:
         return np.array(self._kept.get(split, ()), np.uint64)
 
 
-def describe_duplicates(corpus, digests, split, most=5):
+def describe_duplicates(corpus, digests, split, most=5, unit=""):
     """Returns what is there twice, JSON-ready.
 
     Args:
@@ -83,9 +83,10 @@ def describe_duplicates(corpus, digests, split, most=5):
         digests: `Digests` of all its splits.
         split: The split of which the most repeated texts are shown.
         most: How many of them.
+        unit: What the texts are called; empty means documents or lines.
 
     Returns:
-        A dict: `unit` ("documents" or "lines"), `share_looked_at`; `within`, for each split its
+        A dict: `unit`, `share_looked_at`; `within`, for each split its
         texts and the share of them that repeat an earlier one; `across`, for each later split the
         share of its texts that an earlier split has too; `repeated`: counts and beginnings of
         texts.
@@ -116,7 +117,7 @@ def describe_duplicates(corpus, digests, split, most=5):
             }
         )
     return {
-        "unit": "documents" if corpus.has_documents else "lines",
+        "unit": unit or ("documents" if corpus.has_documents else "lines"),
         "share_looked_at": digests.share,
         "within": within,
         "across": across,

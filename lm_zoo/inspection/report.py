@@ -31,7 +31,6 @@ def inspect(corpus, tokenizer, tokens, batches, split="train", documents=3, num_
         A JSON-ready dict.
     """
     token_split = tokens.split(split)
-    counts, looked_at = token_counts(token_split, tokenizer.vocab_size)
     digests, line_lengths = Digests(), collections.Counter()
     for name in SPLITS:
         for text in units(corpus, name):
@@ -39,34 +38,47 @@ def inspect(corpus, tokenizer, tokens, batches, split="train", documents=3, num_
             if name == split and not corpus.has_documents:
                 line_lengths[len(text)] += 1
     if corpus.has_documents:
-        values, times = np.unique(np.diff(token_split.document_starts), return_counts=True)
-        lengths = describe_lengths(values, times, "tokens of a document, its end included")
+        lengths = document_lengths(token_split)
     else:
         values = sorted(line_lengths)
         times = [line_lengths[value] for value in values]
         lengths = describe_lengths(values, times, "characters of a line that is not blank")
-    num_unknown, num_tokens = token_split.num_unknown, token_split.num_tokens
-    unknown = None
-    if tokenizer.unk_id is not None:
-        unknown = {"tokens": num_unknown, "share": num_unknown / max(1, num_tokens)}
-        looked = unknown_words(corpus, split, tokenizer) if num_unknown else None
-        unknown |= looked or {"characters": 0, "words": []}
     return {
         "corpus": corpus.name,
         "split": split,
-        "tokenizer": tokenizer.name,
-        "tokens": num_tokens,
-        "tokens_looked_at": looked_at,
-        "bytes": token_split.num_bytes,
-        "words": token_split.num_words,
-        "bytes_per_token": token_split.num_bytes / max(1, num_tokens),
+        **tokens_of(corpus, tokenizer, token_split),
         "documents": len(token_split.document_starts) - 1 if corpus.has_documents else None,
         "texts": preview_texts(token_split, tokenizer, documents),
         "batches": [
             preview_batch(batches, step, tokenizer) for step in range(num_batches if batches else 0)
         ],
         "lengths": lengths,
-        "vocabulary": describe_tokens(counts, tokenizer),
-        "unknown": unknown,
         "duplicates": describe_duplicates(corpus, digests, split),
     }
+
+
+def tokens_of(corpus, tokenizer, token_split):
+    """Returns what can be counted of a split's tokens, JSON-ready."""
+    counts, looked_at = token_counts(token_split, tokenizer.vocab_size)
+    num_unknown, num_tokens = token_split.num_unknown, token_split.num_tokens
+    unknown = None
+    if tokenizer.unk_id is not None:
+        unknown = {"tokens": num_unknown, "share": num_unknown / max(1, num_tokens)}
+        looked = unknown_words(corpus, token_split.name, tokenizer) if num_unknown else None
+        unknown |= looked or {"characters": 0, "words": []}
+    return {
+        "tokenizer": tokenizer.name,
+        "tokens": num_tokens,
+        "tokens_looked_at": looked_at,
+        "bytes": token_split.num_bytes,
+        "words": token_split.num_words,
+        "bytes_per_token": token_split.num_bytes / max(1, num_tokens),
+        "vocabulary": describe_tokens(counts, tokenizer),
+        "unknown": unknown,
+    }
+
+
+def document_lengths(token_split, unit="tokens of a document, its end included"):
+    """Returns the distribution of a split's documents' lengths; see `describe_lengths`."""
+    values, times = np.unique(np.diff(token_split.document_starts), return_counts=True)
+    return describe_lengths(values, times, unit)

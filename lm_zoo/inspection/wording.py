@@ -34,17 +34,40 @@ def describe_segments(row, batch):
 
 def tables(report):
     """Returns `(title, headers, rows, alignment)` of each table that terminal and page share."""
-    lengths, vocabulary = report["lengths"], report["vocabulary"]
-    duplicates, unknown = report["duplicates"], report["unknown"]
+    return [
+        *token_tables(report["vocabulary"]),
+        length_table(report["lengths"]),
+        *duplicate_tables(report["duplicates"], report["split"]),
+        unknown_table(report["unknown"]),
+    ]
+
+
+def token_tables(vocabulary):
     frequent = [
         (t["text"], str(t["id"]), f"{t['count']:,}", f"{t['share']:.2%}")
         for t in vocabulary["frequent"][:SHOWN_TOKENS]
     ]
     cover = [(f"{c['share']:.0%}", f"{c['tokens']:,}") for c in vocabulary["covering"]]
-    length_rows = []
+    return [
+        ("Most frequent tokens", ("text", "id", "count", "share"), frequent, "lrrr"),
+        ("Tokens that cover a share of the text", ("share", "tokens"), cover, "rr"),
+    ]
+
+
+def length_table(lengths):
+    rows = []
     if lengths:
         names = ("least", "p5", "p25", "p50", "p75", "p95", "p99", "most")
-        length_rows = [(*(f"{lengths[name]:,}" for name in names), f"{lengths['mean']:,.1f}")]
+        rows = [(*(f"{lengths[name]:,}" for name in names), f"{lengths['mean']:,.1f}")]
+    return (
+        f"Lengths, in {lengths['unit']}" if lengths else "Lengths",
+        ("least", "5 %", "25 %", "median", "75 %", "95 %", "99 %", "most", "mean"),
+        rows,
+        "r" * 9,
+    )
+
+
+def duplicate_tables(duplicates, split):
     unit = duplicates["unit"]
     twice = [
         (row["split"], f"{row['texts']:,}", f"{row['repeats']:,}", f"{row['share']:.2%}")
@@ -55,16 +78,7 @@ def tables(report):
         for row in duplicates["across"]
     ]
     repeated = [(f"{r['count']:,}", _shortened(r["text"])) for r in duplicates["repeated"]]
-    words = [(f"{w['count']:,}", w["text"]) for w in (unknown or {}).get("words", ())]
     return [
-        ("Most frequent tokens", ("text", "id", "count", "share"), frequent, "lrrr"),
-        ("Tokens that cover a share of the text", ("share", "tokens"), cover, "rr"),
-        (
-            f"Lengths, in {lengths['unit']}" if lengths else "Lengths",
-            ("least", "5 %", "25 %", "median", "75 %", "95 %", "99 %", "most", "mean"),
-            length_rows,
-            "r" * 9,
-        ),
         (
             f"Exact duplicates: {unit} that repeat an earlier one of their split",
             ("split", unit, "repeats", "share"),
@@ -72,24 +86,26 @@ def tables(report):
             "lrrr",
         ),
         (f"Exact duplicates: {unit} in two splits", ("split", "shared", "share"), across, "lrr"),
-        (f"Most repeated {unit} of {report['split']}", ("count", "begins"), repeated, "rl"),
-        ("Most frequent unknown words", ("count", "word"), words, "rl"),
+        (f"Most repeated {unit} of {split}", ("count", "begins"), repeated, "rl"),
     ]
+
+
+def unknown_table(unknown):
+    words = [(f"{w['count']:,}", w["text"]) for w in (unknown or {}).get("words", ())]
+    return ("Most frequent unknown words", ("count", "word"), words, "rl")
 
 
 def notes(report):
     """Returns what was not looked at, as sentences."""
+    return [*token_notes(report), *duplicate_notes(report["duplicates"])]
+
+
+def token_notes(report):
     found = []
     if report["tokens_looked_at"] < report["tokens"]:
         found.append(
             f"Token counts are of an even sample of {report['tokens_looked_at']:,} of "
             f"{report['tokens']:,} tokens."
-        )
-    share = report["duplicates"]["share_looked_at"]
-    if share < 1:
-        found.append(
-            f"Duplicates are estimated from {share:.4%} of all different texts, each with all its "
-            "copies."
         )
     unknown = report["unknown"]
     if unknown and unknown["tokens"] and unknown["words"]:
@@ -99,13 +115,30 @@ def notes(report):
     return found
 
 
+def duplicate_notes(duplicates):
+    share = duplicates["share_looked_at"]
+    if share == 1:
+        return []
+    return [
+        f"Duplicates are estimated from {share:.4%} of all different texts, each with all its "
+        "copies."
+    ]
+
+
 def summary_rows(report):
     """Returns `(what, how much)` of the split as a whole."""
-    vocabulary, unknown = report["vocabulary"], report["unknown"]
     documents = report["documents"]
-    rows = [
+    return [
         ("text", f"{report['corpus']}, {report['split']}"),
         ("documents", "none: one stream" if documents is None else f"{documents:,}"),
+        *token_rows(report),
+    ]
+
+
+def token_rows(report):
+    """Returns `(what, how much)` of a text as tokens."""
+    vocabulary, unknown = report["vocabulary"], report["unknown"]
+    rows = [
         ("bytes, words", f"{report['bytes']:,}, {report['words']:,}"),
         ("tokens", f"{report['tokens']:,} ({report['tokenizer']})"),
         ("bytes per token", f"{report['bytes_per_token']:.3f}"),

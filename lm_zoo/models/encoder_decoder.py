@@ -211,6 +211,13 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             self.encoder_norm.build((None, None, self.hidden_dim))
 
     def encode(self, source_ids, lengths=None, training=False):
+        x = self.source_features(source_ids, lengths, training)
+        if lengths is None:
+            shape = tf.shape(source_ids)
+            lengths = tf.fill([shape[0]], shape[1])
+        return lengths, tuple(block.memory_attention.read(x) for block in self.blocks)
+
+    def source_features(self, source_ids, lengths=None, training=False):
         source_ids = self.prepare(source_ids)
         self.check_source_length(source_ids)
         shape = tf.shape(source_ids)
@@ -225,9 +232,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         mask = pad_mask(lengths, shape[1])[:, None, None]
         for block in self.encoder_blocks:
             x, _, _ = block(x, mask, turn, training=training)
-        if self.encoder_norm is not None:
-            x = self.encoder_norm(x)
-        return lengths, tuple(block.memory_attention.read(x) for block in self.blocks)
+        return x if self.encoder_norm is None else self.encoder_norm(x)
 
     def empty_memory(self, batch_size):
         nothing = tuple(block.memory_attention.empty(batch_size) for block in self.blocks)

@@ -200,6 +200,13 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         self.output_projection.build()
 
     def encode(self, source_ids, lengths=None, training=False):
+        x = self.source_features(source_ids, lengths, training)
+        if lengths is None:
+            shape = tf.shape(source_ids)
+            lengths = tf.fill([shape[0]], shape[1])
+        return lengths, self.alignment.key(x), x
+
+    def source_features(self, source_ids, lengths=None, training=False):
         source_ids = self.prepare(source_ids)
         shape = tf.shape(source_ids)
         if lengths is None:
@@ -214,7 +221,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
             read_back, _ = back(reversed_x, back.initial_state(shape[0]), lengths=lengths)
             read_back = tf.reverse_sequence(read_back, lengths, seq_axis=1)
             x = tf.concat([read, read_back], -1)  # (B, S, 2 H)
-        return lengths, self.alignment.key(x), x
+        return x
 
     def empty_memory(self, batch_size):
         lengths = tf.zeros((batch_size,), tf.int32)

@@ -21,7 +21,6 @@ class SequenceToSequenceModel(LanguageModel):
 
     reads_source = True
     source_length = None
-    reads_source = True
 
     def encode(self, source_ids, lengths=None, training=False):
         """Reads whole sources.
@@ -34,6 +33,13 @@ class SequenceToSequenceModel(LanguageModel):
 
         Returns:
             The memory: a nested tuple of tensors with the rows first, for `initial_state`.
+        """
+        raise NotImplementedError
+
+    def source_features(self, source_ids, lengths=None, training=False):
+        """Returns what the encoder makes of each source token, `(batch, source_length, width)`.
+
+        The arguments are those of `encode`. The vectors of padding mean nothing.
         """
         raise NotImplementedError
 

@@ -20,6 +20,7 @@ from lm_zoo.serving.predictor import Predictor
 from lm_zoo.serving.prompt_scores import PromptScorer
 from lm_zoo.serving.prompts import PromptReader
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.sources import SourceReader
 from lm_zoo.serving.tensorflow_api import TensorFlowApi
 
 OPENAI_PATHS = ("/v1/completions", "/v1/chat")
@@ -47,7 +48,12 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
         prompts = Batcher("score_ids", scorer, max_batch_size, wait_seconds, queue, metrics)
         completions = Completions(model, engine, prompts, reader, limits, metrics).completions
         closing = [engine, prompts]
-    predictor = Predictor(model, engine, reader, max_batch_size, wait_seconds, queue, metrics)
+    elif model.reads_source:
+        completions = completions_of_translations
+    sources = SourceReader(model, limits)
+    predictor = Predictor(
+        model, engine, reader, sources, max_batch_size, wait_seconds, queue, metrics
+    )
     tensorflow_api = TensorFlowApi(model, predictor, limits)
     closing.append(predictor)
 
@@ -95,6 +101,14 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
 
 async def no_completions(request):
     raise not_exported("generate", "completions")
+
+
+async def completions_of_translations(request):
+    raise RequestError(
+        "this model reads a source and completes no prompt; ask for the signature 'translate' at "
+        "/v1/models/NAME:predict.",
+        code="not_a_language_model",
+    )
 
 
 async def _tell(request, error):

@@ -7,6 +7,7 @@ from lm_zoo.errors import UserError
 
 CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
 TOKENIZER = pathlib.Path("assets.extra", "lm_zoo", "tokenizer")
+SOURCE_TOKENIZER = TOKENIZER.with_name("source_tokenizer")  # where it is another one
 
 
 def find_version(folder):

@@ -1,4 +1,4 @@
-"""`/`: the page on which a person types a prompt and watches tokens stream in."""
+"""`/`: the page on which a person types a prompt, or what is to be translated."""
 
 import base64
 import functools
@@ -18,7 +18,8 @@ def page_response(model):
     """
     kind, size = model.card.get("model"), model.tokenizer.vocab_size
     about = f"{', ' + kind if kind else ''}, vocabulary of {size:,} tokens"
-    page, policy = _page(model.name, str(model.version), about)
+    file_name = "translation_page.html" if "translate" in model.signatures else "page.html"
+    page, policy = _page(file_name, model.name, str(model.version), about)
     return HTMLResponse(
         page,
         headers={
@@ -31,8 +32,8 @@ def page_response(model):
 
 
 @functools.lru_cache(maxsize=1)
-def _page(name, version, about):
-    page = importlib.resources.files("lm_zoo.serving").joinpath("page.html").read_text("utf-8")
+def _page(file_name, name, version, about):
+    page = importlib.resources.files("lm_zoo.serving").joinpath(file_name).read_text("utf-8")
     for mark, value in (("NAME", name), ("VERSION", version), ("ABOUT", about)):
         page = page.replace(f"{{{{{mark}}}}}", html.escape(value))
     return page, _policy(page)

@@ -13,7 +13,7 @@ from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.request_error import RequestError
 from lm_zoo.serving.signatures import Call
 
-GENERATE = "generate"
+GENERATE, TRANSLATE = "generate", "translate"
 
 
 class Predictor:
@@ -26,16 +26,20 @@ class Predictor:
         model: A `ServedModel`.
         engine: An `Engine`, or None for a model that does not generate.
         reader: A `PromptReader`.
+        sources: A `SourceReader`.
         max_batch_size: Most texts in one call of the model.
         wait_seconds: How long a request waits for others.
         max_queue: Most texts that wait for one signature.
         metrics: `Metrics`.
     """
 
-    def __init__(self, model, engine, reader, max_batch_size, wait_seconds, max_queue, metrics):
+    def __init__(
+        self, model, engine, reader, sources, max_batch_size, wait_seconds, max_queue, metrics
+    ):
         self._tokenizer = model.tokenizer
         self._engine = engine
         self._reader = reader
+        self._sources = sources
         self._max_batch_size = max_batch_size
         self._batchers = {
             name: Batcher(
@@ -64,6 +68,8 @@ class Predictor:
         """
         if signature.name == GENERATE:
             return await self._generate(call, asyncio.get_running_loop().time() + seconds)
+        if signature.name == TRANSLATE:
+            call = await asyncio.to_thread(self._sources.bounded, call)
         size = self._max_batch_size
         parts = [_part(call, begin, begin + size) for begin in range(0, call.rows, size)]
         async with asyncio.timeout(seconds):

@@ -11,11 +11,12 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.model_folder import TOKENIZER, find_version, read_card
+from lm_zoo.serving.model_folder import SOURCE_TOKENIZER, TOKENIZER, find_version, read_card
 from lm_zoo.serving.signatures import Signature
 from lm_zoo.text.tokenizers import load_tokenizer
 
-SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
+# The first that a model has is its `serving_default`.
+SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
 GENERATING = ("begin", "advance", "join", "take")  # functions that completions are made with
 
 
@@ -30,6 +31,7 @@ class ServedModel:
         version: A whole number.
         card: The model card, a dictionary.
         tokenizer: The tokenizer, in Python.
+        source_tokenizer: That of sources, for a model that reads some; may be the same.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -58,7 +60,9 @@ class ServedModel:
             )
             for name, definition in sorted(definitions.items())
         }
-        self.tokenizer = load_tokenizer(self.path / TOKENIZER)
+        self.tokenizer = self.source_tokenizer = load_tokenizer(self.path / TOKENIZER)
+        if (self.path / SOURCE_TOKENIZER).is_dir():
+            self.source_tokenizer = load_tokenizer(self.path / SOURCE_TOKENIZER)
         self.functions = _load(self.path, self.card.get("saved_model_needs"))
         self.signatures = {
             name: _signature(name, self.functions.signatures[name], definitions[name])
@@ -71,6 +75,11 @@ class ServedModel:
     def generates(self):
         """Whether completions can be made."""
         return all(hasattr(self.functions, name) for name in GENERATING)
+
+    @property
+    def reads_source(self):
+        """Whether it writes a text after reading another."""
+        return "source" in self.card
 
     @property
     def scores_ids(self):
@@ -87,7 +96,8 @@ class ServedModel:
                 done.result()
 
     def _warm_up_scoring(self):
-        self.functions.score_ids(np.zeros((1, 2), np.int32), np.array([2], np.int32))
+        row = (np.zeros((1, 2), np.int32), np.array([2], np.int32))
+        self.functions.score_ids(*row, *(row if self.reads_source else ()))
 
     def _warm_up_generating(self):
         token_ids, one = np.zeros((1, 2), np.int32), np.ones(1, np.int32)

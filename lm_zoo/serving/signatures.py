@@ -9,8 +9,12 @@ import tensorflow as tf
 from lm_zoo.errors import nearest
 from lm_zoo.serving.request_error import RequestError
 
-ROWS = ("text", "prompt")  # inputs with one string a row; every other has one value for all as well
-SHARED = ("k",)  # inputs of one value for all rows: requests share a call only if they agree
+# Inputs with one string a row; every other has one value for all as well.
+ROWS = ("text", "source", "prompt")
+# Inputs of one value for all rows: requests share a call only if they agree.
+SHARED = ("k", "beam_size", "length_penalty", "num_best")
+# Inputs that say how long a text may get.
+STEPS = ("max_new_tokens", "max_length")
 RAGGED = {"token_logprobs": ("row_lengths", ("tokens", "log_probs"))}
 
 # Input -> (what is expected, whether all values are that).
@@ -21,6 +25,10 @@ CHECKS = {
     "top_p": ("above 0 and at most 1", lambda values: (values > 0) & (values <= 1)),
     "seed": ("at least 0", lambda values: values >= 0),
     "k": ("at least 1", lambda values: values >= 1),
+    "beam_size": ("at least 1", lambda values: values >= 1),
+    "num_best": ("at least 1", lambda values: values >= 1),
+    "length_penalty": ("a finite number", np.isfinite),
+    "max_length": ("at least 0 (0: by the source's length)", lambda values: values >= 0),
 }
 
 
@@ -36,6 +44,14 @@ class Call(typing.NamedTuple):
     rows: int
     key: tuple
     inputs: dict
+
+    def with_steps(self):
+        """Returns the call with a key that keeps short texts from waiting for long ones."""
+        key = [part for part in self.key if part[0] != "steps"]
+        for name in STEPS:
+            if name in self.inputs:
+                key.append(("steps", int(self.inputs[name].max()).bit_length()))
+        return self._replace(key=tuple(key))
 
 
 @dataclasses.dataclass
@@ -67,8 +83,7 @@ class Signature:
     def warm_up(self):
         """Calls it with one short text."""
         inputs = self.defaults | {name: np.array([b"a"]) for name in self.required}
-        if "max_new_tokens" in inputs:
-            inputs["max_new_tokens"] = np.int32(2)
+        inputs |= {name: np.int32(2) for name in STEPS if name in inputs}
         self.evaluate(inputs)
 
     def evaluate(self, inputs):
@@ -110,18 +125,17 @@ class Signature:
         self.check_names(values)
         values = self.defaults | values
         rows = self._rows(values, limits.max_rows)
-        self._check(values, {"max_new_tokens": limits.max_new_tokens})
+        most = dict.fromkeys(STEPS, limits.max_new_tokens)
+        self._check(values, most | {"beam_size": limits.max_beam_size})
         key, inputs = [], {}
         for name, value in values.items():
             if name in SHARED:
                 if value.shape not in ((), (rows,)) or len(np.unique(value)) != 1:
                     raise _wrong_shape(name, "one value for all rows", value)
-                key.append((name, int(value.reshape(-1)[0])))
+                key.append((name, value.reshape(-1)[0].item()))
             else:
                 inputs[name] = _per_row(name, value, rows)
-        if "max_new_tokens" in inputs:  # so that a short text does not wait for a long one
-            key.append(("steps", int(inputs["max_new_tokens"].max()).bit_length()))
-        return Call(rows, tuple(key), inputs)
+        return Call(rows, tuple(key), inputs).with_steps()
 
     def join(self, calls):
         """Makes one call of several of the same key; returns the inputs as numpy arrays."""
@@ -129,7 +143,11 @@ class Signature:
             name: np.concatenate(_same_width([call.inputs[name] for call in calls]))
             for name in calls[0].inputs
         }
-        shared = {name: np.int32(value) for name, value in calls[0].key if name in self.inputs}
+        shared = {
+            name: self.inputs[name].dtype.as_numpy_dtype(value)
+            for name, value in calls[0].key
+            if name in self.inputs
+        }
         return inputs | shared
 
     def split(self, outputs, counts):
@@ -158,6 +176,8 @@ class Signature:
             if name in values:
                 if values[name].ndim != 1:
                     raise _wrong_shape(name, "a list of strings", values[name])
+                if rows is not None and len(values[name]) != rows:
+                    raise _wrong_shape(name, f"as many as text has, {rows}", values[name])
                 rows = len(values[name])
         if not rows:
             raise RequestError("text: expected at least 1, received none.")

@@ -2,18 +2,21 @@
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig
+from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification import run_alone
 from lm_zoo.registry import build_model
 from lm_zoo.run import Run
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import TOKENIZERS
-from tests.conformance.models import VARIANTS
+from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 TEXT = "the cat sat on the mat\nthe dog's hat was as red as 2 roses, \u20ac 3\n" * 40
+SOURCE_TEXT = "die katze sa\u00df auf der matte, der hut des hundes war rot wie 2 rosen!\n"
 SIZES = {"bpe": 300, "wordpiece": 80, "sentencepiece_bpe": 340, "sentencepiece_unigram": 340}
 SMALLEST = ("rnn_lm", {"hidden_dim": 8, "num_layers": 1})
+SOURCE_TOKENIZERS = {"recurrent_encoder_decoder": "character"}
+SMALLEST_PAIR_MODEL = ("recurrent_encoder_decoder", {"hidden_dim": 8, "num_layers": 1})
 OF_TOKENIZERS = ("score", "token_logprobs", "generate")
 QUICK = ("word",)  # whose graph is small, and which ends texts; the others take minutes together
 OTHERS = sorted(set(TOKENIZERS) - {"character", *QUICK})
@@ -30,6 +33,28 @@ def prepare(folder, variant, tokenizer_name, signatures=None):
     run = Run(RunFolder(folder), ExperimentConfig(), tokenizer, model, step=0)
     options = {} if signatures is None else {"signatures": signatures}
     prepared = PreparedExport(run, **options)
+    prepared.exported.save(folder)
+    return prepared
+
+
+def prepare_pairs(folder, variant, tokenizer_name, source_tokenizer_name=None):
+    """As `prepare`, of a model that reads a source; None is a joint tokenizer."""
+    name, arguments = variant
+    tokenizer = TOKENIZERS[tokenizer_name].train([TEXT], vocab_size=SIZES.get(tokenizer_name, 0))
+    source_tokenizer = tokenizer
+    if source_tokenizer_name:
+        source_tokenizer = TOKENIZERS[source_tokenizer_name].train([SOURCE_TEXT])
+        arguments = arguments | {
+            "source_vocab_size": source_tokenizer.vocab_size,
+            "share_embeddings": False,
+        }
+    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
+    for weight in model.trainable_variables:
+        if len(weight.shape) > 1:
+            weight.assign(3 * weight)
+    config = ExperimentConfig(model=ModelConfig(name))
+    run = Run(RunFolder(folder), config, tokenizer, model, 0, source_tokenizer=source_tokenizer)
+    prepared = PreparedExport(run)
     prepared.exported.save(folder)
     return prepared
 
@@ -52,10 +77,32 @@ def exports(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def pair_exports(tmp_path_factory):
+    """Every model that reads a source; one has a tokenizer for each side."""
+    root = tmp_path_factory.mktemp("pair_exports")
+    prepared = {
+        name: prepare_pairs(root / name, PAIR_VARIANTS[name], "word", SOURCE_TOKENIZERS.get(name))
+        for name in PAIR_VARIANTS
+    }
+    return answered(root, prepared)
+
+
+@pytest.fixture(scope="module")
 def other_exports(tmp_path_factory):
     """The other tokenizers with one model."""
     root, found = tmp_path_factory.mktemp("exports"), {}
     prepared = {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in OTHERS}
+    for needs in ("", "tensorflow_text"):
+        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        found |= answered(root, part)
+    return found
+
+
+@pytest.fixture(scope="module")
+def other_pair_exports(tmp_path_factory):
+    """The other tokenizers with one model that reads a source."""
+    root, found = tmp_path_factory.mktemp("pair_exports"), {}
+    prepared = {name: prepare_pairs(root / name, SMALLEST_PAIR_MODEL, name) for name in OTHERS}
     for needs in ("", "tensorflow_text"):
         part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
         found |= answered(root, part)
@@ -78,10 +125,32 @@ def test_an_export_gives_the_python_models_numbers_and_texts(exports, name):
         assert longest > prepared.model.context_length
 
 
+def check_translations(prepared, answers):
+    parity = prepared.verification.check(answers)
+    assert parity.equal_translations == parity.translations >= 8
+    assert set(parity.largest_difference) == {"translate", "score", "token_logprobs", "embed"}
+    assert max(parity.largest_difference.values()) < 1e-4
+    print(parity)
+
+
+@pytest.mark.parametrize("name", PAIR_VARIANTS)
+def test_translations_and_scores_are_the_python_models(pair_exports, name):
+    prepared, answers = pair_exports[name]
+    check_translations(prepared, answers)
+    lengths = {len(text) for text in answers[3]["texts"]["values"]}  # greedy ones
+    assert len(lengths) > 3  # the model has something to say
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_with_every_other_tokenizer_too(other_exports, name):
     check(name, *other_exports[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_translations_with_every_other_tokenizer_too(other_pair_exports, name):
+    check_translations(*other_pair_exports[name])
 
 
 def test_sentence_piece_alone_needs_more_than_tensorflow():

@@ -14,9 +14,10 @@ import tensorflow as tf
 from lm_zoo.config import ExperimentConfig, ModelConfig, OptimizerConfig
 from lm_zoo.registry import build_model
 from lm_zoo.training.train_step import TrainStep
-from tests.conformance.models import VARIANTS
+from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 VOCAB, BATCH, LENGTH = 19, 4, 8
+ALL = VARIANTS | PAIR_VARIANTS
 HOST_OPERATIONS = {"infeed", "outfeed", "send", "recv", "send-done", "recv-done"}
 
 
@@ -25,7 +26,7 @@ def operations_in(hlo):
 
 
 def compiled_step(variant):
-    name, arguments = VARIANTS[variant]
+    name, arguments = ALL[variant]
     model = build_model(
         name,
         vocab_size=VOCAB,
@@ -35,6 +36,11 @@ def compiled_step(variant):
     config = ExperimentConfig(model=ModelConfig(name), optimizer=OptimizerConfig("sgd"))
     config.data.batch_size, config.data.sequence_length = BATCH, LENGTH
     config.data.layout = "windows" if model.context_length else "contiguous"
+    source = {}
+    if model.reads_source:
+        config.data.layout = "pairs"
+        ids = tf.ones((BATCH, LENGTH), tf.int32)
+        source = {"source_ids": ids, "source_lengths": tf.constant([8, 3, 5, 1])}
     config.training.precision = "bfloat16"
     config.runtime.jit_compile = True
     step = TrainStep(model, config)
@@ -45,13 +51,13 @@ def compiled_step(variant):
         tf.constant(3, tf.int64),
         tf.constant(0),
         *map(tf.constant, (inputs, targets, weights)),
-        {},
+        source,
         step.carried,
         tf.constant(1.0),
     )
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 def test_the_loss_and_gradient_function_has_nothing_that_a_tpu_lacks(variant):
     step, arguments = compiled_step(variant)
     hlo = step._loss_and_gradients.experimental_get_compiler_ir(*arguments)(stage="hlo")

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.export import reading, scoring
+from lm_zoo.export import nll, reading
 from lm_zoo.export.scoring import Scorer
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.export.weights import StoredWeights
@@ -147,7 +147,7 @@ def test_what_cannot_be_asked_for_next(without_start):
 
 @pytest.mark.parametrize("most_logits", [2**26, 6 * 20 * 3])
 def test_ids_are_scored_under_xla(functions, most_logits, monkeypatch):
-    monkeypatch.setattr(scoring, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(nll, "MOST_LOGITS", most_logits)
     rng = np.random.default_rng(0)
     size = functions.tokenizer.vocab_size
     ids = tf.constant(rng.integers(0, size, (3, 12)), tf.int32)

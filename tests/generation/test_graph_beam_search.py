@@ -11,7 +11,7 @@ from lm_zoo.generation.beam_search import search_beams
 from lm_zoo.generation.decoding import Decoder
 from lm_zoo.generation.graph_beam_search import automatic_length, beam_search
 from lm_zoo.generation.rows import Row
-from lm_zoo.generation.translation import search_of
+from lm_zoo.generation.translation_search import search_of
 from lm_zoo.models.language_model import LanguageModel
 from tests.generation.pair_models import END, NAMES, VOCAB, LineTokenizer, decided_model
 from tests.generation.toy import log_softmax

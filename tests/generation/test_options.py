@@ -65,7 +65,8 @@ def test_usable_options_pass(arguments):
 
 def test_options_need_no_tensorflow():
     code = (
-        "import sys; from lm_zoo.generation import GenerationOptions; "
-        "GenerationOptions().validate(); sys.exit('tensorflow' in sys.modules)"
+        "import sys; from lm_zoo.generation import GenerationOptions, TranslationOptions; "
+        "GenerationOptions().validate(); TranslationOptions().validate(); "
+        "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -114,6 +114,28 @@ def test_attention_weights_are_shares_of_the_source(model):
         assert np.all(layer.numpy()[2, :, :, 2:] == 0)
 
 
+def test_attention_is_given_with_features(model):
+    ids, state = target_ids(), first_state(model, ROWS)
+    features, after, weights = model.features_and_attention(ids, state)
+    expected, expected_after = model.features(ids, state)
+    np.testing.assert_array_equal(features, expected)
+    tf.nest.map_structure(np.testing.assert_array_equal, after, expected_after)
+    all_layers = model.attention_weights(ids, SOURCES, tf.constant(SOURCE_LENGTHS))
+    np.testing.assert_allclose(weights, np.mean(all_layers[-1], 1), atol=1e-6)
+
+
+def test_neighbouring_rows_may_share_a_source(model):
+    def read(rows_per_memory):
+        lengths = tf.constant(np.repeat(SOURCE_LENGTHS[:2], rows_per_memory))
+        memory = model.encode(np.repeat(SOURCES[:2], rows_per_memory, 0), lengths)
+        state = model.initial_state(ROWS, memory=memory)
+        return model.features_and_attention(target_ids(), state)
+
+    (features, _, weights), (expected, _, expected_weights) = read(1), read(2)
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+    np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
+
+
 def test_every_weight_gets_a_gradient_of_its_own_size(model):
     ids = target_ids()
 

@@ -1,0 +1,35 @@
+"""Multi30k German to English: a GRU that reads both ways, and one that writes with attention.
+
+lm-zoo train --config=multi30k_recurrent --workdir=runs/multi30k_recurrent
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    return ExperimentConfig(
+        name="multi30k_recurrent",
+        data=DataConfig(corpus="multi30k", layout="pairs", batch_size=128),
+        tokenizer=TokenizerConfig(name="bpe", vocab_size=6000),
+        model=ModelConfig(
+            "recurrent_encoder_decoder",
+            size="multi30k_small",
+            share_embeddings=True,
+            tie_embeddings=True,
+        ),
+        optimizer=OptimizerConfig(
+            name="adam", learning_rate=2e-3, beta2=0.98, clip_norm=1.0, ema_decay=0.998
+        ),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=200, final_factor=0.02),
+        training=TrainingConfig(epochs=8, label_smoothing=0.1, attention_pictures=2),
+        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=200),
+    )

@@ -1,0 +1,43 @@
+"""A toy language with one right translation of each sentence: how many does a model get right?
+
+lm-zoo train --config=synthetic_translation --workdir=runs/synthetic_translation
+lm-zoo evaluate --workdir=runs/synthetic_translation
+"""
+
+from lm_zoo.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
+
+
+def get_config():
+    words = TokenizerConfig(name="word")
+    return ExperimentConfig(
+        name="synthetic_translation",
+        data=DataConfig(
+            corpus="synthetic_translation",
+            synthetic_pairs=10_000,
+            layout="pairs",
+            batch_size=64,
+        ),
+        tokenizer=words,
+        source_tokenizer=words,
+        model=ModelConfig(
+            "encoder_decoder",
+            size="tiny",
+            hidden_dim=128,
+            intermediate_dim=256,
+            context_length=64,
+            source_length=64,
+        ),
+        optimizer=OptimizerConfig(name="adam", learning_rate=2e-3, beta2=0.98, clip_norm=1.0),
+        schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.02),
+        training=TrainingConfig(steps=1000, validation_interval=250, attention_pictures=1),
+        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=100),
+    )

@@ -1,0 +1,61 @@
+"""Vectors of single texts by a model that reads sources: the mean of its encoder's vectors."""
+
+import weakref
+
+import numpy as np
+import tensorflow as tf
+
+from lm_zoo.errors import UserError
+
+_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `source_features`
+
+
+def embed_sources(model, tokenizer, texts, batch_size=16):
+    """Gives each text's vector: the mean of `model.source_features` over its tokens.
+
+    Each text is read with the end token after it, whose own vector does not count.
+
+    Args:
+        model: A built `SequenceToSequenceModel`.
+        tokenizer: The tokenizer of sources that it was trained with.
+        texts: A list of strings.
+        batch_size: Texts read at once.
+
+    Returns:
+        float32 array of shape `(texts, width)`; zeros for a text without tokens.
+
+    Raises:
+        UserError: If `texts` or `batch_size` cannot be used, or a text is longer than the model's
+            `source_length`.
+    """
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
+    if batch_size < 1:
+        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    encoded = [np.append(tokenizer.encode(text), tokenizer.end_id) for text in texts]
+    order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
+    vectors = [None] * len(texts)
+    for begin in range(0, len(texts), batch_size):
+        rows = order[begin : begin + batch_size]
+        lengths = np.array([len(encoded[row]) for row in rows], np.int32)
+        source_ids = np.zeros((len(rows), lengths.max()), np.int32)
+        for padded, row in zip(source_ids, rows):
+            padded[: len(encoded[row])] = encoded[row]
+        model.check_source_length(source_ids)
+        features = _features_function(model)(source_ids, lengths).numpy().astype(np.float64)
+        for row, length, of_text in zip(rows, lengths - 1, features):
+            vectors[row] = of_text[:length].sum(0) / max(length, 1)
+    return np.array(vectors, np.float32).reshape(len(texts), -1)
+
+
+def _features_function(model):
+    if model not in _FUNCTIONS:
+        reference = weakref.ref(model)  # the cache must not keep a model alive
+        ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+
+        @tf.function(input_signature=[ids, rows], autograph=False)
+        def features(source_ids, lengths):
+            return tf.cast(reference().source_features(source_ids, lengths), tf.float32)
+
+        _FUNCTIONS[model] = features
+    return _FUNCTIONS[model]

@@ -1,0 +1,158 @@
+"""Scores of target texts, each after its source, inside a graph."""
+
+import tensorflow as tf
+
+from lm_zoo.export.nll import nll_in_parts, totals
+from lm_zoo.export.reading import MOST_TOKENS, Windows, read_group
+from lm_zoo.training.losses import token_nll
+
+
+class PairScorer:
+    """Pure functions of tensors, to be traced.
+
+    Args:
+        model: A `TracedPairModel`.
+        end_id: The token that stands before and after each target text (`Tokenizer.end_id`).
+    """
+
+    def __init__(self, model, end_id):
+        self.model = model
+        self.end_id = int(end_id)
+
+    def score(self, texts, sources):
+        """Scores texts; the arguments are those of `token_log_probs`.
+
+        Returns:
+            As `totals`; the end of a text is one of its tokens.
+        """
+        return totals(self.token_log_probs(texts, sources))
+
+    def token_log_probs(self, texts, sources):
+        """Returns the log-probability of each token of the texts, and of each text's end.
+
+        Args:
+            texts: Target ids, without the end token, int32 RaggedTensor `(batch, None)`.
+            sources: Source ids, each text's with its end token, int32 RaggedTensor `(batch, None)`.
+
+        Returns:
+            float32 RaggedTensor `(batch, None)` with a value more than a text has tokens, in nats.
+        """
+        end = tf.fill([texts.nrows(), 1], self.end_id)
+        inputs, targets = tf.concat([end, texts], 1), tf.concat([texts, end], 1)
+        sizes, source_sizes = (tf.cast(rows.row_lengths(), tf.int32) for rows in (inputs, sources))
+        begins = tf.cast(inputs.row_starts(), tf.int32)
+        num_targets = tf.size(targets.flat_values)
+
+        def collect(log_probs, piece):
+            following = tf.gather(targets.flat_values, tf.minimum(piece.places, num_targets - 1))
+            nll = token_nll(self.model.logits(piece.features), following)  # (R, T)
+            return tf.tensor_scatter_nd_update(log_probs, piece.places[..., None], -nll)
+
+        def read(log_probs, rows):
+            by_size = tf.argsort(tf.gather(sizes, rows), direction="DESCENDING", stable=True)
+            rows = tf.gather(rows, by_size)
+            windows = Windows(tf.gather(begins, rows), tf.gather(sizes, rows), tf.zeros_like(rows))
+            lengths = tf.gather(source_sizes, rows)
+            memory = self.model.encode(tf.gather(sources, rows).to_tensor(), lengths)
+            state = self.model.initial_state(tf.size(rows), windows.sizes[0], memory)
+            # As many scores of attention to the source, each perhaps a vector.
+            attended = tf.reduce_max(lengths) * self.model.width
+            numbers = tf.maximum(attended, self.model.vocab_size)
+            return read_group(self.model, inputs, windows, state, collect, log_probs, numbers)
+
+        # One place more than there are targets, for padding.
+        log_probs = _over_groups(tf.maximum(sizes, source_sizes), read, tf.zeros([num_targets + 1]))
+        return targets.with_flat_values(log_probs[:-1])
+
+    def embed(self, sources):
+        """Returns the mean of the encoder's vectors over each source, float32 `(batch, width)`.
+
+        The end token is read, and does not count. The vector of no other tokens is zero.
+
+        Args:
+            sources: As for `token_log_probs`.
+        """
+        sizes = tf.cast(sources.row_lengths(), tf.int32)
+
+        def read(vectors, rows):
+            lengths = tf.gather(sizes, rows)
+            features = self.model.source_features(tf.gather(sources, rows).to_tensor(), lengths)
+            own = tf.sequence_mask(lengths - 1, tf.shape(features)[1], tf.float32)[..., None]
+            sums = tf.reduce_sum(tf.cast(features, tf.float32) * own, 1)  # (R, width)
+            means = tf.math.divide_no_nan(sums, tf.cast(lengths - 1, tf.float32)[:, None])
+            return tf.tensor_scatter_nd_update(vectors, rows[:, None], means)
+
+        return _over_groups(sizes, read, tf.zeros([tf.size(sizes), self.model.source_width]))
+
+    def score_ids(self, token_ids, lengths, source_ids, source_lengths):
+        """Returns each next token's log-probability, of rows read in one go; fit for XLA.
+
+        Args:
+            token_ids: Target ids from the end token before the text on, int32 `(batch, length)`,
+                padded on the right; at most one more than the model's `context_length`.
+            lengths: Tokens of each row, int32 `(batch,)`.
+            source_ids: Source ids, each row's with its end token, int32 `(batch, source_length)`,
+                padded on the right.
+            source_lengths: Tokens of each row, int32 `(batch,)`.
+
+        Returns:
+            float32 `(batch, length - 1)`, in nats: of the tokens from the second on; 0 beyond a
+            row's length.
+        """
+        inputs, targets = token_ids[:, :-1], token_ids[:, 1:]
+        shape = tf.shape(inputs)
+        checks = [
+            *at_most("token_ids", shape[1], self.model.context_length),
+            *at_most("source_ids", tf.shape(source_ids)[1], self.model.source_length),
+        ]
+        with tf.control_dependencies(checks):
+            inputs, source_ids = tf.identity(inputs), tf.identity(source_ids)
+        memory = self.model.encode(source_ids, source_lengths)
+        state = self.model.initial_state(shape[0], shape[1], memory)
+        features, _ = self.model.features(inputs, state)
+        nll = nll_in_parts(self.model, features, targets)
+        goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
+        return tf.where(goes_on, -nll, 0.0)
+
+
+def _over_groups(lengths, read, value):
+    """Works through texts, so many of like length at a time that memory is bounded.
+
+    Args:
+        lengths: Of the texts, int32 `(batch,)`.
+        read: Function `(value, rows) -> value` of a tensor and of the numbers of some texts, int32
+            `(texts,)`.
+        value: The tensor before the first texts; its shape stays.
+
+    Returns:
+        The tensor after the last texts.
+    """
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+
+    def group(begin, value):
+        most = tf.maximum(MOST_TOKENS // lengths[order[begin]], 1)
+        rows = order[begin : begin + most]
+        return begin + tf.size(rows), read(value, rows)
+
+    _, value = tf.while_loop(
+        lambda begin, _: begin < tf.size(lengths),
+        group,
+        (tf.constant(0), value),
+        shape_invariants=(tf.TensorShape([]), value.shape),
+    )
+    return value
+
+
+def at_most(name, number, limit):
+    """Returns the check, in a list, that no row has more tokens than a limit, None for any.
+
+    Args:
+        name: The input that the error names.
+        number: Tokens that the longest row has the model read, int32 scalar.
+        limit: An int, or None.
+    """
+    if limit is None:
+        return []
+    expected = f"{name}: expected at most {limit} tokens a text, its end included, received"
+    check = tf.debugging.Assert(number <= limit, [expected, number])
+    return [] if check is None else [check]

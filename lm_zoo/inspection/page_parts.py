@@ -1,0 +1,184 @@
+"""What the pages of inspection are made of: plots with their figures, tables, and tokens."""
+
+import html
+
+from lm_zoo.inspection.plots import bar_plot, line_plot
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5a6675; --paper: #fff; --rule: #d9dee5;
+  --mark: #1f5fbf; --tint: #eef3fa; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf0; --soft: #a3afbd; --paper: #14181e;
+  --rule: #343c47; --mark: #7db2ff; --tint: #1f2732; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+h3 { font-size: 1rem; font-weight: 600; }
+p.note, figcaption { color: var(--soft); font-size: .9rem; }
+figure { margin: 1rem 0; overflow-x: auto; }
+svg { width: 100%; height: auto; min-width: 34rem; max-width: 46rem; display: block; }
+svg text { fill: var(--soft); font-size: 12px; } svg .label { fill: var(--ink); font-size: 13px; }
+.grid { stroke: var(--rule); } .bar, .dot { fill: var(--mark); }
+.line { fill: none; stroke: var(--mark); stroke-width: 2.5; stroke-linejoin: round; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; }
+caption { text-align: left; color: var(--soft); font-size: .9rem; padding: .2rem 0; }
+th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--rule);
+  vertical-align: top; font-variant-numeric: tabular-nums; }
+.r { text-align: right; } summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
+ol.tokens { list-style: none; padding: 0; margin: .5rem 0; display: flex; flex-wrap: wrap;
+  gap: .3rem; }
+ol.tokens li { border: 1px solid var(--rule); border-radius: 3px; padding: 0 .35rem;
+  font: 14px/1.45 ui-monospace, monospace; white-space: pre; text-align: center; }
+ol.tokens small { display: block; color: var(--soft); font-size: 11px; }
+ol.tokens .odd { background: var(--tint); }
+ol.tokens .begins { border-left: 4px solid var(--mark); }
+ol.tokens .padding { opacity: .55; border-style: dashed; }
+""".strip()
+
+
+def page(title, parts):
+    """Returns an HTML file of a title and its parts."""
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escaped(title)}</title>",
+        f"<style>\n{STYLE}\n</style>",
+        "</head>",
+        "<body>",
+        "<main>",
+        f"<h1>{escaped(title)}</h1>",
+        *parts,
+        "</main>",
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def length_figure(lengths, name="lengths", title="Lengths"):
+    """Returns the plot of a distribution of lengths with its figures."""
+    if not lengths:
+        return []
+    bars = [(f"{a:,}" if a == b else f"{a:,}-{b:,}", texts) for a, b, texts in lengths["histogram"]]
+    plot = bar_plot(
+        name,
+        f"How long texts are, in {lengths['unit']}",
+        f"Half of {lengths['texts']:,} texts have at most {lengths['p50']:,}, the longest "
+        f"{lengths['most']:,}.",
+        [(label.partition("-")[0], texts) for label, texts in bars],
+        f"{lengths['unit']} (bins grow by a factor; the first of each is named)",
+        "texts",
+    )
+    rows = [(label, f"{texts:,}") for label, texts in bars]
+    return figure(title, plot, ("length", "texts"), rows)
+
+
+def token_figures(vocabulary, name="", title=""):
+    """Returns the plots of how often tokens occur and of what they cover, with their figures."""
+    if not vocabulary["zipf"]:
+        return []
+    rank, count = vocabulary["zipf"][-1]
+    plot = line_plot(
+        f"zipf{name}",
+        "How often the token of each rank occurs",
+        f"Both axes are logarithmic. The most frequent token occurs "
+        f"{vocabulary['zipf'][0][1]:,} times, the one of rank {rank:,} {count:,} times. By "
+        "Zipf's law it would be a straight line.",
+        vocabulary["zipf"],
+        "rank of the token",
+        "occurrences",
+        log_y=True,
+    )
+    rows = [(f"{x:,}", f"{y:,}") for x, y in vocabulary["zipf"]]
+    parts = figure(f"Rank and frequency (Zipf){title}", plot, ("rank", "occurrences"), rows)
+    covering = next(c for c in vocabulary["covering"] if c["share"] == 0.9)
+    plot = line_plot(
+        f"coverage{name}",
+        "How much of the text the most frequent tokens cover",
+        f"The {covering['tokens']:,} most frequent tokens make up 90 % of the text.",
+        vocabulary["coverage"],
+        "most frequent tokens",
+        "share of the text",
+    )
+    rows = [(f"{x:,}", f"{y:.2%}") for x, y in vocabulary["coverage"]]
+    return parts + figure(f"Coverage{title}", plot, ("most frequent tokens", "share"), rows)
+
+
+def duplicate_figure(duplicates, name="duplicates"):
+    """Returns the plot of duplicates with its figures."""
+    bars = [(f"{row['split']}", round(100 * row["share"], 2)) for row in duplicates["within"]]
+    bars += [
+        (f"{row['split']}\nin {row['also_in']}", round(100 * row["share"], 2))
+        for row in duplicates["across"]
+    ]
+    plot = bar_plot(
+        name,
+        f"{duplicates['unit'].capitalize()} that are there more than once",
+        "; ".join(f"{label}: {share} per cent".replace("\n", " ") for label, share in bars) + ".",
+        bars,
+        f"{duplicates['unit']} that repeat one of their split, or stand in another split too",
+        "per cent",
+    )
+    rows = [(label, f"{share} %") for label, share in bars]
+    return figure(f"Exact duplicates of {duplicates['unit']}", plot, ("where", "share"), rows)
+
+
+def figure(title, plot, headers, rows):
+    """Returns a plot under a heading, with its figures in a table to open."""
+    return [
+        f"<h2>{escaped(title)}</h2>",
+        f"<figure>\n{plot}\n</figure>",
+        "<details><summary>The figures of this plot</summary>",
+        table(title, headers, rows, "rr"),
+        "</details>",
+    ]
+
+
+def tables_of(found, prefix=""):
+    """Returns tables as `wording.tables` gives them, but not the empty ones."""
+    return [
+        table(prefix + title, headers, rows, side) for title, headers, rows, side in found if rows
+    ]
+
+
+def unused_table(vocabulary):
+    """Returns the table of tokens that never occur, if there are any."""
+    if not vocabulary["unused_examples"]:
+        return []
+    rows = [(str(token["id"]), token["text"]) for token in vocabulary["unused_examples"]]
+    title = f"Some of the {vocabulary['unused']:,} tokens that never occur"
+    return [table(title, ("id", "text"), rows, "rl")]
+
+
+def table(caption, headers, rows, align, header=True):
+    """Returns a table under a caption, without its headings if `header` is false."""
+
+    def row(cells, tag):
+        return "".join(
+            f"<{tag}{' class=r' if side == 'r' else ''}>{escaped(cell)}</{tag}>"
+            for cell, side in zip(cells, align)
+        )
+
+    lines = ['<div class="scroll"><table>', f"<caption>{escaped(caption)}</caption>"]
+    if header:
+        lines.append(f"<thead><tr>{row(headers, 'th')}</tr></thead>")
+    lines.append("<tbody>")
+    lines += [f"<tr>{row(cells, 'td')}</tr>" for cells in rows]
+    return "\n".join([*lines, "</tbody></table></div>"])
+
+
+def token_text(token):
+    """Returns a token's text as HTML."""
+    return escaped(token["text"]) or "&nbsp;"
+
+
+def token_list(items):
+    """Returns tokens, each an `li` element, as a list."""
+    return '<ol class="tokens">\n' + "\n".join(items) + "\n</ol>"
+
+
+def escaped(value):
+    """Returns anything as the text of an HTML element."""
+    return html.escape(str(value))

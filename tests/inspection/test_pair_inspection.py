@@ -1,0 +1,148 @@
+"""What inspection counts of sentence pairs is what can be counted by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.pair_batches import PairBatches
+from lm_zoo.data.pair_tokens import PairTokens
+from lm_zoo.data.token_files import TokenDataset, TokenSplit
+from lm_zoo.inspection.pair_page import pairs_as_page
+from lm_zoo.inspection.pair_report import describe_ratio, inspect_pairs, preview_pair_batch
+from lm_zoo.inspection.pair_terminal import pairs_as_text
+from lm_zoo.text.tokenizers import TOKENIZERS
+from tests.inspection.test_inspection import Page
+
+PAIRS = {
+    "train": [
+        ("ein hund", "a dog"),
+        ("ein", "a <b>thing</b> that is one"),
+        ("ein hund", "a dog"),
+        ("ein hund", "one hound"),
+        ("zwei kleine rote katzen schlafen", "two small red cats sleep well"),
+    ],
+    "validation": [("ein hund", "a dog"), ("ein vogel", "a bird")],
+    "test": [("ein hund", "the dog")],
+}
+
+
+def token_dataset(texts, tokenizer):
+    splits = {}
+    for name, rows in texts.items():
+        ids, starts = [tokenizer.end_id], [0]
+        for text in rows:
+            ids += [*tokenizer.encode(text), tokenizer.end_id]
+            starts.append(len(ids) - 1)
+        ids = np.array(ids, np.int32)
+        splits[name] = TokenSplit(
+            name,
+            (ids,),
+            num_bytes=sum(len(text.encode()) + 1 for text in rows),
+            num_unknown=int((ids == tokenizer.unk_id).sum()),
+            document_starts=np.array(starts, np.int64),
+        )
+    return TokenDataset(None, {}, splits)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    """Corpus, tokenizers of targets and sources, and tokens."""
+    corpus = MemoryPairCorpus("small", PAIRS, "here", "none")
+    sides, tokenizers = [], []
+    for place in (0, 1):
+        texts = {name: [pair[place] for pair in pairs] for name, pairs in PAIRS.items()}
+        tokenizer = TOKENIZERS["word"].train([text + "\n" for text in texts["train"]])
+        tokenizers.append(tokenizer)
+        sides.append(token_dataset(texts, tokenizer))
+    return corpus, tokenizers[::-1], PairTokens(*sides)
+
+
+@pytest.fixture(scope="module")
+def report(prepared):
+    corpus, tokenizers, tokens = prepared
+    batches = PairBatches(*tokens.pair_of_splits("train"), batch_size=4)
+    return inspect_pairs(corpus, tokenizers, tokens, batches, num_batches=2)
+
+
+def test_both_sides_are_counted(report):
+    assert report["pairs"] == 5 and report["corpus"] == "small"
+    source, target = report["sides"]["source"], report["sides"]["target"]
+    assert (source["lengths"]["least"], source["lengths"]["most"]) == (2, 6)
+    assert (target["lengths"]["least"], target["lengths"]["most"]) == (3, 7)
+    assert source["lengths"]["mean"] == np.mean([3, 2, 3, 3, 6])
+    assert source["vocabulary"]["frequent"][1]["text"] == "ein"
+    assert target["tokens"] == 1 + 3 + 6 + 3 + 3 + 7
+
+
+def test_ratios_are_of_tokens_with_the_end(report, prepared):
+    ratio = report["ratio"]
+    expected = sorted([3 / 3, 6 / 2, 3 / 3, 3 / 3, 7 / 6])
+    assert ratio["mean"] == pytest.approx(np.mean(expected))
+    assert (ratio["least"], ratio["p50"], ratio["most"]) == (1, 1, 3)
+    bins = {(low, high): count for low, high, count in ratio["histogram"] if count}
+    assert bins == {(1, 5 / 4): 4, (3, 4): 1}
+    assert sum(bins.values()) == 5
+    tokens = prepared[2]
+    back = describe_ratio(*tokens.pair_of_splits("train")[::-1])
+    assert back["least"] == pytest.approx(1 / 3) and back["histogram"][2][2] == 1
+    assert back["histogram"][-1] == [4.0, None, 0]
+
+
+def test_duplicates_are_of_pairs_and_of_sources(report):
+    pairs, sources = report["duplicates"]["pairs"], report["duplicates"]["sources"]
+    assert (pairs["unit"], sources["unit"]) == ("pairs", "sources")
+    assert [row["repeats"] for row in pairs["within"]] == [1, 0, 0]
+    assert [row["repeats"] for row in sources["within"]] == [2, 0, 0]
+    assert [row["shared"] for row in pairs["across"]] == [1, 0, 0]
+    assert [row["shared"] for row in sources["across"]] == [1, 1, 1]
+    assert pairs["repeated"] == [{"count": 2, "text": "ein hund\na dog"}]
+
+
+def test_pairs_are_shown_to_their_ends(report, prepared):
+    end = prepared[1][0].token_text(prepared[1][0].end_id)
+    first = report["texts"][0]
+    assert [token["text"] for token in first["source"]["shown"]] == ["ein", "hund", end]
+    assert [token["text"] for token in first["target"]["shown"]] == ["a", "dog", end]
+    assert first["target"]["tokens"] == 3 and len(report["texts"]) == 3
+
+
+def test_a_batch_is_shown_as_it_is(prepared):
+    _, tokenizers, tokens = prepared
+    batches = PairBatches(*tokens.pair_of_splits("train"), batch_size=4)
+    for step in range(batches.steps_per_epoch):
+        batch, shown = batches.batch(step), preview_pair_batch(batches, step, tokenizers)
+        assert shown["rows"] == len(batch.targets)
+        assert shown["filling"] == int((batch.source_lengths == 0).sum())
+        assert shown["source"]["tokens"] == int(batch.source_lengths.sum())
+        for side in ("source", "target"):
+            of_side = shown[side]
+            assert of_side["tokens"] + of_side["padding"] == shown["rows"] * of_side["length"]
+        for number, row in enumerate(shown["shown"]):
+            assert [place["id"] for place in row["source"]] == batch.source_ids[number].tolist()
+            assert [place["target"] for place in row["target"]] == batch.targets[number].tolist()
+            assert [place["weight"] for place in row["target"]] == batch.weights[number].tolist()
+            assert sum(place["weight"] for place in row["source"]) == batch.source_lengths[number]
+            assert all(bool(p["text"]) == bool(p["weight"]) for p in row["source"] + row["target"])
+
+
+def test_the_text_and_the_page_say_it(report):
+    text = pairs_as_text(report)
+    assert "pairs " in text and "2 batches of 5 pairs" in text
+    assert "Pair 0:" in text and "source (3 tokens with the end):" in text
+    assert "Target tokens per token of the source" in text
+    assert "Exact duplicates: sources in two splits:" in text
+    page = pairs_as_page(report)
+    parsed = Page(page)
+    assert parsed.addresses == [] and "<b>thing" not in page and "&lt;b&gt;thing" in page
+    assert parsed.tags["svg"] == parsed.tags["figure"] == 9
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_without_batches_nothing_is_said_of_them(prepared):
+    corpus, tokenizers, tokens = prepared
+    report = inspect_pairs(corpus, tokenizers, tokens, None, split="test", pairs=0)
+    assert report["batches"] == report["texts"] == [] and report["epoch"] is None
+    assert "an epoch" not in pairs_as_text(report)

@@ -1,0 +1,68 @@
+"""A small trained run of a model that reads a source, and its export; made once for all tests."""
+
+import dataclasses
+import fcntl
+import pathlib
+
+NAME = "tiny_translation"
+
+
+@dataclasses.dataclass
+class TranslationPlace:
+    """Folders of a run and of what exporting it wrote.
+
+    Attributes:
+        run: The run's folder.
+        exports: What the export was written to: `NAME/1`.
+        report: What the export said of its verification.
+    """
+
+    run: pathlib.Path
+    exports: pathlib.Path
+    report: str
+
+    @property
+    def version(self):
+        return self.exports / NAME / "1"
+
+
+def make_place(root):
+    """Returns the `TranslationPlace` in a folder, made by the first process that comes."""
+    root.mkdir(exist_ok=True)
+    report = root / "report.txt"
+    with open(root / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not report.exists():
+            report.write_text(_train_and_export(root))
+    return TranslationPlace(root / "run", root / "exports", report.read_text())
+
+
+def _train_and_export(root):
+    from lm_zoo import config as c
+    from lm_zoo.export.export import export
+    from lm_zoo.run import load, train
+
+    config = c.ExperimentConfig(
+        data=c.DataConfig(
+            corpus="synthetic_translation",
+            synthetic_pairs=200,
+            layout="pairs",
+            batch_size=16,
+            cache_dir=str(root / "cache"),
+        ),
+        tokenizer=c.TokenizerConfig(name="word"),
+        source_tokenizer=c.TokenizerConfig(name="character"),
+        model=c.ModelConfig(
+            "encoder_decoder",
+            hidden_dim=24,
+            num_layers=1,
+            num_heads=2,
+            context_length=24,
+            source_length=100,
+        ),
+        optimizer=c.OptimizerConfig(name="adam", learning_rate=0.01),
+        training=c.TrainingConfig(steps=40, validation_interval=40, sample_translations=0),
+    )
+    train(config, root / "run")
+    _, report = export(load(root / "run"), root / "exports", name=NAME)
+    return report
