@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 from lm_zoo.cli.pair_flags import METRIC_FLAGS, PAIR_FLAGS, SEARCH_FLAGS
 from lm_zoo.errors import UserError
@@ -134,7 +135,7 @@ def _write(flag_values, folder, name, ledger, evaluation):
         found = {"model": ledger.model, "step": ledger.step, **evaluation.to_dict()}
         path = folder.write_result(f"translation-{name}", found)
         lines = path.with_name(f"translation-{name}.txt")
-        texts = (" ".join(text.splitlines()) + "\n" for text in evaluation.translations)
+        texts = (re.sub("\r\n|\r|\n", " ", text) + "\n" for text in evaluation.translations)
         write_atomically(lines, "".join(texts))
         written += [path, lines]
         values["translation"] = found
