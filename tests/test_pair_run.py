@@ -107,7 +107,7 @@ def test_it_learns_and_shows_what_it_has_learned(finished):
     (_, first), (_, last) = read_scalars(validation, "bleu")
     assert 0 <= first <= last <= 100 and last > 10
     events = EventAccumulator(str(train)).Reload()
-    table = events.Tensors("translations/text_summary")[-1].tensor_proto.string_val[0].decode()
+    table = events.Tensors("translations")[-1].tensor_proto.string_val[0].decode()
     assert "| source | translation | reference |" in table and table.count("\n") == 3
     width, height, png = events.Tensors("attention/0")[-1].tensor_proto.string_val
     assert png.startswith(b"\x89PNG") and int(width) > 100 and int(height) > 100

@@ -18,6 +18,7 @@ import time
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
+from lm_zoo.cli.flags import define_checkpoint_flag
 from lm_zoo.generation.translation_options import TOO_LONG
 
 FORMATS = ("text", "tsv", "jsonl")
@@ -27,9 +28,7 @@ def define_flags(flag_values):
     flags.DEFINE_string(
         "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
     )
-    flags.DEFINE_string(
-        "checkpoint", "best", "best, latest, or a step number.", flag_values=flag_values
-    )
+    define_checkpoint_flag(flag_values)
     flags.DEFINE_multi_string(
         "input",
         [],

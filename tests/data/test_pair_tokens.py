@@ -9,7 +9,7 @@ from lm_zoo.data.pair_tokens import prepared_pair_tokens
 from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizers
 from lm_zoo.text.tokenizers import TOKENIZERS
 
-VOCAB_SIZES = {"bpe": 300, "wordpiece": 90, "sentencepiece_unigram": 60, "sentencepiece_bpe": 90}
+VOCAB_SIZES = {"bpe": 300, "wordpiece": 90, "sentencepiece_unigram": 330, "sentencepiece_bpe": 330}
 
 
 def settings(name):

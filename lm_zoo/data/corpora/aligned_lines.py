@@ -24,6 +24,7 @@ def aligned_lines(source, target, encoding, read_lines):
             counts = [
                 count + (text is not None) + sum(1 for _ in side) for text, side in zip(pair, sides)
             ]
+            _refuse_empty(files, counts)
             raise target.error(
                 f"it has {counts[1]:,} lines, and {str(source.path)!r}, whose lines it should "
                 f"translate, has {counts[0]:,}; give files of as many lines."
@@ -31,6 +32,10 @@ def aligned_lines(source, target, encoding, read_lines):
         has_text = [there or bool(text) for there, text in zip(has_text, pair)]
         count += 1
         yield pair
+    _refuse_empty(files, has_text)
+
+
+def _refuse_empty(files, has_text):
     for file, there in zip(files, has_text):
         if not there:
             raise file.error("there is no text in it.")

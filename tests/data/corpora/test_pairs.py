@@ -169,7 +169,7 @@ def test_what_cannot_be_used_is_one_line(place):
     refused = place.refusal
     assert "expected one file or more" in refused()
     assert "blank.en': there is no text" in refused("a.de", train_target_files=("blank.en",))
-    assert "it has 0 lines" in refused("a.de", train_target_files=("empty.en",))
+    assert "empty.en': there is no text" in refused("a.de", train_target_files=("empty.en",))
     assert "byte 0xff at offset 4, in line 3" in refused("a.de", train_target_files=("bad.en",))
     assert "there is no file" in refused("a.de", train_target_files=("no.en",))
     message = refused("a.de", "a.de", train_target_files=("a.en",))
