@@ -3,7 +3,6 @@
     lm-zoo export --workdir=runs/quickstart_lstm --output=exports
     lm-zoo export --workdir=runs/quickstart_transformer --output=exports --precision=int8
     lm-zoo export --workdir=runs/quickstart_lstm --output=exports --signatures=score,generate
-
     lm-zoo export --workdir=runs/translation --output=exports --signatures=translate
 
 A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and `tf.saved_model.load` read

@@ -5,7 +5,6 @@
 
     curl http://127.0.0.1:8501/v1/completions -d '{"prompt": "The", "max_tokens": 20}'
     curl http://127.0.0.1:8501/v1/models/quickstart_lstm:predict -d '{"instances": ["A text."]}'
-
     curl http://127.0.0.1:8501/v1/models/translation:predict -d '{"instances": ["Ein Hund."]}'
 
 The interfaces are OpenAI's for completions and TensorFlow Serving's REST forms. Of several versions
