@@ -5,6 +5,9 @@ import fcntl
 import pathlib
 
 NAME = "tiny_translation"
+# What `lm-zoo evaluate` would leave in the run's folder.
+RESULT = {"bleu": 12.5, "chrf": 30.0, "ter": 60.0, "num_pairs": 10}
+RESULT |= {"signatures": {"bleu": "tok:13a"}}
 
 
 @dataclasses.dataclass
@@ -41,6 +44,7 @@ def _train_and_export(root):
     from lm_zoo import config as c
     from lm_zoo.export.export import export
     from lm_zoo.run import load, train
+    from lm_zoo.run_folder import RunFolder
 
     config = c.ExperimentConfig(
         data=c.DataConfig(
@@ -64,5 +68,6 @@ def _train_and_export(root):
         training=c.TrainingConfig(steps=40, validation_interval=40, sample_translations=0),
     )
     train(config, root / "run")
+    RunFolder(root / "run").write_result("translation-test", RESULT)
     _, report = export(load(root / "run"), root / "exports", name=NAME)
     return report

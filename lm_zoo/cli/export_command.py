@@ -50,8 +50,8 @@ def define_flags(flag_values):
     flags.DEFINE_list(
         "signatures",
         None,
-        "What the SavedModel can do: some of score, token_logprobs, next_token, generate, embed; of "
-        "a model that reads a source: translate, score, token_logprobs, embed. None given is all.",
+        "What the SavedModel can do: some of score, token_logprobs, next_token, generate, embed; "
+        "of a model that reads a source: translate, score, token_logprobs, embed. None given is all.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

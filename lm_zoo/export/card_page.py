@@ -12,13 +12,15 @@ is the log-probability over the number of tokens to the power of `length_penalty
 
 def readable(card):
     """Returns the card in Markdown."""
-    data = card["data"]
+    data, parity = card["data"], card["parity"]
     lines = [
         f"# {card['name']}",
         "",
-        f"{_article(card['model'])} {card['model']} of {card['parameters']:,} parameters after {card['checkpoint_step']:,} "
-        f"steps, with {card['precision']} weights ({card['weight_bytes']:,} bytes) and a "
-        f"{card['tokenizer']['name']} vocabulary of {card['vocab_size']:,} tokens. {_lengths(card)}",
+        f"{_article(card['model'])} {card['model']} of {card['parameters']:,} parameters after "
+        f"{card['checkpoint_step']:,} steps, with {card['precision']} weights "
+        f"({card['weight_bytes']:,} bytes) and "
+        f"a {card['tokenizer']['name']} vocabulary of {card['vocab_size']:,} tokens. "
+        f"{_lengths(card)}",
         "",
         "Made by "
         + ", ".join(f"{name} {number}" for name, number in card["made_by"].items())
@@ -39,10 +41,13 @@ def readable(card):
         "## Perplexity",
         "",
         *_perplexities(card["perplexity"]),
+        *_translations(card.get("translations", {})),
         "",
         "## Parity",
         "",
-        *_parity(card["parity"]),
+        _verified(parity) + " Largest differences from the Python model:",
+        "",
+        *(f"- {name}: {value:.1e}" for name, value in parity["largest_difference"].items()),
         "",
         "## Signatures",
         "",
@@ -85,27 +90,27 @@ def _lengths(card):
     )
 
 
-def _parity(parity):
-    counted = f"A process with TensorFlow alone scored {parity['texts']} texts and "
-    if "translations" in parity:
-        yield (
-            f"{counted}made {parity['translations']} translations, greedily and by beam search; "
-            f"{parity['equal_translations']} were equal to `lm-zoo translate`'s, token for token. "
-            "Largest differences from the Python model:"
+def _verified(parity):
+    """A sentence about what was compared with the Python model."""
+    read = f"A process with TensorFlow alone read {parity['texts']} texts"
+    if parity.get("translations"):
+        return (
+            f"{read} and made {parity['translations']} translations, greedily and by beam search; "
+            f"{parity['equal_translations']} were equal to `lm-zoo translate`'s, token for token."
         )
-    else:
-        yield (
-            f"{counted}continued {parity['prompts']} prompts; {parity['equal_texts']} greedy texts "
-            "were equal to `lm-zoo generate`'s, token for token. Largest differences from the "
-            "Python model:"
+    if "generate" in parity["largest_difference"]:
+        return (
+            f"{read} and continued {parity['prompts']} prompts; {parity['equal_texts']} greedy "
+            "texts were equal to `lm-zoo generate`'s, token for token."
         )
-    yield ""
-    yield from (f"- {name}: {value:.1e}" for name, value in parity["largest_difference"].items())
+    return f"{read}."
 
 
 def _perplexities(values):
     lines, best, loss = [], values["best_validation"], values["precision_loss"]
-    if best:
+    if best and "bleu" in best:
+        lines.append(f"- Best validation BLEU while training: {best['bleu']:.2f}.")
+    elif best:
         lines.append(f"- Best validation loss while training: {best['nats_per_token']:.4f} nats.")
     for name, ledger in values["ledgers"].items():
         lines.append(
@@ -118,6 +123,15 @@ def _perplexities(values):
             f"{loss['before']:.4f} by the run's weights, {loss['after']:.4f} by those here."
         )
     return lines or ["None was measured: the run has no held-out text, or was not evaluated."]
+
+
+def _translations(results):
+    """A line for each text that was translated and compared with its references."""
+    for name, found in results.items():
+        yield (
+            f"- {name}: BLEU {found['bleu']:.2f} ({found['signatures']['bleu']}), chrF "
+            f"{found['chrf']:.2f}, TER {found['ter']:.2f}, of {found['num_pairs']:,} translations."
+        )
 
 
 def _shown(tensors):

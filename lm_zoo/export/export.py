@@ -32,8 +32,8 @@ def export(run, output, format="saved_model", **options):
         raise unknown_name("format", format, FORMATS)
     if run.model.reads_source and format not in WITH_SOURCE:
         raise UserError(
-            f"format: {format!r} is for language models, and {run.config.model.name} reads a source "
-            f"text; expected {' or '.join(map(repr, WITH_SOURCE))}."
+            f"format: {format!r} is for language models, and {run.config.model.name} reads a "
+            f"source text; expected {' or '.join(map(repr, WITH_SOURCE))}."
         )
     write = importlib.import_module(FORMATS[format][0]).write
     known = list(inspect.signature(write).parameters)[2:]

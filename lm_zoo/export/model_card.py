@@ -52,7 +52,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
         "data": run.folder.data_record(),
         "perplexity": {
             "best_validation": _best(run),
-            "ledgers": _ledgers(run),
+            "ledgers": _results(run, "perplexity"),
             "precision_loss": loss and dataclasses.asdict(loss),
         },
         "parity": dataclasses.asdict(parity),
@@ -63,6 +63,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
         "config": config_lib.to_dict(run.config),
     }
     if run.model.reads_source:
+        card["translations"] = _results(run, "bleu")
         card["end_id"] = tokenizer.end_id
         card["source"] = {
             "max_length": source_length,
@@ -100,17 +101,21 @@ def write(card, folder):
 
 def _best(run):
     best = checkpoints.read_best(run.folder.checkpoints)
-    return best and {"step": best.step, "nats_per_token": best.value}
+    if best is None:
+        return None
+    if run.config.training.best_by == "bleu":  # kept as what is smallest for the best
+        return {"step": best.step, "bleu": -best.value}
+    return {"step": best.step, "nats_per_token": best.value}
 
 
-def _ledgers(run):
-    """Returns the ledgers that `lm-zoo evaluate` left in the run's folder, by file name."""
+def _results(run, figure):
+    """Returns what `lm-zoo evaluate` left in the run's folder with a figure, by file name."""
     found = {}
     for path in sorted(run.folder.results.glob("*.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
-        if isinstance(values, dict) and "perplexity" in values:
+        if isinstance(values, dict) and figure in values:
             found[path.stem] = values
     return found

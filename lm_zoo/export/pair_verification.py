@@ -41,8 +41,8 @@ class PairParity:
         tied = f" ({self.tied_translations} up to a tie)" if self.tied_translations else ""
         sizes = " and ".join(map(str, BEAM_SIZES))
         return [
-            f"{self.equal_translations} of {self.translations} translations by {sizes} beams equal, "
-            f"token for token{tied}; score {self.largest_difference['translate']:.1e}"
+            f"{self.equal_translations} of {self.translations} translations by {sizes} beams "
+            f"equal, token for token{tied}; score {self.largest_difference['translate']:.1e}"
         ]
 
 

@@ -25,8 +25,8 @@ class Translating:
         Args:
             sources: Source ids, each text's with its end token, int32 RaggedTensor `(batch, None)`.
             beam_size: Beams of each source, int32, any shape, one value; 1 is greedy.
-            max_length: Most tokens of a text, its end token included, int32, a scalar or `(batch,)`;
-                0 is twice the source's and 20 more.
+            max_length: Most tokens of a text, its end token included, int32, a scalar or
+                `(batch,)`; 0 is twice the source's and 20 more.
             length_penalty: float32, any shape, one value.
             num_best: Texts of each source, int32, any shape, one value.
 

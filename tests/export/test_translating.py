@@ -159,7 +159,12 @@ def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
     loaded = load_tokenizer(own / "source_tokenizer")
     assert loaded.fingerprint == run.source_tokenizer.fingerprint
     page = (own / "README.md").read_text()
-    for part in ("sources of at most 100", "`serving_default` is `translate`", "### embed"):
+    for part in (
+        "sources of at most 100",
+        "BLEU 12.50 (tok:13a)",
+        "`serving_default` is `translate`",
+        "### embed",
+    ):
         assert part in page
 
 
