@@ -21,6 +21,7 @@ _PUBLIC = {
     "ExperimentConfig": "lm_zoo.config",
     "UserError": "lm_zoo.errors",
     "GenerationOptions": "lm_zoo.generation",
+    "TranslationOptions": "lm_zoo.generation",
     "LanguageModel": "lm_zoo.models.language_model",
     "RNNLM": "lm_zoo.models.rnn_lm",
     "GRULM": "lm_zoo.models.gru_lm",

@@ -32,7 +32,10 @@ def test_it_loads_and_names_what_exists(name):
     model = MODELS[config.model.name]
     sized = model.SIZES[config.model.size] if config.model.size else {}
     arguments = check_arguments(model, sized | config.model.arguments)
-    if model.context_length is None and "context_length" not in arguments:
+    if model.reads_source:
+        assert config.data.layout == "pairs"
+        assert config.source_tokenizer.name in ("", *TOKENIZERS)
+    elif model.context_length is None and "context_length" not in arguments:
         assert config.data.layout in config_lib.LAYOUTS
     else:
         assert config.data.layout == "windows"

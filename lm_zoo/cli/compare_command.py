@@ -3,7 +3,8 @@
     lm-zoo compare runs/quickstart_lstm runs/quickstart_transformer
     lm-zoo compare --split=validation --json runs/*
 
-Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote.
+Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote. Runs
+of pairs are compared by BLEU where all have been translated, and by perplexity else.
 """
 
 import json
@@ -28,7 +29,11 @@ def run(flag_values, arguments):
     if len(arguments) < 2:
         raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
     ledgers = {name: _read_ledger(name, flag_values.split) for name in arguments}
-    comparison = compare(ledgers)
+    translations = {
+        name: _read_translations(name, flag_values.split, ledger)
+        for name, ledger in ledgers.items()
+    }
+    comparison = compare(ledgers, translations=translations)
     if flag_values.json:
         print(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -50,8 +55,29 @@ def _read_ledger(name, split):
                 f"compare: {name} has no evaluation of its {split} split; run "
                 f"`lm-zoo evaluate --workdir={name} --split={split}` first."
             )
+    return Ledger.from_dict(_read_json(path))
+
+
+def _read_translations(name, split, ledger):
+    """Returns the `TranslationScores` beside a run's ledger, or None."""
+    import pathlib
+
+    from lm_zoo.evaluation.translation_scores import TranslationScores
+    from lm_zoo.run_folder import RunFolder
+
+    path = RunFolder(name).results / f"translation-{split}.json"
+    if pathlib.Path(name).is_file() or not path.is_file():
+        return None
+    values = _read_json(path)
+    scores = TranslationScores.from_dict(values)
+    # Translations by another checkpoint than the ledger's are not compared.
+    return scores if values.get("step") == ledger.step else None
+
+
+def _read_json(path):
+    from lm_zoo.errors import UserError
+
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"compare: {path} is not JSON ({error}); evaluate the run anew.") from None
-    return Ledger.from_dict(values)

@@ -21,7 +21,7 @@ from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
 from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.pair_evaluation import define_pair_flags
+from lm_zoo.cli.pair_flags import define_pair_flags, refuse_pair_flags
 
 
 def define_flags(flag_values):
@@ -75,7 +75,7 @@ def run(flag_values, arguments):
     if config.data.layout == "pairs":
         pair_evaluation.run(flag_values, folder, config)
         return
-    pair_evaluation.refuse_pair_flags(flag_values, config.model.name)
+    refuse_pair_flags(flag_values, config.model.name)
     same = ("split", "checkpoint", "context", "batch_size", "sequence_length", "stride")
     distribution = distribution_of_flags(flag_values, same)
     loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)

@@ -98,15 +98,14 @@ def run(flag_values, arguments):
     distribution = distribution_of_flags(flag_values, ())
     loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
     streams = len(flag_values.prompt) * flag_values.num_samples == 1 and not flag_values.json
-    if streams:
-        _write(flag_values.prompt[0])
+    opening = iter(flag_values.prompt)  # written when it is certain that text follows
     results = loaded.generate(
         flag_values.prompt,
-        on_text=(lambda row, piece: _write(piece)) if streams else None,
+        on_text=(lambda row, piece: _write(next(opening, "") + piece)) if streams else None,
         **options,
     )
     if streams:
-        _write("\n")
+        _write(next(opening, "") + "\n")
         return
     for number, result in enumerate(results, 1):
         if flag_values.json:

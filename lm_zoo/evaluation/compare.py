@@ -5,6 +5,11 @@ import dataclasses
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.ledger import describe_context
 from lm_zoo.evaluation.tables import render
+from lm_zoo.evaluation.translation_scores import (
+    METRICS,
+    check_like_scores,
+    describe_signatures,
+)
 
 MEASURES = {
     "perplexity": "perplexity per token",
@@ -18,11 +23,11 @@ class Comparison:
     """Evaluations of one text, best first.
 
     Attributes:
-        by: The figure that they are ranked by: `perplexity`, `perplexity_per_word` or
-            `bits_per_byte`.
+        by: The figure that they are ranked by: `perplexity`, `perplexity_per_word`,
+            `bits_per_byte` or `bleu`.
         rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `tokenizer`, `context`,
-            the three figures (`perplexity` is None where tokenizers differ), and `ratio`: the
-            ranking figure over the best one's.
+            the three figures (`perplexity` is None where tokenizers differ), `bleu`, `chrf` and
+            `ter` (None without translations), and `ratio`: the ranking figure over the best one's.
         notes: What a reader must know besides.
     """
 
@@ -35,15 +40,17 @@ class Comparison:
         return dataclasses.asdict(self)
 
 
-def compare(ledgers, by="auto"):
+def compare(ledgers, by="auto", translations=None):
     """Ranks evaluations of the same text.
 
     With one tokenizer, perplexities per token are compared. With several they would be unlike, so
-    the NLL is shared out over the text's bytes and words instead, and a note says so.
+    the NLL is shared out over the text's bytes and words instead, and a note says so. Where all
+    have translations of the text, their BLEU is compared, which needs neither.
 
     Args:
         ledgers: `Ledger`s, or a dict name -> `Ledger`.
-        by: `auto`, `perplexity`, `perplexity_per_word` or `bits_per_byte`.
+        by: `auto`, `perplexity`, `perplexity_per_word`, `bits_per_byte` or `bleu`.
+        translations: Name -> `TranslationScores` of the same text; some or all may be missing.
 
     Returns:
         A `Comparison`.
@@ -56,26 +63,41 @@ def compare(ledgers, by="auto"):
     for name, ledger in named[1:]:
         _check_same_source(first_name, first, name, ledger)
         _check_same_text(first_name, first, name, ledger)
+    translations = {name: found for name, found in (translations or {}).items() if found}
+    check_like_scores(translations)
+    ranks_bleu = all(n in translations and translations[n].bleu is not None for n, _ in named)
     several = len({ledger.tokenizer_fingerprint for _, ledger in named}) > 1
     notes = []
-    if by == "auto":
+    if by == "auto" and ranks_bleu:
+        by = "bleu"
+    elif by == "auto":
         by = "bits_per_byte" if several else "perplexity"
-    elif by not in MEASURES:
-        raise unknown_name("by", by, ["auto", *MEASURES])
-    if several:
-        _check_convertible(named, by)
+    elif by not in (*MEASURES, "bleu"):
+        raise unknown_name("by", by, ["auto", *MEASURES, "bleu"])
+    shown = list(MEASURES)
+    if several and by == "bleu" and any(ledger.num_unknown for _, ledger in named):
+        shown = []
+        notes.append(
+            "The tokenizers differ, and some tokens are <unk>, so there are no perplexities to "
+            "compare."
+        )
+    elif several:
+        if by != "bleu":
+            _check_convertible(named, by)
+        shown.remove("perplexity")
         notes.append(
             "The tokenizers differ, so perplexities per token are unlike: the negative "
             "log-likelihood is given per byte and per word of the text instead."
         )
     if len({describe_context(ledger.context) for _, ledger in named}) > 1:
         notes.append("The context rules differ: more context makes a figure lower.")
-    if any(ledger.num_unknown for _, ledger in named):
+    if shown and any(ledger.num_unknown for _, ledger in named):
         notes.append("Some tokens are <unk>: their words were not predicted.")
-    rows = [_row(name, ledger, several) for name, ledger in named]
+    notes += describe_signatures(translations)
+    rows = [_row(name, ledger, shown, translations.get(name)) for name, ledger in named]
     if any(row[by] is None for row in rows):
         raise UserError(f"by: expected a figure that every ledger has, received {by!r}.")
-    rows.sort(key=lambda row: row[by])
+    rows.sort(key=lambda row: row[by], reverse=by == "bleu")
     best = rows[0][by]
     for row in rows:
         row["ratio"] = row[by] / best if best else None
@@ -84,12 +106,13 @@ def compare(ledgers, by="auto"):
 
 def render_comparison(comparison):
     """Returns the comparison as a table of text, with its notes."""
-    shown = [m for m in MEASURES if any(row[m] is not None for row in comparison.rows)]
-    headers = ["run", *(MEASURES[m] for m in shown), "ratio", "context", "tokenizer", "parameters"]
+    measures = MEASURES | METRICS
+    shown = [m for m in measures if any(row[m] is not None for row in comparison.rows)]
+    headers = ["run", *(measures[m] for m in shown), "ratio", "context", "tokenizer", "parameters"]
     rows = [
         [
             row["name"],
-            *("-" if row[m] is None else f"{row[m]:.4f}" for m in shown),
+            *("-" if row[m] is None else f"{row[m]:.{_digits(m)}f}" for m in shown),
             "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
             row["context"],
             row["tokenizer"],
@@ -98,8 +121,12 @@ def render_comparison(comparison):
         for row in comparison.rows
     ]
     table = render(headers, rows, "l" + "r" * (len(shown) + 1) + "llr")
-    ranked = f"Best first, by {MEASURES[comparison.by]}; ratio is to the best."
+    ranked = f"Best first, by {measures[comparison.by]}; ratio is to the best."
     return "\n".join([table, ranked, *comparison.notes])
+
+
+def _digits(measure):
+    return 4 if measure in MEASURES else 2
 
 
 def _named(ledgers):
@@ -113,7 +140,8 @@ def _named(ledgers):
     return [(str(name), ledger.validate()) for name, ledger in named]
 
 
-def _row(name, ledger, several):
+def _row(name, ledger, shown, scores):
+    figures = {measure: getattr(ledger, measure) for measure in MEASURES}
     return {
         "name": name,
         "model": ledger.model,
@@ -121,9 +149,8 @@ def _row(name, ledger, several):
         "step": ledger.step,
         "tokenizer": ledger.tokenizer,
         "context": describe_context(ledger.context),
-        "perplexity": None if several else ledger.perplexity,
-        "perplexity_per_word": ledger.perplexity_per_word,
-        "bits_per_byte": ledger.bits_per_byte,
+        **{measure: value if measure in shown else None for measure, value in figures.items()},
+        **{measure: scores and getattr(scores, measure) for measure in METRICS},
     }
 
 

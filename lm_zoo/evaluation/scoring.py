@@ -233,7 +233,7 @@ def summarize(tokenizer, text, ids, surprisals, context):
         num_words=count_words(data),
         num_unknown=0 if unknown is None else int(np.count_nonzero(ids == unknown)),
         perplexity=_exp(nats / num_tokens) if num_tokens else None,
-        bits_per_byte=nats / math.log(2) / len(data) if num_tokens else None,
+        bits_per_byte=nats / math.log(2) / len(data) if num_tokens and data else None,
         tokens=[
             (tokenizer.token_text(int(token)), None if np.isnan(nll) else float(nll))
             for token, nll in zip(ids, surprisals)

@@ -3,16 +3,12 @@
 import dataclasses
 
 from lm_zoo.distribution.exchange import exchange
-from lm_zoo.evaluation.tables import render
 from lm_zoo.evaluation.translation_metrics import (
-    METRICS,
-    TranslationScores,
     check_metrics,
     check_references,
     translation_scores,
 )
-
-_NAMES = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER (lower is better)"}
+from lm_zoo.evaluation.translation_scores import METRICS, TranslationScores, render_scores
 
 
 @dataclasses.dataclass
@@ -82,24 +78,6 @@ def evaluate_translations(
         num_truncated=sum(truncated for _, truncated, _ in translated),
         num_cut_off=sum(cut_off for _, _, cut_off in translated),
     )
-
-
-def render_scores(scores):
-    """Returns `TranslationScores` as a table of text, with the signatures."""
-    rows = [
-        (_NAMES[name], f"{getattr(scores, name):.2f}", signature)
-        for name, signature in scores.signatures.items()
-    ]
-    if scores.bleu is not None:
-        precisions = "/".join(f"{value:.1f}" for value in scores.bleu_precisions)
-        lengths = f"{scores.hypothesis_length:,} tokens of {scores.reference_length:,}"
-        rows.append(("n-gram precisions", precisions, ""))
-        rows.append(("brevity penalty", f"{scores.brevity_penalty:.4f}", lengths))
-    references = scores.num_references
-    of_each = f"{references} reference{'s' if references > 1 else ''} of each"
-    rows.append(("exact match", f"{scores.exact_match:.2f}%", ""))
-    rows.append(("translations", f"{scores.num_pairs:,}", of_each))
-    return render(("", "", ""), rows)
 
 
 def render_evaluation(evaluation):

@@ -1,50 +1,11 @@
 """BLEU, chrF and TER of translations, by sacrebleu, with the signatures that say how it counted."""
 
-import dataclasses
-
 import numpy as np
 
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.translation_scores import METRICS, TranslationScores
 
-METRICS = ("bleu", "chrf", "ter")
 ORDER = 4  # BLEU's longest n-grams
-
-
-@dataclasses.dataclass
-class TranslationScores:
-    """How near translations come to their references; JSON-ready by `to_dict`.
-
-    A metric that was not asked for is None.
-
-    Attributes:
-        num_pairs: Translations, each with its references.
-        num_references: References of each.
-        exact_match: Percent of the translations that equal one of their references.
-        bleu: BLEU of the whole set (Papineni et al. 2002), 0 to 100.
-        bleu_precisions: Percent of the translations' n-grams found in their references, n of 1 to 4.
-        brevity_penalty: BLEU's factor for translations that are too short, 0 to 1.
-        hypothesis_length: BLEU's tokens of all translations.
-        reference_length: Those of the references, each time of the one nearest in length.
-        chrf: chrF2 (Popovic 2015), 0 to 100.
-        ter: Translation edit rate (Snover et al. 2006), percent; lower is better.
-        signatures: Metric -> sacrebleu's signature: tokenization, case, smoothing, version.
-    """
-
-    num_pairs: int
-    num_references: int
-    exact_match: float
-    bleu: float | None = None
-    bleu_precisions: list[float] | None = None
-    brevity_penalty: float | None = None
-    hypothesis_length: int | None = None
-    reference_length: int | None = None
-    chrf: float | None = None
-    ter: float | None = None
-    signatures: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def to_dict(self):
-        """Returns plain values for JSON."""
-        return dataclasses.asdict(self)
 
 
 def require_sacrebleu(field="metrics"):

@@ -5,14 +5,14 @@ import json
 import os
 import sys
 import threading
-import types
+from types import SimpleNamespace
 
 import pytest
 
 import lm_zoo.run
 from lm_zoo.cli.input_lines import InputLines
 from lm_zoo.cli.main import main
-from lm_zoo.generation import TranslationOptions, translate
+from lm_zoo.generation import GenerationOptions, TranslationOptions, generate, translate
 from tests.generation.pair_models import LineTokenizer, decided_model
 from tests.generation.toy import BigramModel
 
@@ -22,11 +22,11 @@ LINES = ["abc", "", "eecab", "b", "cab", "aaaaa", "ee"]
 @pytest.fixture(scope="module")
 def a_run():
     tokenizer = LineTokenizer()
-    return types.SimpleNamespace(
+    return SimpleNamespace(
         model=decided_model("encoder_decoder", source_length=6),
         tokenizer=tokenizer,
         source_tokenizer=tokenizer,
-        distribution=types.SimpleNamespace(devices=()),
+        distribution=SimpleNamespace(devices=()),
     )
 
 
@@ -110,7 +110,7 @@ def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys):
             raise EOFError from None
 
     monkeypatch.setattr("builtins.input", typed)
-    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     assert main(["translate", "--workdir=anything", "--num_best=2"]) == 0
     output, errors = capsys.readouterr()
     found = [line.split() for line in output.splitlines() if line]
@@ -168,6 +168,16 @@ def test_a_language_model_is_refused(command, a_run, monkeypatch):
     status, output, errors = command(stdin=b"abc\n")
     assert (status, output) == (2, "") and errors.count("\n") == 1
     assert "reads a source" in errors and "`lm-zoo generate`" in errors
+
+
+def test_generate_refuses_a_model_that_reads_a_source(command, a_run, monkeypatch, capsys):
+    def begin(prompts, on_text=None, **options):
+        return generate(a_run.model, a_run.tokenizer, prompts, GenerationOptions(**options))
+
+    monkeypatch.setattr(lm_zoo.run, "load", lambda *arguments: SimpleNamespace(generate=begin))
+    assert main(["generate", "--workdir=anything", "--prompt=abc"]) == 2
+    output, errors = capsys.readouterr()
+    assert output == "" and errors.count("\n") == 1 and "`lm-zoo translate`" in errors
 
 
 def test_a_pipe_that_pauses_says_so(monkeypatch):

@@ -45,3 +45,33 @@ def test_two_processes_find_the_ledger_of_one(tmp_path, split, rows):
         assert two[field] == (pytest.approx(value, rel=1e-7) if close else value), field
     path = tmp_path / "run" / "results" / f"evaluation-{split}.json"
     assert json.loads(path.read_text()) == two
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_translations(tmp_path):
+    run, cache = f"--workdir={tmp_path / 'run'}", f"--config.data.cache_dir={tmp_path / 'cache'}"
+    pairs = [
+        "--config.data.corpus=synthetic_translation",
+        "--config.data.synthetic_pairs=220",
+        "--config.data.layout=pairs",
+        "--config.model.name=recurrent_encoder_decoder",
+        "--config.training.sample_translations=0",
+        "--config.tokenizer.name=word",
+    ]
+    lm_zoo("train", "--config=synthetic_gru", run, cache, *SIZES[1:], *pairs)
+    results = tmp_path / "run" / "results"
+    found = []
+    for launch in ([], ["launch", "--workers=2", "--"]):
+        lm_zoo(*launch, "evaluate", run, "--beam_size=2", "--max_length=9", "--max_pairs=7")
+        ledger, scores = (
+            json.loads((results / f"{name}-test.json").read_text())
+            for name in ("evaluation", "translation")
+        )
+        found.append((ledger, scores, (results / "translation-test.txt").read_text()))
+        (results / "translation-test.txt").unlink()
+    (one, one_scores, one_texts), (two, two_scores, two_texts) = found
+    assert one_scores == two_scores and one_texts == two_texts and one_texts.count("\n") == 7
+    for figure in ("nll_nats", "perplexity", "bits_per_token", "bits_per_byte"):
+        assert two.pop(figure) == pytest.approx(one.pop(figure), rel=1e-7)
+    one.pop("perplexity_per_word"), two.pop("perplexity_per_word")
+    assert one == two

@@ -7,6 +7,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare, render_comparison
+from lm_zoo.evaluation.translation_scores import TranslationScores
 from tests.evaluation.test_ledger import make_ledger
 
 OTHER = {"tokenizer": "bpe", "tokenizer_fingerprint": "e" * 64, "tokens_scored": 499}
@@ -95,3 +96,52 @@ def test_nothing_and_unknown_measures_are_refused():
         compare([known()], by="perplexty")
     with pytest.raises(UserError, match="by: expected a figure that every ledger has"):
         compare([known(num_words=0)], by="perplexity_per_word")
+
+
+def scores_of(bleu, **changes):
+    signatures = {"bleu": "nrefs:1|tok:13a", "chrf": "nrefs:1|nc:6"}
+    values = {"bleu": bleu, "chrf": 2 * bleu, "signatures": signatures}
+    return TranslationScores(
+        **({"num_pairs": 10, "num_references": 1, "exact_match": 0.0} | values | changes)
+    )
+
+
+def test_translations_are_compared_by_bleu_highest_first():
+    ledgers = {"a": known(), "b": make_ledger(**OTHER), "c": known()}
+    found = {"a": scores_of(20.0), "b": scores_of(30.0)}
+    # Not all have translations: as before, where <unk> in one of several tokenizers is refused.
+    with pytest.raises(UserError, match="unknown_rate"):
+        compare(ledgers, translations=found)
+    comparison = compare(ledgers, translations=found | {"c": scores_of(15.0)})
+    assert comparison.by == "bleu"
+    assert [row["name"] for row in comparison.rows] == ["b", "a", "c"]
+    assert [row["ratio"] for row in comparison.rows] == pytest.approx([1, 2 / 3, 1 / 2])
+    assert all(row["bits_per_byte"] is None for row in comparison.rows)
+    lines = render_comparison(comparison).splitlines()
+    assert "BLEU" in lines[0] and "perplexity" not in lines[0] and "30.00" in lines[1]
+    assert "no perplexities" in lines[5] and lines[6] == "bleu: nrefs:1|tok:13a"
+
+
+def test_perplexities_stand_beside_bleu_where_they_can_be_compared():
+    found = {"a": scores_of(20.0), "b": scores_of(30.0)}
+    one = compare({"a": known(), "b": known()}, translations=found)
+    assert one.by == "bleu" and all(row["perplexity"] for row in one.rows)
+    several = compare({"a": known(), "b": known(**OTHER)}, translations=found)
+    assert all(row["perplexity"] is None and row["bits_per_byte"] for row in several.rows)
+    by_perplexity = compare({"a": known(), "b": known()}, by="perplexity", translations=found)
+    assert by_perplexity.rows[0]["name"] == "a"
+
+
+def test_scores_that_were_counted_otherwise_are_refused():
+    ledgers = {"a": known(), "b": known()}
+    for changes, message in (
+        ({"num_pairs": 9}, "num_pairs differs.*10 in a, 9 in b"),
+        ({"signatures": {"bleu": "nrefs:1|tok:zh"}}, "signature of bleu.*13a' in a.*zh' in b"),
+    ):
+        with pytest.raises(UserError, match=message):
+            compare(ledgers, translations={"a": scores_of(1.0), "b": scores_of(2.0, **changes)})
+    scores = scores_of(20.0)
+    assert TranslationScores.from_dict(scores.to_dict() | {"step": 3}) == scores
+    for values in ([], {}, scores.to_dict() | {"bleu": "20"}):
+        with pytest.raises(UserError, match="translation scores: .*evaluate the run anew"):
+            TranslationScores.from_dict(values)

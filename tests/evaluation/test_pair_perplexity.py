@@ -18,7 +18,8 @@ from tests.evaluation.test_ledger import make_ledger
 from tests.generation.toy import letters, log_softmax
 
 VOCAB, END = 19, 0
-TOKENIZER = letters(VOCAB, start_ids=[END])
+TOKENIZER = letters(VOCAB)
+TOKENIZER.end_id = END
 
 
 def pairs_of(count=12, longest=20, seed=0):

@@ -5,6 +5,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import TranslationOptions, generate, translate, translate_stream
+from lm_zoo.generation.translation_search import search_of
 from lm_zoo.registry import build_model
 from tests.generation.pair_models import END, NAMES, LineTokenizer, decided_model
 from tests.generation.toy import BigramModel, letters
@@ -49,6 +50,12 @@ def test_batches_do_not_change_translations(model, arguments):
     order = np.random.default_rng(0).permutation(len(SOURCES))
     shuffled = run(model, [SOURCES[i] for i in order], batch_size=4, **arguments)
     assert_same(shuffled, [alone[i] for i in order])
+
+
+def test_one_trace_does_for_all_batches(short_sighted):
+    for batch_size, options in ((1, {}), (3, {"beam_size": 2}), (9, {"max_length": 4})):
+        run(short_sighted, ["ab", "abcab", "e"], batch_size=batch_size, **options)
+    assert search_of(short_sighted)._plain.experimental_get_tracing_count() == 1
 
 
 def test_a_translation_is_what_the_model_says_of_it(model):

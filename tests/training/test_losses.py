@@ -45,7 +45,7 @@ def test_half_precision_logits_are_summed_in_float32():
 
 
 def numpy_smoothed(logits, targets, smoothing):
-    """Cross entropy to (1 - smoothing) of the target and `smoothing` of the uniform distribution."""
+    """Cross entropy to 1 - smoothing of the target and `smoothing` of the uniform distribution."""
     classes = [np.full_like(targets, c) for c in range(logits.shape[-1])]
     uniform = np.mean([numpy_nll(logits, c) for c in classes], axis=0)
     return (1 - smoothing) * numpy_nll(logits, targets) + smoothing * uniform

@@ -1,0 +1,159 @@
+"""`evaluate` and `score` for a run of pairs: what they print, keep and refuse."""
+
+import json
+
+import pytest
+
+import lm_zoo
+from lm_zoo import config as config_lib
+from lm_zoo.cli.main import main
+from lm_zoo.evaluation.ledger import Ledger
+from tests.cli.test_bad_input import refused
+
+sacrebleu = pytest.importorskip("sacrebleu")
+
+SEARCH = ["--beam_size=2", "--max_length=12"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a run of pairs, what is only the beginning of a language model's, and texts."""
+    root = tmp_path_factory.mktemp("place")
+    cache = str(root / "cache")
+    data = config_lib.DataConfig(
+        corpus="synthetic_translation", synthetic_pairs=200, layout="pairs", cache_dir=cache
+    )
+    config = config_lib.ExperimentConfig(
+        data=data,
+        tokenizer=config_lib.TokenizerConfig(name="word"),
+        source_tokenizer=config_lib.TokenizerConfig(name="character"),
+        model=config_lib.ModelConfig(
+            "recurrent_encoder_decoder", hidden_dim=8, num_layers=1, embedding_dim=8
+        ),
+        training=config_lib.TrainingConfig(steps=1, sample_translations=0),
+        evaluation=config_lib.EvaluationConfig(batch_size=16),
+    )
+    lm_zoo.train(config, root / "run")
+    (root / "lm").mkdir()
+    (root / "lm" / "config.json").write_text(config_lib.dumps(config_lib.ExperimentConfig()))
+    sources, targets = lm_zoo.load(root / "run").pairs("test")
+    for name, lines in {
+        "sources.txt": sources,
+        "references.txt": targets,
+        "fewer.txt": targets[:-1],
+        "blank.txt": ["", *targets[1:]],
+        "pairs.tsv": map("\t".join, zip(sources, targets)),
+    }.items():
+        (root / name).write_text("".join(line + "\n" for line in lines))
+    return root
+
+
+@pytest.fixture(scope="module")
+def evaluated(place):
+    """The ledger, the scores and the translations that evaluating the test split leaves."""
+    assert main(["evaluate", f"--workdir={place}/run", *SEARCH]) == 0
+    results = place / "run" / "results"
+    ledger, scores = (
+        json.loads((results / f"{name}-test.json").read_text())
+        for name in ("evaluation", "translation")
+    )
+    return ledger, scores, (results / "translation-test.txt").read_text().splitlines()
+
+
+def test_the_results_are_the_ledger_and_what_sacrebleu_finds(place, evaluated):
+    ledger, scores, translations = evaluated
+    references = (place / "references.txt").read_text().splitlines()
+    assert Ledger.from_dict(ledger).context["pairs"] == len(references)
+    assert len(translations) == len(references) == scores["num_pairs"]
+    assert scores["bleu"] == sacrebleu.corpus_bleu(translations, [references]).score
+    assert scores["chrf"] == sacrebleu.corpus_chrf(translations, [references]).score
+    assert scores["ter"] == sacrebleu.corpus_ter(translations, [references]).score
+    assert scores["options"]["beam_size"] == 2 and scores["step"] == 1
+
+
+def test_files_are_measured_as_the_split_of_the_same_text(place, evaluated, capsys):
+    files = [f"--sources={place}/sources.txt", f"--references={place}/references.txt"]
+    options = ["--metrics=bleu", "--lowercase", "--max_pairs=3", *SEARCH]
+    assert main(["evaluate", f"--workdir={place}/run", *files, *options]) == 0
+    printed = capsys.readouterr().out
+    results = place / "run" / "results"
+    ledger = json.loads((results / "evaluation-references.txt.json").read_text())
+    changed = {"split": "references.txt", "corpus": "files"}
+    assert ledger == evaluated[0] | changed
+    scores = json.loads((results / "translation-references.txt.json").read_text())
+    translations = (results / "translation-references.txt.txt").read_text().splitlines()
+    assert translations == evaluated[2][:3]
+    assert scores["num_pairs"] == 3 and scores["ter"] is None
+    assert "case:lc" in scores["signatures"]["bleu"]
+    for shown in (
+        "perplexity per token",
+        "the whole source, 10 pairs",
+        scores["signatures"]["bleu"],
+    ):
+        assert shown in printed
+
+
+def test_translations_that_are_there_are_measured_without_the_model(place, capsys):
+    ready = [f"--translations={place}/references.txt", "--json"]
+    for references in ([], [f"--references={place}/references.txt,{place}/sources.txt"]):
+        assert main(["evaluate", f"--workdir={place}/run", *ready, *references]) == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["bleu"] == pytest.approx(100) and scores["exact_match"] == 100
+        assert scores["num_references"] == 1 + len(references)
+
+
+def test_scores_are_of_lines_beside_their_sources(place, evaluated, capsys):
+    command = ["score", f"--workdir={place}/run", "--json"]
+    assert main([*command, f"--input={place}/pairs.tsv"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    files = [f"--sources={place}/sources.txt", f"--input={place}/references.txt"]
+    assert main([*command, *files]) == 0
+    assert rows == [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["source"] for row in rows] == (place / "sources.txt").read_text().splitlines()
+    nll_nats = evaluated[0]["nll_nats"]
+    assert -sum(row["log_prob"] for row in rows) == pytest.approx(nll_nats, rel=1e-6)
+
+
+EVALUATE = ("evaluate", "--workdir=ROOT/run")
+SCORE = ("score", "--workdir=ROOT/run")
+SOURCES = "--sources=ROOT/sources.txt"
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ((*EVALUATE, "--beam_size=0"), ["beam_size: expected", "at least 1", "0"]),
+        ((*EVALUATE, "--metrics=blue"), ["metrics", "'blue'", "'bleu'"]),
+        ((*EVALUATE, "--tokenize=13"), ["tokenize", "'13'", "13a"]),
+        ((*EVALUATE, "--context=windows"), ["--context", "language models"]),
+        ((*EVALUATE, "--split=train"), ["--split", "'train'", "--metrics="]),
+        ((*EVALUATE, SOURCES), ["--sources and --references"]),
+        (
+            (*EVALUATE, SOURCES, "--references=ROOT/fewer.txt"),
+            ["fewer.txt' has 9 lines", "sources.txt' of --sources has 10"],
+        ),
+        (
+            (*EVALUATE, SOURCES, "--references=ROOT/blank.txt"),
+            ["--references", "blank.txt', line 1 has no text"],
+        ),
+        ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["has 9 lines", "10 pairs"]),
+        ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
+        (
+            ("evaluate", "--workdir=ROOT/lm", "--beam_size=2"),
+            ["--beam_size", "language model lstm_lm"],
+        ),
+        ((*SCORE, "--input=ROOT/sources.txt"), ["line 1", "a tab", "--sources=FILE"]),
+        (
+            (*SCORE, "--input=ROOT/fewer.txt", SOURCES),
+            ["sources.txt' has 10 lines", "fewer.txt' of --input has 9"],
+        ),
+        (
+            ("score", "--workdir=ROOT/lm", "--input=ROOT/fewer.txt", SOURCES),
+            ["--sources", "language model lstm_lm"],
+        ),
+    ],
+)
+def test_mistakes_are_refused_in_one_line(place, capsys, arguments, expected):
+    message = refused(capsys, place, *arguments)
+    for part in expected:
+        assert part in message
