@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
-from lm_zoo.export.reading import MOST_TOKENS, Windows, read_group
+from lm_zoo.export.reading import MOST_LOGITS, MOST_TOKENS, Windows, read_group
 from lm_zoo.training.losses import token_nll
 
 
@@ -61,7 +61,12 @@ class PairScorer:
             return read_group(self.model, inputs, windows, state, collect, log_probs, numbers)
 
         # One place more than there are targets, for padding.
-        log_probs = _over_groups(tf.maximum(sizes, source_sizes), read, tf.zeros([num_targets + 1]))
+        log_probs = _over_groups(
+            tf.maximum(sizes, source_sizes),
+            read,
+            tf.zeros([num_targets + 1]),
+            max(1, MOST_LOGITS // self.model.vocab_size),
+        )
         return targets.with_flat_values(log_probs[:-1])
 
     def embed(self, sources):
@@ -115,7 +120,7 @@ class PairScorer:
         return tf.where(goes_on, -nll, 0.0)
 
 
-def _over_groups(lengths, read, value):
+def _over_groups(lengths, read, value, most_texts=MOST_TOKENS):
     """Works through texts, so many of like length at a time that memory is bounded.
 
     Args:
@@ -123,6 +128,7 @@ def _over_groups(lengths, read, value):
         read: Function `(value, rows) -> value` of a tensor and of the numbers of some texts, int32
             `(texts,)`.
         value: The tensor before the first texts; its shape stays.
+        most_texts: At a time.
 
     Returns:
         The tensor after the last texts.
@@ -130,7 +136,7 @@ def _over_groups(lengths, read, value):
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
 
     def group(begin, value):
-        most = tf.maximum(MOST_TOKENS // lengths[order[begin]], 1)
+        most = tf.clip_by_value(MOST_TOKENS // lengths[order[begin]], 1, most_texts)
         rows = order[begin : begin + most]
         return begin + tf.size(rows), read(value, rows)
 
