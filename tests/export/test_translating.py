@@ -113,7 +113,8 @@ def test_a_translation_has_the_score_that_its_text_is_given(loaded):
     np.testing.assert_allclose(scored["log_prob"], found["score"], rtol=1e-5)
 
 
-def test_token_logprobs_are_the_score_in_parts(loaded):
+def test_token_logprobs_are_the_score_in_parts_and_the_runs(loaded, run):
+    own = run.score(TARGETS, sources=SOURCES)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)
     tokens = loaded.token_logprobs(texts, sources)
     rows = tf.RaggedTensor.from_row_lengths(tokens["log_probs"], tokens["row_lengths"])
@@ -121,6 +122,8 @@ def test_token_logprobs_are_the_score_in_parts(loaded):
     np.testing.assert_allclose(tf.reduce_sum(rows, 1), score["log_prob"], rtol=1e-5)
     assert tokens["row_lengths"].numpy().tolist() == [len(t.split()) + 1 for t in TARGETS]
     assert score["num_tokens"].numpy().tolist() == tokens["row_lengths"].numpy().tolist()
+    np.testing.assert_allclose(score["log_prob"], [one.log_prob for one in own], rtol=1e-5)
+    np.testing.assert_allclose(score["perplexity"], [one.perplexity for one in own], rtol=1e-5)
 
 
 def test_ids_are_scored_under_xla_with_static_shapes(loaded, run):
