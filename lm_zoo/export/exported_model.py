@@ -40,10 +40,9 @@ class ExportedModel(tf.Module):
         self.weights = weights
         self.tokenizer = tokenizer.in_graph()
         traced = TracedModel(model, weights)
-        scorer = Scorer(traced, tokenizer.start_ids)
-        generating = Generating(
-            traced, self.tokenizer, tokenizer.eos_id, tokenizer.start_ids, max_length
-        )
+        start = tokenizer.start_ids, tokenizer.starts_prompts
+        scorer = Scorer(traced, *start)
+        generating = Generating(traced, self.tokenizer, tokenizer.eos_id, *start, max_length)
         functions = StringFunctions(traced, tokenizer, self.tokenizer, scorer, generating)
         self._signatures = checked_signatures(signatures)
         names = list(self._signatures)
