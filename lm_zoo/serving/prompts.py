@@ -23,8 +23,8 @@ class PromptReader:
         """Returns `(text, token_ids)` of a prompt that is text or token ids.
 
         Text is read as `Tokenizer.encode_prompt` gives it: after the model's start token, if it has
-        one. Token ids are taken as they are. An empty prompt stands for the start of a text; its ids
-        are `start_ids`.
+        one. Token ids are taken as they are. An empty prompt stands for the start of a text; its
+        ids are `start_ids`.
 
         Raises:
             RequestError: If it is too long, or not text that the model can go on from.
