@@ -115,9 +115,7 @@ def readable(card):
         "",
         "## Parity",
         "",
-        f"A process with TensorFlow alone scored {parity['texts']} texts and continued "
-        f"{parity['prompts']} prompts; {parity['equal_texts']} greedy texts were equal to "
-        "`lm-zoo generate`'s, token for token. Largest differences from the Python model:",
+        _verified(parity) + " Largest differences from the Python model:",
         "",
         *(f"- {name}: {value:.1e}" for name, value in parity["largest_difference"].items()),
         "",
@@ -129,6 +127,16 @@ def readable(card):
         lines += ["", f"### {name}", "", "```", *_shown(call["inputs"]), "->"]
         lines += [*_shown(call["outputs"]), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _verified(parity):
+    read = f"A process with TensorFlow alone read {parity['texts']} texts"
+    if "generate" not in parity["largest_difference"]:
+        return f"{read}."
+    return (
+        f"{read} and continued {parity['prompts']} prompts; {parity['equal_texts']} greedy texts "
+        "were equal to `lm-zoo generate`'s, token for token."
+    )
 
 
 def _perplexities(values):
