@@ -176,7 +176,7 @@ class Experiment:
 
     def _check_sampling(self):
         limit = self.model.context_length
-        length = len(self.tokenizer.encode(self.config.training.sample_prompt))
+        length = len(self.tokenizer.encode_prompt(self.config.training.sample_prompt))
         if limit is not None and length > limit:
             raise UserError(
                 "config.training.sample_prompt: expected at most the model's context_length "

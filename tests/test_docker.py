@@ -58,5 +58,5 @@ def test_the_server_has_the_flags_that_it_is_started_with():
     flag_values = flags.FlagValues()
     importlib.import_module(COMMANDS[command][0]).define_flags(flag_values)
     names = {flag.removeprefix("--").partition("=")[0] for flag in given}
-    assert names == {"host", "port", "model"}
+    assert names == {"host", "port", "model", "allowed_hosts"}
     assert names <= set(flag_values)

@@ -51,6 +51,14 @@ def define_flags(flag_values):
         upper_bound=65535,
         flag_values=flag_values,
     )
+    flags.DEFINE_list(
+        "allowed_hosts",
+        [],
+        "Host names that requests may be for, besides localhost; * is any. By default the loopback "
+        "address answers for localhost alone, so that no web page can point a domain of its own at "
+        "it, and any other address for every name.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "max_batch_size",
         32,
@@ -81,6 +89,7 @@ def run(flag_values, arguments):
     ).validate()
     try:
         from lm_zoo.serving import server
+        from lm_zoo.serving.allowed_hosts import allowed_hosts
         from lm_zoo.serving.app import make_app
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
@@ -90,9 +99,11 @@ def run(flag_values, arguments):
     from lm_zoo.serving.served_model import ServedModel
 
     bound = server.bind(flag_values.host, flag_values.port)
+    hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
     model = ServedModel(flag_values.model)
     model.warm_up()
-    app = make_app(model, limits, flag_values.max_batch_size, flag_values.batch_wait_ms / 1000)
+    wait_seconds = flag_values.batch_wait_ms / 1000
+    app = make_app(model, limits, flag_values.max_batch_size, wait_seconds, hosts)
     where = server.address_of(bound)
 
     def on_ready():

@@ -15,12 +15,7 @@ from lm_zoo.export.traced_pair_model import TracedPairModel
 from lm_zoo.export.translating import Translating
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
-PAIR_SIGNATURES = (
-    "translate",
-    "score",
-    "token_logprobs",
-    "embed",
-)  # of a model that reads a source
+PAIR_SIGNATURES = ("translate", "score", "token_logprobs", "embed")  # of a model of pairs
 # Signature -> functions beside it that are no signatures: what servers, converters to other forms
 # and the verification of the export build on.
 BESIDE = {
@@ -82,8 +77,9 @@ class ExportedModel(tf.Module):
 
 def _string_functions(model, weights, tokenizer, module, max_length):
     traced = TracedModel(model, weights)
-    scorer = Scorer(traced, tokenizer.start_ids)
-    generating = Generating(traced, module, tokenizer.eos_id, tokenizer.start_ids, max_length)
+    start = tokenizer.start_ids, tokenizer.starts_prompts
+    scorer = Scorer(traced, *start)
+    generating = Generating(traced, module, tokenizer.eos_id, *start, max_length)
     return StringFunctions(traced, tokenizer, module, scorer, generating)
 
 

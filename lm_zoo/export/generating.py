@@ -23,15 +23,19 @@ class Generating:
         tokenizer_module: What the tokenizer's `in_graph()` returned.
         eos_id: The token that ends a text, or None.
         start_ids: What an empty prompt stands for.
+        starts_prompts: Whether they stand before every other prompt too.
         max_length: Most tokens that a state may hold and a prompt may have; by default the model's
             `context_length`. None, for recurrent models: any number.
     """
 
-    def __init__(self, model, tokenizer_module, eos_id, start_ids, max_length=None):
+    def __init__(
+        self, model, tokenizer_module, eos_id, start_ids, starts_prompts=False, max_length=None
+    ):
         self.model = model
         self.tokenizer = tokenizer_module
         self.eos_id = -1 if eos_id is None else int(eos_id)
         self.start_ids = [int(token) for token in start_ids]
+        self.starts_prompts = starts_prompts
         self.max_length = max_length or model.context_length
         self.state_limit = None if model.context_length is None else self.max_length
         self.state_structure, _ = state_specs(model)
@@ -174,13 +178,13 @@ class Generating:
     def encode_prompts(self, prompts):
         """Returns the prompts' `(token_ids, lengths)`: int32 `(batch, length)` and `(batch,)`."""
         encoded = self.tokenizer.tokenize(checked_utf8(prompts, "prompt"))
-        empty = prompts == ""
+        started = tf.ones_like(prompts, tf.bool) if self.starts_prompts else prompts == ""
         start = tf.constant(self.start_ids, tf.int32)
         starts = tf.RaggedTensor.from_row_lengths(
-            tf.tile(start, [tf.reduce_sum(tf.cast(empty, tf.int32))]),
-            tf.where(empty, tf.constant(len(self.start_ids), tf.int64), 0),
+            tf.tile(start, [tf.reduce_sum(tf.cast(started, tf.int32))]),
+            tf.where(started, tf.constant(len(self.start_ids), tf.int64), 0),
         )
-        encoded = tf.concat([encoded, starts], 1)
+        encoded = tf.concat([starts, encoded], 1)
         lengths = tf.cast(encoded.row_lengths(), tf.int32)
         with tf.control_dependencies(self._check_lengths(lengths)):
             return encoded.to_tensor(0), tf.identity(lengths)

@@ -103,8 +103,8 @@ def _best(run):
     best = checkpoints.read_best(run.folder.checkpoints)
     if best is None:
         return None
-    if run.config.training.best_by == "bleu":  # kept as what is smallest for the best
-        return {"step": best.step, "bleu": -best.value}
+    if run.config.training.best_by == "bleu":
+        return {"step": best.step, "bleu": best.value}
     return {"step": best.step, "nats_per_token": best.value}
 
 

@@ -37,7 +37,7 @@ def sample_prompts(tokenizer, held_out, max_length=None):
     fitting = [
         prompt
         for prompt in dict.fromkeys(prompts)
-        if prompt and len(tokenizer.encode(prompt)) <= (max_length or len(ids))
+        if prompt and (max_length is None or len(tokenizer.encode_prompt(prompt)) <= max_length)
     ]
     return ["", *fitting] if len(tokenizer.start_ids) else fitting or prompts[:1]
 

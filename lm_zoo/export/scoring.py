@@ -14,11 +14,13 @@ class Scorer:
     Args:
         model: A `TracedModel`.
         start_ids: The token ids that stand before a text (`Tokenizer.start_ids`).
+        starts_prompts: Whether they stand before a prompt that is not empty too.
     """
 
-    def __init__(self, model, start_ids):
+    def __init__(self, model, start_ids, starts_prompts=False):
         self.model = model
         self.start_ids = [int(token) for token in start_ids]
+        self.starts_prompts = starts_prompts
 
     def score(self, texts):
         """Scores texts as `lm_zoo.evaluation.scoring.score_texts` does.
@@ -66,8 +68,9 @@ class Scorer:
     def next_token(self, texts, k):
         """Returns the likeliest tokens after each text, best first.
 
-        As generation does, it reads `start_ids` in place of an empty text, and before no other; and
-        of a text longer than the model's `context_length`, as many of its last tokens.
+        The texts are read as prompts of a generation are: after `start_ids` if these start prompts,
+        or else with `start_ids` in place of an empty one; and of those longer than the model's
+        `context_length`, as many of the last tokens.
 
         Args:
             texts: Token ids, int32 RaggedTensor `(batch, None)`.
@@ -81,6 +84,7 @@ class Scorer:
         check = tf.debugging.Assert((k >= 1) & (k <= vocab_size), [expected, k])
         with tf.control_dependencies([check]):
             k = tf.identity(k)
+        texts = self._after_start(texts) if self.starts_prompts else texts
         if self.model.context_length is not None:
             texts = texts[:, -self.model.context_length :]
         token_ids, lengths = self._begun(texts)

@@ -162,8 +162,7 @@ class Verification:
             largest["next_token"] = self._check_next(found["next_token"])
 
     def _prompt_ids(self):
-        start = self.tokenizer.start_ids
-        return [self.tokenizer.encode(prompt) if prompt else start for prompt in self.prompts]
+        return [self.tokenizer.encode_prompt(prompt) for prompt in self.prompts]
 
     def _check_tokens(self, scores, found):
         pieces, log_probs, lengths = [], [], []

@@ -52,8 +52,8 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
     Args:
         model: A built `LanguageModel`.
         tokenizer: The tokenizer it was trained with.
-        prompts: A list of strings. An empty one stands for the start of a text: the model reads
-            `tokenizer.start_ids`.
+        prompts: A list of strings, read as `tokenizer.encode_prompt` gives them: an empty one
+            stands for the start of a text.
         options: `GenerationOptions`.
         on_text: Called as `on_text(row, piece)` when text of a row is certain, where `row` is
             `prompt index * num_samples + sample`. The pieces of a row make up its text. Beam search
@@ -171,7 +171,7 @@ def _encode_one(model, tokenizer, index, prompt):
         prompt.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
-    ids = [int(token) for token in (tokenizer.encode(prompt) if prompt else tokenizer.start_ids)]
+    ids = [int(token) for token in tokenizer.encode_prompt(prompt)]
     if not ids:
         raise UserError(
             f"{name}: expected text, received {prompt!r}, and this tokenizer has no token that a "

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lm_zoo.serving.allowed_hosts import AllowedHostsMiddleware
 from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.completions import Completions, not_exported
 from lm_zoo.serving.connection import GONE
@@ -26,7 +27,7 @@ from lm_zoo.serving.tensorflow_api import TensorFlowApi
 OPENAI_PATHS = ("/v1/completions", "/v1/chat")
 
 
-def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
+def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
     """Makes the application that serves one model.
 
     Args:
@@ -34,6 +35,7 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
         limits: `ServingLimits`.
         max_batch_size: Most texts that the model works on at once; 1 is no batching.
         wait_seconds: How long a prediction waits for others to share a call with.
+        hosts: The hosts that requests may name, as `allowed_hosts` returns them.
 
     Returns:
         A `Starlette` application. Its threads end with its lifespan.
@@ -88,7 +90,10 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0):
         ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(MeasuringMiddleware, metrics=metrics)],
+        middleware=[
+            Middleware(MeasuringMiddleware, metrics=metrics),
+            Middleware(AllowedHostsMiddleware, hosts=hosts, tell=_tell),
+        ],
         exception_handlers={
             RequestError: _tell,
             HTTPException: _tell_http,

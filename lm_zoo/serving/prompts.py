@@ -22,7 +22,9 @@ class PromptReader:
     def read(self, prompt):
         """Returns `(text, token_ids)` of a prompt that is text or token ids.
 
-        An empty one stands for the start of a text; its ids are `start_ids`.
+        Text is read as `Tokenizer.encode_prompt` gives it: after the model's start token, if it has
+        one. Token ids are taken as they are. An empty prompt stands for the start of a text; its
+        ids are `start_ids`.
 
         Raises:
             RequestError: If it is too long, or not text that the model can go on from.
@@ -52,7 +54,7 @@ class PromptReader:
             raise RequestError(
                 f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
             ) from None
-        return self._tokenizer.encode(prompt)
+        return self._tokenizer.encode_prompt(prompt)
 
     def _check_ids(self, token_ids):
         size = self._tokenizer.vocab_size

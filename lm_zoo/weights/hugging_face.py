@@ -8,6 +8,7 @@ from lm_zoo.weights import gpt2, llama
 from lm_zoo.weights.foreign_json import Fields, read_json
 from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, check_written, written
 from lm_zoo.weights.hugging_face_tokenizer import (
+    adds_start_token,
     read_tokenizer,
     tokenizer_files,
     write_json,
@@ -64,7 +65,7 @@ def read(folder, tokenizer=None):
         _check_tied(source, prefix + architecture.TABLE, architecture.HEAD)
     tokenizer = read_tokenizer(folder) if tokenizer is None else copy.copy(tokenizer)
     if tokenizer is not None:
-        _begin_texts(tokenizer, values.get("bos_token_id", architecture.DEFAULT_BOS))
+        _begin_texts(tokenizer, values.get("bos_token_id", architecture.DEFAULT_BOS), folder)
     return ForeignModel(
         MODEL,
         arguments,
@@ -139,14 +140,14 @@ def _architecture_of(run):
     )
 
 
-def _begin_texts(tokenizer, bos):
+def _begin_texts(tokenizer, bos, folder):
     """Lets texts begin with what stood before those that the model was trained on, if anything."""
     if list(tokenizer.start_ids) == [bos] or type(bos) is not int:
         return
     if bos == tokenizer.eos_id:  # GPT-2's texts follow each other's ends
         tokenizer.eos_in_text = True
     elif 0 <= bos < tokenizer.vocab_size and not tokenizer.token_bytes(bos):  # no text: `<s>`
-        tokenizer.bos_id = bos
+        tokenizer.bos_id = bos if adds_start_token(folder) else None
 
 
 def _check_tied(source, table, head):

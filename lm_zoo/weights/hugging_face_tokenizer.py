@@ -39,6 +39,12 @@ def read_tokenizer(folder):
     return train_tokenizer(TokenizerConfig(name=kind, path=str(folder)), ()) if kind else None
 
 
+def adds_start_token(folder):
+    """Whether texts begin with the start token that `config.json` names: so it is with Llama."""
+    settings = folder / SETTINGS
+    return not settings.is_file() or read_json(settings).get("add_bos_token") is not False
+
+
 def tokenizer_files(folder):
     """Returns those of a folder's files that `read_tokenizer` may look at."""
     names = (FILE_NAME, TOKENIZER_JSON, SETTINGS, "vocab.json", "merges.txt")
@@ -50,8 +56,8 @@ def tokenizer_files(folder):
 def write_tokenizer(tokenizer, folder, max_length):
     """Writes a tokenizer's files: ours, and where transformers has the like, its own.
 
-    Beside a SentencePiece model there is no `tokenizer_config.json`: with a class of transformers
-    named, its spaces would be treated as that class does, and not as the model says.
+    Beside a SentencePiece model no class of transformers is named: its spaces would be treated as
+    that class does, and not as the model says.
 
     Args:
         tokenizer: A `Tokenizer`.
@@ -63,6 +69,9 @@ def write_tokenizer(tokenizer, folder, max_length):
         _write_byte_pairs(tokenizer, folder, max_length)
     elif tokenizer.name.startswith("sentencepiece"):
         (folder / "tokenizer.model").write_bytes(tokenizer.model)
+        if tokenizer.bos_id is not None:
+            start = {"add_bos_token": True, "bos_token": tokenizer.token_text(tokenizer.bos_id)}
+            write_json(folder / SETTINGS, start)
 
 
 def _write_byte_pairs(tokenizer, folder, max_length):

@@ -19,13 +19,17 @@ SOURCE_TOKENIZERS = {"recurrent_encoder_decoder": "character"}
 SMALLEST_PAIR_MODEL = ("recurrent_encoder_decoder", {"hidden_dim": 8, "num_layers": 1})
 OF_TOKENIZERS = ("score", "token_logprobs", "generate")
 QUICK = ("word",)  # whose graph is small, and which ends texts; the others take minutes together
-OTHERS = sorted(set(TOKENIZERS) - {"character", *QUICK})
+STARTED = "sentencepiece_bpe, as Llama's"  # with a start token before every text and prompt
+OTHERS = [*sorted(set(TOKENIZERS) - {"character", *QUICK}), STARTED]
 
 
 def prepare(folder, variant, tokenizer_name, signatures=None):
     """Returns a `PreparedExport` of an untrained model, already written to the folder."""
     name, arguments = variant
-    tokenizer = TOKENIZERS[tokenizer_name].train([TEXT], vocab_size=SIZES.get(tokenizer_name, 0))
+    kind = tokenizer_name.partition(",")[0]
+    tokenizer = TOKENIZERS[kind].train([TEXT], vocab_size=SIZES.get(kind, 0))
+    if tokenizer_name == STARTED:
+        tokenizer.bos_id = tokenizer.eos_id  # a token without text
     model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
     for weight in model.trainable_variables:
         if len(weight.shape) > 1:

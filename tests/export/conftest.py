@@ -1,9 +1,12 @@
 """A small trained run, and what exporting it wrote; both are made once."""
 
 import dataclasses
+import json
 import pathlib
 
 import pytest
+
+from tests.shared_place import shared_place
 
 CONFIG = """
 from lm_zoo.config import *
@@ -30,14 +33,12 @@ class Place:
         run: The run's folder.
         output: What the export was written to.
         printed: What the command printed.
-        verification: The `Verification` that was made.
-        answers: What the other process answered its calls.
+        answers: What the other process answered to the calls of its `Verification`.
     """
 
     run: pathlib.Path
     output: pathlib.Path
     printed: str
-    verification: object
     answers: list
 
     @property
@@ -50,12 +51,13 @@ def trained_run(tmp_path_factory):
     """The folder of a run that was trained and evaluated."""
     from lm_zoo.cli.main import main
 
-    root = tmp_path_factory.mktemp("exported")
-    (root / "text.txt").write_text("the cat sat on the mat\nthe dog sat on a cat\n" * 40)
-    values = {"text": str(root / "text.txt"), "cache": str(root / "cache")}
-    (root / "config.py").write_text(CONFIG.format(**values))
-    assert main(["train", f"--config={root}/config.py", f"--workdir={root}/run"]) == 0
-    assert main(["evaluate", f"--workdir={root}/run"]) == 0
+    with shared_place(tmp_path_factory, "exported") as (root, is_new):
+        if is_new:
+            (root / "text.txt").write_text("the cat sat on the mat\nthe dog sat on a cat\n" * 40)
+            values = {"text": str(root / "text.txt"), "cache": str(root / "cache")}
+            (root / "config.py").write_text(CONFIG.format(**values))
+            assert main(["train", f"--config={root}/config.py", f"--workdir={root}/run"]) == 0
+            assert main(["evaluate", f"--workdir={root}/run"]) == 0
     return root / "run"
 
 
@@ -68,18 +70,22 @@ def exported(trained_run, tmp_path_factory):
     from lm_zoo.cli.main import main
     from lm_zoo.export.verification import Verification
 
-    output, seen = tmp_path_factory.mktemp("output"), []
     check = Verification.check
+    with shared_place(tmp_path_factory, "output") as (root, is_new):
+        output, record = root / "exports", root / "record.json"
+        if is_new:
+            seen = []
 
-    def watched(self, answers):
-        seen.append((self, answers))
-        return check(self, answers)
+            def watched(self, answers):
+                seen.append(answers)
+                return check(self, answers)
 
-    arguments = [f"--workdir={trained_run}", f"--output={output}", "--precision=int8"]
-    with (
-        contextlib.redirect_stdout(io.StringIO()) as printed,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(Verification, "check", watched)
-        assert main(["export", *arguments]) == 0
-    return Place(trained_run, output, printed.getvalue(), *seen[0])
+            arguments = [f"--workdir={trained_run}", f"--output={output}", "--precision=int8"]
+            with (
+                contextlib.redirect_stdout(io.StringIO()) as printed,
+                pytest.MonkeyPatch.context() as patch,
+            ):
+                patch.setattr(Verification, "check", watched)
+                assert main(["export", *arguments]) == 0
+            record.write_text(json.dumps([printed.getvalue(), seen[0]]))
+        return Place(trained_run, output, *json.loads(record.read_text()))

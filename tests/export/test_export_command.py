@@ -40,12 +40,12 @@ from lm_zoo.run import load
     ],
     ids=lambda value: " ".join(value)[:50],
 )
-def test_one_line_says_what_was_wrong(exported, tmp_path, capsys, arguments, expected):
+def test_one_line_says_what_was_wrong(trained_run, tmp_path, capsys, arguments, expected):
     (tmp_path / "file").write_text("x")
-    shutil.copytree(exported.run, tmp_path / "untrained")
+    shutil.copytree(trained_run, tmp_path / "untrained")
     shutil.rmtree(tmp_path / "untrained" / "checkpoints")
     before = sorted(tmp_path.rglob("*"))
-    places = {"ROOT": tmp_path, "RUN": exported.run, "OUT": tmp_path / "out" / "deeper"}
+    places = {"ROOT": tmp_path, "RUN": trained_run, "OUT": tmp_path / "out" / "deeper"}
     for name, path in places.items():
         arguments = [argument.replace(name, str(path)) for argument in arguments]
     assert main(["export", *arguments]) == 2
@@ -56,25 +56,25 @@ def test_one_line_says_what_was_wrong(exported, tmp_path, capsys, arguments, exp
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_that_cannot_be_written(exported, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written(trained_run, tmp_path, capsys):
     if not os.geteuid():
         pytest.skip("root can write everywhere")
     tmp_path.chmod(0o500)
-    assert main(["export", f"--workdir={exported.run}", f"--output={tmp_path}/out"]) == 2
+    assert main(["export", f"--workdir={trained_run}", f"--output={tmp_path}/out"]) == 2
     assert "make the folder writable" in capsys.readouterr().err
 
 
-def test_other_forms_refuse_what_they_do_not_have(exported, tmp_path):
+def test_other_forms_refuse_what_they_do_not_have(trained_run, tmp_path):
     with pytest.raises(UserError, match="size: the form 'saved_model' has no such option"):
-        export(load(exported.run), tmp_path / "out", size=3)
+        export(load(trained_run), tmp_path / "out", size=3)
     with pytest.raises(UserError, match="format: unknown name 'saved'"):
-        export(load(exported.run), tmp_path / "out", format="saved")
+        export(load(trained_run), tmp_path / "out", format="saved")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_form_is_not_written_over_other_files(exported, tmp_path):
+def test_a_form_is_not_written_over_other_files(trained_run, tmp_path):
     (tmp_path / "mine").write_text("x")
     with pytest.raises(UserError, match="is not empty; give a new or empty folder"):
-        export(load(exported.run), tmp_path, format="hugging_face")
+        export(load(trained_run), tmp_path, format="hugging_face")
     with pytest.raises(UserError, match="is a file; expected a folder"):
-        export(load(exported.run), tmp_path / "mine", format="hugging_face")
+        export(load(trained_run), tmp_path / "mine", format="hugging_face")

@@ -24,7 +24,11 @@ class InGraph:
     def __init__(self, model, tokenizer):
         self.model, self.tokenizer = model, tokenizer
         self.generating = Generating(
-            model, tokenizer.in_graph(), tokenizer.eos_id, tokenizer.start_ids
+            model,
+            tokenizer.in_graph(),
+            tokenizer.eos_id,
+            tokenizer.start_ids,
+            tokenizer.starts_prompts,
         )
         for name in FUNCTIONS:
             function = getattr(self.generating, name)
@@ -65,6 +69,21 @@ def test_greedy_texts_are_those_of_python(in_bytes, in_words):
         out = in_graph.texts(prompts, 60)
         for row, prompt in enumerate(prompts):
             in_graph.check(out, row, prompt=prompt, max_new_tokens=60, temperature=0.0)
+
+
+def test_prompts_are_read_after_a_start_token():
+    tokenizer = TOKENIZERS["byte"]()
+    tokenizer.bos_id = 7
+    in_graph = InGraph(BoundedModel(256, 24, seed=1), tokenizer)
+    prompts = ["the", "", "\u20ac", "the dog sat on the cat "]
+    out = in_graph.texts(prompts, 30)
+    for row, prompt in enumerate(prompts):
+        in_graph.check(out, row, prompt=prompt, max_new_tokens=30, temperature=0.0)
+    ids, lengths = in_graph.encode_prompts(prompts)
+    assert lengths.numpy().tolist() == [4, 1, 4, 24] and (ids[:, 0] == 7).numpy().all()
+    assert ids[2].numpy()[:5].tolist() == [7, *"\u20ac".encode(), 0]
+    with pytest.raises(INVALID, match="at most 24 tokens .*received. .25"):
+        in_graph.texts([TEXT[:24]])
 
 
 def test_every_row_has_its_own_settings_and_seed(in_bytes, in_words):

@@ -188,6 +188,8 @@ def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported, 
     (exported.output / "other" / "7").mkdir(parents=True)
     assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
     assert capsys.readouterr().out.endswith(f"Wrote {exported.output}/other/8\n")
+    page = (exported.output / "other/8/assets.extra/lm_zoo/README.md").read_text()
+    assert "read 6 texts." in page and "token for token" not in page
     loaded = tf.saved_model.load(str(exported.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
     assert not hasattr(loaded, "generate") and not hasattr(loaded, "begin")

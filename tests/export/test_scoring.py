@@ -137,6 +137,18 @@ def test_the_next_tokens_are_those_of_the_text_read_anew(functions):
         np.testing.assert_allclose(log_probs[row], expected, atol=1e-4)
 
 
+def test_the_next_tokens_are_those_after_a_start_token_too(functions, monkeypatch):
+    monkeypatch.setattr(functions.scorer, "starts_prompts", True)
+    model, texts = functions.model, ["the cat", "", TEXT]
+    next_token = functions.compile("next_token", tf.TensorSpec(None, tf.int32))
+    _, log_probs = next_token(tf.constant(texts), 3)
+    for row, text in enumerate(texts):
+        ids = np.concatenate([functions.tokenizer.start_ids, functions.tokenizer.encode(text)])
+        ids = ids[-(model.context_length or 0) :]
+        expected, _ = tf.math.top_k(tf.nn.log_softmax(model(ids[None])[0, -1]), 3)
+        np.testing.assert_allclose(log_probs[row], expected, atol=1e-4)
+
+
 def test_what_cannot_be_asked_for_next(without_start):
     for k in (0, -1, without_start.tokenizer.vocab_size + 1):
         with pytest.raises(tf.errors.InvalidArgumentError, match="k: expected .* from 1 to"):

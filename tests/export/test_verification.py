@@ -6,6 +6,7 @@ import pytest
 from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
 from lm_zoo.export.exported_model import ExportedModel
+from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification import Verification, array, run_alone, tensor
 from lm_zoo.run import load
 
@@ -21,11 +22,11 @@ def test_tensors_are_the_same_after_json():
             np.testing.assert_array_equal(back, given)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def asked(exported):
     """The `Verification` of the export, the names of its calls, and what came back."""
-    names = [name for name, _ in exported.verification.calls()]
-    return exported.verification, names, exported.answers
+    verification = PreparedExport(load(exported.run), precision="int8").verification
+    return verification, [name for name, _ in verification.calls()], exported.answers
 
 
 def test_what_is_right_passes(asked):

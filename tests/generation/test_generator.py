@@ -179,6 +179,19 @@ def test_an_empty_prompt_is_read_as_the_start_of_a_text():
         generate(TRIGRAM, letters(6), ["a", ""], options)
 
 
+def test_prompts_are_read_after_a_start_token():
+    started = letters(6, start_ids=[2], starts_prompts=True)
+    options = GenerationOptions(max_new_tokens=10, temperature=0)
+    results = generate(TRIGRAM, started, ["a", "", "ab"], options)
+    explicit = generate(TRIGRAM, letters(6), ["ca", "c", "cab"], options)
+    without = generate(TRIGRAM, letters(6), ["a"], options)
+    assert [r.token_ids for r in results] == [r.token_ids for r in explicit]
+    assert [r.log_prob for r in results] == pytest.approx([r.log_prob for r in explicit], abs=1e-5)
+    assert abs(results[0].log_prob - without[0].log_prob) > 0.1
+    with pytest.raises(UserError, match=r"at most 8 tokens.*received 9"):
+        generate(BoundedModel(6, 8), started, ["a" * 8], options)
+
+
 def test_a_prompt_longer_than_the_context_is_refused_before_anything_is_generated():
     heard = []
     with pytest.raises(UserError, match=r"prompt 2: .*at most 8 tokens.*received 9") as error:

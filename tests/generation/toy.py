@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.models.language_model import LanguageModel
+from lm_zoo.text.tokenizers import Tokenizer
 
 
 class BigramModel(LanguageModel):
@@ -89,11 +90,14 @@ class PieceTokenizer:
     unk_id = None
     fingerprint = "piece"
 
-    def __init__(self, pieces, eos_id=None, start_ids=()):
+    encode_prompt = Tokenizer.encode_prompt
+
+    def __init__(self, pieces, eos_id=None, start_ids=(), starts_prompts=False):
         self.pieces = [p.encode() if isinstance(p, str) else p for p in pieces]
         self.vocab_size = len(pieces)
         self.eos_id = eos_id
         self.start_ids = np.array(start_ids, np.int32)
+        self.starts_prompts = starts_prompts
 
     def encode(self, text):
         data, ids = text.encode(), []

@@ -1,6 +1,5 @@
 """A small trained run, its export, and a server of it: made once for all these tests."""
 
-import fcntl
 import http.client
 import json
 import random
@@ -8,6 +7,8 @@ import threading
 import time
 
 import pytest
+
+from tests.shared_place import shared_place
 
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 
@@ -19,14 +20,8 @@ WORDS = "the cat dog sat on under mat möwe 海 said never again".split()
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
     """A folder with `run`, and `exports/tiny/1`: a small run and its export."""
-    root = tmp_path_factory.getbasetemp()
-    if root.name.startswith("popen-"):  # pytest-xdist: the workers' common folder
-        root = root.parent
-    place = root / "serving"
-    place.mkdir(exist_ok=True)
-    with open(place / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "exports").exists():
+    with shared_place(tmp_path_factory, "serving") as (place, is_new):
+        if is_new:
             train_and_export(place, "transformer_decoder", TRANSFORMER, "word")
     return place
 

@@ -132,6 +132,27 @@ def test_echo_scores_the_prompt(complete, run):
     ]
 
 
+def test_a_start_token_stands_before_prompts_that_are_text(
+    server, complete, model, run, monkeypatch
+):
+    start, ids = 1, run.tokenizer.encode(PROMPT).tolist()
+    options = dict(max_tokens=10, seed=1)
+    by_ids = complete([start, *ids], **options).choices[0].text
+    without = complete(ids, **options).choices[0].text
+    for tokenizer in (model.tokenizer, run.tokenizer):
+        monkeypatch.setattr(tokenizer, "bos_id", start)
+    found = complete(**options)
+    assert found.choices[0].text == by_ids != without and found.usage.prompt_tokens == 3
+    assert by_ids == run.generate(PROMPT, max_new_tokens=10, seed=1)[0].text
+    assert complete(ids, **options).choices[0].text == without  # ids are what they are
+    inputs = dict(prompt=[PROMPT], max_new_tokens=10, seed=1)
+    answer = server.predict(signature_name="generate", inputs=inputs)
+    assert answer["outputs"]["text"] == [by_ids]
+    echo = complete(max_tokens=0, echo=True, logprobs=1).choices[0].logprobs.token_logprobs
+    assert echo[0] is None and len(echo) == 3
+    assert -sum(echo[1:]) == pytest.approx(sum(s for _, s in run.score(PROMPT)[0].tokens), rel=1e-4)
+
+
 def test_a_stop_string_ends_the_text_before_it(complete):
     text = complete(max_tokens=30, seed=11, extra_body={"ignore_eos": True}).choices[0].text
     stop = text[9:13]

@@ -33,6 +33,9 @@ def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
         assert line.startswith(f"Serving {NAME}, version 1, on http://127.0.0.1:"), line
         port = int(line.split("127.0.0.1:")[1].split()[0])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/healthz", headers={"Host": f"pages.example:{port}"})
+        response = connection.getresponse()
+        assert response.status == 403 and b"pages.example" in response.read()
         body = {"prompt": "the", "max_tokens": 600, "ignore_eos": True, "stream": True}
         body["stream_options"] = {"include_usage": True}
         connection.request("POST", "/v1/completions", json.dumps(body))
@@ -84,6 +87,7 @@ def broken(place, tmp_path_factory):
         (["--model=ROOT/variables"], ["cannot be loaded"]),
         (["--model=ROOT/empty", "--port=PORT"], ["host, port", "in use", "PORT"]),
         (["--model=ROOT/empty", "--host=no.such.host.invalid"], ["host, port", "no.such.host"]),
+        (["--model=ROOT/empty", "--allowed_hosts=a.org,b.org:80"], ["allowed_hosts", "b.org:80"]),
         (["--model=ROOT/empty", "--port=70000"], ["--port", "70000"]),
         (["--model=ROOT/empty", "--max_batch_size=0"], ["--max_batch_size", "0"]),
         (["--model=ROOT/empty", "--max_body_bytes=0"], ["max_body_bytes", "0"]),

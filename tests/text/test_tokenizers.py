@@ -218,6 +218,19 @@ def test_a_text_without_context_starts_after_an_end_or_a_newline(trained):
     assert without_newline.start_ids.dtype == np.int32
 
 
+def test_a_start_token_stands_before_every_prompt(trained, tmp_path):
+    newline = trained["byte"].encode("\n").tolist()
+    assert trained["byte"].encode_prompt("ab").tolist() == [97, 98]
+    assert trained["byte"].encode_prompt("").tolist() == newline
+    started = TOKENIZERS["byte"]()
+    started.bos_id = 7
+    started.save(tmp_path)
+    for tokenizer in (started, load_tokenizer(tmp_path)):
+        assert tokenizer.encode("ab").tolist() == [97, 98]
+        assert tokenizer.encode_prompt("ab").tolist() == [7, 97, 98]
+        assert tokenizer.encode_prompt("").tolist() == [7]
+
+
 def test_decoding_refuses_ids_outside_the_vocabulary(tokenizer):
     for wrong in (-1, tokenizer.vocab_size):
         with pytest.raises(UserError, match=f"received {wrong}"):

@@ -60,9 +60,7 @@ def start(config_file, workdir, **options):
 @pytest.fixture(scope="module")
 def undisturbed(config_file, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("undisturbed") / "run"
-    process = start(config_file, workdir)
-    output = process.communicate()
-    assert process.returncode == 0, output
+    finish(start(config_file, workdir))
     return workdir
 
 
@@ -88,6 +86,11 @@ def wait_for_progress(process, workdir, beyond):
         time.sleep(0.002)
 
 
+def finish(process):
+    output = process.communicate()
+    assert process.returncode == 0, output
+
+
 def kill_again_and_again(config_file, workdir, kills, seed):
     """Runs the same command until it finishes, killing it `kills` times; returns kills done."""
     rng, done = random.Random(seed), 0
@@ -104,48 +107,41 @@ def kill_again_and_again(config_file, workdir, kills, seed):
         done += 1
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path):
-    kills = kill_again_and_again(config_file, tmp_path / "run", kills=3, seed=0)
-    assert kills >= 1
-    assert_same_end(tmp_path / "run", undisturbed)
+def kill_at_a_random_moment(process, workdir, seed):
+    time.sleep(random.Random(seed).random() * 0.2)
+    process.kill()
+    output = process.communicate()
+    assert process.returncode == -signal.SIGKILL, output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_killed_many_times_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path, seed):
-    kills = kill_again_and_again(config_file, tmp_path / "run", kills=20, seed=seed)
-    print(f"seed {seed}: survived {kills} kills")
-    assert kills >= 3
-    assert_same_end(tmp_path / "run", undisturbed)
-
-
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_it_saves_and_says_how_to_go_on(
-    config_file, undisturbed, tmp_path, number, status
-):
-    process = start(config_file, tmp_path / "run")
-    wait_for_progress(process, tmp_path / "run", 7)
+def interrupt(process, workdir, number, status):
+    """It saves, and says how to go on."""
+    before = newest_step(workdir)
     process.send_signal(number)
     _, errors = process.communicate()
-    assert process.returncode == status
-    stopped = newest_step(tmp_path / "run")
-    assert 7 < stopped < STEPS
+    assert process.returncode == status, errors
+    stopped = newest_step(workdir)
+    assert before <= stopped < STEPS
     assert f"saved at step {stopped}" in errors.lower()
-    assert f"--workdir={tmp_path / 'run'}" in errors, "the command to go on with"
+    assert f"--workdir={workdir}" in errors, "the command to go on with"
     assert "Traceback" not in errors
-    process = start(config_file, tmp_path / "run")
-    output = process.communicate()
-    assert process.returncode == 0, output
-    assert_same_end(tmp_path / "run", undisturbed)
 
 
-def test_a_full_disk_loses_nothing(config_file, undisturbed, tmp_path):
+def stand_in_the_way(process, workdir, config_file):
+    """A second process in the same workdir is refused."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        second = start(config_file, workdir)
+        _, errors = second.communicate()
+        assert second.returncode == 2
+        assert "another process is training" in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def fill_the_disk(config_file, workdir):
     """A file may grow to 20 kB only: less than a checkpoint, more than the events so far."""
-    workdir = tmp_path / "run"
-    process = start(config_file, workdir)
-    wait_for_progress(process, workdir, 0)
-    process.kill()
-    process.communicate()
     good = newest_step(workdir)
 
     def limit():
@@ -158,21 +154,31 @@ def test_a_full_disk_loses_nothing(config_file, undisturbed, tmp_path):
     assert "cannot write checkpoint" in last_line and f"step {good}" in last_line
     assert "Traceback" not in errors
     assert newest_step(workdir) == good
-    process = start(config_file, workdir)
-    output = process.communicate()
-    assert process.returncode == 0, output
+
+
+def test_whatever_stops_it_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path):
+    """One thing after another stops the run, each as soon as it has gone on a little."""
+    workdir = tmp_path / "run"
+
+    def go_on_until(stop, **arguments):
+        process = start(config_file, workdir)
+        wait_for_progress(process, workdir, newest_step(workdir))
+        stop(process, workdir, **arguments)
+
+    go_on_until(interrupt, number=signal.SIGINT, status=130)
+    fill_the_disk(config_file, workdir)
+    go_on_until(stand_in_the_way, config_file=config_file)
+    go_on_until(kill_at_a_random_moment, seed=0)
+    go_on_until(interrupt, number=signal.SIGTERM, status=143)
+    go_on_until(kill_at_a_random_moment, seed=1)
+    finish(start(config_file, workdir))
     assert_same_end(workdir, undisturbed)
 
 
-def test_a_second_process_in_the_same_workdir_is_refused(config_file, tmp_path):
-    first = start(config_file, tmp_path / "run")
-    wait_for_progress(first, tmp_path / "run", 0)
-    first.send_signal(signal.SIGSTOP)
-    try:
-        second = start(config_file, tmp_path / "run")
-        _, errors = second.communicate()
-        assert second.returncode == 2
-        assert "another process is training" in errors
-    finally:
-        first.kill()
-        first.communicate()
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_killed_many_times_it_ends_with_the_same_bits(config_file, undisturbed, tmp_path, seed):
+    kills = kill_again_and_again(config_file, tmp_path / "run", kills=20, seed=seed)
+    print(f"seed {seed}: survived {kills} kills")
+    assert kills >= 3
+    assert_same_end(tmp_path / "run", undisturbed)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import ml_dtypes
 import numpy as np
@@ -12,6 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 import lm_zoo
 from lm_zoo.cli import main as cli
+from lm_zoo.export.exported_model import ExportedModel
+from lm_zoo.export.weights import StoredWeights
 from lm_zoo.text.tokenizers import SentencePieceBPETokenizer
 from lm_zoo.weights import hugging_face
 from lm_zoo.weights.importing import import_run
@@ -217,7 +220,9 @@ def test_gpt2_begins_texts_with_its_end_token(tmp_path):
     assert list(lm_zoo.load(tmp_path / "b").tokenizer.start_ids) == [run.tokenizer.eos_id]
 
 
-def test_llama_begins_texts_with_its_start_token(tmp_path):
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    """A folder of Llama and its tokenizer as others write it, and the run that it was made of."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["the cat sat on the mat and ate the dinner of the cat"] * 20),
@@ -229,16 +234,45 @@ def test_llama_begins_texts_with_its_start_token(tmp_path):
     tokenizer = SentencePieceBPETokenizer(model.getvalue())
     assert tokenizer.token_text(1) == "<s>" and list(tokenizer.start_ids) != [1]
     run = new_run(tokenizer, "transformer_decoder", **MODERN)
-    hugging_face.write(run, tmp_path / "to")
-    (tmp_path / "to" / "lm_zoo_tokenizer.json").unlink()  # as others write it
-    path = tmp_path / "to" / "config.json"
+    folder = tmp_path_factory.mktemp("llama") / "tiny_llama"
+    hugging_face.write(run, folder)
+    (folder / "lm_zoo_tokenizer.json").unlink()
+    path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"bos_token_id": 1}))
-    back = imported(tmp_path / "to", tmp_path / "run", tokenizer=None)
+    (folder / "tokenizer_config.json").write_text('{"add_bos_token": true}')
+    return folder, run
+
+
+def test_llama_begins_texts_and_prompts_with_its_start_token(llama, tmp_path):
+    folder, run = llama
+    back = imported(folder, tmp_path / "run", tokenizer=None)
     assert list(back.tokenizer.start_ids) == [1] and back.tokenizer.start_text == ""
-    ids = tokenizer.encode("the cat")
-    log_probs = tf.nn.log_softmax(back.model(np.array([[1, *ids]]))[0]).numpy()
-    expected = sum(log_probs[place, token] for place, token in enumerate(ids))
+    ids = [1, *run.tokenizer.encode("the cat")]
+    log_probs = tf.nn.log_softmax(back.model(np.array([ids]))[0]).numpy()
+    expected = sum(log_probs[place, token] for place, token in enumerate(ids[1:]))
     assert back.score("the cat")[0].log_prob == pytest.approx(expected, abs=1e-4)
+    exported = ExportedModel(back.model, back.tokenizer, StoredWeights(back.model))
+    assert exported.encode_prompts(["the cat", ""])[0].numpy().tolist() == [ids, [1, 0, 0]]
+    generated = back.generate("the cat", max_new_tokens=8, temperature=0.0, ignore_eos=True)[0]
+    for token in generated.token_ids:
+        assert run.model(np.array([ids]))[0, -1].numpy().argmax() == token
+        ids.append(token)
+
+
+def test_the_start_token_is_where_transformers_has_it(llama, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    folder, _ = llama
+    back = imported(folder, tmp_path / "run", tokenizer=None)
+    hugging_face.write(back, tmp_path / "to")
+    for place in (folder, tmp_path / "to"):
+        theirs = transformers.AutoTokenizer.from_pretrained(place)
+        for text in ("the cat sat", "", "cats"):
+            assert theirs(text)["input_ids"] == back.tokenizer.encode_prompt(text).tolist()
+    without = shutil.copytree(folder, tmp_path / "without")
+    (without / "tokenizer_config.json").write_text('{"add_bos_token": false}')
+    theirs = transformers.AutoTokenizer.from_pretrained(without)
+    tokenizer = hugging_face.read(without).tokenizer
+    assert theirs("the cat")["input_ids"] == tokenizer.encode_prompt("the cat").tolist()
 
 
 def test_other_names_of_the_one_file_will_do(gpt2, tmp_path):

@@ -26,7 +26,8 @@ class Tokenizer:
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
         eos_id: The id of the end of a text or line, or None where there is none.
         bos_id: The id that stood before each text that a model was trained on elsewhere (Llama's
-            `<s>`), or None. It is a property of the model's text, as `eos_in_text` is.
+            `<s>`), or None. It is a property of the model's text, as `eos_in_text` is; texts and
+            prompts are read after it.
         saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
             module is loaded, or "" where TensorFlow is enough.
     """
@@ -72,6 +73,15 @@ class Tokenizer:
         for the whole.
         """
         return self.encode(text)
+
+    def encode_prompt(self, text):
+        """Returns the ids that a model reads to go on from `text`, int32 `(num_tokens,)`.
+
+        They begin with `bos_id` where there is one. An empty text stands for the start of one:
+        `start_ids`.
+        """
+        ids = self.encode(text)
+        return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
     def decode_bytes(self, token_ids):
         """Returns the UTF-8 bytes of the tokens; several tokens may share one character's bytes.
@@ -135,6 +145,11 @@ class Tokenizer:
         if self._starts_after_eos:
             return np.array([self.eos_id], np.int32)
         return self.encode(self.start_text)
+
+    @property
+    def starts_prompts(self):
+        """Whether `start_ids` stand before every prompt, and not in place of an empty one alone."""
+        return self.bos_id is not None
 
     @functools.cached_property
     def fingerprint(self):
