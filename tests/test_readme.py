@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from lm_zoo.cli.main import main
+from lm_zoo.data.corpora.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,6 +34,8 @@ def folder(tmp_path_factory):
     """Where a reader of the README would be: with the quickstart's second run, and some text."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "README.md").write_text("The class is an object.\nA function is one too.\n")
+    for name, texts in zip(("source", "target"), zip(*draw_pairs(2, seed=9))):
+        (folder / f"toy.{name}").write_text("\n".join(texts) + "\n")
     (folder / "mine.txt").write_text("It was a dark and stormy night. " * 1500)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -48,7 +51,7 @@ def test_every_command_runs(folder, capsys):
     assert {command[1] for command in found} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
         "launch",
-        "list", "export", "import",
+        "list", "export", "import", "translate",
     }  # fmt: skip
     for command in found:
         run(command)
