@@ -1,4 +1,4 @@
-"""Multi30k German to English: a small Transformer, as in Ben Trevett's tutorial "Attention is All You Need".
+"""Multi30k German to English: a small Transformer, as in Ben Trevett's tutorial of 2020.
 
 lm-zoo train --config=multi30k_transformer --workdir=runs/multi30k_transformer --data_dir=FOLDER
 """

@@ -333,8 +333,8 @@ class EvaluationConfig:
         sequence_length: Tokens per call, and the window of models with bounded context; 0 means
             `data.sequence_length`.
         stride: For windows: how many new tokens each window scores; 0 means half the window.
-        bleu_pairs: For pairs: how many validation pairs are translated at each validation, greedily,
-            to measure BLEU; 0 is off.
+        bleu_pairs: For pairs: how many validation pairs are translated at each validation, greedily
+            and for BLEU; 0 is off.
     """
 
     batch_size: int = 8

@@ -176,7 +176,9 @@ class Run:
         Returns:
             `(path, report)`: the folder, and lines of text that say what was verified.
         """
-        from lm_zoo.export.export import export  # what only exporting needs is imported by it
+        from lm_zoo.export.export import (
+            export,  # what only exporting needs is imported by it
+        )
 
         return export(self, output, format, **options)
 

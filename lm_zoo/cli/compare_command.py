@@ -3,8 +3,8 @@
     lm-zoo compare runs/quickstart_lstm runs/quickstart_transformer
     lm-zoo compare --split=validation --json runs/*
 
-Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote. Runs
-of pairs are compared by BLEU where all have been translated, and by perplexity else.
+Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote.
+Runs of pairs are compared by BLEU where all have been translated, and by perplexity else.
 """
 
 import json

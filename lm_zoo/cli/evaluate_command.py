@@ -10,9 +10,9 @@
     lm-zoo evaluate --workdir=runs/de_en --translations=others.en --split=test
 
 The ledger is printed as a table (or JSON) and kept in the workdir as results/evaluation-SPLIT.json.
-Several devices or processes share the rows (--batch_size) and find the same figures. Of a model that
-reads a source it is the perplexity of the targets given their sources; its translations of them,
-with their scores by sacrebleu, are kept beside it as results/translation-SPLIT.txt and .json.
+Several devices or processes share the rows (--batch_size) and find the same figures. Of a model
+that reads a source it is the perplexity of the targets given their sources; its translations of
+them, with their scores by sacrebleu, are kept as results/translation-SPLIT.txt and .json.
 """
 
 import json

@@ -12,7 +12,6 @@ OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
 from absl import flags
 
 from lm_zoo.cli.flags import define_checkpoint_flag
-
 from lm_zoo.export.formats import FORMATS
 
 # Flags that not every form has.
@@ -51,7 +50,7 @@ def define_flags(flag_values):
         "signatures",
         None,
         "What the SavedModel can do: some of score, token_logprobs, next_token, generate, embed; "
-        "of a model that reads a source: translate, score, token_logprobs, embed. None given is all.",
+        "of a model that reads a source: translate, score, token_logprobs, embed. Default: all.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

@@ -7,9 +7,9 @@
     lm-zoo score --workdir=runs/de_en --sources=news.de --input=news.en
     lm-zoo score --workdir=runs/de_en --input=pairs.tsv
 
-Reads a text per line from --input or standard input; `--tokens` adds every token's surprisal. A model
-that reads a source scores each text, its end included, as a translation of its source: the same line
-of --sources, or what stands before a tab in the line.
+Reads a text per line from --input or standard input; `--tokens` adds every token's surprisal. A
+model that reads a source scores each text, its end included, as a translation of its source: the
+same line of --sources, or what stands before a tab in the line.
 """
 
 import json

@@ -16,7 +16,12 @@ from lm_zoo.data.cache import cache_dir, made_once, publish, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.token_blocks import EncodeBlock, TextDigests, token_dtype
 from lm_zoo.data.token_reader import TokenDataset, TokenSplit, open_tokens
-from lm_zoo.data.token_writer import FORMAT_VERSION, copy_files, write_manifest, write_split
+from lm_zoo.data.token_writer import (
+    FORMAT_VERSION,
+    copy_files,
+    write_manifest,
+    write_split,
+)
 from lm_zoo.errors import UserError
 
 __all__ = ["TokenDataset", "TokenSplit", "copy_splits", "open_tokens", "prepare"]

@@ -28,7 +28,7 @@ class Score:
         num_unknown: Tokens that are `<unk>`: the word behind them was not predicted.
         perplexity: Per token scored; None if there is none.
         bits_per_byte: Bits of the tokens scored over all bytes; None for an empty text.
-        tokens: `(text, surprisal)` for each token of the text, and for its end where that is scored;
+        tokens: `(text, surprisal)` for each token of the text, and for its end where it is scored;
             surprisal in nats, None for a token that was not scored.
         context: What the first tokens are conditioned on, and the windows of a long text.
         tokens_not_scored: 0 or 1.

@@ -8,7 +8,11 @@ from lm_zoo.evaluation.translation_metrics import (
     check_references,
     translation_scores,
 )
-from lm_zoo.evaluation.translation_scores import METRICS, TranslationScores, render_scores
+from lm_zoo.evaluation.translation_scores import (
+    METRICS,
+    TranslationScores,
+    render_scores,
+)
 
 
 @dataclasses.dataclass

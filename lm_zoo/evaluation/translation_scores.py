@@ -19,7 +19,7 @@ class TranslationScores:
         num_references: References of each.
         exact_match: Percent of the translations that equal one of their references.
         bleu: BLEU of the whole set (Papineni et al. 2002), 0 to 100.
-        bleu_precisions: Percent of the translations' n-grams found in their references, n of 1 to 4.
+        bleu_precisions: Percent of the translations' n-grams that references have, n of 1 to 4.
         brevity_penalty: BLEU's factor for translations that are too short, 0 to 1.
         hypothesis_length: BLEU's tokens of all translations.
         reference_length: Those of the references, each time of the one nearest in length.
@@ -85,8 +85,8 @@ def check_like_scores(named):
             if value != first:
                 what = metric if metric == "num_pairs" else f"the signature of {metric}"
                 raise UserError(
-                    f"compare: {what} differs, so the scores are unlike: {first!r} in {first_name}, "
-                    f"{value!r} in {name}; evaluate both alike."
+                    f"compare: {what} differs, so the scores are unlike: {first!r} in "
+                    f"{first_name}, {value!r} in {name}; evaluate both alike."
                 )
 
 

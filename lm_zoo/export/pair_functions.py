@@ -3,7 +3,12 @@
 import tensorflow as tf
 
 from lm_zoo.export.pair_scoring import at_most
-from lm_zoo.export.string_functions import TEXT, token_texts, with_defaults, with_weights
+from lm_zoo.export.string_functions import (
+    TEXT,
+    token_texts,
+    with_defaults,
+    with_weights,
+)
 from lm_zoo.export.utf8 import checked_utf8, replacing
 from lm_zoo.generation.graph_beam_search import NOTHING
 from lm_zoo.generation.translation_options import TranslationOptions

@@ -6,7 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.evaluation.source_embedding import embed_sources
-from lm_zoo.export.verification import TOLERANCE, array, check_vectors, compare, different, tensor
+from lm_zoo.export.verification import (
+    TOLERANCE,
+    array,
+    check_vectors,
+    compare,
+    different,
+    tensor,
+)
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
 

@@ -11,7 +11,12 @@ from lm_zoo.export.exported_model import ExportedModel, checked_signatures
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.pair_samples import example_pair, sample_pairs
 from lm_zoo.export.pair_verification import PairVerification
-from lm_zoo.export.samples import example_text, held_out_text, sample_prompts, sample_texts
+from lm_zoo.export.samples import (
+    example_text,
+    held_out_text,
+    sample_prompts,
+    sample_texts,
+)
 from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights

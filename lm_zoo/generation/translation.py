@@ -1,4 +1,4 @@
-"""The entrance to translation: sources in, target texts out, for every model that reads a source."""
+"""The entrance to translation: sources in, target texts out, for models that read a source."""
 
 import dataclasses
 import itertools
@@ -134,8 +134,8 @@ class _Translator:
             return _Source(text, token_ids, False)
         if self.options.too_long == "error":
             raise UserError(
-                f"{name}: expected at most {limit} tokens (the model's source_length, the end token "
-                f"included), received {len(token_ids)}; shorten it, or use too_long=truncate."
+                f"{name}: expected at most {limit} tokens (the model's source_length, the end "
+                f"token included), received {len(token_ids)}; shorten it, or use too_long=truncate."
             )
         return _Source(text, token_ids[: limit - 1] + token_ids[-1:], True)
 

@@ -11,7 +11,12 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.model_folder import SOURCE_TOKENIZER, TOKENIZER, find_version, read_card
+from lm_zoo.serving.model_folder import (
+    SOURCE_TOKENIZER,
+    TOKENIZER,
+    find_version,
+    read_card,
+)
 from lm_zoo.serving.signatures import Signature
 from lm_zoo.text.tokenizers import load_tokenizer
 

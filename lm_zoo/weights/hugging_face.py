@@ -6,7 +6,12 @@ import pathlib
 from lm_zoo.errors import UserError
 from lm_zoo.weights import gpt2, llama
 from lm_zoo.weights.foreign_json import Fields, read_json
-from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, check_written, written
+from lm_zoo.weights.foreign_model import (
+    ForeignModel,
+    arguments_of,
+    check_written,
+    written,
+)
 from lm_zoo.weights.hugging_face_tokenizer import (
     adds_start_token,
     read_tokenizer,

@@ -13,7 +13,12 @@ from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
 from lm_zoo.weights import gpt2
 from lm_zoo.weights.foreign_json import Fields, read_json
-from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, check_written, written
+from lm_zoo.weights.foreign_model import (
+    ForeignModel,
+    arguments_of,
+    check_written,
+    written,
+)
 from lm_zoo.weights.hugging_face_tokenizer import write_json
 from lm_zoo.weights.keras_hub_gpt2 import parts
 from lm_zoo.weights.keras_weights import KerasWeights, write_keras_weights

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from tests.conformance.models import TINY
-from tests.conformance.replica_cases import LAYOUTS, ONE, Case, case_of_each_variant, every_case
+from tests.conformance.replica_cases import (
+    LAYOUTS,
+    ONE,
+    Case,
+    case_of_each_variant,
+    every_case,
+)
 from tests.conformance.replica_runs import assert_same, load, run_jobs
 
 CASES = case_of_each_variant(steps=30, num_layers=1)

@@ -8,7 +8,11 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.ledger import Ledger, describe_context
 from lm_zoo.evaluation.perplexity import Evaluator, evaluate_split
-from lm_zoo.evaluation.windows import plan_document_streams, plan_document_windows, plan_windows
+from lm_zoo.evaluation.windows import (
+    plan_document_streams,
+    plan_document_windows,
+    plan_windows,
+)
 from lm_zoo.registry import build_model
 from tests.conformance.models import VARIANTS
 from tests.generation.toy import letters, log_softmax

@@ -10,7 +10,13 @@ from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import nll_function
 from lm_zoo.evaluation.perplexity import Evaluator, evaluate_split
 from lm_zoo.evaluation.windows import plan_streams, plan_windows
-from tests.generation.toy import BigramModel, BoundedModel, TrigramModel, letters, log_softmax
+from tests.generation.toy import (
+    BigramModel,
+    BoundedModel,
+    TrigramModel,
+    letters,
+    log_softmax,
+)
 
 RNG = np.random.default_rng(2)
 TRIGRAM = TrigramModel(RNG.normal(size=(6, 6, 6)))

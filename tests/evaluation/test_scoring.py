@@ -6,7 +6,13 @@ import pytest
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import nll_function
 from lm_zoo.evaluation.scoring import LONGEST, SHORTEST, piece_lengths, score_texts
-from tests.generation.toy import BoundedModel, PieceTokenizer, TrigramModel, letters, log_softmax
+from tests.generation.toy import (
+    BoundedModel,
+    PieceTokenizer,
+    TrigramModel,
+    letters,
+    log_softmax,
+)
 
 MODEL = TrigramModel(np.random.default_rng(7).normal(size=(6, 6, 6)))
 TEXTS = ["abc", "", "f", "bedfacde" * 40, "bad", "cabbed", "a" * 17, "dec"]

@@ -14,7 +14,6 @@ from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.warmup import read_warmup
 from lm_zoo.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
-from tests.translation_place import NAME
 
 SIGNATURES = {
     "translate": (

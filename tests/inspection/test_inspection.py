@@ -16,7 +16,12 @@ from lm_zoo.data.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.plots import bar_plot, line_plot
-from lm_zoo.inspection.preview import display_width, interlinear, preview_batch, preview_texts
+from lm_zoo.inspection.preview import (
+    display_width,
+    interlinear,
+    preview_batch,
+    preview_texts,
+)
 from lm_zoo.inspection.report import inspect
 from lm_zoo.inspection.statistics import (
     describe_lengths,

@@ -10,7 +10,11 @@ from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.pair_tokens import PairTokens
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.pair_page import pairs_as_page
-from lm_zoo.inspection.pair_report import describe_ratio, inspect_pairs, preview_pair_batch
+from lm_zoo.inspection.pair_report import (
+    describe_ratio,
+    inspect_pairs,
+    preview_pair_batch,
+)
 from lm_zoo.inspection.pair_terminal import pairs_as_text
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.inspection.test_inspection import Page

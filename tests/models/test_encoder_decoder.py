@@ -10,7 +10,12 @@ from lm_zoo.errors import UserError
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
-from tests.conformance.models import SOURCE_LENGTHS, SOURCES, TINY_PAIR_MODELS, first_state
+from tests.conformance.models import (
+    SOURCE_LENGTHS,
+    SOURCES,
+    TINY_PAIR_MODELS,
+    first_state,
+)
 
 VOCAB, ROWS, LENGTH = 19, 4, 9
 VARIANTS = {

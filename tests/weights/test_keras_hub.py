@@ -8,7 +8,13 @@ import lm_zoo
 from lm_zoo.weights import keras_hub as presets
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import VARIANTS
-from tests.weights.material import byte_pairs, characters, largest_difference, new_run, token_ids
+from tests.weights.material import (
+    byte_pairs,
+    characters,
+    largest_difference,
+    new_run,
+    token_ids,
+)
 
 NAME, ARGUMENTS = VARIANTS["transformer_decoder"]
 

@@ -10,7 +10,13 @@ import lm_zoo
 from lm_zoo.weights import hugging_face, pytorch
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import TINY, VARIANTS
-from tests.weights.material import byte_pairs, characters, largest_difference, new_run, token_ids
+from tests.weights.material import (
+    byte_pairs,
+    characters,
+    largest_difference,
+    new_run,
+    token_ids,
+)
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; the extra `torch` has it")
 transformers = pytest.importorskip("transformers")

@@ -10,7 +10,12 @@ import functools
 
 import numpy as np
 
-from lm_zoo.text.cleaning.signatures import new_array, old_array, partitions, rows_of_part
+from lm_zoo.text.cleaning.signatures import (
+    new_array,
+    old_array,
+    partitions,
+    rows_of_part,
+)
 from lm_zoo.text.cleaning.step import Drop
 from lm_zoo.text.cleaning.units import mixed, ngram_hashes
 

@@ -8,7 +8,12 @@ import pytest
 from lm_zoo.config import CleaningConfig
 from lm_zoo.errors import UserError
 from lm_zoo.text.cleaning.filters import check_length, length, symbol_ratio
-from lm_zoo.text.cleaning.language import check_language, language, to_simplified, to_traditional
+from lm_zoo.text.cleaning.language import (
+    check_language,
+    language,
+    to_simplified,
+    to_traditional,
+)
 from lm_zoo.text.cleaning.repetition import repeated_shares, repetition
 from lm_zoo.text.cleaning.step import Drop
 from lm_zoo.text.cleaning.units import has_spaces, terms, words
