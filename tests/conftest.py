@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import pathlib
 
@@ -10,6 +11,16 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import pytest
 
 DEFAULT_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_for_the_garbage_collector():
+    """Keeps Python from looking again and again at what imports and earlier files left behind.
+
+    TensorFlow's modules and graphs are millions of objects, and each full collection visits all.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

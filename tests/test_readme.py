@@ -13,7 +13,11 @@ from lm_zoo.data.corpora.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORT = ["--config.training.steps=2", "--config.training.sample_length=8"]
+SHORT = [
+    "--config.training.steps=2",
+    "--config.training.sample_length=8",
+    "--config.model.num_layers=1",
+]
 
 
 def commands(text):

@@ -24,11 +24,11 @@ def main(request_path, answer_path):
     needs = request["needs"]
     if not needs:
         sys.modules["keras"] = None  # tensorflow_text alone imports it
+    for name in needs:
+        importlib.import_module(name)
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")  # whoever started this may have all of its memory
-    for name in needs:
-        importlib.import_module(name)
     answers = []
     for folder, calls in request["models"]:
         loaded = tf.saved_model.load(folder)

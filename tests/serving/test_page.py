@@ -107,6 +107,15 @@ def test_the_prompt_may_be_coloured_and_a_mistake_is_told(browser):
     assert browser.run("document.getElementById('status').className") == "bad"
 
 
+def test_a_start_token_does_not_hide_that_the_first_word_is_scored(browser):
+    logprobs = {"text_offset": [0, 0, 3], "tokens": ["", "the", " cat"]}
+    logprobs |= {"token_logprobs": [None, -1, -2], "top_logprobs": [None, {"the": -1}, {"a": -1}]}
+    parts = browser.run(f"JSON.stringify(partsOf('the cat', {json.dumps(logprobs)}))")
+    assert [
+        (part["text"], [token["logProb"] for token in part["tokens"]]) for part in json.loads(parts)
+    ] == [("the", [-1]), (" cat", [-2])]
+
+
 def test_stop_ends_it_and_frees_the_server(browser, server):
     fill(browser, "the", max_tokens=2048)
     press(browser)
