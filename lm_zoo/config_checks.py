@@ -153,7 +153,8 @@ def validate(config):
     if not config.training.steps:
         _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
     if config.training.best_by == "bleu":
-        pairs = config.evaluation.bleu_pairs
+        layout, pairs = config.data.layout, config.evaluation.bleu_pairs
+        _require(layout == "pairs", "data.layout", "'pairs' with training.best_by='bleu'", layout)
         _require(pairs > 0, "evaluation.bleu_pairs", "above 0 with training.best_by='bleu'", pairs)
     rows, parts = config.data.batch_size, config.runtime.micro_batches
     _require(parts <= rows, "runtime.micro_batches", f"at most data.batch_size ({rows})", parts)

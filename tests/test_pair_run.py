@@ -189,7 +189,14 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda c: setattr(c.data, "layout", "windows"), "data.layout: expected 'pairs'.*windows"),
+        (lambda c: setattr(c.data, "layout", "windows"), "layout: expected 'pairs' with.*bleu"),
+        (
+            lambda c: (
+                setattr(c.data, "layout", "windows"),
+                setattr(c.training, "best_by", "loss"),
+            ),
+            "data.layout: expected 'pairs', because corpus 'text_pairs' has pairs.*windows",
+        ),
         (lambda c: setattr(c.data, "corpus", "python_reference"), "data.layout: 'pairs' needs"),
         (
             lambda c: setattr(c, "model", ModelConfig("lstm_lm")),
