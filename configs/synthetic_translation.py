@@ -1,7 +1,11 @@
 """A toy language with one right translation of each sentence: how many does a model get right?
 
-lm-zoo train --config=synthetic_translation --workdir=runs/synthetic_translation
-lm-zoo evaluate --workdir=runs/synthetic_translation
+    lm-zoo train --config=synthetic_translation --workdir=runs/synthetic_translation
+    lm-zoo evaluate --workdir=runs/synthetic_translation --beam_size=1
+
+Two minutes on two CPU cores busy with other work: all of 500 sentences that it had not seen. With
+`--config.model.name=recurrent_encoder_decoder --config.model.size= --config.model.hidden_dim=128`:
+99.8 % of them.
 """
 
 from lm_zoo.config import (

@@ -1,9 +1,9 @@
 """WMT 2014 English to German: the base Transformer of Vaswani et al. 2017, with its schedule.
 
-    lm-zoo train --config=wmt14_transformer_base --workdir=runs/wmt14_base --data_dir=FOLDER
+    lm-zoo train --config=wmt14_transformer_base --workdir=runs/wmt14_base
 
-Not run: 100,000 steps of 25,000 tokens a side need several GPUs. Published: BLEU 27.3 of the
-average of the last 5 checkpoints, by beam search with 4 beams:
+Not run: 100,000 steps of 25,000 tokens a side need several GPUs. Published: BLEU 27.3 by the mean
+of the last 5 checkpoints and 4 beams:
 
     lm-zoo evaluate --workdir=runs/wmt14_base --checkpoint=average:5 --beam_size=4
 """
