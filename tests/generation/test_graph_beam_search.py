@@ -138,7 +138,8 @@ def untraced():
 
 
 def test_it_agrees_with_the_search_in_python(model, untraced):
-    decoder = Decoder(AfterSource(model, SOURCES[0]))
+    after_source = AfterSource(model, SOURCES[0])  # a decoder does not keep its model alive
+    decoder = Decoder(after_source)
     for length_penalty in (1.0, 0.3, -0.5):
         penalty = dict(length_penalty=length_penalty)
         options = GenerationOptions(max_new_tokens=8, num_beams=3, **penalty).validate()
