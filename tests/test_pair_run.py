@@ -30,8 +30,8 @@ WORDS = {
     "hears": "entend",
 }
 MODELS = {
-    "encoder_decoder": dict(size="tiny", hidden_dim=32, num_layers=1, context_length=16),
-    "recurrent_encoder_decoder": dict(hidden_dim=24, num_layers=1),
+    "encoder_decoder": dict(size="tiny", num_layers=1, context_length=16),
+    "recurrent_encoder_decoder": dict(hidden_dim=64, num_layers=1),
 }
 SOURCES = [
     f"{d} {n} {v} {e} {m}"
@@ -48,7 +48,7 @@ def translation_of(source):
 
 
 def config(folder, model, separate=False, **training):
-    """A run of 12 steps on 72 sentences, word by word; folder has the text and the cache."""
+    """A run of 48 steps on 72 sentences, word by word; folder has the text and the cache."""
     for name, text in (("en", SOURCES), ("fr", map(translation_of, SOURCES))):
         (folder / f"all.{name}").write_text("\n".join(text) + "\n")
     words = TokenizerConfig(name="word")
@@ -68,13 +68,13 @@ def config(folder, model, separate=False, **training):
         tokenizer=words,
         source_tokenizer=words if separate else TokenizerConfig(name=""),
         model=ModelConfig(model, dropout=0.1, **MODELS[model]),
-        optimizer=OptimizerConfig(name="adam", learning_rate=0.02),
+        optimizer=OptimizerConfig(name="adam", learning_rate=0.01),
         training=TrainingConfig(
             **(
                 dict(
-                    steps=24,
-                    validation_interval=12,
-                    log_interval=4,
+                    steps=48,
+                    validation_interval=24,
+                    log_interval=8,
                     keep_checkpoints=9,
                     label_smoothing=0.1,
                     sample_translations=2,
@@ -98,12 +98,12 @@ def finished(request, tmp_path_factory):
 
 def test_it_learns_and_shows_what_it_has_learned(finished):
     workdir, settings, result = finished
-    assert (result.step, result.reason, result.best_by) == (24, "finished", "loss")
+    assert (result.step, result.reason, result.best_by) == (48, "finished", "loss")
     train, validation = workdir / "tensorboard" / "train", workdir / "tensorboard" / "validation"
     plain, smoothed = (dict(read_scalars(train, tag)) for tag in ("loss", "smoothed_loss"))
-    assert list(plain) == list(smoothed) == [4, 8, 12, 16, 20, 24]
-    assert plain[24] < plain[4] / 1.5
-    assert smoothed[24] > plain[24]  # the floor of the smoothed loss is above 0
+    assert list(plain) == list(smoothed) == [8, 16, 24, 32, 40, 48]
+    assert plain[48] < plain[8] / 1.5
+    assert smoothed[48] > plain[48]  # the floor of the smoothed loss is above 0
     (_, first), (_, last) = read_scalars(validation, "bleu")
     assert 0 <= first <= last <= 100 and last > 10
     events = EventAccumulator(str(train)).Reload()
@@ -122,7 +122,6 @@ def test_its_folder_alone_translates(finished, tmp_path):
     assert references == [translation_of(source) for source in sources]
     assert not set(sources) & set(run.pairs("validation")[0])
     translations = run.translate(sources, beam_size=2)
-    right = np.mean([t[0].text == r for t, r in zip(translations, references)])
     words = np.mean(
         [
             a == b
@@ -130,7 +129,7 @@ def test_its_folder_alone_translates(finished, tmp_path):
             for a, b in zip(t[0].text.split(), r.split())
         ]
     )
-    assert words > 0.5 or right > 0.2
+    assert words > 0.6  # 0.43 is what one can guess without the source
     source_split, target_split = run.pair_tokens("test")
     assert len(source_split.document_starts) == len(target_split.document_starts)
 
@@ -139,11 +138,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):
     workdir, settings, _ = finished
     shutil.copytree(workdir, tmp_path / "stopped")
     folder = tmp_path / "stopped" / "checkpoints"
-    shutil.rmtree(checkpoints.path_of(folder, 24))
-    assert checkpoints.steps(folder) == [12]
+    shutil.rmtree(checkpoints.path_of(folder, 48))
+    assert checkpoints.steps(folder) == [24]
     lm_zoo.train(settings, tmp_path / "stopped")
-    expected = checkpoints.load(checkpoints.path_of(workdir / "checkpoints", 24)).tensors
-    found = checkpoints.load(checkpoints.path_of(folder, 24)).tensors
+    expected = checkpoints.load(checkpoints.path_of(workdir / "checkpoints", 48)).tensors
+    found = checkpoints.load(checkpoints.path_of(folder, 48)).tensors
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)

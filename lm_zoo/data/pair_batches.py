@@ -8,8 +8,6 @@ import tensorflow as tf
 from lm_zoo.data.batches import ALL_ROWS
 from lm_zoo.errors import UserError
 
-TOO_LONG = ("error", "truncate", "drop")
-
 
 class PairBatch(typing.NamedTuple):
     """One step's input, of a source and a target text in each row.
