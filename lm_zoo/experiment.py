@@ -15,6 +15,7 @@ from lm_zoo.data.preparation import (
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
+from lm_zoo.files import check_writable
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
@@ -63,8 +64,10 @@ class Experiment:
             parameter_server.check_config(config)
 
     def _begin(self, observer):
-        """Finds text and tokenizer: the run's own, if it exists."""
-        if self.folder.exists():
+        """Finds text and tokenizer: the run's own, if one was begun."""
+        if self.distribution.is_chief:
+            check_writable(self.folder.path)
+        if self.folder.begun():
             self.folder.check_config(self.config)
             self.corpus = prepared_corpus(self.config, observer)
             self._load_tokenizers()
@@ -88,7 +91,7 @@ class Experiment:
     def _prepare_tokens(self, observer):
         self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
         self.data_record = data_record(self.corpus, self.tokenizer, self.tokens)
-        if self.folder.exists():
+        if self.folder.begun():
             for split in SPLITS:
                 self.folder.check_text(self.tokens, split)
 
@@ -121,8 +124,10 @@ class Experiment:
         if not self.distribution.is_chief:
             return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
-            if not self.folder.exists():
+            if not self.folder.begun():
                 self._begin_run()
+            elif not self.folder.exists():  # its config was lost, and was given again
+                self.folder.write_config(self.config)
             return self._trainer(profile_steps, audit_data).train()
 
     def _begin_run(self):

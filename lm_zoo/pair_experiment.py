@@ -1,5 +1,6 @@
 """An experiment on pairs of texts, for models that read one and write the other."""
 
+from lm_zoo.data.cache import writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.held_out_pairs import write_held_out_pairs
 from lm_zoo.data.pair_batches import PairBatches
@@ -46,7 +47,7 @@ class PairExperiment(Experiment):
         self.data_record = pair_data_record(
             self.corpus, self.tokenizer, self.source_tokenizer, self.tokens
         )
-        if self.folder.exists():
+        if self.folder.begun():
             for split in SPLITS:
                 self.folder.check_text(self.tokens.targets, split)
                 self.folder.check_text(self.tokens.sources, split, "source_sha256")
@@ -72,7 +73,8 @@ class PairExperiment(Experiment):
         return lines
 
     def _begin_run(self):
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        with writing(self.folder.path, "workdir"):
+            self.folder.path.mkdir(parents=True, exist_ok=True)
         if self.source_tokenizer is not self.tokenizer:
             self.source_tokenizer.save(self.folder.source_tokenizer)
         self.folder.hold_out(self.tokens.sources, self.folder.held_out_sources)

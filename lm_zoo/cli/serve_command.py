@@ -16,6 +16,7 @@ import dataclasses
 
 from absl import flags
 
+from lm_zoo.cli.path_flags import define_path
 from lm_zoo.serving.limits import ServingLimits
 
 _HELP = {
@@ -30,7 +31,7 @@ _HELP = {
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
+    define_path(
         "model",
         None,
         "Folder of the exported model: NAME or NAME/VERSION.",

@@ -8,7 +8,7 @@ import shutil
 import time
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import advice, reason, sync
+from lm_zoo.files import advice, expanded, reason, sync
 
 WORK_PREFIX = ".lm_zoo-work-"  # ours alone, since old ones are removed
 ABANDONED_SECONDS = 7 * 24 * 3600  # nobody has come back to such a work folder for a week
@@ -17,7 +17,7 @@ ABANDONED_SECONDS = 7 * 24 * 3600  # nobody has come back to such a work folder 
 def cache_dir(configured=""):
     """Returns the cache folder: `data.cache_dir`, else `$LM_ZOO_CACHE`, else `~/.cache/lm_zoo`."""
     chosen = configured or os.environ.get("LM_ZOO_CACHE") or os.path.join("~", ".cache", "lm_zoo")
-    return pathlib.Path(chosen).expanduser()
+    return expanded(chosen)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from lm_zoo.data.cleaning_stages import (
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.text.cleaning import CLEANING_STEPS
 from lm_zoo.text.cuts import SAFE_CUT
 
@@ -272,7 +273,8 @@ def _read_manifest(directory):
         content = json.loads(path.read_bytes())
         if content.pop("sha256") != _sha256(content):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise_if_of_system(error)
         raise UserError(
             f"data.cache_dir: {path} of a cleaned corpus is missing or damaged; delete the folder "
             f"{directory} and run the same command again."

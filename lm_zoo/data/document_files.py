@@ -9,6 +9,7 @@ import hashlib
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.text.words import utf8
 
 
@@ -45,6 +46,7 @@ def read_documents(path, sha256=None):
     try:
         data = memoryview(path.read_bytes())
     except OSError as error:
+        raise_if_of_system(error)
         raise _damaged(path, error.strerror) from None
     body = data[32:]
     digest = hashlib.sha256(body).digest()

@@ -40,4 +40,5 @@ def read_held_out_pairs(directory, split):
     except FileNotFoundError:
         raise UserError(f"workdir: {path} is missing; restore it.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
+        files.raise_if_of_system(error)
         raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None

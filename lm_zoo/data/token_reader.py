@@ -10,11 +10,12 @@ import numpy as np
 
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
-from lm_zoo.files import sha256_file
+from lm_zoo.files import raise_if_of_system, sha256_file
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # the first had no documents
 MANIFEST = "manifest.json"
+MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ class TokenDataset:
         return self.splits[name]
 
 
-def open_tokens(directory, tokenizer, cache=None):
+def open_tokens(directory, tokenizer, cache=None, remedy=MADE_AGAIN):
     """Opens a dataset folder and verifies it whole: manifest, sizes, checksums and tokenizer.
 
     Args:
@@ -91,42 +92,45 @@ def open_tokens(directory, tokenizer, cache=None):
         tokenizer: The `Tokenizer` that the ids are to be read with.
         cache: Cache folder in which checksums of unchanged files are remembered, so that a large
             dataset is not read whole at every start; None means to read it whole.
+        remedy: What to do about a damaged folder, for the error.
 
     Raises:
         UserError: Naming the shard that is missing, truncated or altered, or the tokenizer that
             does not fit.
     """
     directory = pathlib.Path(directory)
+    broken = functools.partial(damaged, directory, remedy=remedy)
     try:
         manifest = json.loads((directory / MANIFEST).read_bytes().decode("utf-8"))
         version, written_with = manifest["format_version"], manifest["tokenizer"]
         fingerprint = written_with["fingerprint"]
-    except OSError:
-        raise damaged(directory, f"{MANIFEST} is missing or cannot be read") from None
+    except OSError as error:
+        raise_if_of_system(error)
+        raise broken(f"{MANIFEST} is missing or cannot be read") from None
     except (ValueError, KeyError, TypeError):
-        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
+        raise broken(f"{MANIFEST} is not a manifest") from None
     if version not in READABLE_VERSIONS:
-        raise damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
+        raise broken(f"format version {version!r}, expected {FORMAT_VERSION}")
     if manifest.get("sha256") != manifest_sha256(manifest):
-        raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
+        raise broken(f"{MANIFEST} is altered (its checksum is another)")
     if fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"tokenizer: {directory} was written with the {written_with.get('name')} tokenizer "
             f"{fingerprint[:12]}, received the {tokenizer.name} tokenizer "
             f"{tokenizer.fingerprint[:12]}; use the tokenizer that the token files were made with."
         )
-    opened = functools.partial(_open_array, directory, cache)
+    opened = functools.partial(_open_array, directory, cache, broken)
     try:
         splits = {
-            name: _open_split(opened, directory, name, np.dtype(manifest["dtype"]), entry)
+            name: _open_split(opened, broken, name, np.dtype(manifest["dtype"]), entry)
             for name, entry in manifest["splits"].items()
         }
     except (KeyError, TypeError, AttributeError):
-        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
+        raise broken(f"{MANIFEST} is not a manifest") from None
     return TokenDataset(directory, manifest, splits)
 
 
-def _open_split(opened, directory, name, dtype, entry):
+def _open_split(opened, broken, name, dtype, entry):
     shards = [opened(shard, dtype, shard["num_tokens"]) for shard in entry["shards"]]
     documents, starts = entry.get("documents"), None
     if documents:
@@ -141,28 +145,27 @@ def _open_split(opened, directory, name, dtype, entry):
         document_starts=starts,
     )
     if split.num_tokens != entry["tokens"]:
-        raise damaged(directory, f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
+        raise broken(f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
     return split
 
 
-def _open_array(directory, cache, described, dtype, count):
+def _open_array(directory, cache, broken, described, dtype, count):
     """Memory-maps a file of `count` numbers, having made sure that it is the described one."""
     path = directory / described["name"]
     try:
         size, expected = path.stat().st_size, count * dtype.itemsize
         if size != expected:
             state = "truncated" if size < expected else "altered"
-            raise damaged(
-                directory, f"shard {path.name} is {state} ({size} bytes, expected {expected})"
-            )
+            raise broken(f"shard {path.name} is {state} ({size} bytes, expected {expected})")
         digest = sha256_file(path) if cache is None else sha256_of(path, cache)
         if digest != described["sha256"]:
-            raise damaged(directory, f"shard {path.name} is altered (its checksum is another)")
+            raise broken(f"shard {path.name} is altered (its checksum is another)")
         return np.memmap(path, dtype=dtype.newbyteorder("<"), mode="r")
     except FileNotFoundError:
-        raise damaged(directory, f"shard {path.name} is missing") from None
+        raise broken(f"shard {path.name} is missing") from None
     except OSError as error:
-        raise damaged(directory, f"shard {path.name}: {error.strerror}") from None
+        raise_if_of_system(error)
+        raise broken(f"shard {path.name}: {error.strerror}") from None
 
 
 def manifest_sha256(manifest):
@@ -171,8 +174,6 @@ def manifest_sha256(manifest):
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def damaged(directory, what):
+def damaged(directory, what, remedy=MADE_AGAIN):
     """Builds the error for a dataset folder that is not as it was written."""
-    return UserError(
-        f"token files: {directory} is damaged: {what}; delete this folder, it will be made again."
-    )
+    return UserError(f"token files: {directory} is damaged: {what}; {remedy}.")

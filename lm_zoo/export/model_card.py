@@ -11,6 +11,7 @@ import lm_zoo
 from lm_zoo import config as config_lib
 from lm_zoo.errors import UserError
 from lm_zoo.export.card_page import readable
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
@@ -114,7 +115,8 @@ def _results(run, figure):
     for path in sorted(run.folder.results.glob("*.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            raise_if_of_system(error)
             raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
         if isinstance(values, dict) and figure in values:
             found[path.stem] = values

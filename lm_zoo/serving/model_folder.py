@@ -4,6 +4,7 @@ import json
 import pathlib
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import expanded, raise_if_of_system
 
 CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
 TOKENIZER = pathlib.Path("assets.extra", "lm_zoo", "tokenizer")
@@ -22,7 +23,7 @@ def find_version(folder):
     Raises:
         UserError: If there is none.
     """
-    folder = pathlib.Path(folder)
+    folder = expanded(folder)
     if not folder.is_dir():
         raise UserError(f"model: {folder} is not a folder; give what `lm-zoo export` wrote.")
     folder = folder.resolve()
@@ -57,7 +58,9 @@ def read_card(path):
             f"model: {path} holds a SavedModel that is not lm_zoo's ({CARD} is missing); export "
             "one by `lm-zoo export`."
         ) from None
-    except (OSError, ValueError):
+    except OSError as error:
+        raise_if_of_system(error)
+    except ValueError:
         pass
     raise UserError(f"model: {path / CARD} is damaged; export the model again.")
 

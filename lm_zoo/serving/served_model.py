@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
 from lm_zoo.serving.model_folder import (
     SOURCE_TOKENIZER,
     TOKENIZER,
@@ -136,7 +137,8 @@ def _load(path, needs):
         logging.set_verbosity(logging.ERROR)  # TensorFlow warns of gradients: no one asks for them
         if needs:
             importlib.import_module(needs)  # registers the tokenizer's ops
-        return tf.saved_model.load(str(path))
+        with plain_path(path) as folder:
+            return tf.saved_model.load(folder)
     except ImportError as error:
         raise UserError(f"model: {path} needs the package {needs} ({error}); install it.") from None
     except (tf.errors.OpError, OSError, ValueError, KeyError, AttributeError) as error:
@@ -154,6 +156,8 @@ def _signature(name, function, definition):
 
 
 def _damaged(path, error):
+    raise_if_of_system(error)
+    raise_if_of_system(os_error_of(str(error), path))
     reason = " ".join(str(error).split())[:200]
     return UserError(
         f"model: {path} cannot be loaded ({reason}); export the model again, or copy it again."

@@ -12,6 +12,7 @@ import time
 import typing
 
 import tensorflow as tf
+from absl import logging
 
 from lm_zoo import config as config_lib
 from lm_zoo.data.audit import DataAudit
@@ -249,7 +250,6 @@ class Trainer:
             points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
-        self.summaries.scalars("train", self.step, points)
         self.progress.update(
             self.step,
             loss=loss,
@@ -257,6 +257,7 @@ class Trainer:
             learning_rate=rate,
             tokens_per_second=tokens_per_second,
         )
+        self.summaries.scalars("train", self.step, points)
 
     @property
     def _row_length(self):
@@ -286,6 +287,12 @@ class Trainer:
         points |= seen.scalars
         figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
         better = self.plateau.update(self.config.schedule, self.step, figure)
+        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
+        mark = "  (best so far)" if better else ""
+        self.progress.line(
+            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
+            f"{ledger.perplexity:.2f}{bleu}{mark}"
+        )
         self.summaries.scalars("validation", self.step, points)
         for tag, text in seen.texts.items():
             self.summaries.text(tag, self.step, _as_markdown(text))
@@ -293,12 +300,6 @@ class Trainer:
             self.summaries.text(tag, self.step, table)
         for tag, image in seen.images.items():
             self.summaries.image(tag, self.step, image)
-        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
-        mark = "  (best so far)" if better else ""
-        self.progress.line(
-            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-            f"{ledger.perplexity:.2f}{bleu}{mark}"
-        )
         # Validation and sampling are not training time.
         self._clock, self._clock_step = time.monotonic(), self.step
 
@@ -330,8 +331,12 @@ class Trainer:
             return
         checkpoints.save(self.folder.checkpoints, self.step, tensors, metadata)
         self._mark_best()
+        self._prune()
+
+    def _prune(self):
         protect = {self.plateau.best_step} if self.plateau.best is not None else set()
-        checkpoints.prune(self.folder.checkpoints, self.config.training.keep_checkpoints, protect)
+        keep = self.config.training.keep_checkpoints
+        checkpoints.prune(self.folder.checkpoints, self.step, keep, protect)
 
     def _mark_best(self):
         best = self.plateau.best_step, self._best
@@ -347,9 +352,30 @@ class Trainer:
             self.finished = found.metadata["finished"]
         self._require_same_step()
         if self.is_chief:
-            if found:
+            if found:  # a kill may have come between the checkpoint and these
                 self._mark_best()
-            truncate(self.folder.tensorboard, self.step if found else -1)
+                self._prune()
+            curves = truncate(self.folder.tensorboard, self.step if found else -1)
+            self._warn_of_gaps("train", self.config.training.log_interval, curves)
+            if self.validate is not None:
+                self._warn_of_gaps("validation", self.validation_interval, curves)
+
+    def _warn_of_gaps(self, split, interval, curves):
+        """Says which steps a curve has lost, with an event file that was damaged or removed."""
+        expected = set(range(interval, self.step + 1, interval))
+        if self.step == self.total_steps:
+            expected.add(self.step)
+        if lost := sorted(expected - curves[split]):
+            listed = ", ".join(map(str, lost if len(lost) < 8 else [*lost[:3], "...", lost[-1]]))
+            logging.warning(
+                "TensorBoard's %s curves in %s lack %d of %d points (steps %s): an event file was "
+                "damaged or removed; the figures are not made again",
+                split,
+                self.folder.tensorboard,
+                len(lost),
+                len(expected),
+                listed,
+            )
 
     def _require_same_step(self):
         steps = self.distribution.sum(self.step) / self.distribution.num_workers

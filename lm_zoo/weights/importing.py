@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import pathlib
 import shutil
 
 from lm_zoo import config as config_lib
@@ -43,10 +42,11 @@ def import_run(source, workdir, format="", tokenizer=None):
         UserError: If a file is not what it says, the model is not one of ours, the tokenizer is
             missing or has another size, or the workdir is used or cannot be written.
     """
-    source, folder = pathlib.Path(source), RunFolder(workdir)
+    source, folder = files.expanded(source), RunFolder(workdir)
     if not source.is_dir():
         raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
     _check_unused(folder)
+    files.check_writable(folder.path)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)

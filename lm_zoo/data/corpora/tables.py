@@ -5,6 +5,7 @@ import csv
 from lm_zoo.data.corpora.decoding import lines, pieces
 from lm_zoo.data.corpora.record_text import ended, no_field, texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.files import raise_if_of_system
 
 
 def separated_values(source, encoding, fields):
@@ -67,6 +68,7 @@ def parquet_rows(source, encoding, fields):
                 for number, row in enumerate(batch.to_pylist(), number + 1):
                     yield texts_of(source, row, fields, number, "row")
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise_if_of_system(error)
         detail = " ".join(str(error).split())
         raise source.error(f"not a Parquet file that can be read ({detail}).") from None
     source.check_unchanged()

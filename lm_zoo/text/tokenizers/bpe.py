@@ -133,7 +133,9 @@ class BytePairTokenizer(Tokenizer):
             vocabulary = json.loads(vocabulary_file.read_bytes().decode("utf-8"))
             lines = merges_file.read_bytes().decode("utf-8").split("\n")
         except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {error.filename}.") from None
+            raise UserError(
+                f"tokenizer.path: could not read {error.filename}: {error.strerror}."
+            ) from None
         except ValueError:
             raise UserError(
                 f"tokenizer.path: {vocabulary_file.name} or {merges_file.name} in {directory} is "

@@ -278,7 +278,9 @@ def _read_settings(path):
         settings = json.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except OSError as error:
+        raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+    except ValueError:
         raise UserError(f"tokenizer.path: {path} is damaged (not JSON); copy it again.") from None
     if not isinstance(settings, dict):
         raise UserError(f"tokenizer.path: expected an object in {path}.")
