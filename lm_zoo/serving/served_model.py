@@ -22,7 +22,13 @@ from lm_zoo.text.tokenizers import load_tokenizer
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
-GENERATING = ("begin", "advance", "join", "take")  # functions that completions are made with
+GENERATING = (
+    "row_keys",
+    "begin",
+    "advance",
+    "join",
+    "take",
+)  # functions that completions are made with
 
 
 class ServedModel:
