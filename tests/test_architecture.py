@@ -34,7 +34,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "run_folder": {"data", "files"},
-    "distribution": set(),
+    "distribution": {"files"},
     "layers": set(),
     "models": {"layers"},
     "registry": {"models"},

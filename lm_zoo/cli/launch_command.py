@@ -51,6 +51,7 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
+    from lm_zoo import __main__
     from lm_zoo.cli.main import COMMANDS
     from lm_zoo.distribution.launcher import USER_ERROR, Launcher
     from lm_zoo.distribution.parameter_server_launcher import ParameterServerLauncher
@@ -62,7 +63,7 @@ def run(flag_values, arguments):
         raise unknown_name("launch", arguments[0], [c for c in COMMANDS if c != "launch"])
     make_launcher = ParameterServerLauncher if flag_values.parameter_servers else Launcher
     launcher = make_launcher(
-        [sys.executable, "-m", "lm_zoo", *arguments],
+        [sys.executable, "-P", __main__.__file__, *arguments],
         flag_values.workers,
         flag_values.parameter_servers,
         flag_values.max_restarts,

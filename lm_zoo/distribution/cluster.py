@@ -165,6 +165,8 @@ def parse_slurm(environment):
             "Slurm: SLURM_DISTRIBUTION: expected block, received "
             f"{environment['SLURM_DISTRIBUTION']!r}; start with srun --distribution=block."
         )
+    if len(nodes) == 1:
+        nodes = ["localhost"]  # so that they need not meet where other machines can reach them
     workers = [f"{n}:{port + i}" for n, count in zip(nodes, counts) for i in range(count)]
     if not 0 <= rank < len(workers):
         raise UserError(f"Slurm: SLURM_PROCID is {rank}, expected 0 to {len(workers) - 1}.")

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from lm_zoo.distribution import cluster_token
+
 
 class LaunchedProcess:
     """A member of a group, with a thread for each stream that it writes.
@@ -30,6 +32,8 @@ class LaunchedProcess:
         reader, writer = os.pipe()
         environment = os.environ | {
             "TF_CONFIG": tf_config,
+            cluster_token.VARIABLE: launcher.token,
+            cluster_token.FILE_VARIABLE: "",
             "LM_ZOO_HEARTBEAT": str(writer),
             "PYTHONUNBUFFERED": "1",
         }

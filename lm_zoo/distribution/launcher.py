@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import json
 import random
+import secrets
 import signal
 import socket
 import time
@@ -71,6 +72,7 @@ class Launcher:
         self.stall_seconds = stall_seconds
         self.on_line = on_line or (lambda name, line, is_error: None)
         self.on_event = on_event or (lambda line: None)
+        self.token = secrets.token_hex(32)  # by which the group's processes know one another
         self._signals = []
 
     def run(self):
