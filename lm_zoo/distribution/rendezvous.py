@@ -13,6 +13,7 @@ import socket
 import time
 
 from lm_zoo.errors import UserError
+from lm_zoo.json_files import parse_json
 
 RETRY_SECONDS = 0.2
 MESSAGE_SECONDS = 5  # for one message, once somebody is connected
@@ -185,10 +186,7 @@ def _read_line(connection, deadline):
         if not piece or len(data) > MAX_MESSAGE:
             raise ValueError("no whole message")
         data += piece
-    message = json.loads(data)
-    if not isinstance(message, dict):
-        raise ValueError("not a message")
-    return message
+    return parse_json(data, dict)
 
 
 def _split(address):

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
     SOURCE_TOKENIZER,
     TOKENIZER,
@@ -23,6 +24,8 @@ from lm_zoo.text.tokenizers import load_tokenizer
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
 GENERATING = ("begin", "advance", "join", "take")  # functions that completions are made with
+
+MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
 class ServedModel:
@@ -117,7 +120,7 @@ def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        saved.ParseFromString(read_input(path / "saved_model.pb", MOST_GRAPH_BYTES))
     except (DecodeError, OSError) as error:
         raise _damaged(path, error) from None
     for graph in saved.meta_graphs:
