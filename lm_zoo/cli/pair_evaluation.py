@@ -86,7 +86,7 @@ def _given_texts(flag_values, what):
 
     named = [(f"--{what}", getattr(flag_values, what))]
     named += [("--references", path) for path in flag_values.references]
-    return read_aligned(named, may_be_blank=("--translations",))
+    return read_aligned(named)
 
 
 def _texts_of_split(folder, split):

@@ -132,9 +132,10 @@ def _halves(lines, name):
 
 
 def _fields(lines, flag_values, flag):
-    """Returns the field of each line's object that a flag names."""
+    """Returns the field of each line's object that a flag names; blank lines have none."""
     name, field = _name(flag_values), getattr(flag_values, flag)
-    return [_field_of(line, number, name, flag, field) for number, line in enumerate(lines, 1)]
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    return [_field_of(line, number, name, flag, field) for number, line in numbered]
 
 
 def _refuse_sources(flag_values, model_name):
@@ -154,19 +155,20 @@ def _name(flag_values):
 
 def _field_of(line, number, name, flag, field):
     from lm_zoo.errors import UserError
+    from lm_zoo.json_files import NotJson, parse_json
 
     try:
-        text = json.loads(line)[field]
-    except json.JSONDecodeError as error:
-        raise UserError(f"input: {name}, line {number}: not JSON ({error.msg}).") from None
-    except (KeyError, TypeError):
+        values = parse_json(line, finite=False)
+    except NotJson as error:
+        raise UserError(f"input: {name}, line {number}: {error}.") from None
+    if not isinstance(values, dict) or field not in values:
         raise UserError(
             f"input: {name}, line {number}: expected an object with field {field!r}; name the "
             f"right one by --{flag}."
-        ) from None
-    if not isinstance(text, str):
+        )
+    if not isinstance(values[field], str):
         raise UserError(f"input: {name}, line {number}: field {field!r} is not a string.")
-    return text
+    return values[field]
 
 
 def _as_row(text, score):

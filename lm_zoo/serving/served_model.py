@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
     SOURCE_TOKENIZER,
     TOKENIZER,
@@ -29,6 +30,8 @@ GENERATING = (
     "join",
     "take",
 )  # functions that completions are made with
+
+MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
 class ServedModel:
@@ -123,7 +126,7 @@ def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        saved.ParseFromString(read_input(path / "saved_model.pb", MOST_GRAPH_BYTES))
     except (DecodeError, OSError) as error:
         raise _damaged(path, error) from None
     for graph in saved.meta_graphs:

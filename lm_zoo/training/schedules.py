@@ -7,6 +7,8 @@ a dataclass that the checkpoint's metadata carries.
 import dataclasses
 import math
 
+from lm_zoo.json_files import check, natural
+
 
 def learning_rate_factor(schedule, step, total_steps, steps_per_epoch):
     """Factor on the peak learning rate for the update that step `step` makes.
@@ -60,6 +62,18 @@ class PlateauState:
     since_best: int = 0
     since_drop: int = 0
     factor: float = 1.0
+
+    @classmethod
+    def from_dict(cls, values):
+        """Builds it from what `dataclasses.asdict` and JSON made of one.
+
+        Raises:
+            NotJson: Naming the field that is missing or wrong.
+        """
+        kinds = {float | None: (float, None), int: natural, float: float}
+        expected = {field.name: kinds[field.type] for field in dataclasses.fields(cls)}
+        check(values, expected, "plateau")
+        return cls(**{name: values[name] for name in expected})
 
     def update(self, schedule, step, figure):
         """Takes in one validation figure, lower for better; returns whether it is the best."""

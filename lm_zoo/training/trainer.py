@@ -18,6 +18,7 @@ from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
 from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
+from lm_zoo.json_files import NotJson, check
 from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import NoProgress, Progress
@@ -343,13 +344,23 @@ class Trainer:
         self.step = found.step if found else 0
         if found:
             self.train_step.restore(found.tensors)
-            self.plateau = PlateauState(**found.metadata["plateau"])
-            self.finished = found.metadata["finished"]
+            self._restore_metadata(found)
         self._require_same_step()
         if self.is_chief:
             if found:
                 self._mark_best()
             truncate(self.folder.tensorboard, self.step if found else -1)
+
+    def _restore_metadata(self, found):
+        try:
+            check(found.metadata, {"plateau": dict, "finished": str})
+            self.plateau = PlateauState.from_dict(found.metadata["plateau"])
+        except NotJson as error:
+            raise UserError(
+                f"checkpoint {found.path}: metadata.{error}; restore it from a copy, or remove it "
+                "to go on from the one before."
+            ) from None
+        self.finished = found.metadata["finished"]
 
     def _require_same_step(self):
         steps = self.distribution.sum(self.step) / self.distribution.num_workers

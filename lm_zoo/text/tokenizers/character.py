@@ -1,5 +1,7 @@
 """One token a character (Unicode code point), and `<unk>` for those not in the vocabulary."""
 
+import typing
+
 import numpy as np
 
 from lm_zoo.errors import UserError
@@ -19,6 +21,7 @@ class CharacterTokenizer(Tokenizer):
         characters: The characters of the vocabulary, in any order.
     """
 
+    CONTENT: typing.ClassVar = {"characters": str}
     name = "character"
     unk_id = 0
 

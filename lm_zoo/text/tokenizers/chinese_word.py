@@ -5,10 +5,12 @@ import functools
 import hashlib
 import importlib.util
 import pathlib
+import typing
 
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.json_files import sha256
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words
 from lm_zoo.text.words import utf8
@@ -34,6 +36,7 @@ class ChineseWordTokenizer(Tokenizer):
         dictionary: SHA-256, in hex, of the dictionary; default is the installed one's.
     """
 
+    CONTENT: typing.ClassVar = {"words": [str], "dictionary": sha256}
     name = "chinese_word"
     unk_id = 0
     eos_id = 1

@@ -5,10 +5,14 @@ import binascii
 import itertools
 import pathlib
 import re
+import typing
 
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import reason
+from lm_zoo.input_files import read_input
+from lm_zoo.json_files import MAX_LARGE_BYTES
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -36,6 +40,7 @@ class SentencePieceTokenizer(Tokenizer):
         model: The content of a SentencePiece `.model` file.
     """
 
+    CONTENT: typing.ClassVar = {"model": str}
     eos_in_text = False  # </s> is not in the text of a stream
     saved_model_needs = "tensorflow_text"
 
@@ -134,9 +139,9 @@ class SentencePieceTokenizer(Tokenizer):
                 raise UserError(f"tokenizer.path: expected one .model file in {path}, {listed}.")
             path = found[0]
         try:
-            return cls(path.read_bytes())
+            return cls(read_input(path, MAX_LARGE_BYTES))
         except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+            raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
         except UserError as error:
             problem = str(error).removeprefix("tokenizer: ")
             raise UserError(f"tokenizer.path: {path}: {problem}") from None
@@ -236,9 +241,9 @@ def kind_of_model(path):
         UserError: If it cannot be read, or is no model or one of another kind.
     """
     try:
-        number = _parsed(pathlib.Path(path).read_bytes()).trainer_spec.model_type
+        number = _parsed(read_input(path, MAX_LARGE_BYTES)).trainer_spec.model_type
     except OSError as error:
-        raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+        raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
     except UserError as error:
         problem = str(error).removeprefix("tokenizer: ")
         raise UserError(f"tokenizer.path: {path}: {problem}") from None

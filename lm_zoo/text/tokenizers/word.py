@@ -2,6 +2,7 @@
 
 import collections
 import re
+import typing
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class WordTokenizer(Tokenizer):
         words: The vocabulary without `<unk>` and `<eos>`, in the order of their ids.
     """
 
+    CONTENT: typing.ClassVar = {"words": [str]}
     name = "word"
     unk_id = 0
     eos_id = 1
