@@ -66,7 +66,8 @@ class Observations(typing.NamedTuple):
 
 def total_steps(training, batches):
     """Returns the optimizer steps in the whole run that a `TrainingConfig` asks for."""
-    return training.steps or math.ceil(training.epochs * batches.steps_per_epoch)
+    steps = training.epochs * batches.steps_per_epoch
+    return training.steps or math.ceil(steps * (1 - 1e-12))  # rounding must not add a step
 
 
 class Trainer:
