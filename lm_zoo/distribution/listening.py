@@ -1,12 +1,16 @@
 """The sockets at a process' own address: open to this machine alone where that is enough."""
 
 import errno
+import fcntl
 import ipaddress
 import os
 import socket
+import struct
+import sys
 
 from lm_zoo.errors import UserError
 
+_GET_FLAGS, _UP, _LOOPBACK = 0x8913, 0x1, 0x8  # SIOCGIFFLAGS, IFF_UP, IFF_LOOPBACK
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # IPv6 may be switched off
 
 
@@ -41,7 +45,7 @@ def listen(address):
     host, port = split_address(address)
     made = []
     try:
-        for family, place in _loopback(host, port):
+        for family, place in _loopback_addresses(host, port):
             try:
                 made.append(socket.create_server(place, family=family, backlog=128))
             except OSError as error:
@@ -59,7 +63,24 @@ def listen(address):
     return made
 
 
-def _loopback(host, port):
+def has_outside_interface():
+    """Whether this process has a network that others may be on, not loopback alone."""
+    if sys.platform != "linux":
+        return True
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("16sH14x", os.fsencode(name), 0)
+            try:
+                answer = fcntl.ioctl(one, _GET_FLAGS, request)
+            except OSError:
+                return True
+            (flags,) = struct.unpack("16xH14x", answer)
+            if flags & _UP and not flags & _LOOPBACK:
+                return True
+    return False
+
+
+def _loopback_addresses(host, port):
     """Returns `(family, address)` of each address of a host, if all are of loopback."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
