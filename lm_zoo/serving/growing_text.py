@@ -24,12 +24,19 @@ class NewToken(typing.NamedTuple):
 class Piece(typing.NamedTuple):
     """Text that is certain now, and the tokens that it came from.
 
-    The tokens of all pieces but an end token, and tokens that only a stop string was made of, are
-    the tokens of the text.
+    The tokens of all pieces are all tokens: an end token, and those of a stop string, which are no
+    part of the text, too.
+
+    Attributes:
+        text: A string, perhaps empty.
+        tokens: `NewToken`s.
+        offsets: Where each begins, in characters from the beginning of the prompt, if that is known
+            better than by decoding them.
     """
 
     text: str
     tokens: list
+    offsets: list | None = None
 
 
 class GrowingText:
@@ -91,18 +98,18 @@ class GrowingText:
             self.fail(RequestError("the model's probabilities are not finite.", 500))
             return
         stream = self._stream
+        self._held.append(NewToken(token, log_prob, top))
         if token == self._eos_id:
             self.finished_by = "eos"
             text = stream.finish()
         else:
-            self._held.append(NewToken(token, log_prob, top))
             text = stream.push(token)
             if stream.stopped:
                 self.finished_by = "stop"
             elif not self.num_left:
                 text += stream.finish()
                 self.finished_by = "stop" if stream.stopped else "length"
-        if text or (self._held and self.finished_by in ("eos", "length")):
+        if text or self.finished_by:
             self._pieces.append(Piece(text, self._held))
             self._held = []
 

@@ -34,11 +34,11 @@ class Growth:
         """Lets the texts grow; raises a `RequestError` if too many wait already."""
         self._engine.submit(self.texts)
 
-    async def follow(self, deadline):
+    async def follow(self, deadline=None):
         """Yields `(index, pieces, done)` until all are done.
 
         Args:
-            deadline: When to give up, in the event loop's time.
+            deadline: When to give up, in the event loop's time; None: never.
 
         Raises:
             TimeoutError: At the deadline.

@@ -72,6 +72,9 @@ class CharacterTokenizer(Tokenizer):
     def encode(self, text):
         return self._ids[_code_points(text)]
 
+    def token_ends(self, text):
+        return range(1, len(text) + 1)
+
     def decode_bytes(self, token_ids):
         code_points = self.code_points[self._checked(token_ids)]
         return code_points.tobytes().decode("utf-32-le").encode("utf-8")

@@ -91,6 +91,9 @@ class ChineseWordTokenizer(Tokenizer):
         words = self.its_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
+    def token_ends(self, text):
+        return np.cumsum([len(word) for word in self.its_dictionary().cut(text)], dtype=int)
+
     def decode_bytes(self, token_ids):
         return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
 

@@ -165,6 +165,19 @@ class SentencePieceTokenizer(Tokenizer):
     def encode_batch(self, texts):
         return self._encode(texts, begun=False)
 
+    def token_ends(self, text):
+        starts = (
+            np.frombuffer(utf8(text), np.uint8) & 0xC0 != 0x80
+        )  # the bytes that begin characters
+        num_characters = np.concatenate([[0], np.cumsum(starts)])
+        ends, begin, first = [], 0, True
+        for stretch in STRETCH.findall(text) if self.in_stretches else [text]:
+            processor = self._processor if first else self._of_part(stretch)
+            found = processor.encode(stretch, return_type="proto").pieces
+            ends += [num_characters[begin + piece.end] for piece in found]
+            begin, first = begin + len(utf8(stretch)), False
+        return ends
+
     def _encode(self, texts, begun):
         """Encodes texts stretch by stretch; `begun` says that they are parts of a stream."""
         rows, counts, lines, owners, waiting = [], [], [], [], 0

@@ -101,6 +101,13 @@ class Tokenizer:
         ids = self.encode(text)
         return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
+    def token_ends(self, text):
+        """Returns how many characters of `text` are read after each token of `encode(text)`.
+
+        None where only decoding the tokens can tell. See `lm_zoo.serving.token_ends`.
+        """
+        return None
+
     def decode_bytes(self, token_ids):
         """Returns the UTF-8 bytes of the tokens; several tokens may share one character's bytes.
 

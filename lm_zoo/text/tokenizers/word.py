@@ -11,6 +11,7 @@ from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import split_words, utf8
 
 UNK, EOS = "<unk>", "<eos>"
+WORD_OR_NEWLINE = r"\n|[^ \t\n\r\v\f]+"
 AROUND_NEWLINE = " ?\n ?"  # the spaces that joining puts around a newline, taken away again
 
 
@@ -98,6 +99,9 @@ class WordTokenizer(Tokenizer):
     def encode(self, text):
         words = split_words(utf8(text).replace(b"\n", b" <eos> "))
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
+
+    def token_ends(self, text):
+        return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
 
     def decode_bytes(self, token_ids):
         joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])

@@ -178,6 +178,14 @@ class WordPieceTokenizer(Tokenizer):
     def encode_batch(self, texts):
         return encode_texts(self.library, texts)
 
+    def token_ends(self, text):
+        ends, begin = [], 0
+        for chunk in parts(text, CHUNK_CHARACTERS):
+            encoded = self.library.encode(chunk, add_special_tokens=False)
+            ends += [begin + end for _, end in encoded.offsets]
+            begin += len(chunk)
+        return ends
+
     @functools.cached_property
     def written(self):
         """How each piece is written: its bytes, and whether a space may go before and after it.
