@@ -12,8 +12,7 @@ from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import sha256_file
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # the first had no documents
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 
 
@@ -27,6 +26,8 @@ class TokenSplit:
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends of the text.
         num_unknown: Tokens that are `<unk>`.
+        bytes_lost: Bytes of the text that the tokens do not give back (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends likewise.
         text_sha256: SHA-256, in hex, of the text.
         document_starts: For a sequence of documents: where each begins, and the number of tokens
             less one; int64 `(documents + 1,)`. Document i is tokens `document_starts[i]`, which is
@@ -39,6 +40,8 @@ class TokenSplit:
     num_bytes: int = 0
     num_words: int = 0
     num_unknown: int = 0
+    bytes_lost: int = 0
+    words_lost: int = 0
     text_sha256: str = ""
     document_starts: np.ndarray | None = None
 
@@ -105,8 +108,12 @@ def open_tokens(directory, tokenizer, cache=None):
         raise damaged(directory, f"{MANIFEST} is missing or cannot be read") from None
     except (ValueError, KeyError, TypeError):
         raise damaged(directory, f"{MANIFEST} is not a manifest") from None
-    if version not in READABLE_VERSIONS:
-        raise damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"token files: {directory} has format version {version!r}, expected {FORMAT_VERSION}: "
+            "another lm_zoo wrote it; delete it if it is in the cache, and train the run anew if it "
+            "is in one."
+        )
     if manifest.get("sha256") != manifest_sha256(manifest):
         raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
     if fingerprint != tokenizer.fingerprint:
@@ -137,6 +144,8 @@ def _open_split(opened, directory, name, dtype, entry):
         num_bytes=entry["bytes"],
         num_words=entry["words"],
         num_unknown=entry["unknown"],
+        bytes_lost=entry["bytes_lost"],
+        words_lost=entry["words_lost"],
         text_sha256=entry["text_sha256"],
         document_starts=starts,
     )

@@ -89,7 +89,7 @@ class ChineseWordTokenizer(Tokenizer):
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
     def decode_bytes(self, token_ids):
-        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def token_text(self, token_id):
         return UNK if token_id == self.unk_id else super().token_text(token_id)

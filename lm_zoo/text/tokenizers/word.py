@@ -98,7 +98,7 @@ class WordTokenizer(Tokenizer):
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
     def decode_bytes(self, token_ids):
-        joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        joined = b" ".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
         return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
 
     def token_bytes(self, token_id):
