@@ -33,6 +33,7 @@ ALLOWED = {
     "config": set(),
     "config_checks": set(),
     "errors": set(),
+    "figures": set(),
     "files": set(),
     "input_files": set(),
     "json_files": set(),
@@ -44,11 +45,11 @@ ALLOWED = {
     "text": {"files"},
     "data": {"text", "files"},
     "generation": {"text", "layers"},
-    "export": {"data", "evaluation", "files", "generation", "layers", "training"},
+    "export": {"data", "evaluation", "figures", "files", "generation", "layers", "training"},
     "serving": {"text", "generation", "files"},
     "inspection": {"text", "data", "evaluation"},
-    "evaluation": {"text", "data", "training", "distribution"},
-    "training": {"data", "files", "layers", "distribution"},
+    "evaluation": {"text", "data", "training", "distribution", "figures"},
+    "training": {"data", "figures", "files", "layers", "distribution"},
     "weights": {"data", "files", "registry", "run_folder", "text", "training"},
 }
 
@@ -65,7 +66,8 @@ def test_imports_point_one_way(path):
 
 
 @pytest.mark.parametrize(
-    "name", ["config", "config_checks", "errors", "files", "input_files", "json_files"]
+    "name",
+    ["config", "config_checks", "errors", "figures", "files", "input_files", "json_files"],
 )
 def test_these_import_the_standard_library_alone(name):
     for module in imports(ROOT / "lm_zoo" / f"{name}.py"):

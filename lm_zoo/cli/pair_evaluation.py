@@ -125,7 +125,7 @@ def _measure_ready(flag_values, folder, settings):
 
 def _write(flag_values, folder, name, ledger, evaluation):
     """Writes ledger and translations to the run's results, and prints them."""
-    from lm_zoo.evaluation.ledger import render_table
+    from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.evaluation.translation_evaluation import render_evaluation
     from lm_zoo.files import write_atomically
 

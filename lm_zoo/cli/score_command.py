@@ -60,6 +60,7 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
+    from lm_zoo.figures import written
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
 
@@ -83,7 +84,7 @@ def run(flag_values, arguments):
                 continue
             print(_as_row(text if source is None else f"{source}\t{text}", score))
             for piece, surprisal in score.tokens if flag_values.tokens else ():
-                print(f"{_figure(surprisal, 16, 4)} {piece!r}")
+                print(f"{written(surprisal):>16} {piece!r}")
 
 
 def _scored_parts(loaded, texts, batch_size):
@@ -172,14 +173,13 @@ def _field_of(line, number, name, flag, field):
 
 
 def _as_row(text, score):
+    from lm_zoo.figures import written, written_or_bound
+
+    per_byte = written_or_bound(score.bits_per_byte, score.bits_per_byte_lower_bound)
     return (
-        f"{_figure(score.log_prob, 16, 4)} {score.num_tokens:>7} "
-        f"{_figure(score.perplexity, 11, 3)} {_figure(score.bits_per_byte, 10, 4)}  {text}"
+        f"{written(score.log_prob):>16} {score.num_tokens:>7} {written(score.perplexity, 3):>11} "
+        f"{per_byte:>10}  {text}"
     )
-
-
-def _figure(value, width, digits):
-    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
 def _as_json(text, source, score, with_tokens):
@@ -189,6 +189,9 @@ def _as_json(text, source, score, with_tokens):
         "num_tokens": score.num_tokens,
         "perplexity": score.perplexity,
         "bits_per_byte": score.bits_per_byte,
+        "bits_per_byte_lower_bound": score.bits_per_byte_lower_bound,
+        "num_unknown": score.num_unknown,
+        "bytes_lost": score.bytes_lost,
         "context": score.context,
     }
     if with_tokens:

@@ -22,8 +22,7 @@ from lm_zoo.json_files import (
     sha256,
 )
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # the first had no documents
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 SCANNED_AT_ONCE = 1 << 22  # numbers
 
@@ -44,7 +43,7 @@ _MANIFEST = {
     "dtype": _dtype,
     "splits": {
         str: {
-            **dict.fromkeys(("tokens", "bytes", "words", "unknown"), natural),
+            **dict.fromkeys(("tokens", "bytes", "words", "unknown", "bytes_lost", "words_lost"), natural),
             "text_sha256": sha256,
             "shards": [{**_FILE, "num_tokens": _positive}],
             "documents?": {**_FILE, "count": natural},
@@ -63,6 +62,8 @@ class TokenSplit:
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends of the text.
         num_unknown: Tokens that are `<unk>`.
+        bytes_lost: Bytes of the text that the tokens do not give back (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends likewise.
         text_sha256: SHA-256, in hex, of the text.
         document_starts: For a sequence of documents: where each begins, and the number of tokens
             less one; int64 `(documents + 1,)`. Document i is tokens `document_starts[i]`, which is
@@ -77,6 +78,8 @@ class TokenSplit:
     num_bytes: int = 0
     num_words: int = 0
     num_unknown: int = 0
+    bytes_lost: int = 0
+    words_lost: int = 0
     text_sha256: str = ""
     document_starts: np.ndarray | None = None
     vocab_size: int | None = None
@@ -163,7 +166,7 @@ def open_tokens(directory, tokenizer, cache=None):
     try:
         manifest = read_json(directory / MANIFEST, {"format_version": natural}, MAX_LARGE_BYTES)
         version = manifest["format_version"]
-        if version in READABLE_VERSIONS:
+        if version == FORMAT_VERSION:
             check(manifest, _MANIFEST)
     except OSError as error:
         raise damaged(
@@ -171,8 +174,12 @@ def open_tokens(directory, tokenizer, cache=None):
         ) from None
     except NotJson as error:
         raise damaged(directory, f"{MANIFEST} is not a manifest ({error})") from None
-    if version not in READABLE_VERSIONS:
-        raise damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"token files: {directory} has format version {version!r}, expected {FORMAT_VERSION}: "
+            "another lm_zoo wrote it; delete it if it is in the cache, and train the run anew if it "
+            "is in one."
+        )
     if manifest.get("sha256") != manifest_sha256(manifest):
         raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
     written_with = manifest["tokenizer"]
@@ -207,6 +214,8 @@ def _open_split(opened, directory, name, dtype, entry, vocab_size):
         num_bytes=entry["bytes"],
         num_words=entry["words"],
         num_unknown=entry["unknown"],
+        bytes_lost=entry["bytes_lost"],
+        words_lost=entry["words_lost"],
         text_sha256=entry["text_sha256"],
         document_starts=starts,
         vocab_size=vocab_size,

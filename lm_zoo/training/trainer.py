@@ -18,6 +18,7 @@ from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
 from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
+from lm_zoo.figures import bits_per_byte, few_tokens_mark, written
 from lm_zoo.json_files import NotJson, check
 from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
@@ -248,7 +249,10 @@ class Trainer:
         if "objective" in sums:
             points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
         if self.bytes_per_token:
-            points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
+            split = self.batches.split
+            hides_text = split.num_unknown or split.bytes_lost
+            tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
+            points[tag] = bits_per_byte(loss, self.bytes_per_token)
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
         self.summaries.scalars("train", self.step, points)
@@ -283,8 +287,9 @@ class Trainer:
             ledger = self.validate()
             seen = self.observe() if self.observe else Observations()
         points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
-        if ledger.bits_per_byte is not None:
-            points["bits_per_byte"] = ledger.bits_per_byte
+        for tag in ("bits_per_byte", "bits_per_byte_lower_bound"):
+            if getattr(ledger, tag) is not None:
+                points[tag] = getattr(ledger, tag)
         points |= seen.scalars
         figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
         better = self.plateau.update(self.config.schedule, self.step, figure)
@@ -299,7 +304,7 @@ class Trainer:
         mark = "  (best so far)" if better else ""
         self.progress.line(
             f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-            f"{ledger.perplexity:.2f}{bleu}{mark}"
+            f"{written(ledger.perplexity, 2)}{few_tokens_mark(ledger.tokens_scored)}{bleu}{mark}"
         )
         # Validation and sampling are not training time.
         self._clock, self._clock_step = time.monotonic(), self.step

@@ -178,7 +178,7 @@ class BytePairTokenizer(Tokenizer):
         return encode_texts(self._library, texts)
 
     def decode_bytes(self, token_ids):
-        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def in_graph(self):
         from lm_zoo.text.tokenizers.bpe_in_graph import BytePairModule

@@ -159,11 +159,8 @@ class SentencePieceTokenizer(Tokenizer):
     def encode(self, text):
         return self.encode_batch([text])[0]
 
-    def encode_part(self, text):
-        return self._encode([text], begun=True)[0]
-
     def encode_batch(self, texts):
-        return self._encode(texts, begun=False)
+        return self.encode_parts(texts, itertools.repeat(True))
 
     def token_ends(self, text):
         starts = (
@@ -178,8 +175,8 @@ class SentencePieceTokenizer(Tokenizer):
             begin, first = begin + len(utf8(stretch)), False
         return ends
 
-    def _encode(self, texts, begun):
-        """Encodes texts stretch by stretch; `begun` says that they are parts of a stream."""
+    def encode_parts(self, parts, begins):
+        """Encodes texts, or parts of them, stretch by stretch."""
         rows, counts, lines, owners, waiting = [], [], [], [], 0
 
         def work():
@@ -189,10 +186,9 @@ class SentencePieceTokenizer(Tokenizer):
             lines.clear()
             owners.clear()
 
-        for owner, text in enumerate(texts):
+        for owner, (text, first) in enumerate(zip(parts, begins)):
             utf8(text)  # says where a lone surrogate is
             counts.append(0)
-            first = not begun
             for stretch in STRETCH.findall(text) if self.in_stretches else [text]:
                 lines.append((stretch, first))
                 owners.append(owner)
@@ -220,8 +216,11 @@ class SentencePieceTokenizer(Tokenizer):
         return self._spaced if spaced else self._bare
 
     def decode_bytes(self, token_ids):
-        joined = b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        joined = self.decode_part(token_ids)
         return re.sub(self.leading_space, b"", joined) if self.leading_space else joined
+
+    def decode_part(self, token_ids):
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def token_bytes(self, token_id):
         return self.pieces[self._checked(token_id)[0]]

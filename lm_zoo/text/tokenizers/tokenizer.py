@@ -84,13 +84,17 @@ class Tokenizer:
         counts = np.array([len(row) for row in rows], np.int64)
         return np.concatenate([np.zeros(0, np.int32), *rows]), counts
 
-    def encode_part(self, text):
-        """Returns the ids of a part of a stream other than its first (`lm_zoo.text.cuts`).
+    def encode_parts(self, parts, begins):
+        """Returns the ids of parts of texts, and their counts, as `encode_batch`.
 
-        The first part's `encode` and the others' `encode_part` are together what `encode` returns
-        for the whole.
+        The parts of one text, cut where `lm_zoo.text.cuts` says, have together the ids that `encode`
+        returns for the whole.
+
+        Args:
+            parts: Strings.
+            begins: For each, whether a text begins with it.
         """
-        return self.encode(text)
+        return self.encode_batch(parts)
 
     def encode_prompt(self, text):
         """Returns the ids that a model reads to go on from `text`, int32 `(num_tokens,)`.
@@ -115,6 +119,10 @@ class Tokenizer:
         streamed by printing what is new.
         """
         raise NotImplementedError
+
+    def decode_part(self, token_ids):
+        """Returns the bytes of tokens with which no text begins, as `decode_bytes` else."""
+        return self.decode_bytes(token_ids)
 
     def token_bytes(self, token_id):
         """Returns the bytes that one token stands for."""

@@ -104,7 +104,7 @@ class WordTokenizer(Tokenizer):
         return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
 
     def decode_bytes(self, token_ids):
-        joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        joined = b" ".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
         return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
 
     def token_bytes(self, token_id):

@@ -201,9 +201,14 @@ class WordPieceTokenizer(Tokenizer):
         return [utf8(text) for text in texts], before, [1 + is_chinese(t[-1:]) for t in texts]
 
     def decode_bytes(self, token_ids):
+        return self._joined(token_ids, last=0)  # no space before the first
+
+    def decode_part(self, token_ids):
+        return self._joined(token_ids, last=1)
+
+    def _joined(self, token_ids, last):
         pieces, before, after = self.written
-        ids = self._checked(token_ids).tolist()
-        parts_of_text, last = [], 0  # no space before the first
+        ids, parts_of_text = self._checked(token_ids).tolist(), []
         for i in ids:
             if last * before[i] in (1, 2):
                 parts_of_text.append(b" ")
