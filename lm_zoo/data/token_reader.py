@@ -43,7 +43,9 @@ _MANIFEST = {
     "dtype": _dtype,
     "splits": {
         str: {
-            **dict.fromkeys(("tokens", "bytes", "words", "unknown", "bytes_lost", "words_lost"), natural),
+            **dict.fromkeys(
+                ("tokens", "bytes", "words", "unknown", "bytes_lost", "words_lost"), natural
+            ),
             "text_sha256": sha256,
             "shards": [{**_FILE, "num_tokens": _positive}],
             "documents?": {**_FILE, "count": natural},
