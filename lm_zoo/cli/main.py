@@ -99,6 +99,7 @@ def _of_system(error):
     where = error.filename
     if where is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         where = "standard output"  # what we write to files names them
+    where = where and f"{where!s:.120}"
     said = f"{where}: {reason(error)}" if where else reason(error)
     return _one_line(f"{said}; {advice(error, writing=False)}.")
 
@@ -120,6 +121,22 @@ def command_help(command, module):
     return "\n".join(lines)
 
 
+def parsed_flags(command, arguments):
+    """Returns the flags of a command's arguments; None if they ask for help.
+
+    Raises:
+        UserError: For arguments that are mistaken.
+    """
+    if _asks_for_help(arguments):
+        return None
+    return _parse(command, importlib.import_module(COMMANDS[command][0]), list(arguments))[0]
+
+
+def _asks_for_help(arguments):
+    before_end = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(argument in HELP_FLAGS for argument in before_end)
+
+
 def _dispatch(arguments):
     if not arguments or arguments[0] in HELP_FLAGS:
         print(_overview())
@@ -136,8 +153,7 @@ def _dispatch(arguments):
         listed = ", ".join(COMMANDS)
         raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
     module = importlib.import_module(COMMANDS[command][0])
-    before_end = rest[: rest.index("--")] if "--" in rest else rest
-    if any(argument in HELP_FLAGS for argument in before_end):
+    if _asks_for_help(rest):
         print(command_help(command, module))
         return 0
     flag_values, positional = _parse(command, module, rest)

@@ -12,6 +12,7 @@ from lm_zoo import config as config_lib
 from lm_zoo.errors import UserError
 from lm_zoo.export.card_page import readable
 from lm_zoo.files import raise_if_of_system
+from lm_zoo.json_files import NotJson, read_json
 from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
@@ -114,10 +115,12 @@ def _results(run, figure):
     found = {}
     for path in sorted(run.folder.results.glob("*.json")):
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            values = read_json(path)
+        except (OSError, NotJson) as error:
             raise_if_of_system(error)
-            raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
-        if isinstance(values, dict) and figure in values:
+            raise UserError(
+                f"results: {path} is damaged ({error}); evaluate the run anew."
+            ) from None
+        if figure in values:
             found[path.stem] = values
     return found

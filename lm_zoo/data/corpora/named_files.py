@@ -10,6 +10,7 @@ from lm_zoo.data.corpora.source_file import SourceFile
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded, raise_if_of_system, reason
+from lm_zoo.json_files import NotJson, read_json
 
 MANIFEST = "sha256.json"
 
@@ -174,12 +175,10 @@ def _check(path, checksum, cache):
 
 def _manifest(folder):
     try:
-        return json.loads((folder / MANIFEST).read_bytes())
-    except OSError as error:
+        return read_json(folder / MANIFEST, {str: str})
+    except (OSError, NotJson) as error:
         raise_if_of_system(error)
-    except ValueError:
-        pass
-    return {}
+        return {}
 
 
 def _listed(names):
