@@ -33,6 +33,7 @@ ALLOWED = {
     "config_checks": set(),
     "errors": set(),
     "files": set(),
+    "checksums": {"files"},
     "run_folder": {"data", "files"},
     "distribution": {"files"},
     "layers": set(),
@@ -41,12 +42,12 @@ ALLOWED = {
     "text": {"files"},
     "data": {"text", "files"},
     "generation": {"text", "layers"},
-    "export": {"data", "evaluation", "files", "generation", "layers", "training"},
-    "serving": {"text", "generation", "files"},
+    "export": {"checksums", "data", "evaluation", "files", "generation", "layers", "training"},
+    "serving": {"checksums", "text", "generation", "files"},
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution"},
     "training": {"data", "files", "layers", "distribution"},
-    "weights": {"data", "files", "registry", "run_folder", "text", "training"},
+    "weights": {"checksums", "data", "files", "registry", "run_folder", "text", "training"},
 }
 
 

@@ -13,6 +13,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checksums
 from lm_zoo.cli.main import main
 from tests.serving.conftest import NAME
 
@@ -68,6 +69,8 @@ def broken(place, tmp_path_factory):
     (root / "card/1" / own / "model_card.json").write_text("{")
     (root / "tokenizer/1" / own / "tokenizer/lm_zoo_tokenizer.json").unlink()
     shutil.rmtree(root / "variables/1/variables")
+    for name in ("foreign", "unsigned", "cut", "card", "tokenizer", "variables"):
+        checksums.write(root / name / "1")  # so that it is not they that refuse it
     return root
 
 
