@@ -9,6 +9,7 @@ import stat
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason, sha256_file
+from lm_zoo.input_files import read_input
 
 FILE_NAME = "SHA256SUMS"
 MOST_BYTES = 1 << 20  # of the list
@@ -73,10 +74,14 @@ class _Unlisted(Exception):
 
 def _listed(folder, sha256):
     path = folder / FILE_NAME
-    if not path.is_file():
-        raise _Unlisted(f"{folder} has no {FILE_NAME}, so what is in it cannot be verified")
-    with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
+    try:
+        data = read_input(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise _Unlisted(
+            f"{folder} has no {FILE_NAME}, so what is in it cannot be verified"
+        ) from None
+    except OSError as error:
+        raise _Unlisted(f"{path} cannot be read ({reason(error)})") from None
     digest = hashlib.sha256(data).hexdigest()
     if sha256 and not hmac.compare_digest(digest, sha256.lower()):
         raise _Unlisted(f"expected {path} to have the SHA-256 {sha256!r}, received {digest}")
@@ -86,7 +91,7 @@ def _listed(folder, sha256):
         lines = [""]
     matches = [_LINE.fullmatch(line) for line in lines]
     names = {match[2]: match[1] for match in matches if match}
-    if not all(matches) or len(names) != len(lines) or not names or len(data) > MOST_BYTES:
+    if not all(matches) or len(names) != len(lines) or not names:
         raise _Unlisted(f"{path} is damaged")
     return names
 

@@ -49,7 +49,10 @@ COMMANDS = {
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # never a bug of ours
+DISK_ERRORS = (  # never a bug of ours
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "string": "TEXT"}
 _EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
@@ -84,7 +87,7 @@ def main(argv=None):
         if error.errno not in DISK_ERRORS:
             raise
         _abandon_stdout()
-        where = error.filename or "standard output"
+        where = f"{error.filename or 'standard output'!s:.120}"
         print(f"{program}: error: {where}: {reason(error)}; {advice(error)}.", file=sys.stderr)
         return 2
     return status

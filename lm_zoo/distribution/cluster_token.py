@@ -11,6 +11,7 @@ import os
 import pathlib
 
 from lm_zoo.errors import UserError
+from lm_zoo.json_files import parse_json
 from lm_zoo.files import reason
 
 VARIABLE = "LM_ZOO_CLUSTER_TOKEN"
@@ -76,13 +77,7 @@ class SealedLines:
         code, _, text = line.rstrip(b"\n").partition(b" ")
         if not hmac.compare_digest(code, self._code(kind, text)):  # takes the same time for all
             raise ValueError("not sealed with the cluster's token")
-        try:
-            message = json.loads(text)
-        except RecursionError:
-            message = None
-        if not isinstance(message, dict):
-            raise ValueError("not a message")
-        return message
+        return parse_json(text, dict)
 
     def _code(self, kind, text):
         return hmac.new(self._token, kind + b"\0" + text, hashlib.sha256).hexdigest().encode()

@@ -11,6 +11,7 @@ import lm_zoo
 from lm_zoo import config as config_lib
 from lm_zoo.errors import UserError
 from lm_zoo.export.card_page import readable
+from lm_zoo.json_files import NotJson, read_json
 from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
@@ -113,9 +114,11 @@ def _results(run, figure):
     found = {}
     for path in sorted(run.folder.results.glob("*.json")):
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
-        if isinstance(values, dict) and figure in values:
+            values = read_json(path)
+        except (OSError, NotJson) as error:
+            raise UserError(
+                f"results: {path} is damaged ({error}); evaluate the run anew."
+            ) from None
+        if figure in values:
             found[path.stem] = values
     return found

@@ -67,9 +67,9 @@ CHANGES = {
     "bytes": (lambda e: (e / "SHA256SUMS").write_bytes(b"\xff\n"), "SHA256SUMS is damaged"),
     "a folder": (
         lambda e: ((e / "SHA256SUMS").unlink(), (e / "SHA256SUMS").mkdir()),
-        "has no SHA256SUMS",
+        "SHA256SUMS cannot be read",
     ),
-    "endless": (lambda e: (e / "SHA256SUMS").write_bytes(b"0" * 2**22), "SHA256SUMS is damaged"),
+    "endless": (lambda e: (e / "SHA256SUMS").write_bytes(b"0" * 2**22), "cannot be read (it has"),
     "a file elsewhere": (
         lambda e: (e / "SHA256SUMS").open("a").write(f"{'0' * 64}  ../../../etc/passwd\n"),
         "'../../../etc/passwd' is missing",
@@ -117,9 +117,9 @@ def test_a_card_imports_no_module_but_those_of_tokenizers(export):
         (export / CARD).write_text(json.dumps(card | {"saved_model_needs": needs}))
         checksums.write(export)
         said = refused(export)
-        assert (
-            f"saved_model_needs: expected one of '', 'tensorflow_text', received {needs!r}" in said
-        )
+        assert "model_card.json" in said and "saved_model_needs" in said
+        if isinstance(needs, str):
+            assert f"expected one of '', 'tensorflow_text', received {needs!r}" in said
 
 
 def test_the_list_is_known_by_its_own_checksum(export):
