@@ -35,6 +35,7 @@ ALLOWED = {
     "errors": set(),
     "figures": set(),
     "files": set(),
+    "checksums": {"files"},
     "input_files": set(),
     "json_files": set(),
     "run_folder": {"data", "files"},
@@ -45,12 +46,21 @@ ALLOWED = {
     "text": {"files"},
     "data": {"text", "files"},
     "generation": {"text", "layers"},
-    "export": {"data", "evaluation", "figures", "files", "generation", "layers", "training"},
-    "serving": {"text", "generation", "files"},
+    "export": {
+        "checksums",
+        "data",
+        "evaluation",
+        "figures",
+        "files",
+        "generation",
+        "layers",
+        "training",
+    },
+    "serving": {"checksums", "text", "generation", "files"},
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
-    "weights": {"data", "files", "registry", "run_folder", "text", "training"},
+    "weights": {"checksums", "data", "files", "registry", "run_folder", "text", "training"},
 }
 
 

@@ -44,7 +44,7 @@ def define_config_flag(flag_values, required=False):
         "config",
         None,
         "An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
-        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as "
+        "Python file with a get_config(), which is run. Any field of it is changed by --config.FIELD=VALUE, as "
         "in --config.optimizer.learning_rate=0.002.",
         required=required,
         flag_values=flag_values,

@@ -8,11 +8,14 @@
     curl http://127.0.0.1:8501/v1/models/translation:predict -d '{"instances": ["Ein Hund."]}'
 
 The interfaces are OpenAI's for completions and TensorFlow Serving's REST forms. Of several versions
-the highest is served. / is the page, /metrics is for Prometheus, /healthz for health checks. Ends
+the highest is served. A SavedModel is a program: serve what you exported, or what comes from
+whom you would run a program of. That its files are those of the export is verified by their
+checksums before anything is loaded. / is the page, /metrics is for Prometheus, /healthz for health checks. Ends
 at SIGTERM or Ctrl+C, when what is on its way is done.
 """
 
 import dataclasses
+import re
 
 from absl import flags
 
@@ -36,6 +39,20 @@ def define_flags(flag_values):
         None,
         "Folder of the exported model: NAME or NAME/VERSION.",
         required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "sha256",
+        "",
+        "What the SHA-256 of its SHA256SUMS has to be, as `lm-zoo export` printed it: then it is "
+        "that export, whoever had it in between.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "trust_unverified",
+        False,
+        "Load the model though it has no checksums, or others; whoever made it can do on this "
+        "machine what you can.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(
@@ -85,6 +102,10 @@ def run(flag_values, arguments):
 
     if arguments:
         raise UserError(f"serve: unexpected argument {arguments[0]!r}; give it as --model=...")
+    sha256, trust = flag_values.sha256, flag_values.trust_unverified
+    if sha256 and (trust or not re.fullmatch("[0-9a-fA-F]{64}", sha256)):
+        received = "--trust_unverified as well" if trust else repr(sha256)
+        raise UserError(f"--sha256: expected 64 hexadecimal digits alone, received {received}.")
     limits = ServingLimits(
         **{field.name: flag_values[field.name].value for field in dataclasses.fields(ServingLimits)}
     ).validate()
@@ -101,7 +122,7 @@ def run(flag_values, arguments):
 
     bound = server.bind(flag_values.host, flag_values.port)
     hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
-    model = ServedModel(flag_values.model)
+    model = ServedModel(flag_values.model, sha256, trust)
     model.warm_up()
     wait_seconds = flag_values.batch_wait_ms / 1000
     app = make_app(model, limits, flag_values.max_batch_size, wait_seconds, hosts)

@@ -4,8 +4,8 @@ import contextlib
 import json
 import shutil
 
+from lm_zoo import checksums, config_checks, files
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, files
 from lm_zoo.config import (
     IMPORTED,
     DataConfig,
@@ -50,6 +50,9 @@ def import_run(source, workdir, format="", tokenizer=None):
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
+    if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
+        advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
+        checksums.verify(source, "--from", advice, complete=False)
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
         _check_tokenizer(foreign, source)
