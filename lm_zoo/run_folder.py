@@ -126,6 +126,18 @@ class RunFolder:
         shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
         copy_splits(tokens, ("validation", "test"), directory)
 
+    def results_with(self, figure):
+        """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
+        found = {}
+        for path in sorted(self.results.glob("*.json")):
+            try:
+                values = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
+            if isinstance(values, dict) and figure in values:
+                found[path.stem] = values
+        return found
+
     def write_result(self, name, values):
         """Writes `results/<name>.json` and returns its path."""
         self.results.mkdir(parents=True, exist_ok=True)

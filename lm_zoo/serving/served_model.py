@@ -19,6 +19,7 @@ from lm_zoo.serving.model_folder import (
 )
 from lm_zoo.serving.signatures import Signature
 from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
@@ -30,6 +31,7 @@ class ServedModel:
 
     Args:
         folder: `NAME` or `NAME/VERSION`; of several versions the highest is taken.
+        special_tokens: As the attribute; "" means as the signatures read them.
 
     Attributes:
         name: What clients call it.
@@ -37,6 +39,7 @@ class ServedModel:
         card: The model card, a dictionary.
         tokenizer: The tokenizer, in Python.
         source_tokenizer: That of sources, for a model that reads some; may be the same.
+        special_tokens: What those written out in a completion's prompt are: `text` or `control`.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -47,10 +50,11 @@ class ServedModel:
         UserError: If there is no such model, or it is not ours, or it is damaged.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, special_tokens=""):
         self.name, self.version, self.path = find_version(folder)
         self.card = read_card(self.path)
         self.max_length = self.card.get("max_length")
+        self.special_tokens = special_tokens or self.card.get("special_tokens", TEXT)
         definitions = _definitions(self.path)
         if not any(name in definitions for name in SIGNATURES):
             raise UserError(

@@ -4,6 +4,7 @@ import numpy as np
 
 from lm_zoo.generation.graph_beam_search import automatic_length
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 
 class SourceReader:
@@ -16,6 +17,8 @@ class SourceReader:
 
     def __init__(self, model, limits):
         self._tokenizer = model.source_tokenizer
+        # The graph reads the texts itself; here they are counted as it does.
+        self._special_tokens = model.card.get("special_tokens", TEXT)
         self._most_new = limits.max_new_tokens
         self.most = limits.max_prompt_tokens
         limit = model.card.get("source", {}).get("max_length")
@@ -35,7 +38,7 @@ class SourceReader:
         return call._replace(inputs=call.inputs | {"max_length": longest}).with_steps()
 
     def _length(self, text):
-        length = len(self._tokenizer.encode(text)) + 1  # its end
+        length = len(self._tokenizer.encode(text, self._special_tokens)) + 1  # its end
         if length > self.most:
             raise RequestError(
                 f"text: expected at most {self.most:,} tokens, its end included, received "
