@@ -262,10 +262,12 @@ class ScheduleConfig:
     Attributes:
         name: `constant`; `epoch_decay` (times `decay_factor` each epoch from `decay_start_epoch`
             on); `plateau` (times `decay_factor` when validation has not improved for
-            `plateau_patience` validations); `cosine` (to `final_factor` at the last step);
-            `inverse_sqrt` (of the step, from the end of the warm-up); `warmup_stable_decay` (flat,
-            then linear to `final_factor` over the last `decay_fraction` of the steps).
-        warmup_steps: Linear warm-up from 0, for every schedule.
+            `plateau_patience` validations); `cosine` (from 1 at the first step after the warm-up to
+            `final_factor` at the last step); `inverse_sqrt` (of the step, from the end of the
+            warm-up); `warmup_stable_decay` (flat, then linear over the last `decay_fraction` of
+            the steps, to `final_factor` at the last).
+        warmup_steps: Updates of linear warm-up, before the first at the full rate; with
+            `inverse_sqrt`, up to it.
         decay_start_epoch: First epoch, counted from 0, that is trained at a reduced rate.
         decay_factor: For `epoch_decay` and `plateau`.
         plateau_patience: For `plateau`: validations without improvement before the rate drops.

@@ -6,10 +6,14 @@ import hashlib
 import os
 import pathlib
 import secrets
+import stat
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import open_input
 
 TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pattern matches it.
+
+MOST_LINKS = 40  # on the way to a file; the kernel's own limit
 
 _ADVICE = {
     errno.ENOSPC: "free space there and run the same command again",
@@ -21,6 +25,8 @@ _ADVICE = {
     errno.ENOTDIR: "a part of the path is a file: name another folder",
     errno.ENOENT: "make the folder first, or name another one",
     errno.EISDIR: "a folder has that name: choose another one",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "symbolic links lead in a circle: name another folder",
 }
 
 
@@ -95,9 +101,43 @@ def sync(path):
         os.close(descriptor)
 
 
+def link_of_another_user(path):
+    """Returns the first symbolic link on the way to a path that is neither ours nor root's.
+
+    Args:
+        path: A file or folder, which need not exist.
+
+    Returns:
+        The link's path, or None.
+
+    Raises:
+        OSError: For a path that cannot be followed: too long, no permission, links in a circle.
+    """
+    waiting = list(reversed(pathlib.Path(path).absolute().parts))
+    here, followed = pathlib.Path(waiting.pop()), 0
+    while waiting:
+        name = waiting.pop()
+        here = here.parent if name == ".." else here / name
+        try:
+            status = os.lstat(here)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISLNK(status.st_mode):
+            continue
+        if status.st_uid not in (0, os.geteuid()):
+            return here
+        followed += 1
+        if followed > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(here))
+        target = pathlib.Path(os.readlink(here))
+        waiting += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        here = pathlib.Path(target.anchor) if target.is_absolute() else here.parent
+    return None
+
+
 def sha256_file(path):
-    """Returns the SHA-256 of a file's content in hexadecimal."""
-    with open(path, "rb") as file:
+    """Returns the SHA-256 of a regular file's content in hexadecimal."""
+    with open_input(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

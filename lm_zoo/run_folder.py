@@ -11,6 +11,7 @@ from lm_zoo import config_checks, files
 from lm_zoo.data.cache import WORK_PREFIX
 from lm_zoo.data.token_files import copy_splits
 from lm_zoo.errors import UserError
+from lm_zoo.json_files import NotJson, read_json, sha256
 
 
 class RunFolder:
@@ -63,11 +64,11 @@ class RunFolder:
 
     def config(self):
         """Returns the run's `ExperimentConfig`."""
-        return config_checks.validate(config_lib.from_dict(self._read_json(self.config_path)))
+        return config_checks.validate(config_lib.from_dict(self._read_json(self.config_path, dict)))
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""
-        return self._read_json(self.data_path)
+        return self._read_json(self.data_path, _DATA_RECORD)
 
     def check_config(self, config):
         """Raises a `UserError` naming the fields in which `config` differs from the run's."""
@@ -131,10 +132,12 @@ class RunFolder:
         found = {}
         for path in sorted(self.results.glob("*.json")):
             try:
-                values = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                raise UserError(f"results: {path} is damaged; evaluate the run anew.") from None
-            if isinstance(values, dict) and figure in values:
+                values = read_json(path)
+            except (OSError, NotJson) as error:
+                raise UserError(
+                    f"results: {path} is damaged ({error}); evaluate the run anew."
+                ) from None
+            if figure in values:
                 found[path.stem] = values
         return found
 
@@ -159,13 +162,25 @@ class RunFolder:
                 ) from None
             yield
 
-    def _read_json(self, path):
+    def _read_json(self, path, expected):
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path, expected)
         except FileNotFoundError:
             raise UserError(f"workdir: {path} is missing; the run cannot be read.") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except NotJson as error:
             raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
+        except OSError as error:
+            raise UserError(
+                f"workdir: {path} cannot be read: {files.reason(error)}; make it readable."
+            ) from None
+
+
+_DATA_RECORD = {  # what is read again of `lm_zoo.data.preparation.data_record`
+    "corpus": str,
+    "source": str,
+    "sha256": {str: sha256},
+    "source_sha256?": {str: sha256},
+}
 
 
 # What a start that was killed may leave.

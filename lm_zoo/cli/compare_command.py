@@ -76,8 +76,12 @@ def _read_translations(name, split, ledger):
 
 def _read_json(path):
     from lm_zoo.errors import UserError
+    from lm_zoo.files import reason
+    from lm_zoo.json_files import NotJson, read_json
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"compare: {path} is not JSON ({error}); evaluate the run anew.") from None
+        return read_json(path)
+    except NotJson as error:
+        raise UserError(f"compare: {path} is damaged ({error}); evaluate the run anew.") from None
+    except OSError as error:
+        raise UserError(f"compare: {path} cannot be read: {reason(error)}.") from None

@@ -66,7 +66,7 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from lm_zoo.cli import pair_evaluation
     from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.evaluation.ledger import render_table
+    from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
 

@@ -49,7 +49,10 @@ COMMANDS = {
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # never a bug of ours
+DISK_ERRORS = (  # never a bug of ours
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "string": "TEXT"}
 _EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
@@ -84,7 +87,7 @@ def main(argv=None):
         if error.errno not in DISK_ERRORS:
             raise
         _abandon_stdout()
-        where = error.filename or "standard output"
+        where = f"{error.filename or 'standard output'!s:.120}"
         print(f"{program}: error: {where}: {reason(error)}; {advice(error)}.", file=sys.stderr)
         return 2
     return status
@@ -107,6 +110,22 @@ def command_help(command, module):
     return "\n".join(lines)
 
 
+def parsed_flags(command, arguments):
+    """Returns the flags of a command's arguments; None if they ask for help.
+
+    Raises:
+        UserError: For arguments that are mistaken.
+    """
+    if _asks_for_help(arguments):
+        return None
+    return _parse(command, importlib.import_module(COMMANDS[command][0]), list(arguments))[0]
+
+
+def _asks_for_help(arguments):
+    before_end = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(argument in HELP_FLAGS for argument in before_end)
+
+
 def _dispatch(arguments):
     if not arguments or arguments[0] in HELP_FLAGS:
         print(_overview())
@@ -123,8 +142,7 @@ def _dispatch(arguments):
         listed = ", ".join(COMMANDS)
         raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
     module = importlib.import_module(COMMANDS[command][0])
-    before_end = rest[: rest.index("--")] if "--" in rest else rest
-    if any(argument in HELP_FLAGS for argument in before_end):
+    if _asks_for_help(rest):
         print(command_help(command, module))
         return 0
     flag_values, positional = _parse(command, module, rest)

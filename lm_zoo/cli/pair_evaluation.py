@@ -86,7 +86,7 @@ def _given_texts(flag_values, what):
 
     named = [(f"--{what}", getattr(flag_values, what))]
     named += [("--references", path) for path in flag_values.references]
-    return read_aligned(named, may_be_blank=("--translations",))
+    return read_aligned(named)
 
 
 def _texts_of_split(folder, split):
@@ -125,7 +125,7 @@ def _measure_ready(flag_values, folder, settings):
 
 def _write(flag_values, folder, name, ledger, evaluation):
     """Writes ledger and translations to the run's results, and prints them."""
-    from lm_zoo.evaluation.ledger import render_table
+    from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.evaluation.translation_evaluation import render_evaluation
     from lm_zoo.files import write_atomically
 

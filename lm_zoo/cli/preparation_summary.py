@@ -6,7 +6,10 @@ import re
 import resource
 import sys
 
-COLUMNS = ("documents", "characters", "words", "bytes", "tokens", "unknown", "bytes_per_token")
+COLUMNS = (
+    *("documents", "characters", "words", "bytes", "bytes_lost"),
+    *("tokens", "unknown", "bytes_per_token"),
+)
 
 
 def summary(tokens, seconds):
@@ -121,7 +124,7 @@ def _table(header, rows, names):
 
 
 def _heading(column):
-    return column.replace("_", "/").replace("/per/", "/")
+    return column.replace("_per_", "/").replace("_", " ")
 
 
 def _effort(seconds, counts):
@@ -149,6 +152,8 @@ def _split(entry):
         "characters": entry.get("characters"),
         "words": entry["words"],
         "bytes": entry["bytes"],
+        "bytes_lost": entry["bytes_lost"],
+        "words_lost": entry["words_lost"],
         "tokens": num_tokens,
         "unknown": entry["unknown"],
         "bytes_per_token": entry["bytes"] / num_tokens if num_tokens else None,

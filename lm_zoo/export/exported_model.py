@@ -21,7 +21,7 @@ PAIR_SIGNATURES = ("translate", "score", "token_logprobs", "embed")  # of a mode
 # and the verification of the export build on.
 BESIDE = {
     "score": ("score_ids",),
-    "generate": ("encode_prompts", "detokenize", "begin", "advance", "join", "take"),
+    "generate": ("encode_prompts", "detokenize", "row_keys", "begin", "advance", "join", "take"),
     "translate": ("beams",),
 }
 

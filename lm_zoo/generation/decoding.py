@@ -2,7 +2,6 @@
 
 import weakref
 
-import numpy as np
 import tensorflow as tf
 
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
@@ -13,6 +12,7 @@ from lm_zoo.generation.decoding_state import (
     stepped,
     take,
 )
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings, mark_seen, penalize_repetition
 
 SLOTS = 64  # a state's slots are a multiple of this, at most the context
@@ -39,7 +39,7 @@ class Decoder:
 
         def signature(seen):
             decoding = Decoding(state, rows, rows, active, seen)
-            return [decoding, settings, rows, number, rows, number]
+            return [decoding, settings, number, rows, number]
 
         self._decode = tf.function(self._decode_rows, input_signature=signature(()))
         self._decode_penalized = tf.function(
@@ -66,10 +66,7 @@ class Decoder:
             `(state, features)`, as `begin_with_features`.
         """
         texts = list(dict.fromkeys(tuple(row.token_ids) for row in rows))
-        lengths = np.array([len(text) - leave_last for text in texts], np.int32)
-        token_ids = np.zeros((len(texts), lengths.max()), np.int32)
-        for padded, text, length in zip(token_ids, texts, lengths):
-            padded[:length] = text[:length]
+        token_ids, lengths = padded([text[: len(text) - leave_last] for text in texts])
         num_slots = -(-(int(lengths.max()) + 1 + max_new_tokens) // SLOTS) * SLOTS
         num_slots = min(num_slots, self.context_length or 0)  # recurrent states have none
         read = self._begin(token_ids, lengths, num_slots)

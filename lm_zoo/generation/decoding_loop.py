@@ -45,7 +45,7 @@ class Steps(NamedTuple):
     top_log_probs: tf.Tensor
 
 
-def first_step(model, features, decoding, settings, sample_index, most_tokens, eos_id):
+def first_step(model, features, decoding, settings, most_tokens, eos_id):
     """Chooses each row's next token where its last one has been read.
 
     Args:
@@ -58,14 +58,13 @@ def first_step(model, features, decoding, settings, sample_index, most_tokens, e
         `(batch,)` each.
     """
     logits = model.logits(features[:, None])[:, 0]
-    return _grow(model, logits, decoding, settings, sample_index, most_tokens, eos_id)
+    return _grow(model, logits, decoding, settings, most_tokens, eos_id)
 
 
 def decode(
     model,
     decoding,
     settings: SamplingSettings,
-    sample_index,
     num_steps,
     most_tokens,
     eos_id,
@@ -78,7 +77,6 @@ def decode(
         model: A `LanguageModel`.
         decoding: A `Decoding`.
         settings: `SamplingSettings`.
-        sample_index: Which of a prompt's texts each row is, int32 `(batch,)`.
         num_steps: Most steps, int32 scalar; a Python int gives that many columns in any case.
         most_tokens: How many tokens each row may have generated in all, int32 `(batch,)`.
         eos_id: A token that ends a row, int or int32 scalar; -1 is none.
@@ -104,9 +102,7 @@ def decode(
     def step(index, decoding, steps):
         logits, model_state = _read(model, decoding)
         decoding = decoding._replace(state=decoding.state._replace(model_state=model_state))
-        decoding, *made = _grow(
-            model, logits, decoding, settings, sample_index, most_tokens, eos_id
-        )
+        decoding, *made = _grow(model, logits, decoding, settings, most_tokens, eos_id)
         if gives_top:
             made += _likeliest(model, logits, num_top)
         steps = [
@@ -158,12 +154,11 @@ def _read(model, decoding):
     return model.logits(features)[:, 0], model_state  # (B, num_rows)
 
 
-def _grow(model, logits, decoding, settings, sample_index, most_tokens, eos_id):
+def _grow(model, logits, decoding, settings, most_tokens, eos_id):
     """Chooses a token for each active row; returns the `Decoding`, the tokens, their log-probs."""
     tokens, log_probs = choose_tokens(
         logits,
         None if _is_absent(decoding.seen) else decoding.seen,
-        sample_index,
         decoding.token_index,
         settings,
         model.vocab_size,

@@ -12,6 +12,7 @@ from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.decoding_loop import Decoding
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
 
@@ -45,9 +46,11 @@ class Generated:
 def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16, devices=()):
     """Generates texts that go on from prompts.
 
-    A text is a function of model, prompt, options and the sample's index: the prompts around it
-    change nothing (beyond the last bits of floating-point sums). A text that outgrows the model's
-    `context_length` goes on from its last `context_length // 2` tokens, read into a fresh state.
+    A text is a function of model, prompt, options, the sample's index, and how many equal prompts
+    stand before its own: equal prompts get different texts, the first the one that it gets alone.
+    Other prompts change nothing (beyond the last bits of floating-point sums). A text that outgrows
+    the model's `context_length` goes on from its last `context_length // 2` tokens, read into a
+    fresh state.
 
     Args:
         model: A built `LanguageModel`.
@@ -76,13 +79,15 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
         )
     prompt_ids = _encode(model, tokenizer, prompts, options.special_tokens)
     if options.num_beams > 1:
-        rows = [Row(i, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
+        rows = [Row(i, 0, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
         grow = _search
     else:
+        count = options.num_samples
+        firsts = draws(map(tuple, prompt_ids), count)
         rows = [
-            Row(index * options.num_samples + sample, sample, ids, tokenizer, options)
-            for index, ids in enumerate(prompt_ids)
-            for sample in range(options.num_samples)
+            Row(number * count + sample, sample, first + sample, ids, tokenizer, options)
+            for number, (ids, first) in enumerate(zip(prompt_ids, firsts))
+            for sample in range(count)
         ]
         grow = _sample
     decoder = decoder_of(model)
@@ -93,8 +98,9 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
 
 def _sample(decoder, rows, options, on_text):
     """Lets the rows grow together until each has finished; returns them."""
-    settings = SamplingSettings.from_options(options, len(rows))
-    sample_index = np.array([row.sample for row in rows], np.int32)
+    prompts = padded([row.token_ids for row in rows])
+    draw = np.array([row.draw for row in rows], np.int32)
+    settings = SamplingSettings.from_options(options, row_keys(*prompts, options.seed, draw))
     most_tokens = np.full(len(rows), options.max_new_tokens, np.int32)
     eos_id = -1 if rows[0].eos_id is None else rows[0].eos_id
     penalizes = options.repetition_penalty != 1
@@ -107,7 +113,7 @@ def _sample(decoder, rows, options, on_text):
         seen=tokens_seen(rows, decoder.vocab_size) if penalizes else (),
     )
     decoding, tokens, log_probs = decoder.first_step(
-        features, decoding, settings, sample_index, most_tokens, eos_id
+        features, decoding, settings, most_tokens, eos_id
     )
     _accept(rows, tokens[:, None], log_probs[:, None], on_text)
     num_steps = 1 if on_text else min(STOP_STEPS if options.stop else MOST_STEPS, most_tokens[0])
@@ -115,7 +121,7 @@ def _sample(decoder, rows, options, on_text):
         begun = time.monotonic()
         active = tf.constant([not row.finished_by for row in rows])
         decoding, steps = decoder.decode(
-            decoding._replace(active=active), settings, sample_index, num_steps, most_tokens, eos_id
+            decoding._replace(active=active), settings, num_steps, most_tokens, eos_id
         )
         _accept(rows, steps.tokens, steps.log_probs, on_text)
         if on_text and time.monotonic() - begun < PATIENCE / 2:

@@ -25,7 +25,8 @@ class GenerationOptions:
             model's own probabilities, so it takes a `temperature` of 0 or 1 and no filter.
         length_penalty: For beam search: a text's log-probability is divided by its number of tokens
             to this power; above 0 favours longer texts.
-        seed: With the sample's and the token's index it decides every random choice.
+        seed: Decides every random choice, together with the prompt, the number of equal prompts
+            before it, the sample's index and the token's.
         num_samples: Texts per prompt; with beam search, how many of the best hypotheses to return.
         stop: Strings that end a text; the string itself is not part of the text.
         ignore_eos: Whether to go on after the tokenizer's end-of-text token. With a word tokenizer,

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.key_value_cache import write
@@ -58,14 +59,14 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.stddev = stddev
         self.scale = scale
         self.head_dim = hidden_dim // num_heads
-        self.query_key_value = keras.layers.Dense(
+        self.query_key_value = Dense(
             (num_heads + 2 * num_kv_heads) * self.head_dim,
             use_bias=use_bias,
             kernel_initializer=initializers.normal(stddev, seed, "query_key_value"),
             name="query_key_value",
             dtype=self.dtype_policy,
         )
-        self.output_projection = keras.layers.Dense(
+        self.output_projection = Dense(
             hidden_dim,
             use_bias=use_bias,
             kernel_initializer=initializers.normal(output_stddev, seed, "output_projection"),

@@ -6,6 +6,7 @@ import tensorflow as tf
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.dense import Dense
 
 KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
@@ -46,14 +47,14 @@ class FeedForward(Configurable, keras.layers.Layer):
         self.output_stddev = output_stddev
         self.seed = seed
         self.stddev = stddev
-        self.inner = keras.layers.Dense(
+        self.inner = Dense(
             intermediate_dim * (2 if kind == "swiglu" else 1),
             use_bias=use_bias,
             kernel_initializer=initializers.normal(stddev, seed, "inner"),
             name="inner",
             dtype=self.dtype_policy,
         )
-        self.outer = keras.layers.Dense(
+        self.outer = Dense(
             hidden_dim,
             use_bias=use_bias,
             kernel_initializer=initializers.normal(output_stddev, seed, "outer"),

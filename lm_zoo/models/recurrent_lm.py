@@ -1,8 +1,7 @@
 """What the three recurrent language models share: everything but the layer."""
 
-import keras
-
 from lm_zoo.layers import initializers
+from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
@@ -65,7 +64,7 @@ class RecurrentLM(LanguageModel):
         # A tied output needs vectors as wide as the embedding's.
         self.projection = None
         if self.tie_embeddings and embedding_width != self.hidden_dim:
-            self.projection = keras.layers.Dense(
+            self.projection = Dense(
                 embedding_width,
                 use_bias=False,
                 kernel_initializer=weights("projection"),

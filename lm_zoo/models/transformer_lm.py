@@ -18,6 +18,7 @@ from lm_zoo.layers.key_value_cache import (
 )
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
+from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require, require_at_least
 from lm_zoo.models.language_model import LanguageModel
 
@@ -189,7 +190,7 @@ class TransformerLM(LanguageModel):
         """Returns the vectors `(batch, length, hidden_dim)` that the first block reads."""
         x = self.token_embedding(token_ids)
         if self.position_embedding is not None:
-            x = x + self.position_embedding(positions)
+            x = add_shared(x, self.position_embedding(positions))
         return self.embedding_dropout(x, training=training)
 
     def layer_flops_per_token(self, layer, sequence_length):

@@ -21,7 +21,6 @@ from lm_zoo.serving.predictor import Predictor
 from lm_zoo.serving.prompt_scores import PromptScorer
 from lm_zoo.serving.prompts import PromptReader
 from lm_zoo.serving.request_error import RequestError
-from lm_zoo.serving.sources import SourceReader
 from lm_zoo.serving.tensorflow_api import TensorFlowApi
 
 OPENAI_PATHS = ("/v1/completions", "/v1/chat")
@@ -52,10 +51,7 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
         closing = [engine, prompts]
     elif model.reads_source:
         completions = completions_of_translations
-    sources = SourceReader(model, limits)
-    predictor = Predictor(
-        model, engine, reader, sources, max_batch_size, wait_seconds, queue, metrics
-    )
+    predictor = Predictor(model, engine, reader, limits, max_batch_size, wait_seconds, metrics)
     tensorflow_api = TensorFlowApi(model, predictor, limits)
     closing.append(predictor)
 

@@ -7,17 +7,24 @@ import dataclasses
 import threading
 import time
 
+from lm_zoo.serving.cancelling import Cancelling
 from lm_zoo.serving.request_error import queue_full
 
+MOST_TOKENS = 4096  # of the texts in one call, unless one text has more
 
-@dataclasses.dataclass
+
+@dataclasses.dataclass(eq=False)
 class _Waiting:
     call: object
     future: concurrent.futures.Future
+    wanted: bool = True
 
 
 class Batcher:
     """Calls one function of the model in a thread of its own, for several requests at once.
+
+    Requests take turns: one of many calls does not keep the others waiting until its last. What a
+    request wanted is given up when it waits no more, also while it is computed, if all do.
 
     Args:
         name: For metrics.
@@ -35,8 +42,9 @@ class Batcher:
         self._wait_seconds = wait_seconds
         self._max_queue = max_queue
         self._metrics = metrics
-        self._waiting = collections.deque()
+        self._requests = collections.deque()  # lists of what waits, the next in turn first
         self._rows_waiting = 0
+        self._running, self._cancelling = [], None
         self._closed = False
         self._changed = threading.Condition()
         metrics.waiting_texts.labels(name).set_function(lambda: self._rows_waiting)
@@ -47,7 +55,7 @@ class Batcher:
         """Waits for the results of a request's calls.
 
         Args:
-            calls: Objects with `rows` and a `key`; calls of the same key can be joined.
+            calls: Objects with `rows`, `tokens` and a `key`; calls of the same key can be joined.
 
         Returns:
             A list of results.
@@ -55,16 +63,19 @@ class Batcher:
         Raises:
             RequestError: If too many rows wait already, or the model refused the input.
         """
-        waiting = [_Waiting(call, concurrent.futures.Future()) for call in calls]
+        wanted = [_Waiting(call, concurrent.futures.Future()) for call in calls]
+        waiting = list(wanted)
         with self._changed:
             rows = sum(call.rows for call in calls)
             if self._closed or self._rows_waiting + rows > self._max_queue:
                 raise queue_full(self._rows_waiting)
-            self._waiting.extend(waiting)
+            self._requests.append(waiting)
             self._rows_waiting += rows
             self._changed.notify()
-        # A request that is cancelled takes along what has not begun.
-        return await asyncio.gather(*(asyncio.wrap_future(one.future) for one in waiting))
+        try:
+            return await asyncio.gather(*(asyncio.wrap_future(one.future) for one in wanted))
+        finally:
+            self._give_up(wanted, waiting)
 
     def close(self):
         """Ends the thread after the call that runs; what waits is given up."""
@@ -73,36 +84,60 @@ class Batcher:
             self._changed.notify()
         self._thread.join(timeout=10)
 
+    def _give_up(self, wanted, waiting):
+        """Forgets what is left of a request that has its results, or wants none any more."""
+        with self._changed:
+            for one in wanted:
+                one.wanted = False
+            if self._running and not any(one.wanted for one in self._running):
+                self._cancelling.cancel()
+            if waiting:
+                self._requests.remove(waiting)
+                self._rows_waiting -= sum(one.call.rows for one in waiting)
+
     def _work(self):
         while batch := self._next_batch():
             self._run(batch)
 
     def _next_batch(self):
-        """Waits for something to do; returns requests of one key, or nothing when closed."""
+        """Waits for something to do; returns calls of one key, or nothing when closed."""
         with self._changed:
-            while not self._waiting:
+            while True:
+                while not self._requests:
+                    if self._closed:
+                        return []
+                    self._changed.wait()
+                deadline = time.monotonic() + self._wait_seconds
+                while self._rows_waiting < self._max_batch_size and not self._closed:
+                    if not self._changed.wait(deadline - time.monotonic()):
+                        break
                 if self._closed:
                     return []
-                self._changed.wait()
-            deadline = time.monotonic() + self._wait_seconds
-            while self._rows_waiting < self._max_batch_size and not self._closed:
-                if not self._changed.wait(deadline - time.monotonic()):
-                    break
-            if self._closed:
-                return []
-            return self._take_batch()
+                if self._requests:  # not given up meanwhile
+                    self._running, self._cancelling = self._take_batch(), Cancelling()
+                    return self._running
 
     def _take_batch(self):
-        """Takes the first request, and those after it that fit to it."""
-        key, batch, left, rows = self._waiting[0].call.key, [], collections.deque(), 0
-        for one in self._waiting:
-            fits = not batch or rows + one.call.rows <= self._max_batch_size
-            if one.call.key == key and fits:
-                batch.append(one)
-                rows += one.call.rows
-            else:
-                left.append(one)
-        self._waiting = left
+        """Takes the first call of the request in turn, and those of all that fit to it."""
+        batch, rows, tokens = [], 0, 0
+        served, others = [], []
+        for request in self._requests:
+            left = []
+            for one in request:
+                call = one.call
+                if not batch or (
+                    call.key == batch[0].call.key
+                    and rows + call.rows <= self._max_batch_size
+                    and tokens + call.tokens <= MOST_TOKENS
+                ):
+                    batch.append(one)
+                    rows, tokens = rows + call.rows, tokens + call.tokens
+                else:
+                    left.append(one)
+            if left:
+                (served if len(left) < len(request) else others).append(request)
+            request[:] = left
+        self._requests = collections.deque(others + served)
         self._rows_waiting -= rows
         return batch
 
@@ -114,7 +149,8 @@ class Batcher:
         calls = [one.call for one in batch]
         self._metrics.batch_rows.labels(self.name).observe(sum(call.rows for call in calls))
         try:
-            results = self._function(calls)
+            with self._cancelling:
+                results = self._function(calls)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
@@ -127,6 +163,7 @@ class Batcher:
     def _run_alone(self, batch):
         for one in batch:
             try:
-                one.future.set_result(self._function([one.call])[0])
+                with self._cancelling:
+                    one.future.set_result(self._function([one.call])[0])
             except Exception as error:
                 one.future.set_exception(error)

@@ -6,10 +6,13 @@ import secrets
 
 from lm_zoo.errors import nearest
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.serving.request_body import shown
+from lm_zoo.serving.input_shapes import too_many_rows
+from lm_zoo.serving.limits import MOST_STOP_BYTES, MOST_STOPS
+from lm_zoo.serving.request_body import field, shown
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.text_lengths import require_length
 
-MOST_LOGPROBS, MOST_STOPS, SEEDS = 5, 16, 2**31
+MOST_LOGPROBS, SEEDS = 5, 2**31
 
 # What the API has and we do not, and the values that mean it is not asked for.
 NOT_OFFERED = {
@@ -37,8 +40,7 @@ class CompletionRequest:
         stream: Whether text is sent as it appears.
         include_usage: Whether a stream ends with the token counts.
         stop: Strings that end a text.
-        seed: The first text of a prompt is the one that `generate` makes with this seed, the next
-            that of the next seed.
+        seed: The `n` texts of a prompt are the samples that `generate` makes with this seed.
         logprobs: How many likeliest tokens to give with each token; None: no log-probabilities.
         echo: Whether the prompt is part of the text.
         ignore_eos: Whether a text goes on after its end token.
@@ -76,7 +78,7 @@ class CompletionRequest:
             )
         echo = _truth(body, "echo")
         request = cls(
-            prompts=_prompts(body.get("prompt")),
+            prompts=_prompts(body.get("prompt"), limits),
             max_tokens=_whole(body, "max_tokens", 16, 0 if echo else 1, limits.max_new_tokens),
             temperature=_number(body, "temperature", 1.0, lambda v: v >= 0, "of at least 0"),
             top_p=_number(body, "top_p", 1.0, lambda v: 0 < v <= 1, "above 0 and at most 1"),
@@ -104,14 +106,14 @@ class CompletionRequest:
             )
         return request
 
-    def options(self, sample):
-        """Returns the `GenerationOptions` of a prompt's text number `sample`."""
+    def options(self):
+        """Returns the `GenerationOptions` of each text."""
         return GenerationOptions(
             max_new_tokens=self.max_tokens,
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
-            seed=(self.seed + sample) % SEEDS,
+            seed=self.seed % SEEDS,
             stop=self.stop,
             ignore_eos=self.ignore_eos,
         )
@@ -126,7 +128,8 @@ def _check_names(body):
         if name not in known:
             guess = nearest(name, known)
             hint = f" Did you mean {guess!r}?" if guess else ""
-            raise RequestError(f"{name[:80]}: there is no such parameter.{hint}", param=name[:80])
+            name = field(name)
+            raise RequestError(f"{name}: there is no such parameter.{hint}", param=name)
         if name in NOT_OFFERED and value not in NOT_OFFERED[name]:
             raise RequestError(
                 f"{name}: this server does not offer it; leave it out, received {shown(value)}.",
@@ -134,14 +137,20 @@ def _check_names(body):
             )
 
 
-def _prompts(value):
-    """Returns a list of strings and lists of token ids."""
+def _prompts(value, limits):
+    """Returns a list of strings and lists of token ids; counts before it looks at the members."""
     if value is None:
         return [""]
-    if isinstance(value, str) or _are_ids(value):
-        return [value]
-    if isinstance(value, list) and value and all(isinstance(p, str) or _are_ids(p) for p in value):
-        return value
+    value = [value] if isinstance(value, str) or _begins_with_id(value) else value
+    if isinstance(value, list) and value:
+        if len(value) > limits.max_rows:
+            raise too_many_rows("prompt", limits.max_rows, len(value))
+        for prompt in value:
+            if isinstance(prompt, list):
+                require_length("prompt", len(prompt), limits.max_prompt_tokens)
+        if all(isinstance(prompt, str) or _are_ids(prompt) for prompt in value):
+            return value
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
     raise RequestError(
         "prompt: expected a string, a list of strings, a list of token ids, or a list of such "
         f"lists, received {shown(value)}.",
@@ -149,8 +158,12 @@ def _prompts(value):
     )
 
 
+def _begins_with_id(value):
+    return isinstance(value, list) and bool(value) and _is_whole(value[0])
+
+
 def _are_ids(value):
-    return isinstance(value, list) and bool(value) and all(_is_whole(token) for token in value)
+    return _begins_with_id(value) and all(map(_is_whole, value))
 
 
 def _is_whole(value):
@@ -201,11 +214,18 @@ def _include_usage(options):
 
 def _stop(value):
     stops = [value] if isinstance(value, str) else value or []
-    right = isinstance(stops, list) and all(isinstance(s, str) and s for s in stops)
-    if not right or len(stops) > MOST_STOPS:
+    right = isinstance(stops, list) and len(stops) <= MOST_STOPS and all(map(_is_stop, stops))
+    if not right:
         raise RequestError(
-            f"stop: expected a string, or a list of at most {MOST_STOPS}, none of them empty, "
-            f"received {shown(value)}.",
+            f"stop: expected a string, or a list of at most {MOST_STOPS}, none of them empty or of "
+            f"more than {MOST_STOP_BYTES:,} bytes of UTF-8, received {shown(value)}.",
             param="stop",
         )
     return tuple(stops)
+
+
+def _is_stop(value):
+    try:
+        return isinstance(value, str) and 0 < len(value.encode("utf-8")) <= MOST_STOP_BYTES
+    except UnicodeEncodeError:
+        return False

@@ -1,17 +1,16 @@
 """`POST /v1/completions`: the completions of the OpenAI API, whole or as a stream of events."""
 
 import asyncio
-import json
 import time
 
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from lm_zoo.serving.completion import Completion
 from lm_zoo.serving.completion_request import CompletionRequest
-from lm_zoo.serving.connection import unless_gone
+from lm_zoo.serving.connection import in_time
 from lm_zoo.serving.growth import Growth
+from lm_zoo.serving.json_text import dump
 from lm_zoo.serving.prompt_scores import PromptCall
 from lm_zoo.serving.request_body import read_json
 from lm_zoo.serving.request_error import RequestError, too_slow
@@ -42,17 +41,17 @@ class Completions:
         wanted = CompletionRequest.parse(
             await read_json(request, self._limits), self._model.name, self._limits
         )
-        prompts = await run_in_threadpool(lambda: list(map(self._reader.read, wanted.prompts)))
-        growth = Growth(self._engine, self._model.tokenizer, wanted.stream)
+        seconds = self._limits.request_seconds
+        return await in_time(request, seconds, self._answer(wanted))
+
+    async def _answer(self, wanted):
         deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
+        prompts = await asyncio.to_thread(lambda: list(map(self._reader.read, wanted.prompts)))
+        growth = Growth(self._engine, self._model.tokenizer, wanted.stream)
         completion = Completion(
             self._model.name, self._model.tokenizer, wanted, prompts, growth, deadline
         )
-        give = self._stream if wanted.stream else self._whole
-        try:
-            return await unless_gone(request, give(completion))
-        except TimeoutError:
-            raise too_slow(self._limits.request_seconds) from None
+        return await (self._stream if wanted.stream else self._whole)(completion)
 
     async def _begin(self, completion):
         """Scores the prompts, if that is wanted, and lets the texts begin."""
@@ -60,9 +59,12 @@ class Completions:
         if wanted.echo and wanted.logprobs is not None:
             if not self._model.scores_ids:
                 raise not_exported("score", "log-probabilities of the prompt")
-            calls = [PromptCall.of(ids, wanted.logprobs) for _, ids in completion.prompts]
-            async with asyncio.timeout_at(completion.deadline):
-                completion.prompt_tokens = await self._prompt_batcher.submit(calls)
+            prompts = completion.prompts
+            calls = [PromptCall.of(prompt.token_ids, wanted.logprobs) for prompt in prompts]
+            completion.prompt_tokens = await self._prompt_batcher.submit(calls)
+            completion.prompt_offsets = [
+                await asyncio.to_thread(self._reader.offsets, prompt) for prompt in prompts
+            ]
         if wanted.max_tokens:
             completion.growth.begin()
 
@@ -78,10 +80,10 @@ class Completions:
         finally:
             completion.growth.cancel()
         choices = [
-            completion.choice(index, parts, reasons.get(index, "length"), is_end=True)
+            await asyncio.to_thread(_choice, completion, index, parts, reasons.get(index, "length"))
             for index, parts in enumerate(pieces)
         ]
-        return JSONResponse(completion.body(choices) | {"usage": completion.usage()})
+        return Response(completion.whole(choices), media_type="application/json")
 
     async def _stream(self, completion):
         """Returns the answer as a stream of events."""
@@ -98,22 +100,15 @@ class Completions:
         wanted = completion.wanted
         try:
             for index, piece in enumerate(completion.echoes()):
+                reason = None if wanted.max_tokens else "length"
                 if wanted.echo:
-                    yield _event(completion.body([completion.choice(index, [piece])]))
-                if not wanted.max_tokens:
-                    yield _event(completion.body([completion.choice(index, [], "length")]))
+                    yield await self._piece_events(completion, index, [piece], reason)
             start, first = time.perf_counter(), True
             async for index, pieces, reason in completion.follow():
                 if first and pieces:
                     self._metrics.first_token_seconds.observe(time.perf_counter() - start)
                     first = False
-                choices = [
-                    completion.choice(index, [piece], is_end=reason and piece is pieces[-1])
-                    for piece in pieces
-                ]
-                if reason:
-                    choices.append(completion.choice(index, [], reason))
-                yield b"".join(_event(completion.body([choice])) for choice in choices)
+                yield await self._piece_events(completion, index, pieces, reason)
             if wanted.include_usage:
                 yield _event(completion.body([]) | {"usage": completion.usage()})
         except TimeoutError:
@@ -123,6 +118,22 @@ class Completions:
         finally:
             completion.growth.cancel()
         yield b"data: [DONE]\n\n"
+
+    async def _piece_events(self, completion, index, pieces, reason):
+        """Returns the events of some pieces, and of the reason if it ends with them."""
+        choices = [([piece], None) for piece in pieces] + ([([], reason)] if reason else [])
+
+        def events():
+            parts = (completion.body([completion.choice(index, *choice)]) for choice in choices)
+            return b"".join(map(_event, parts))
+
+        if completion.wanted.logprobs is None:
+            return events()
+        return await asyncio.to_thread(events)  # tokens are decoded one by one
+
+
+def _choice(completion, index, pieces, reason):
+    return dump(completion.choice(index, pieces, reason))
 
 
 def not_exported(signature, what):
@@ -135,5 +146,4 @@ def not_exported(signature, what):
 
 
 def _event(value):
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + data.encode("utf-8") + b"\n\n"
+    return b"data: " + dump(value).encode("utf-8") + b"\n\n"

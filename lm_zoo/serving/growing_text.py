@@ -24,12 +24,19 @@ class NewToken(typing.NamedTuple):
 class Piece(typing.NamedTuple):
     """Text that is certain now, and the tokens that it came from.
 
-    The tokens of all pieces but an end token, and tokens that only a stop string was made of, are
-    the tokens of the text.
+    The tokens of all pieces are all tokens: an end token, and those of a stop string, which are no
+    part of the text, too.
+
+    Attributes:
+        text: A string, perhaps empty.
+        tokens: `NewToken`s.
+        offsets: Where each begins, in characters from the beginning of the prompt, if that is known
+            better than by decoding them.
     """
 
     text: str
     tokens: list
+    offsets: list | None = None
 
 
 class GrowingText:
@@ -37,6 +44,7 @@ class GrowingText:
 
     Args:
         prompt_ids: Token ids of the prompt, at least one.
+        draw: Which of the texts of this prompt and seed it is, for `row_keys`.
         options: A `GenerationOptions`.
         tokenizer: Makes text of tokens.
         num_top: How many likeliest tokens to give with each token.
@@ -49,10 +57,12 @@ class GrowingText:
         finished_by: `""` while it grows, then `eos`, `stop`, `length`, or `error`.
         error: A `RequestError`, if it ended by one.
         cancelled: Set by anyone when no one wants the text any more.
+        key: What its random choices depend on, once it has begun.
     """
 
-    def __init__(self, prompt_ids, options, tokenizer, num_top, deliver, streams):
+    def __init__(self, prompt_ids, draw, options, tokenizer, num_top, deliver, streams):
         self.prompt_ids = list(prompt_ids)
+        self.draw = draw
         self.options = options
         self.num_top = num_top
         self.streams = streams
@@ -62,6 +72,7 @@ class GrowingText:
         self.error = None
         self.cancelled = False
         self.last_token = self.prompt_ids[-1]
+        self.key = None
         self._deliver = deliver
         self._eos_id = None if options.ignore_eos else tokenizer.eos_id
         self._stream = TextStream(tokenizer, prompt_ids, options.stop)
@@ -87,18 +98,18 @@ class GrowingText:
             self.fail(RequestError("the model's probabilities are not finite.", 500))
             return
         stream = self._stream
+        self._held.append(NewToken(token, log_prob, top))
         if token == self._eos_id:
             self.finished_by = "eos"
             text = stream.finish()
         else:
-            self._held.append(NewToken(token, log_prob, top))
             text = stream.push(token)
             if stream.stopped:
                 self.finished_by = "stop"
             elif not self.num_left:
                 text += stream.finish()
                 self.finished_by = "stop" if stream.stopped else "length"
-        if text or (self._held and self.finished_by in ("eos", "length")):
+        if text or self.finished_by:
             self._pieces.append(Piece(text, self._held))
             self._held = []
 

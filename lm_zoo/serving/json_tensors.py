@@ -7,23 +7,25 @@ them, which is not strict JSON.
 
 import base64
 import binascii
-import json
 import math
 
 import numpy as np
 
+from lm_zoo.serving.input_shapes import check_shape, check_stops, too_many_rows
+from lm_zoo.serving.json_text import dump, dump_list
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
 
 _KINDS = {"string": "a string", "int32": "a whole number", "float32": "a number"}
 
 
-def values_of(body, signature):
+def values_of(body, signature, max_rows):
     """Reads the inputs of a prediction.
 
     Args:
         body: The request's JSON object.
         signature: The `Signature` that it asks for.
+        max_rows: Most texts of a request.
 
     Returns:
         `(values, by_rows)`: name -> numpy array, and whether the request had the row form.
@@ -36,18 +38,20 @@ def values_of(body, signature):
         columns = _named(body["inputs"], signature, "inputs")
         signature.check_names(columns)
         return {
-            name: as_array(value, name, signature.inputs[name]) for name, value in columns.items()
+            name: as_array(value, name, signature.inputs[name], max_rows)
+            for name, value in columns.items()
         }, False
-    return _of_instances(body["instances"], signature), True
+    return _of_instances(body["instances"], signature, max_rows), True
 
 
-def as_array(value, name, spec):
+def as_array(value, name, spec, max_rows):
     """Turns a JSON value, perhaps nested lists, into an array of the input's dtype.
 
     Raises:
-        RequestError: For a value of another type, or lists of different lengths.
+        RequestError: For a value of another type, lists of different lengths, or too many values.
     """
     flat, shape = [], _shape(value)
+    check_shape(name, shape, max_rows)
     _flatten(value, shape, name, flat)
     converted = [_scalar(item, name, spec.dtype.name) for item in flat]
     dtype = object if spec.dtype.name == "string" else spec.dtype.as_numpy_dtype
@@ -64,35 +68,39 @@ def answer(outputs, by_rows):
         by_rows: Whether to give the row form, for which all outputs have the rows first.
     """
     columns = {name: _as_json(outputs[name]) for name in sorted(outputs)}
-    if not by_rows:
-        values = next(iter(columns.values())) if len(columns) == 1 else columns
-        return _dump({"outputs": values})
-    if len(columns) == 1:
-        return _dump({"predictions": next(iter(columns.values()))})
-    rows = zip(*columns.values())
-    return _dump({"predictions": [dict(zip(columns, row)) for row in rows]})
+    if by_rows and len(columns) > 1:
+        rows = zip(*columns.values())
+        text = dump_list([dict(zip(columns, row)) for row in rows])
+    elif len(columns) == 1:
+        text = dump_list(*columns.values())
+    else:
+        parts = (f"{dump(name)}:{dump_list(values)}" for name, values in columns.items())
+        text = "{" + ",".join(parts) + "}"
+    return f'{{"{"predictions" if by_rows else "outputs"}":{text}}}'.encode()
 
 
-def _of_instances(instances, signature):
+def _of_instances(instances, signature, max_rows):
     """Stacks the rows' values."""
     if not isinstance(instances, list) or not instances:
         raise RequestError(
             f"instances: expected a list with a value for each text, received {shown(instances)}."
         )
+    if len(instances) > max_rows:
+        raise too_many_rows("instances", max_rows, len(instances))
     rows = [_named(instance, signature, "instances") for instance in instances]
+    signature.check_names(rows[0])
     for index, row in enumerate(rows):
         if row.keys() != rows[0].keys():
             raise RequestError(
-                f"instances: expected the same inputs in all, received {sorted(rows[0])} in the "
-                f"first and {sorted(row)} in number {index + 1}."
+                f"instances: expected the same inputs in all, received {shown(sorted(rows[0]))} in "
+                f"the first and {shown(sorted(row))} in number {index + 1}."
             )
-    signature.check_names(rows[0])
     values = {}
     for name in rows[0]:
         column = [row[name] for row in rows]
         if name == "stop":
             column = _stop_lists(column)
-        values[name] = as_array(column, name, signature.inputs[name])
+        values[name] = as_array(column, name, signature.inputs[name], max_rows)
     return values
 
 
@@ -112,6 +120,7 @@ def _stop_lists(column):
     """Each row's own stop strings, as lists of one length."""
     lists = [value if isinstance(value, list) else [value] for value in column]
     width = max(map(len, lists))
+    check_stops(width)
     return [values + [""] * (width - len(values)) for values in lists]
 
 
@@ -185,7 +194,3 @@ def _text(data):
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return {"b64": base64.b64encode(data).decode("ascii")}
-
-
-def _dump(value):
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")

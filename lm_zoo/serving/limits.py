@@ -5,6 +5,8 @@ import math
 
 from lm_zoo.errors import UserError
 
+MOST_STOPS, MOST_STOP_BYTES = 16, 1000  # stop strings of a text, and the bytes of each
+
 
 @dataclasses.dataclass(frozen=True)
 class ServingLimits:

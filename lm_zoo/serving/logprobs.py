@@ -11,7 +11,8 @@ class LogprobsWriter:
     """Writes the `logprobs` object of a choice, piece by piece.
 
     A token's text is what it adds where it stands; one that is not UTF-8 by itself is written as
-    `bytes:\\xe2\\x80`. The offsets count characters from the beginning of the prompt.
+    `bytes:\\xe2\\x80`. The offsets count characters from the beginning of the prompt; those of an
+    end token, and of tokens that a stop string cut off, are where the text ends.
 
     Args:
         tokenizer: Makes text of tokens.
@@ -27,25 +28,26 @@ class LogprobsWriter:
         self._offset = offset
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def write(self, tokens, end=None):
-        """Returns the entries of the next tokens, for `as_object`.
+    def write(self, piece, end):
+        """Returns the entries of the next piece's tokens, for `as_object`.
 
         Args:
-            tokens: `NewToken`s.
-            end: Where the text ends, in characters from the beginning of the prompt: tokens that
-                begin there or later, as those of a stop string do, are left out. None: nowhere.
+            piece: A `Piece`.
+            end: Where its text ends, in characters from the beginning of the prompt.
         """
         entries = []
-        for token in tokens:
-            if end is not None and self._offset >= end:
-                break
+        for place, token in enumerate(piece.tokens):
             before = self._tokenizer.decode_bytes(self._context)
             data = self._added(before, token.token)
             text = _shown(data)
             top = self._top(before, token, text)
-            entries.append((text, _finite(token.log_prob), top, self._offset))
+            offset = min(self._offset, end) if piece.offsets is None else piece.offsets[place]
+            entries.append((text, _finite(token.log_prob), top, offset))
             self._offset += len(self._decoder.decode(data))
             self._context = [*self._context, token.token][-CONTEXT:]
+        if piece.offsets is not None:
+            self._offset = end
+            self._decoder.reset()
         return entries
 
     def as_object(self, entries):

@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.serving.batcher import Batcher
+from lm_zoo.generation.random_keys import draws
+from lm_zoo.serving.batcher import MOST_TOKENS, Batcher
 from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.request_error import RequestError
-from lm_zoo.serving.signatures import Call
+from lm_zoo.serving.text_lengths import TextLengths
+from lm_zoo.serving.translation_lengths import bounded
 
 GENERATE, TRANSLATE = "generate", "translate"
 
@@ -26,20 +28,18 @@ class Predictor:
         model: A `ServedModel`.
         engine: An `Engine`, or None for a model that does not generate.
         reader: A `PromptReader`.
-        sources: A `SourceReader`.
+        limits: `ServingLimits`.
         max_batch_size: Most texts in one call of the model.
         wait_seconds: How long a request waits for others.
-        max_queue: Most texts that wait for one signature.
         metrics: `Metrics`.
     """
 
-    def __init__(
-        self, model, engine, reader, sources, max_batch_size, wait_seconds, max_queue, metrics
-    ):
+    def __init__(self, model, engine, reader, limits, max_batch_size, wait_seconds, metrics):
         self._tokenizer = model.tokenizer
         self._engine = engine
         self._reader = reader
-        self._sources = sources
+        self._text_lengths = TextLengths(model, limits)
+        self._limits = limits
         self._max_batch_size = max_batch_size
         self._batchers = {
             name: Batcher(
@@ -47,46 +47,51 @@ class Predictor:
                 functools.partial(_call, signature),
                 max_batch_size,
                 wait_seconds,
-                max_queue,
+                limits.max_queue,
                 metrics,
             )
             for name, signature in model.signatures.items()
             if name != GENERATE
         }
 
-    async def predict(self, signature, call, seconds):
+    async def predict(self, signature, call):
         """Returns the outputs of a `Call`, name -> numpy array.
 
         Args:
             signature: A `Signature`.
             call: What it is called with.
-            seconds: When to give up.
 
         Raises:
-            TimeoutError: If it is not done in time.
-            RequestError: If too much waits already, or the model refuses the input.
+            RequestError: If a text is too long, too much waits already, or the model refuses the
+                input.
         """
         if signature.name == GENERATE:
-            return await self._generate(call, asyncio.get_running_loop().time() + seconds)
+            return await self._generate(call)
+        call = await self.counted(signature.name, call)
         if signature.name == TRANSLATE:
-            call = await asyncio.to_thread(self._sources.bounded, call)
-        size = self._max_batch_size
-        parts = [_part(call, begin, begin + size) for begin in range(0, call.rows, size)]
-        async with asyncio.timeout(seconds):
-            results = await self._batchers[signature.name].submit(parts)
+            call = bounded(call, self._limits.max_new_tokens)
+        parts = call.parts(self._max_batch_size, MOST_TOKENS)
+        results = await self._batchers[signature.name].submit(parts)
         if len(results) == 1:
             return results[0]
         return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
-    async def _generate(self, call, deadline):
+    async def counted(self, signature, call):
+        """Returns a call with the lengths of its texts, which are within the limits."""
+        lengths = await asyncio.to_thread(self._text_lengths.of, signature, call)
+        return call._replace(lengths=lengths)
+
+    async def _generate(self, call):
         prompts = [prompt.decode("utf-8") for prompt in call.inputs["prompt"]]
         read = await asyncio.to_thread(lambda: [self._reader.read(prompt) for prompt in prompts])
         growth = Growth(self._engine, self._tokenizer)
-        for row, (_, token_ids) in enumerate(read):
-            growth.add(token_ids, _options(call, row))
+        options = [_options(call, row) for row in range(len(read))]
+        firsts = draws((tuple(ids), each.seed) for (_, ids), each in zip(read, options))
+        for (_, token_ids), draw, each in zip(read, firsts, options):
+            growth.add(token_ids, draw, each)
         try:
             growth.begin()
-            async for _ in growth.follow(deadline):
+            async for _ in growth.follow():
                 pass
         finally:
             growth.cancel()
@@ -113,12 +118,6 @@ def _options(call, row):
         seed=int(values["seed"]),
         stop=tuple(stop.decode("utf-8") for stop in values["stop"] if stop),
     )
-
-
-def _part(call, begin, end):
-    """Returns some of a call's rows as a call of its own."""
-    inputs = {name: value[begin:end] for name, value in call.inputs.items()}
-    return Call(min(end, call.rows) - begin, call.key, inputs)
 
 
 def _call(signature, calls):

@@ -14,12 +14,14 @@ class PromptCall(typing.NamedTuple):
 
     Attributes:
         rows: 1.
+        tokens: The prompt's number.
         key: Prompts of about the same length are scored together.
         token_ids: The prompt's.
         num_top: How many likeliest tokens to give at each place.
     """
 
     rows: int
+    tokens: int
     key: int
     token_ids: list
     num_top: int
@@ -27,7 +29,7 @@ class PromptCall(typing.NamedTuple):
     @classmethod
     def of(cls, token_ids, num_top):
         """Makes the call for a prompt."""
-        return cls(1, len(token_ids).bit_length(), token_ids, num_top)
+        return cls(1, len(token_ids), len(token_ids).bit_length(), token_ids, num_top)
 
 
 class PromptScorer:

@@ -1,7 +1,23 @@
 """Prompts as a request gives them, to token ids, within the model's and the server's limits."""
 
+import typing
+
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.text_lengths import require_length
+from lm_zoo.serving.token_ends import token_ends
+
+
+class Prompt(typing.NamedTuple):
+    """A prompt.
+
+    Attributes:
+        text: As it was given, or what its tokens are.
+        token_ids: A list, never empty.
+    """
+
+    text: str
+    token_ids: list
 
 
 class PromptReader:
@@ -21,7 +37,7 @@ class PromptReader:
             self.most = min(self.most, model.max_length)
 
     def read(self, prompt):
-        """Returns `(text, token_ids)` of a prompt that is text or token ids.
+        """Returns the `Prompt` of a prompt that is text or token ids.
 
         Text is read as `Tokenizer.encode_prompt` gives it: after the model's start token, if it has
         one. Token ids are taken as they are. An empty prompt stands for the start of a text; its
@@ -35,6 +51,7 @@ class PromptReader:
             text = prompt
         else:
             token_ids = prompt
+            require_length("prompt", len(token_ids), self.most)
             self._check_ids(token_ids)
             text = self._tokenizer.decode(token_ids)
         if not token_ids:
@@ -45,8 +62,12 @@ class PromptReader:
                 "this model's tokenizer.",
                 param="prompt",
             )
-        self._check_length(len(token_ids))
-        return text, token_ids
+        require_length("prompt", len(token_ids), self.most)
+        return Prompt(text, token_ids)
+
+    def offsets(self, prompt):
+        """Returns where each token of a `Prompt` begins in its text, in characters."""
+        return [0, *token_ends(self._tokenizer, prompt.text, prompt.token_ids)[:-1]]
 
     def _encode(self, prompt):
         try:
@@ -65,11 +86,3 @@ class PromptReader:
                     f"prompt: expected token ids from 0 to {size - 1}, received {token}.",
                     param="prompt",
                 )
-
-    def _check_length(self, length):
-        if length > self.most:
-            raise RequestError(
-                f"prompt: expected at most {self.most:,} tokens, received {length:,}; shorten it.",
-                param="prompt",
-                code="context_length_exceeded",
-            )

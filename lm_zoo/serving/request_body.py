@@ -5,6 +5,8 @@ import json
 
 from lm_zoo.serving.request_error import RequestError
 
+MOST_SHOWN = 80  # characters of a value in an error message
+
 
 async def read_json(request, limits):
     """Returns the JSON object in a request's body.
@@ -57,8 +59,18 @@ def parse_object(body):
 
 def shown(value):
     """Returns a value of a request as an error message shows it: JSON, and not too much of it."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 80 else text[:77] + "..."
+    text = ""
+    # Piece by piece, and no more than is shown: the value may be large, and nested very deeply.
+    for part in json.JSONEncoder().iterencode(value):
+        text += part
+        if len(text) > MOST_SHOWN:
+            return text[: MOST_SHOWN - 3] + "..."
+    return text
+
+
+def field(name):
+    """Returns a field's name as an error message shows it: ASCII, one line, not too long."""
+    return shown(name).strip('"')
 
 
 def _too_long(most, received):

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
     SOURCE_TOKENIZER,
     TOKENIZER,
@@ -23,7 +24,14 @@ from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
-GENERATING = ("begin", "advance", "join", "take")  # functions that completions are made with
+# What TensorFlow raises for a SavedModel of which something is missing, cut off or altered.
+DAMAGE = (
+    *(tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, TypeError),
+    *(RuntimeError, AssertionError),
+)
+# Functions that completions are made with.
+GENERATING = ("row_keys", "begin", "advance", "join", "take")
+MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
 class ServedModel:
@@ -102,7 +110,10 @@ class ServedModel:
         calls += [self._warm_up_generating] if self.generates else []
         with concurrent.futures.ThreadPoolExecutor() as threads:
             for done in [threads.submit(call) for call in calls]:
-                done.result()
+                try:
+                    done.result()
+                except tf.errors.OpError as error:  # what is altered may be seen only now
+                    raise _damaged(self.path, error) from None
 
     def _warm_up_scoring(self):
         row = (np.zeros((1, 2), np.int32), np.array([2], np.int32))
@@ -121,7 +132,7 @@ def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        saved.ParseFromString(read_input(path / "saved_model.pb", MOST_GRAPH_BYTES))
     except (DecodeError, OSError) as error:
         raise _damaged(path, error) from None
     for graph in saved.meta_graphs:
@@ -137,13 +148,14 @@ def _definitions(path):
 def _load(path, needs):
     verbosity = logging.get_verbosity()
     try:
-        logging.set_verbosity(logging.ERROR)  # TensorFlow warns of gradients: no one asks for them
+        # TensorFlow warns of gradients, for which no one asks, and logs with tracebacks.
+        logging.set_verbosity(logging.FATAL)
         if needs:
             importlib.import_module(needs)  # registers the tokenizer's ops
         return tf.saved_model.load(str(path))
     except ImportError as error:
         raise UserError(f"model: {path} needs the package {needs} ({error}); install it.") from None
-    except (tf.errors.OpError, OSError, ValueError, KeyError, AttributeError) as error:
+    except DAMAGE as error:
         raise _damaged(path, error) from None
     finally:
         logging.set_verbosity(verbosity)

@@ -7,14 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import nearest
+from lm_zoo.serving.call import STEPS, Call
+from lm_zoo.serving.input_shapes import ROWS, per_row, too_many_rows, wrong_shape
+from lm_zoo.serving.request_body import field
 from lm_zoo.serving.request_error import RequestError
 
-# Inputs with one string a row; every other has one value for all as well.
-ROWS = ("text", "source", "prompt")
 # Inputs of one value for all rows: requests share a call only if they agree.
 SHARED = ("k", "beam_size", "length_penalty", "num_best")
-# Inputs that say how long a text may get.
-STEPS = ("max_new_tokens", "max_length")
 RAGGED = {"token_logprobs": ("row_lengths", ("tokens", "log_probs"))}
 
 # Input -> (what is expected, whether all values are that).
@@ -30,28 +29,6 @@ CHECKS = {
     "length_penalty": ("a finite number", np.isfinite),
     "max_length": ("at least 0 (0: by the source's length)", lambda values: values >= 0),
 }
-
-
-class Call(typing.NamedTuple):
-    """A request, ready to share a call with others.
-
-    Attributes:
-        rows: Number of texts.
-        key: Calls of the same key can be joined.
-        inputs: Name -> numpy array with the rows first; those of `SHARED` are in the key alone.
-    """
-
-    rows: int
-    key: tuple
-    inputs: dict
-
-    def with_steps(self):
-        """Returns the call with a key that keeps short texts from waiting for long ones."""
-        key = [part for part in self.key if part[0] != "steps"]
-        for name in STEPS:
-            if name in self.inputs:
-                key.append(("steps", int(self.inputs[name].max()).bit_length()))
-        return self._replace(key=tuple(key))
 
 
 @dataclasses.dataclass
@@ -98,9 +75,9 @@ class Signature:
                 guess = nearest(name, self.inputs)
                 hint = f" Did you mean {guess!r}?" if guess else ""
                 raise RequestError(
-                    f"{name}: the signature {self.name!r} has no such input.{hint} It has "
+                    f"{field(name)}: the signature {self.name!r} has no such input.{hint} It has "
                     f"{', '.join(sorted(self.inputs))}.",
-                    param=name,
+                    param=field(name),
                 )
         for name in self.required:
             if name not in names:
@@ -131,10 +108,10 @@ class Signature:
         for name, value in values.items():
             if name in SHARED:
                 if value.shape not in ((), (rows,)) or len(np.unique(value)) != 1:
-                    raise _wrong_shape(name, "one value for all rows", value)
+                    raise wrong_shape(name, "one value for all rows", value.shape)
                 key.append((name, value.reshape(-1)[0].item()))
             else:
-                inputs[name] = _per_row(name, value, rows)
+                inputs[name] = per_row(name, value, rows)
         return Call(rows, tuple(key), inputs).with_steps()
 
     def join(self, calls):
@@ -175,14 +152,14 @@ class Signature:
         for name in ROWS:
             if name in values:
                 if values[name].ndim != 1:
-                    raise _wrong_shape(name, "a list of strings", values[name])
+                    raise wrong_shape(name, "a list of strings", values[name].shape)
                 if rows is not None and len(values[name]) != rows:
-                    raise _wrong_shape(name, f"as many as text has, {rows}", values[name])
+                    raise wrong_shape(name, f"as many as text has, {rows}", values[name].shape)
                 rows = len(values[name])
         if not rows:
             raise RequestError("text: expected at least 1, received none.")
         if rows > max_rows:
-            raise RequestError(f"text: expected at most {max_rows} a request, received {rows}.")
+            raise too_many_rows("text", max_rows, rows)
         return rows
 
     def _check(self, values, most):
@@ -197,19 +174,6 @@ class Signature:
                 )
 
 
-def _per_row(name, value, rows):
-    """Repeats what holds for all rows: one value, or for `stop` one list of strings."""
-    if name == "stop":
-        if value.ndim < 2:
-            value = np.broadcast_to(value.reshape(-1), (rows, value.size))
-        if value.ndim != 2 or len(value) != rows:
-            raise _wrong_shape(name, f"a string, a list of strings, or {rows} lists", value)
-        return value
-    if value.shape not in ((), (rows,)):
-        raise _wrong_shape(name, f"one value, or a list of {rows}", value)
-    return np.broadcast_to(value, (rows,))
-
-
 def _same_width(parts):
     """Pads lists of stop strings of different lengths by empty ones, which mean nothing."""
     if parts[0].ndim < 2:
@@ -218,9 +182,3 @@ def _same_width(parts):
     return [
         np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=b"") for part in parts
     ]
-
-
-def _wrong_shape(name, expected, value):
-    return RequestError(
-        f"{name}: expected {expected}, received the shape {list(value.shape)}.", param=name
-    )

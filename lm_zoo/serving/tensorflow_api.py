@@ -1,14 +1,15 @@
 """TensorFlow Serving's REST interface: status, metadata and predictions of the one model."""
 
+import asyncio
 import time
 
 from starlette.responses import JSONResponse, Response
 
 from lm_zoo.errors import nearest
 from lm_zoo.serving import json_tensors
-from lm_zoo.serving.connection import unless_gone
-from lm_zoo.serving.request_body import read_json, shown
-from lm_zoo.serving.request_error import RequestError, too_slow
+from lm_zoo.serving.connection import in_time
+from lm_zoo.serving.request_body import field, read_json, shown
+from lm_zoo.serving.request_error import RequestError
 
 DEFAULT = "serving_default"
 
@@ -73,29 +74,27 @@ class TensorFlowApi:
                 f"{shown(verb)}: this model has no signatures for that; the verb is predict."
             )
         body = await read_json(request, self._limits)
-        return await unless_gone(request, self._predict(body))
+        return await in_time(request, self._limits.request_seconds, self._predict(body))
 
     async def _predict(self, body):
         signature = self._signature(body)
-        values, by_rows = json_tensors.values_of(body, signature)
+        values, by_rows = json_tensors.values_of(body, signature, self._limits.max_rows)
         if by_rows and signature.is_ragged:
             raise RequestError(
                 f"instances: {signature.name!r} gives several values a text; ask in the column "
                 'form, {"inputs": {...}}.'
             )
         call = signature.call(values, self._limits)
-        seconds = self._limits.request_seconds
-        try:
-            outputs = await self._predictor.predict(signature, call, seconds)
-        except TimeoutError:
-            raise too_slow(seconds) from None
-        return Response(json_tensors.answer(outputs, by_rows), media_type="application/json")
+        outputs = await self._predictor.predict(signature, call)
+        # Written in a thread, because there may be a million numbers.
+        content = await asyncio.to_thread(json_tensors.answer, outputs, by_rows)
+        return Response(content, media_type="application/json")
 
     def _signature(self, body):
         for name in body:
             if name not in ("signature_name", "instances", "inputs"):
                 raise RequestError(
-                    f"{name[:80]}: there is no such field; expected signature_name and instances "
+                    f"{field(name)}: there is no such field; expected signature_name and instances "
                     "or inputs."
                 )
         name = body.get("signature_name", "") or DEFAULT

@@ -26,3 +26,16 @@ def parts(text, size=PART_CHARACTERS, safe_cut=SAFE_CUT):
         start = cut.end()
     if start < len(text):
         yield text[start:]
+
+
+def lines(text):
+    """Cuts a text at every safe place: the shortest parts there are, together the text."""
+    start, newline = 0, text.find("\n", 1)
+    while newline > 0:
+        end = newline - (text[newline - 1] == " ")
+        if end > start and not text[end - 1].isspace():
+            yield text[start:end]
+            start = end
+        newline = text.find("\n", newline + 1)
+    if start < len(text):
+        yield text[start:]

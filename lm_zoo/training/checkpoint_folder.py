@@ -21,11 +21,41 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason, sha256_file, sync
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    check,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 
 FORMAT = 1
 BUNDLE = "tensors"
 MANIFEST = "manifest.json"
 STEP_FOLDER = re.compile(r"step-(\d{8,})")
+
+
+def _dtype(name):
+    """the name of a kind of number"""
+    try:
+        return isinstance(name, str) and tf.as_dtype(name).is_numpy_compatible
+    except TypeError:
+        return False
+
+
+def _bundle_file(name):
+    """the name of a file of the bundle"""
+    return file_name(name) and name.startswith(f"{BUNDLE}.")
+
+
+_CONTENT = {  # of the manifest
+    "step": natural,
+    "tensors": {str: {"dtype": _dtype, "shape": [natural]}},
+    "files": {_bundle_file: {"size": natural, "sha256": sha256}},
+    "metadata": dict,
+}
 
 
 @dataclasses.dataclass
@@ -114,12 +144,15 @@ def load(path):
 def read_manifest(path):
     """Returns what a checkpoint's manifest says, verified by its own checksum."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        outer = {"content": {"format": natural}, "sha256": sha256}
+        manifest = read_json(path / MANIFEST, outer, MAX_LARGE_BYTES, finite=False)
         content = manifest["content"]
         right = manifest["sha256"] == _fingerprint(content)
         version = content["format"]
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path, f"{MANIFEST} cannot be understood") from None
+        if right and version == FORMAT:
+            check(content, _CONTENT)
+    except NotJson as error:
+        raise _damaged(path, f"{MANIFEST} cannot be understood ({error})") from None
     if not right:
         raise _damaged(path, f"the checksum of {MANIFEST} is wrong")
     if version != FORMAT:
@@ -159,7 +192,7 @@ def _read_bundle(path, listed):
     try:
         held = tf.train.load_checkpoint(str(path / BUNDLE)).get_variable_to_shape_map()
         if sorted(held) != names:
-            odd = sorted(set(held) ^ set(names))[0]
+            odd = min(set(held) ^ set(names))
             raise _damaged(path, f"manifest and bundle disagree about the tensor {odd!r}")
         with tf.device("CPU"):
             values = tf.raw_ops.RestoreV2(

@@ -10,6 +10,7 @@ cleared at the next save or load.
 import contextlib
 import fcntl
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -26,6 +27,7 @@ from lm_zoo.files import (
     sync,
     write_atomically,
 )
+from lm_zoo.json_files import NotJson, natural, read_json
 from lm_zoo.training.checkpoint_folder import (
     STEP_FOLDER,
     folder_name,
@@ -161,7 +163,9 @@ def prune(directory, keep, protect=()):
 
 
 def write_best(directory, step, value):
-    """Notes which step was the best so far, and its figure."""
+    """Notes which step was the best so far, and its figure; one that is not finite is none."""
+    if not math.isfinite(value):
+        return
     directory = pathlib.Path(directory)
     content = json.dumps({"step": step, "value": value}) + "\n"
     try:
@@ -180,15 +184,17 @@ def read_best(directory):
     """
     path = pathlib.Path(directory) / BEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return Best(int(values["step"]), float(values["value"]))
+        values = read_json(path, {"step": natural, "value": float})
+        return Best(values["step"], float(values["value"]))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, OSError):
+    except NotJson as error:
         raise UserError(
-            f"{path}: expected a step and a value, received something else; remove the file to use "
-            "the latest checkpoint."
+            f"{path}: expected a step and a value, received something else ({error}); remove the "
+            "file to use the latest checkpoint."
         ) from None
+    except OSError as error:
+        raise UserError(f"{path}: could not be read: {reason(error)}.") from None
 
 
 def _write_and_rename(target, step, tensors, metadata):

@@ -9,6 +9,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from lm_zoo.figures import written
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -148,7 +150,7 @@ def _figures(loss, perplexity, learning_rate, tokens_per_second):
     if loss is not None:
         parts.append(f"loss {loss:.4f}")
     if perplexity is not None:
-        parts.append(f"perplexity {perplexity:.{'2f' if perplexity < 1e6 else '2e'}}")
+        parts.append(f"perplexity {written(perplexity, 2)}")
     if learning_rate is not None:
         parts.append(f"lr {learning_rate:.3g}")
     if tokens_per_second is not None:

@@ -18,6 +18,8 @@ from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
 from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
+from lm_zoo.figures import bits_per_byte, few_tokens_mark, written
+from lm_zoo.json_files import NotJson, check
 from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import NoProgress, Progress
@@ -65,7 +67,8 @@ class Observations(typing.NamedTuple):
 
 def total_steps(training, batches):
     """Returns the optimizer steps in the whole run that a `TrainingConfig` asks for."""
-    return training.steps or math.ceil(training.epochs * batches.steps_per_epoch)
+    steps = training.epochs * batches.steps_per_epoch
+    return training.steps or math.ceil(steps * (1 - 1e-12))  # rounding must not add a step
 
 
 class Trainer:
@@ -246,7 +249,10 @@ class Trainer:
         if "objective" in sums:
             points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
         if self.bytes_per_token:
-            points["bits_per_byte"] = loss / math.log(2) / self.bytes_per_token
+            split = self.batches.split
+            hides_text = split.num_unknown or split.bytes_lost
+            tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
+            points[tag] = bits_per_byte(loss, self.bytes_per_token)
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
         self.summaries.scalars("train", self.step, points)
@@ -281,8 +287,9 @@ class Trainer:
             ledger = self.validate()
             seen = self.observe() if self.observe else Observations()
         points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
-        if ledger.bits_per_byte is not None:
-            points["bits_per_byte"] = ledger.bits_per_byte
+        for tag in ("bits_per_byte", "bits_per_byte_lower_bound"):
+            if getattr(ledger, tag) is not None:
+                points[tag] = getattr(ledger, tag)
         points |= seen.scalars
         figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
         better = self.plateau.update(self.config.schedule, self.step, figure)
@@ -297,7 +304,7 @@ class Trainer:
         mark = "  (best so far)" if better else ""
         self.progress.line(
             f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-            f"{ledger.perplexity:.2f}{bleu}{mark}"
+            f"{written(ledger.perplexity, 2)}{few_tokens_mark(ledger.tokens_scored)}{bleu}{mark}"
         )
         # Validation and sampling are not training time.
         self._clock, self._clock_step = time.monotonic(), self.step
@@ -343,13 +350,23 @@ class Trainer:
         self.step = found.step if found else 0
         if found:
             self.train_step.restore(found.tensors)
-            self.plateau = PlateauState(**found.metadata["plateau"])
-            self.finished = found.metadata["finished"]
+            self._restore_metadata(found)
         self._require_same_step()
         if self.is_chief:
             if found:
                 self._mark_best()
             truncate(self.folder.tensorboard, self.step if found else -1)
+
+    def _restore_metadata(self, found):
+        try:
+            check(found.metadata, {"plateau": dict, "finished": str})
+            self.plateau = PlateauState.from_dict(found.metadata["plateau"])
+        except NotJson as error:
+            raise UserError(
+                f"checkpoint {found.path}: metadata.{error}; restore it from a copy, or remove it "
+                "to go on from the one before."
+            ) from None
+        self.finished = found.metadata["finished"]
 
     def _require_same_step(self):
         steps = self.distribution.sum(self.step) / self.distribution.num_workers

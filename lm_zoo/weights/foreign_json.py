@@ -4,6 +4,7 @@ import json
 import math
 import pathlib
 
+from lm_zoo import files, json_files
 from lm_zoo.errors import UserError
 
 
@@ -15,16 +16,14 @@ def read_json(path):
     """
     path = pathlib.Path(path)
     try:
-        values = json.loads(path.read_bytes().decode("utf-8"))
+        # Fields that are used are checked to be finite; others may be anything.
+        return json_files.read_json(path, most=json_files.MAX_LARGE_BYTES, finite=False)
     except FileNotFoundError:
         raise UserError(f"{path.parent}: expected a file {path.name}, found none.") from None
     except OSError as error:
-        raise UserError(f"{path}: could not be read ({error.strerror}).") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path}: expected JSON, found something else; copy it again.") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping, received {type(values).__name__}.")
-    return values
+        raise UserError(f"{path}: could not be read ({files.reason(error)}).") from None
+    except json_files.NotJson as error:
+        raise UserError(f"{path}: {error}; copy it again.") from None
 
 
 class Fields:

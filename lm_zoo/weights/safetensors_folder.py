@@ -12,6 +12,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import cannot_write
+from lm_zoo.input_files import check_regular
 from lm_zoo.training.train_step import model_tensors
 from lm_zoo.weights.foreign_json import read_json
 from lm_zoo.weights.parts import taken_apart
@@ -112,6 +113,7 @@ class SafetensorsFolder:
         from safetensors import SafetensorError, safe_open
 
         try:
+            check_regular(path)
             file = self._closing.enter_context(safe_open(path, "np"))
             names = file.keys()
         except FileNotFoundError:

@@ -132,10 +132,6 @@ SOURCES = "--sources=ROOT/sources.txt"
             (*EVALUATE, SOURCES, "--references=ROOT/fewer.txt"),
             ["fewer.txt' has 9 lines", "sources.txt' of --sources has 10"],
         ),
-        (
-            (*EVALUATE, SOURCES, "--references=ROOT/blank.txt"),
-            ["--references", "blank.txt', line 1 has no text"],
-        ),
         ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["has 9 lines", "10 pairs"]),
         ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
         (

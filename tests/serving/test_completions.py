@@ -7,7 +7,7 @@ import numpy as np
 import openai
 import pytest
 
-from lm_zoo.serving.growing_text import NewToken
+from lm_zoo.serving.growing_text import NewToken, Piece
 from lm_zoo.serving.logprobs import LogprobsWriter
 from lm_zoo.text.tokenizers import ByteTokenizer
 from tests.serving.conftest import NAME
@@ -53,7 +53,10 @@ def test_token_ids_are_a_prompt_too(complete, run):
     ids = run.tokenizer.encode(PROMPT).tolist()
     by_text = complete(max_tokens=10, seed=1).choices[0].text
     assert complete(ids, max_tokens=10, seed=1).choices[0].text == by_text
-    assert [c.text for c in complete([ids, ids], max_tokens=10, seed=1).choices] == [by_text] * 2
+    both = complete([ids, PROMPT], max_tokens=10, seed=1).choices  # of one prompt, given twice
+    several = run.generate(PROMPT, max_new_tokens=10, seed=1, num_samples=2)
+    assert [choice.text for choice in both] == [text.text for text in several]
+    assert both[0].text == by_text != both[1].text
     assert complete(ids, max_tokens=0, echo=True).choices[0].text == PROMPT
 
 
@@ -76,11 +79,11 @@ def test_a_stream_is_the_whole_in_pieces(complete):
     assert usage == whole.usage
 
 
-def test_a_prompts_texts_are_those_of_one_seed_after_the_other(complete):
+def test_a_prompts_texts_are_the_samples_of_one_seed(complete, run):
     several = complete(max_tokens=20, n=3, seed=7).choices
-    alone = [complete(max_tokens=20, seed=7 + i).choices[0].text for i in range(3)]
-    assert [choice.text for choice in several] == alone
-    assert len(set(alone)) > 1
+    samples = run.generate(PROMPT, max_new_tokens=20, num_samples=3, seed=7)
+    assert [choice.text for choice in several] == [sample.text for sample in samples]
+    assert len({sample.text for sample in samples}) > 1
     unseeded = {complete(max_tokens=20).choices[0].text for _ in range(4)}
     assert len(unseeded) > 1
 
@@ -88,10 +91,11 @@ def test_a_prompts_texts_are_those_of_one_seed_after_the_other(complete):
 def test_log_probabilities_are_those_of_the_model(complete, run):
     choice = complete(max_tokens=12, seed=3, logprobs=4).choices[0]
     logprobs, prompt = choice.logprobs, run.tokenizer.encode(PROMPT).tolist()
-    assert "".join(logprobs.tokens) == choice.text
+    assert choice.finish_reason == "stop"  # by an end token, which is a line's end here
+    assert "".join(logprobs.tokens) == choice.text + "\n"
     lengths = np.cumsum([0, *map(len, logprobs.tokens)])[:-1]
     assert logprobs.text_offset == (len(PROMPT) + lengths).tolist()
-    ids = prompt + run.tokenizer.encode(choice.text).tolist()
+    ids = prompt + run.tokenizer.encode(choice.text + "\n").tolist()
     expected = np.array(run.model(np.array([ids])))[0]
     expected -= np.log(np.exp(expected).sum(-1, keepdims=True))
     for place, token in enumerate(ids[len(prompt) :]):
@@ -126,7 +130,10 @@ def test_echo_scores_the_prompt(complete, run):
     assert both.text == text + alone.text
     assert both.logprobs.tokens == found.tokens + alone.logprobs.tokens
     assert both.logprobs.text_offset == found.text_offset + alone.logprobs.text_offset
-    assert complete("", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs.tokens == []
+    start = complete("", max_tokens=0, echo=True, logprobs=1)
+    assert start.choices[0].text == "" and start.usage.prompt_tokens == 1
+    assert start.choices[0].logprobs.token_logprobs == [None]
+    assert start.choices[0].logprobs.text_offset == [0]
     assert complete("the", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs.tokens == [
         "the"
     ]
@@ -161,7 +168,7 @@ def test_a_stop_string_ends_the_text_before_it(complete):
     choice = complete(**options, extra_body={"ignore_eos": True}).choices[0]
     assert choice.text == cut and choice.finish_reason == "stop"
     assert "".join(choice.logprobs.tokens).startswith(cut)
-    assert all(offset < len(PROMPT) + len(cut) for offset in choice.logprobs.text_offset)
+    assert max(choice.logprobs.text_offset) == len(PROMPT) + len(cut)  # the stop string's tokens
     events = complete(**options, stream=True, extra_body={"ignore_eos": True})
     assert "".join(event.choices[0].text for event in events) == cut
 
@@ -173,9 +180,11 @@ def test_an_end_token_ends_the_text_unless_it_is_ignored(complete, run):
         if choice.finish_reason == "stop"
     )
     assert not ended.text.endswith("\n")
-    options = dict(max_new_tokens=60, seed=ended.index)
-    expected = run.generate(PROMPT, ignore_eos=True, **options)[0].text
-    found = complete(max_tokens=60, seed=ended.index, extra_body={"ignore_eos": True}).choices[0]
+    count = ended.index + 1
+    options = dict(max_new_tokens=60, seed=0, num_samples=count, ignore_eos=True)
+    expected = run.generate(PROMPT, **options)[-1].text
+    more = dict(n=count, seed=0, extra_body={"ignore_eos": True})
+    found = complete(max_tokens=60, **more).choices[-1]
     assert found.text == expected and "\n" in expected and found.finish_reason == "length"
 
 
@@ -261,7 +270,7 @@ def test_tokens_that_are_parts_of_a_character_are_written_as_bytes():
     text = "a€b"
     tokens = [NewToken(token, -1.0, ((token, -1.0), (65, -2.0))) for token in text.encode()]
     writer = LogprobsWriter(ByteTokenizer(), 2, offset=10)
-    written = writer.as_object(writer.write(tokens))
+    written = writer.as_object(writer.write(Piece(text, tokens), 10 + len(text)))
     assert written["tokens"] == ["a", r"bytes:\xe2", r"bytes:\x82", r"bytes:\xac", "b"]
     assert written["text_offset"] == [10, 11, 11, 11, 12]
     assert written["top_logprobs"][1] == {r"bytes:\xe2": -1.0, "A": -2.0}

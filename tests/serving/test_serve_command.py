@@ -61,13 +61,16 @@ def broken(place, tmp_path_factory):
     tf.saved_model.save(tf.Module(), str(root / "foreign" / "1"))
     shutil.copytree(export / "assets.extra", root / "unsigned" / "1" / "assets.extra")
     shutil.copy(root / "foreign" / "1" / "saved_model.pb", root / "unsigned" / "1")
-    for name in ("cut", "card", "tokenizer", "variables"):
+    for name in ("cut", "card", "tokenizer", "variables", "short", "index"):
         shutil.copytree(export, root / name / "1")
     (root / "cut/1/saved_model.pb").write_bytes((export / "saved_model.pb").read_bytes()[:5000])
     own = "assets.extra/lm_zoo"
     (root / "card/1" / own / "model_card.json").write_text("{")
     (root / "tokenizer/1" / own / "tokenizer/lm_zoo_tokenizer.json").unlink()
     shutil.rmtree(root / "variables/1/variables")
+    (data,) = (root / "short/1/variables").glob("variables.data-*")
+    os.truncate(data, data.stat().st_size // 2)
+    os.truncate(root / "index/1/variables/variables.index", 100)
     return root
 
 
@@ -85,6 +88,8 @@ def broken(place, tmp_path_factory):
         (["--model=ROOT/card"], ["model_card.json", "damaged"]),
         (["--model=ROOT/tokenizer"], ["lm_zoo_tokenizer.json"]),
         (["--model=ROOT/variables"], ["cannot be loaded"]),
+        (["--model=ROOT/short"], ["ROOT/short/1", "cannot be loaded", "copy it again"]),
+        (["--model=ROOT/index"], ["cannot be loaded"]),
         (["--model=ROOT/empty", "--port=PORT"], ["host, port", "in use", "PORT"]),
         (["--model=ROOT/empty", "--host=no.such.host.invalid"], ["host, port", "no.such.host"]),
         (["--model=ROOT/empty", "--allowed_hosts=a.org,b.org:80"], ["allowed_hosts", "b.org:80"]),

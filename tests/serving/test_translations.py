@@ -100,6 +100,10 @@ def translate(**inputs):
     return {"signature_name": "translate", "inputs": {"text": ["a bird"]} | inputs}
 
 
+def score(**inputs):
+    return {"signature_name": "score", "inputs": {"text": ["a"], "source": ["a"]} | inputs}
+
+
 @pytest.mark.parametrize(
     "body, words",
     [
@@ -117,6 +121,9 @@ def translate(**inputs):
         (translate(temperature=1.0), ["temperature", "no such input", "beam_size"]),
         ({"signature_name": "generate", "instances": ["a"]}, ["generate", "translate"]),
         ({"signature_name": "score", "instances": ["a"]}, ["source, text"]),
+        (score(text=["a" * 60]), ["text", "at most 60 tokens", "61"]),
+        (score(source=["a" * 60]), ["source", "at most 60 tokens", "61"]),
+        ({"signature_name": "embed", "instances": ["a" * 60]}, ["text", "at most 60", "61"]),
         (
             {"signature_name": "score", "inputs": {"text": ["a", "b"], "source": ["a"]}},
             ["source", "2", "[1]"],

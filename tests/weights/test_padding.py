@@ -14,7 +14,14 @@ from lm_zoo.export.weights import StoredWeights
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import TINY, VARIANTS
-from tests.weights.material import GPT2, byte_pairs, characters, new_run, reference, write_folder
+from tests.weights.material import (
+    GPT2,
+    byte_pairs,
+    characters,
+    new_run,
+    reference,
+    write_folder,
+)
 
 PADDING = 24
 ARGUMENTS = VARIANTS["transformer_decoder"][1] | {"vocab_padding": PADDING}

@@ -24,6 +24,7 @@ CORPORA = {
     **{entry.name: NamedCorpus(entry) for entry in CATALOGUE},
     **{entry.name: NamedPairs(entry) for entry in PAIR_CATALOGUE},
 }
+FETCHED = tuple(entry.name for entry in (*CATALOGUE, *PAIR_CATALOGUE))  # where they are not there
 TRANSLATED = tuple(entry.name for entry in PAIR_CATALOGUE)
 # made, not read: they have no files
 IN_MEMORY = ("python_reference", "synthetic", "synthetic_translation")

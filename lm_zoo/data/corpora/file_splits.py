@@ -7,6 +7,7 @@ from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.input_files import open_input
 
 READING_VERSION = 1  # part of the fingerprint: raised when the same files give another text
 _COMPRESSION_RATIO = 4  # of text, about, where a file does not tell how long it is
@@ -103,7 +104,7 @@ def _text_bytes(file):
         return file.size
     size = 0
     try:
-        with open(file.path, "rb") as opened:
+        with open_input(file.path) as opened:
             if file.compression == ".gz":
                 opened.seek(-4, 2)
                 size = int.from_bytes(opened.read(4), "little")  # modulo 4 GiB

@@ -11,6 +11,7 @@ from lm_zoo.data.corpora.source_file import SourceFile
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.json_files import NotJson, read_json
 
 MANIFEST = "sha256.json"
 
@@ -175,8 +176,8 @@ def _check(path, checksum, cache):
 
 def _manifest(folder):
     try:
-        return json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+        return read_json(folder / MANIFEST, {str: str})
+    except (OSError, NotJson):
         return {}
 
 

@@ -3,8 +3,12 @@
 import functools
 import json
 import pathlib
+import typing
 
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import reason
+from lm_zoo.input_files import read_input
+from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, natural, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
@@ -35,6 +39,14 @@ class BytePairTokenizer(Tokenizer):
         ignore_merges: Whether a piece that is a token is that token, whatever the merges say.
     """
 
+    CONTENT: typing.ClassVar = {
+        "tokens": [str],
+        "merges": [[str]],
+        "specials": [natural],
+        "eos": (natural, None),
+        "split": str,
+        "ignore_merges": bool,
+    }
     name = "bpe"
     eos_in_text = False  # a split is one text, without <|endoftext|> in it
 
@@ -166,21 +178,25 @@ class BytePairTokenizer(Tokenizer):
                 f"merges.txt) in {directory}, found neither pair."
             )
         try:
-            vocabulary = json.loads(vocabulary_file.read_bytes().decode("utf-8"))
-            lines = merges_file.read_bytes().decode("utf-8").split("\n")
+            vocabulary = read_json(vocabulary_file, {str: natural}, MAX_LARGE_BYTES)
+            lines = read_input(merges_file, MAX_LARGE_BYTES).decode("utf-8").split("\n")
         except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {error.filename}.") from None
-        except ValueError:
             raise UserError(
-                f"tokenizer.path: {vocabulary_file.name} or {merges_file.name} in {directory} is "
-                f"damaged (not JSON or not UTF-8); copy them again."
+                f"tokenizer.path: could not read {error.filename}: {reason(error)}."
+            ) from None
+        except NotJson as error:
+            raise UserError(
+                f"tokenizer.path: {vocabulary_file} is damaged: expected token to id ({error}); "
+                "copy it again."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"tokenizer.path: {merges_file} is not UTF-8 (byte offset {error.start}); copy it "
+                "again."
             ) from None
         if lines and lines[0].startswith("#version"):
             del lines[0]
         merges = [line.rstrip("\r").split(" ") for line in lines if line.strip("\r")]
-        ids = vocabulary.values() if isinstance(vocabulary, dict) else [None]
-        if not all(type(i) is int for i in ids):
-            raise UserError(f"tokenizer.path: expected token to id in {vocabulary_file}.")
         return cls(vocabulary, merges)
 
     @classmethod
@@ -233,7 +249,7 @@ class BytePairTokenizer(Tokenizer):
         return encode_texts(self._library, texts, self.split.safe_cut)
 
     def decode_bytes(self, token_ids):
-        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.bpe_in_graph import BytePairModule

@@ -1,5 +1,7 @@
 """One token a character (Unicode code point), and `<unk>` for those not in the vocabulary."""
 
+import typing
+
 import numpy as np
 
 from lm_zoo.errors import UserError
@@ -19,6 +21,7 @@ class CharacterTokenizer(Tokenizer):
         characters: The characters of the vocabulary, in any order.
     """
 
+    CONTENT: typing.ClassVar = {"characters": str}
     name = "character"
     unk_id = 0
 
@@ -68,6 +71,9 @@ class CharacterTokenizer(Tokenizer):
 
     def encode(self, text, special_tokens=CONTROL):
         return self._ids[_code_points(text)]
+
+    def token_ends(self, text):
+        return range(1, len(text) + 1)
 
     def decode_bytes(self, token_ids):
         code_points = self.code_points[self._checked(token_ids)]

@@ -2,6 +2,7 @@
 
 import collections
 import re
+import typing
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from lm_zoo.text.tokenizers.tokenizer import CONTROL, TEXT, Tokenizer, as_texts
 from lm_zoo.text.words import split_words, utf8
 
 UNK, EOS = "<unk>", "<eos>"
+WORD_OR_NEWLINE = r"\n|[^ \t\n\r\v\f]+"
 LINE_END = b"\xff"  # the word that stands for a newline: in no UTF-8
 AROUND_NEWLINE = " ?\n ?"  # the spaces that joining puts around a newline, taken away again
 
@@ -58,6 +60,7 @@ class WordTokenizer(Tokenizer):
         words: The vocabulary without `<unk>` and `<eos>`, in the order of their ids.
     """
 
+    CONTENT: typing.ClassVar = {"words": [str]}
     name = "word"
     unk_id = 0
     eos_id = 1
@@ -103,8 +106,11 @@ class WordTokenizer(Tokenizer):
         ids = self.ids_of(special_tokens)
         return np.fromiter(map(ids.__getitem__, words), np.int32, len(words))
 
+    def token_ends(self, text):
+        return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
+
     def decode_bytes(self, token_ids):
-        joined = b" ".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        joined = b" ".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
         return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
 
     def token_bytes(self, token_id):

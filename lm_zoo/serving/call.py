@@ -1,0 +1,56 @@
+"""What one request asks of a signature, in a form that can share a call with others."""
+
+import typing
+
+import numpy as np
+
+# Inputs that say how long a text may get.
+STEPS = ("max_new_tokens", "max_length")
+
+
+class Call(typing.NamedTuple):
+    """A request, ready to share a call with others.
+
+    Attributes:
+        rows: Number of texts.
+        key: Calls of the same key can be joined.
+        inputs: Name -> numpy array with the rows first; those of `SHARED` are in the key alone.
+        lengths: Tokens of each row's texts, int `(rows,)`, once they are counted.
+    """
+
+    rows: int
+    key: tuple
+    inputs: dict
+    lengths: np.ndarray = np.zeros(0, int)
+
+    @property
+    def tokens(self):
+        """Tokens of all rows."""
+        return int(self.lengths.sum())
+
+    def parts(self, max_rows, max_tokens):
+        """Returns calls of some of the rows each, in order, no larger than this where a row is not.
+
+        Args:
+            max_rows: Most rows of a part.
+            max_tokens: Most tokens of a part of several rows.
+        """
+        begins, tokens = [0], 0
+        for row, length in enumerate(self.lengths):
+            tokens += length
+            if row > begins[-1] and (row - begins[-1] >= max_rows or tokens > max_tokens):
+                begins.append(row)
+                tokens = length
+        return [self._part(*ends) for ends in zip(begins, [*begins[1:], self.rows])]
+
+    def _part(self, begin, end):
+        inputs = {name: value[begin:end] for name, value in self.inputs.items()}
+        return Call(end - begin, self.key, inputs, self.lengths[begin:end])
+
+    def with_steps(self):
+        """Returns the call with a key that keeps short texts from waiting for long ones."""
+        key = [part for part in self.key if part[0] != "steps"]
+        for name in STEPS:
+            if name in self.inputs:
+                key.append(("steps", int(self.inputs[name].max()).bit_length()))
+        return self._replace(key=tuple(key))

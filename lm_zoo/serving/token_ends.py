@@ -1,0 +1,59 @@
+"""Where in a text its tokens end, also where decoding them does not give the text back."""
+
+import codecs
+
+import numpy as np
+
+from lm_zoo.generation.text_stream import CONTEXT
+
+
+def token_ends(tokenizer, text, token_ids):
+    """Returns how many characters of a text are read after each of its tokens.
+
+    What no token stands for, such as spaces that a tokenizer loses, belongs to the token after it.
+
+    Args:
+        tokenizer: A `Tokenizer`.
+        text: A string.
+        token_ids: Its tokens; a start token, which is no text, may stand before them.
+
+    Returns:
+        A list of whole numbers that do not decrease.
+    """
+    pieces = decoded_pieces(tokenizer, token_ids)
+    if "".join(pieces) == text:
+        return np.cumsum([len(piece) for piece in pieces], dtype=int).tolist()
+    ends = tokenizer.token_ends(text)
+    num_starts = len(token_ids) - len(ends) if ends is not None else -1
+    if num_starts >= 0:
+        return [0] * num_starts + [int(end) for end in ends]
+    return _matched(pieces, text)
+
+
+def decoded_pieces(tokenizer, token_ids):
+    """Returns the text that each token adds; a character belongs to the last of its tokens."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces, context = [], []
+    for token in token_ids:
+        before = tokenizer.decode_bytes(context)
+        context = [*context, token]
+        pieces.append(decoder.decode(tokenizer.decode_bytes(context)[len(before) :]))
+        context = context[-CONTEXT:]
+    if pieces:
+        pieces[-1] += decoder.decode(b"", final=True)
+    return pieces
+
+
+def _matched(pieces, text):
+    """Follows the pieces through a text that they are not quite: by each of their characters."""
+    ends, place = [], 0
+    for piece in pieces:
+        for character in piece:
+            if character.isspace():
+                place += text[place : place + 1].isspace()
+                continue
+            while text[place : place + 1].isspace():
+                place += 1
+            place = min(place + 1, len(text))
+        ends.append(place)
+    return ends
