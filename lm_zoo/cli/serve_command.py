@@ -21,6 +21,7 @@ from absl import flags
 
 from lm_zoo.cli.path_flags import define_path
 from lm_zoo.serving.limits import ServingLimits
+from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
@@ -92,6 +93,14 @@ def define_flags(flag_values):
         upper_bound=1000.0,
         flag_values=flag_values,
     )
+    flags.DEFINE_enum(
+        "special_tokens",
+        None,
+        list(SPECIAL_TOKENS),
+        f"Of completions: {SPECIAL_TOKENS_HELP} Default: as the model was exported, and as its "
+        "signatures read them.",
+        flag_values=flag_values,
+    )
     for field in dataclasses.fields(ServingLimits):
         define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
         define(field.name, field.default, _HELP[field.name], flag_values=flag_values)
@@ -122,7 +131,8 @@ def run(flag_values, arguments):
 
     bound = server.bind(flag_values.host, flag_values.port)
     hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
-    model = ServedModel(flag_values.model, sha256, trust)
+    special_tokens = flag_values.special_tokens or ""
+    model = ServedModel(flag_values.model, sha256, trust, special_tokens)
     model.warm_up()
     wait_seconds = flag_values.batch_wait_ms / 1000
     app = make_app(model, limits, flag_values.max_batch_size, wait_seconds, hosts)

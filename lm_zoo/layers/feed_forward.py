@@ -8,7 +8,7 @@ from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.dense import Dense
 
-KINDS = ("gelu", "relu", "swiglu")
+KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -18,8 +18,8 @@ class FeedForward(Configurable, keras.layers.Layer):
     Args:
         hidden_dim: Width of input and output.
         intermediate_dim: Width between the two products.
-        kind: `gelu` (GPT-2's tanh approximation), `relu`, or `swiglu`, whose gate and value come
-            from one product, in this order.
+        kind: `gelu` (GPT-2's tanh approximation), `gelu_exact` (by the error function), `relu`, or
+            `swiglu`, whose gate and value come from one product, in this order.
         use_bias: Whether the products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights; None draws them anew each time.
@@ -73,6 +73,8 @@ class FeedForward(Configurable, keras.layers.Layer):
             x = tf.nn.silu(gate) * x
         elif self.kind == "gelu":
             x = gelu(x)
+        elif self.kind == "gelu_exact":
+            x = tf.nn.gelu(x)
         else:
             x = tf.nn.relu(x)
         return self.outer(x)  # (B, T, C)

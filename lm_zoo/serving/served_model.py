@@ -23,6 +23,7 @@ from lm_zoo.serving.model_folder import (
 )
 from lm_zoo.serving.signatures import Signature
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
@@ -47,6 +48,7 @@ class ServedModel:
         folder: `NAME` or `NAME/VERSION`; of several versions the highest is taken.
         sha256: What the SHA-256 of its checksums has to be; "" is anything.
         trust: Whether to load it unverified: a SavedModel is a program, and loading it runs it.
+        special_tokens: As the attribute; "" means as the signatures read them.
 
     Attributes:
         name: What clients call it.
@@ -54,6 +56,7 @@ class ServedModel:
         card: The model card, a dictionary.
         tokenizer: The tokenizer, in Python.
         source_tokenizer: That of sources, for a model that reads some; may be the same.
+        special_tokens: What those written out in a completion's prompt are: `text` or `control`.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -64,12 +67,13 @@ class ServedModel:
         UserError: If there is no such model, or it is not ours, or it is damaged.
     """
 
-    def __init__(self, folder, sha256="", trust=False):
+    def __init__(self, folder, sha256="", trust=False, special_tokens=""):
         self.name, self.version, self.path = find_version(folder)
         if not trust:
             checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
         self.max_length = self.card.get("max_length")
+        self.special_tokens = special_tokens or self.card.get("special_tokens", TEXT)
         definitions = _definitions(self.path)
         if not any(name in definitions for name in SIGNATURES):
             raise UserError(
