@@ -234,7 +234,8 @@ class OptimizerConfig:
 
     Attributes:
         name: `sgd`, `momentum`, `adam`, `adamw`, `adafactor` or `lion`.
-        learning_rate: Peak learning rate; the schedule multiplies it.
+        learning_rate: Peak learning rate; the schedule multiplies it. Adafactor's is relative: it
+            multiplies the root mean square of each variable (at least 0.001).
         momentum: For `momentum`.
         beta1: First-moment decay (Adam, AdamW, Lion).
         beta2: Second-moment decay (Adam, AdamW, Lion).

@@ -12,6 +12,7 @@ from lm_zoo.data.preparation import (
     prepared_tokenizer,
     prepared_tokens,
 )
+from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
@@ -101,6 +102,7 @@ class Experiment:
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
             *self._describe_tokens(),
+            *split_notes(self.corpus, self._split_entries()),
             f"Batches: {self._describe_batches()}; {steps:,} steps, "
             f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
@@ -108,6 +110,10 @@ class Experiment:
             self.model.summary_table(self.config.data.sequence_length),
         ]
         return "\n".join(lines)
+
+    def _split_entries(self):
+        """The splits' entries in the manifest of the token files."""
+        return self.tokens.manifest["splits"]
 
     def _describe_tokens(self):
         return [describe_tokens(self.tokenizer, self.tokens)]
@@ -191,8 +197,13 @@ class Experiment:
 
 def describe_tokens(tokenizer, tokens, what="Tokens"):
     """Returns a line about a `TokenDataset`'s splits."""
-    counts = ", ".join(f"{name} {tokens.split(name).num_tokens:,}" for name in SPLITS)
+    counts = ", ".join(f"{name} {shown_count(tokens.split(name).num_tokens)}" for name in SPLITS)
     return f"{what} ({tokenizer.name}, vocabulary {tokenizer.vocab_size:,}): {counts}"
+
+
+def shown_count(count):
+    """Returns how many there are in a split, in words where it is empty."""
+    return f"{count:,}" if count else "none (empty)"
 
 
 def build_configured_model(config, tokenizer, source_tokenizer=None):

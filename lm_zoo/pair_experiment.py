@@ -7,7 +7,12 @@ from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.pair_tokens import pair_data_record, prepared_pair_tokens
 from lm_zoo.data.preparation import prepared_tokenizers
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.experiment import Experiment, build_configured_model, describe_tokens
+from lm_zoo.experiment import (
+    Experiment,
+    build_configured_model,
+    describe_tokens,
+    shown_count,
+)
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.validation_translations import ValidationTranslations
 
@@ -52,8 +57,11 @@ class PairExperiment(Experiment):
                 self.folder.check_text(self.tokens.targets, split)
                 self.folder.check_text(self.tokens.sources, split, "source_sha256")
 
+    def _split_entries(self):
+        return self.tokens.targets.manifest["splits"]
+
     def _describe_tokens(self):
-        pairs = ", ".join(f"{name} {self.tokens.num_pairs(name):,}" for name in SPLITS)
+        pairs = ", ".join(f"{name} {shown_count(self.tokens.num_pairs(name))}" for name in SPLITS)
         return [
             f"Pairs: {pairs}",
             describe_tokens(self.source_tokenizer, self.tokens.sources, "Source tokens"),

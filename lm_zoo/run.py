@@ -20,10 +20,12 @@ from lm_zoo.evaluation.source_embedding import embed_sources
 from lm_zoo.evaluation.translation_evaluation import evaluate_translations
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
 
@@ -144,31 +146,45 @@ class Run:
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, batch_size=16, sources=None):
+    def score(self, texts, batch_size=16, sources=None, special_tokens=TEXT):
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
             texts: A string or a list of strings.
             batch_size: Texts read at once.
             sources: For a model that reads a source: that of each text, likewise.
+            special_tokens: What a special token that is written out in a text is: `text`, or
+                `control`, the token.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
         if sources is None:
-            return score_texts(self.model, self.tokenizer, texts, batch_size)
+            return score_texts(
+                self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
+            )
         sources = [sources] if isinstance(sources, str) else list(sources)
         return score_pairs(
-            self.model, self.source_tokenizer, self.tokenizer, sources, texts, batch_size
+            self.model,
+            self.source_tokenizer,
+            self.tokenizer,
+            sources,
+            texts,
+            batch_size,
+            special_tokens,
         )
 
-    def embed(self, texts, batch_size=16):
+    def embed(self, texts, batch_size=16, special_tokens=TEXT):
         """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`.
 
         A model that reads a source reads the texts as sources; see `embed_sources`.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
         if self.model.reads_source:
-            return embed_sources(self.model, self.source_tokenizer, texts, batch_size)
-        return embed_texts(self.model, self.tokenizer, texts, batch_size)
+            return embed_sources(
+                self.model, self.source_tokenizer, texts, batch_size, special_tokens
+            )
+        return embed_texts(self.model, self.tokenizer, texts, batch_size, special_tokens)
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.

@@ -161,6 +161,21 @@ class RunFolder:
         shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
         copy_splits(tokens, ("validation", "test"), directory)
 
+    def results_with(self, figure):
+        """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
+        found = {}
+        for path in sorted(self.results.glob("*.json")):
+            try:
+                values = read_json(path)
+            except (OSError, NotJson) as error:
+                files.raise_if_of_system(error)
+                raise UserError(
+                    f"results: {path} is damaged ({error}); evaluate the run anew."
+                ) from None
+            if figure in values:
+                found[path.stem] = values
+        return found
+
     def write_result(self, name, values):
         """Writes `results/<name>.json` and returns its path."""
         path = self.results / f"{name}.json"

@@ -16,6 +16,7 @@ from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
+from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
 # have no files of their own
 MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")
@@ -44,10 +45,17 @@ def define_config_flag(flag_values, required=False):
         "config",
         None,
         "An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
-        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as "
+        "Python file with a get_config(), which is run. Any field of it is changed by --config.FIELD=VALUE, as "
         "in --config.optimizer.learning_rate=0.002.",
         required=required,
         flag_values=flag_values,
+    )
+
+
+def define_special_tokens_flag(flag_values):
+    """Defines `--special_tokens`, of texts that users give."""
+    flags.DEFINE_enum(
+        "special_tokens", TEXT, list(SPECIAL_TOKENS), SPECIAL_TOKENS_HELP, flag_values=flag_values
     )
 
 

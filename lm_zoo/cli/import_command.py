@@ -46,3 +46,9 @@ def run(flag_values, arguments):
         f"Imported {record['source']} as a {config.model.name} with a {config.tokenizer.name} "
         f"tokenizer of {config.tokenizer.vocab_size:,} tokens into {folder.path}."
     )
+    padding = config.model.arguments.get("vocab_padding", 0)
+    if padding:
+        print(
+            f"The weights' last {padding:,} rows stand for no token: they are part of the softmax, "
+            "as they were where the model was trained, and are never generated."
+        )

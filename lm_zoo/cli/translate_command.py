@@ -18,7 +18,7 @@ import time
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
 from lm_zoo.cli.path_flags import define_multi_path, define_path
 from lm_zoo.generation.translation_options import TOO_LONG
 
@@ -28,6 +28,7 @@ FORMATS = ("text", "tsv", "jsonl")
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
+    define_special_tokens_flag(flag_values)
     define_multi_path(
         "input",
         [],
@@ -111,8 +112,9 @@ def _options(flag_values, is_asked):
     from lm_zoo.generation.translation_options import TranslationOptions
 
     names = (
-        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long".split()
-    )
+        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long "
+        "special_tokens"
+    ).split()
     options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
     if options.num_best > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(

@@ -64,6 +64,7 @@ class CleanedCorpus(Corpus):
         self.source = corpus.source
         self.licence = corpus.licence
         self.has_documents = corpus.has_documents
+        self.asked_shares = corpus.asked_shares
         self.directory = pathlib.Path(directory)
         manifest = _read_manifest(self.directory)
         self.report = manifest["report"]

@@ -4,9 +4,10 @@ import importlib
 import inspect
 import re
 
+from lm_zoo import checksums
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.export.formats import FORMATS, VERSIONED, WITH_SOURCE
-from lm_zoo.export.new_folder import NewFolder
+from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED, WITH_SOURCE
+from lm_zoo.export.new_folder import NewFolder, writing
 from lm_zoo.files import expanded
 
 
@@ -22,7 +23,8 @@ def export(run, output, format="saved_model", **options):
         **options: Of the form: the keyword arguments of its module's `write`.
 
     Returns:
-        `(path, report)`: the folder, and lines of text that say what was verified.
+        `(path, report)`: the folder, and lines of text that say what was verified,
+        and the SHA-256 of the checksums of all files.
 
     Raises:
         UserError: For options that cannot be used, a folder that cannot be written, and a result
@@ -53,7 +55,10 @@ def export(run, output, format="saved_model", **options):
         place = NewFolder(output.absolute().parent, lambda: output.absolute().name)
     with place as folder:
         report = write(run, folder.path, **options)
-    return folder.path, report
+        with writing(folder.path):
+            digest = checksums.write(folder.path, EDITED.get(format, ()))
+    said = f"Checksums in {checksums.FILE_NAME}, whose own SHA-256 is {digest}"
+    return folder.path, "\n".join(filter(None, [report, said]))
 
 
 def next_version(folder):

@@ -17,6 +17,7 @@ from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.files import plain_path
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.options import TEXT
 
 TOLERANCE = 1e-4  # of a log-probability, relative to it where it is larger than 1 nat
 MAX_NEW_TOKENS = 32
@@ -68,6 +69,7 @@ class Verification:
         examples: Further calls, whose outputs are given back: signature -> inputs, name -> tensor
             as JSON has it.
         max_new_tokens: How many tokens each prompt is continued by.
+        special_tokens: What those written out in texts and prompts are.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Verification:
         max_length=None,
         examples=None,
         max_new_tokens=MAX_NEW_TOKENS,
+        special_tokens=TEXT,
     ):
         self.model = model
         self.tokenizer = tokenizer
@@ -89,6 +92,7 @@ class Verification:
         self.max_length = max_length
         self.examples = examples or {}
         self.max_new_tokens = max_new_tokens
+        self.special_tokens = special_tokens
         self.k = min(5, model.vocab_size)
 
     @property
@@ -152,24 +156,29 @@ class Verification:
     def _check_texts(self, found, largest):
         """Notes the largest difference of each signature that takes texts."""
         if {"score", "token_logprobs"} & set(found):
-            scores = score_texts(self.model, self.tokenizer, self.texts)
+            scores = score_texts(
+                self.model, self.tokenizer, self.texts, special_tokens=self.special_tokens
+            )
         if "score" in found:
             largest["score"] = _check_scores(scores, found["score"])
         if "token_logprobs" in found:
             largest["token_logprobs"] = self._check_tokens(scores, found["token_logprobs"])
         if "embed" in found:
-            expected = embed_texts(self.model, self.tokenizer, self.texts)
+            expected = embed_texts(
+                self.model, self.tokenizer, self.texts, special_tokens=self.special_tokens
+            )
             largest["embed"] = check_vectors(expected, found["embed"]["vector"])
         if "next_token" in found:
             largest["next_token"] = self._check_next(found["next_token"])
 
     def _prompt_ids(self):
-        return [self.tokenizer.encode_prompt(prompt) for prompt in self.prompts]
+        mode = self.special_tokens
+        return [self.tokenizer.encode_prompt(prompt, mode) for prompt in self.prompts]
 
     def _check_tokens(self, scores, found):
         pieces, log_probs, lengths = [], [], []
         for text, score in zip(self.texts, scores, strict=True):
-            ids = self.tokenizer.encode(text)
+            ids = self.tokenizer.encode(text, self.special_tokens)
             lengths.append(len(ids))
             pieces += [self.tokenizer.token_bytes(int(token)) for token in ids]
             log_probs += [math.nan if nll is None else -nll for _, nll in score.tokens]
@@ -184,7 +193,7 @@ class Verification:
         largest = 0.0
         for row, ids in enumerate(self._prompt_ids()):
             logits = self.model(tf.constant([ids[-limit:]], tf.int32))[0, -1]
-            log_probs = tf.nn.log_softmax(logits).numpy()
+            log_probs = tf.nn.log_softmax(logits)[: self.model.vocab_size].numpy()
             best = np.argsort(-log_probs, kind="stable")[: self.k]
             pieces = [self.tokenizer.token_bytes(int(token)) for token in best]
             largest = max(
@@ -199,7 +208,11 @@ class Verification:
         return largest
 
     def _check_generated(self, found, steps, parity):
-        options = GenerationOptions(temperature=0, max_new_tokens=self.max_new_tokens)
+        options = GenerationOptions(
+            temperature=0,
+            max_new_tokens=self.max_new_tokens,
+            special_tokens=self.special_tokens,
+        )
         expected = generate(self.model, self.tokenizer, self.prompts, options)
         parity.largest_difference["generate"] = 0.0
         for row, (prompt_ids, result) in enumerate(zip(self._prompt_ids(), expected, strict=True)):

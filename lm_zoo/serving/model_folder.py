@@ -56,7 +56,7 @@ def read_card(path):
         UserError: If there is none, so that it is not one that `lm-zoo export` wrote.
     """
     try:
-        return read_json(path / CARD, _READ_AGAIN)
+        return read_json(path / CARD, _READ_AGAIN, finite=False)  # an example may be NaN
     except FileNotFoundError:
         raise UserError(
             f"model: {path} holds a SavedModel that is not lm_zoo's ({CARD} is missing); export "

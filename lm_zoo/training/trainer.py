@@ -28,6 +28,7 @@ from lm_zoo.training.schedules import PlateauState, learning_rate_factor
 from lm_zoo.training.summaries import NoSummaries, Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
+SHOWN = ("loss", "perplexity", "learning_rate", "tokens_per_second")  # beside the progress bar
 SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
 
 
@@ -128,6 +129,7 @@ class Trainer:
             )
         self.plateau = PlateauState()
         self.step = 0
+        self._saved = None  # the step of the last checkpoint
         self.finished = ""
         self._stop_signal = None
         self._stops = False
@@ -239,29 +241,26 @@ class Trainer:
         self._clock, self._clock_step = now, self.step
         flops = 3 * self.model.flops_per_token(self._row_length)
         applied = sums["steps"] - sums["skipped"]
-        points = {
-            "loss": loss,
-            "perplexity": math.exp(min(loss, 700.0)),
-            "learning_rate": rate,
-            "gradient_norm": sums["gradient_norm"] / max(applied, 1.0),
-            "tokens_per_second": tokens_per_second,
-            "flops_per_second": tokens_per_second * flops,
-        }
-        if "objective" in sums:
-            points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
-        if self.bytes_per_token:
-            split = self.batches.split
-            hides_text = split.num_unknown or split.bytes_lost
-            tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
-            points[tag] = bits_per_byte(loss, self.bytes_per_token)
+        points = {"learning_rate": rate}
+        if sums["tokens"]:  # none where float16 overflowed in all the steps
+            points["loss"] = loss
+            points["perplexity"] = math.exp(min(loss, 700.0))
+            if "objective" in sums:
+                points["smoothed_loss"] = sums["objective"] / sums["tokens"]
+            if self.bytes_per_token:
+                split = self.batches.split
+                hides_text = split.num_unknown or split.bytes_lost
+                tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
+                points[tag] = bits_per_byte(loss, self.bytes_per_token)
+            points["tokens_per_second"] = tokens_per_second
+            points["flops_per_second"] = tokens_per_second * flops
+        if applied:
+            points["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
         self.progress.update(
             self.step,
-            loss=loss,
-            perplexity=points["perplexity"],
-            learning_rate=rate,
-            tokens_per_second=tokens_per_second,
+            **{name: points.get(name) for name in SHOWN},
         )
         self.summaries.scalars("train", self.step, points)
 
@@ -332,8 +331,13 @@ class Trainer:
         """Writes a checkpoint; events up to this step are on disk before it counts."""
         self._check_finite()
         self.summaries.flush()
-        metadata = {"plateau": dataclasses.asdict(self.plateau), "finished": self.finished}
+        metadata = {
+            "plateau": dataclasses.asdict(self.plateau),
+            "finished": self.finished,
+            "previous": self._saved,
+        }
         tensors = self.train_step.tensors()
+        self._saved = self.step
         if not self.is_chief:
             return
         checkpoints.save(self.folder.checkpoints, self.step, tensors, metadata)
@@ -353,6 +357,7 @@ class Trainer:
     def _restore_latest(self):
         found = checkpoints.load_latest(self.folder.checkpoints)
         self.step = found.step if found else 0
+        self._saved = found.step if found else None
         if found:
             self.train_step.restore(found.tensors)
             self._restore_metadata(found)

@@ -102,7 +102,7 @@ class PieceTokenizer:
         self.start_ids = np.array(start_ids, np.int32)
         self.starts_prompts = starts_prompts
 
-    def encode(self, text):
+    def encode(self, text, special_tokens="control"):
         data, ids = text.encode(), []
         while data:
             fits = [i for i, p in enumerate(self.pieces) if p and data.startswith(p)]

@@ -129,6 +129,22 @@ def test_curves_have_every_point_once(finished):
     assert train[-1][1] < train[0][1]
 
 
+@pytest.mark.parametrize("tokenizer, hides", [("byte", False), ("word", True)])
+def test_bits_per_byte_have_another_tag_where_text_was_not_predicted(tokenizer, hides, tmp_path):
+    """Curves of both kinds never lie in one chart."""
+    text = tmp_path / "text.txt"
+    text.write_text("one two  three four\n" * 200, encoding="utf-8")
+    config = tiny_config(str(tmp_path / "cache"), steps=4, sample_length=0)
+    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    config.tokenizer.name, config.tokenizer.vocab_size = tokenizer, 0 if tokenizer == "byte" else 5
+    lm_zoo.train(config, tmp_path / "run")
+    for split in ("train", "validation"):
+        curves = tmp_path / "run" / "tensorboard" / split
+        exact = read_scalars(curves, "bits_per_byte")
+        bound = read_scalars(curves, "bits_per_byte_lower_bound")
+        assert (bool(bound), bool(exact)) == (hides, not hides)
+
+
 def test_latest_and_best_checkpoints_are_kept_and_no_others(cache, tmp_path):
     config = tiny_config(cache, keep_checkpoints=2, checkpoint_interval=1, sample_length=0)
     config.optimizer.learning_rate = 1e-9  # so that the best validation is as likely the first
