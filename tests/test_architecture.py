@@ -50,7 +50,7 @@ ALLOWED = {
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
-    "weights": {"data", "files", "registry", "run_folder", "text", "training"},
+    "weights": {"data", "files", "layers", "registry", "run_folder", "text", "training"},
 }
 
 

@@ -17,7 +17,7 @@ import dataclasses
 from absl import flags
 
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
