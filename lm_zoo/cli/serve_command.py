@@ -21,7 +21,7 @@ from absl import flags
 
 from lm_zoo.cli.path_flags import define_path
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",

@@ -5,7 +5,7 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import Segment, check_texts, score_segments, summarize
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 
 def score_pairs(

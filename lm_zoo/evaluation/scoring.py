@@ -10,7 +10,7 @@ from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_functio
 from lm_zoo.evaluation.windows import plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
 from lm_zoo.text.lost_text import lost_between
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
 SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
