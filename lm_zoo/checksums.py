@@ -8,7 +8,7 @@ import re
 import stat
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason, sha256_file
+from lm_zoo.files import raise_if_of_system, reason, sha256_file
 from lm_zoo.input_files import read_input
 
 FILE_NAME = "SHA256SUMS"
@@ -81,6 +81,7 @@ def _listed(folder, sha256):
             f"{folder} has no {FILE_NAME}, so what is in it cannot be verified"
         ) from None
     except OSError as error:
+        raise_if_of_system(error)
         raise _Unlisted(f"{path} cannot be read ({reason(error)})") from None
     digest = hashlib.sha256(data).hexdigest()
     if sha256 and not hmac.compare_digest(digest, sha256.lower()):
