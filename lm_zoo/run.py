@@ -297,7 +297,7 @@ class Run:
         """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
         self._check_split(split)
         if split != "train":
-            return open_tokens(self.folder.held_out, self.tokenizer).split(split)
+            return self._held_out(self.folder.held_out, self.tokenizer, split)
         with self.distribution.chief_first():
             corpus = prepared_corpus(self.config)
             tokens = prepared_tokens(self.config, corpus, self.tokenizer)
@@ -318,8 +318,8 @@ class Run:
         self._check_split(split)
         if split != "train":
             return (
-                open_tokens(self.folder.held_out_sources, self.source_tokenizer).split(split),
-                open_tokens(self.folder.held_out, self.tokenizer).split(split),
+                self._held_out(self.folder.held_out_sources, self.source_tokenizer, split),
+                self._held_out(self.folder.held_out, self.tokenizer, split),
             )
         with self.distribution.chief_first():
             corpus = prepared_corpus(self.config)
@@ -329,6 +329,10 @@ class Run:
         self.folder.check_text(tokens.targets, "train")
         self.folder.check_text(tokens.sources, "train", "source_sha256")
         return tokens.pair_of_splits("train")
+
+    def _held_out(self, directory, tokenizer, split):
+        remedy = "restore it from a copy of the run"  # no cache has it
+        return open_tokens(directory, tokenizer, remedy=remedy).split(split)
 
     def _check_split(self, split, splits=SPLITS):
         if split not in splits:

@@ -17,18 +17,15 @@ import json
 from absl import flags
 
 from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
     define_special_tokens_flag(flag_values)
-    flags.DEFINE_string(
-        "input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
+    define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)
+    define_path(
         "sources",
         None,
         "For models that read a source: a file with the source of each line of --input; default: "

@@ -58,7 +58,7 @@ def score_pairs(
     score_segments(model, segments, batch_size)
     context = f"the source, then after {tokenizer.token_text(tokenizer.end_id)}"
     return [
-        summarize(tokenizer, text, ids, nll, context)
+        summarize(tokenizer, text, ids, nll, context, has_end=True)
         for text, ids, nll in zip(texts, targets, surprisals)
     ]
 

@@ -13,6 +13,7 @@ from lm_zoo.export.string_functions import StringFunctions
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.export.traced_pair_model import TracedPairModel
 from lm_zoo.export.translating import Translating
+from lm_zoo.files import plain_path
 from lm_zoo.generation.options import TEXT
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
@@ -82,7 +83,8 @@ class ExportedModel(tf.Module):
         signatures = {name: _calling(getattr(self, name)) for name in self._signatures}
         signatures["serving_default"] = signatures[self._signatures[0]]
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(self, str(folder), signatures, options)
+        with plain_path(folder) as path:
+            tf.saved_model.save(self, path, signatures, options)
 
 
 def _string_functions(model, weights, tokenizer, module, max_length):

@@ -1,5 +1,6 @@
 """Proof that a SavedModel does what the Python model does: run by a process without lm_zoo."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -14,6 +15,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
+from lm_zoo.files import plain_path
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import TEXT
 
@@ -281,9 +283,13 @@ def run_alone(models, needs=()):
         UserError: If the process fails.
     """
     paths = [str(pathlib.Path(tf.__file__).parents[1])]  # -I may leave out where it was found
-    with tempfile.TemporaryDirectory(prefix="lm_zoo-verification-") as folder:
+    with contextlib.ExitStack() as stack:
+        plain = [(stack.enter_context(plain_path(folder)), calls) for folder, calls in models]
+        prefix = "lm_zoo-verification-"
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))
         request, answer = pathlib.Path(folder, "request.json"), pathlib.Path(folder, "answer.json")
-        request.write_text(json.dumps({"paths": paths, "needs": list(needs), "models": models}))
+        asked = {"paths": paths, "needs": list(needs), "models": plain}
+        request.write_text(json.dumps(asked), encoding="utf-8")
         command = [sys.executable, "-I", str(PROCESS), str(request), str(answer)]
         finished = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if finished.returncode or not answer.exists():
@@ -292,7 +298,7 @@ def run_alone(models, needs=()):
                 "export: the SavedModel could not be run by a process of its own (exit status "
                 f"{finished.returncode}: {lines[-1]:.500})."
             )
-        return json.loads(answer.read_text())
+        return json.loads(answer.read_text(encoding="utf-8"))
 
 
 def tensor(value):

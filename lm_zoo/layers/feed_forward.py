@@ -86,12 +86,16 @@ class FeedForward(Configurable, keras.layers.Layer):
 @tf.custom_gradient
 def gelu(x):
     """GPT-2's `x / 2 (1 + tanh(u))` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is
-    `x sigmoid(2 u)`. TensorFlow's goes through a general power and keeps more tensors."""
+    `x sigmoid(2 u)`. TensorFlow's goes through a general power and keeps more tensors.
+
+    The square of a float16 above 255 is infinite. In the gradient it stands after factors that are
+    0 there already, so that no infinity meets them."""
     scale = 2 * (2 / 3.141592653589793) ** 0.5
     gate = tf.sigmoid(x * (scale + scale * 0.044715 * x * x))
+    y = x * gate
 
     def gradient(d_y):
-        slope = scale + 3 * scale * 0.044715 * x * x
-        return d_y * gate * (1 + x * (1 - gate) * slope)
+        bend = y * (1 - gate)
+        return d_y * (gate + scale * bend + 3 * scale * 0.044715 * bend * x * x)
 
-    return x * gate, gradient
+    return y, gradient

@@ -2,11 +2,10 @@
 
 import contextlib
 import json
-import pathlib
 import shutil
 
+from lm_zoo import checksums, config_checks, files
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, files
 from lm_zoo.config import (
     IMPORTED,
     DataConfig,
@@ -44,13 +43,17 @@ def import_run(source, workdir, format="", tokenizer=None):
         UserError: If a file is not what it says, the model is not one of ours, the tokenizer is
             missing or has another size, or the workdir is used or cannot be written.
     """
-    source, folder = pathlib.Path(source), RunFolder(workdir)
+    source, folder = files.expanded(source), RunFolder(workdir)
     if not source.is_dir():
         raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
     _check_unused(folder)
+    files.check_writable(folder.path)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
+    if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
+        advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
+        checksums.verify(source, "--from", advice, complete=False)
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
         foreign = _with_padding(foreign, source, given=tokenizer is not None)
