@@ -106,7 +106,8 @@ class Embeddings:
         tokenizer = self._model.source_tokenizer
         if all(0 <= token < tokenizer.vocab_size for token in value):
             text = tokenizer.decode(value)
-            if tokenizer.encode(text).tolist() == value:  # texts alone can be embedded
+            mode = self._model.special_tokens_of_signatures
+            if tokenizer.encode(text, mode).tolist() == value:  # texts alone can be embedded
                 return text
         raise RequestError(
             "input: expected text, or token ids that this model's tokenizer gives for a text, "

@@ -57,6 +57,7 @@ class ServedModel:
         tokenizer: The tokenizer, in Python.
         source_tokenizer: That of sources, for a model that reads some; may be the same.
         special_tokens: What those written out in a completion's prompt are: `text` or `control`.
+        special_tokens_of_signatures: What they are to the signatures, which read texts themselves.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -73,7 +74,8 @@ class ServedModel:
             checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
         self.max_length = self.card.get("max_length")
-        self.special_tokens = special_tokens or self.card.get("special_tokens", TEXT)
+        self.special_tokens_of_signatures = self.card.get("special_tokens", TEXT)
+        self.special_tokens = special_tokens or self.special_tokens_of_signatures
         definitions = _definitions(self.path)
         if not any(name in definitions for name in SIGNATURES):
             raise UserError(

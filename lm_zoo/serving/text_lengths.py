@@ -4,7 +4,6 @@ import numpy as np
 
 from lm_zoo.serving.input_shapes import ROWS
 from lm_zoo.serving.request_error import RequestError
-from lm_zoo.text.special_tokens import TEXT
 
 
 class TextLengths:
@@ -18,8 +17,7 @@ class TextLengths:
     def __init__(self, model, limits):
         self._tokenizer = model.tokenizer
         self._source_tokenizer = model.source_tokenizer
-        # The graph reads the texts itself; here they are counted as it does.
-        self._special_tokens = model.card.get("special_tokens", TEXT)
+        self._special_tokens = model.special_tokens_of_signatures  # they are counted as read
         self._reads_source = model.reads_source
         self._most = limits.max_prompt_tokens
         longest_source = model.card.get("source", {}).get("max_length")

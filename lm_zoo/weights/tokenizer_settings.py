@@ -103,11 +103,11 @@ class TokenizerSettings:
         entries = self._values.get("added_tokens_decoder") or {}
         try:
             entries = [{"special": True, **e, "id": int(i)} for i, e in entries.items()]
-            return added_tokens(self._path, entries)
         except (TypeError, ValueError, AttributeError):
             raise UserError(
                 f"{self._path}: expected id to token in added_tokens_decoder; copy it again."
             ) from None
+        return added_tokens(self._path, entries)
 
     def _name(self, name):
         token = self._named.get(name)
