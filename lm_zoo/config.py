@@ -6,6 +6,7 @@ This module imports the standard library alone, so everything may import it.
 """
 
 import dataclasses
+import hashlib
 import json
 
 from lm_zoo.errors import UserError, unknown_name
@@ -233,7 +234,8 @@ class OptimizerConfig:
 
     Attributes:
         name: `sgd`, `momentum`, `adam`, `adamw`, `adafactor` or `lion`.
-        learning_rate: Peak learning rate; the schedule multiplies it.
+        learning_rate: Peak learning rate; the schedule multiplies it. Adafactor's is relative: it
+            multiplies the root mean square of each variable (at least 0.001).
         momentum: For `momentum`.
         beta1: First-moment decay (Adam, AdamW, Lion).
         beta2: Second-moment decay (Adam, AdamW, Lion).
@@ -262,10 +264,12 @@ class ScheduleConfig:
     Attributes:
         name: `constant`; `epoch_decay` (times `decay_factor` each epoch from `decay_start_epoch`
             on); `plateau` (times `decay_factor` when validation has not improved for
-            `plateau_patience` validations); `cosine` (to `final_factor` at the last step);
-            `inverse_sqrt` (of the step, from the end of the warm-up); `warmup_stable_decay` (flat,
-            then linear to `final_factor` over the last `decay_fraction` of the steps).
-        warmup_steps: Linear warm-up from 0, for every schedule.
+            `plateau_patience` validations); `cosine` (from 1 at the first step after the warm-up to
+            `final_factor` at the last step); `inverse_sqrt` (of the step, from the end of the
+            warm-up); `warmup_stable_decay` (flat, then linear over the last `decay_fraction` of
+            the steps, to `final_factor` at the last).
+        warmup_steps: Updates of linear warm-up, before the first at the full rate; with
+            `inverse_sqrt`, up to it.
         decay_start_epoch: First epoch, counted from 0, that is trained at a reduced rate.
         decay_factor: For `epoch_decay` and `plateau`.
         plateau_patience: For `plateau`: validations without improvement before the rate drops.
@@ -458,6 +462,12 @@ def flatten(config):
 
 # Where a run is executed and where its text lies; the text itself is held by its checksums.
 NOT_LEARNED_FROM = ("runtime.", "data.data_dir", "data.cache_dir")
+
+
+def fingerprint(config, ignore=NOT_LEARNED_FROM):
+    """Returns a hash, in hex, that two configs share if they differ only in `ignore`."""
+    kept = {k: v for k, v in flatten(config).items() if not k.startswith(tuple(ignore))}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def differences(old, new, ignore=NOT_LEARNED_FROM):

@@ -13,6 +13,7 @@ those of an H100).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from lm_zoo.distribution.launcher import Launcher
+from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
 
 # Name: vocabulary, batch, length, arguments.
 RECURRENT = {"hidden_dim": 200, "num_layers": 2}
@@ -129,14 +131,28 @@ def run(cores, processes=1, **arguments):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines, status = (done.stdout + done.stderr).splitlines(), done.returncode
     else:
-        launcher = Launcher(
-            command, processes, max_restarts=0, on_line=lambda name, line, error: lines.append(line)
-        )
-        status = launcher.run().status
+        with private_network() as network:
+            launcher = Launcher(
+                command,
+                processes,
+                max_restarts=0,
+                on_line=lambda name, line, error: lines.append(line),
+                network=network,
+            )
+            status = launcher.run().status
     found = [line[len(MARK) :] for line in lines if line.startswith(MARK)]
     if status or not found:
         sys.exit("\n".join(lines))
     return json.loads(found[0])
+
+
+def private_network():
+    """The processes' own network, or else the machine's, with a line that says so."""
+    try:
+        return PrivateNetwork()
+    except NoPrivateNetwork as error:
+        print(f"The processes' ports are open to the network ({error}).", file=sys.stderr)
+        return contextlib.nullcontext()
 
 
 def on_cpus(names, steps, n):

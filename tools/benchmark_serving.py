@@ -83,7 +83,7 @@ class Server:
     """A process of `lm-zoo serve` on a free port."""
 
     def __init__(self, model, *flags):
-        command = [sys.executable, "-m", "lm_zoo", "serve", f"--model={model}", "--port=0"]
+        command = [sys.executable, "-P", "-m", "lm_zoo", "serve", f"--model={model}", "--port=0"]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             [*command, "--request_seconds=3600", "--log_format=none", *flags],

@@ -3,7 +3,7 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+fits() { "$1" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 
 if [ -n "${VIRTUAL_ENV:-}" ]; then
   echo "== Using the active virtual environment $VIRTUAL_ENV"
@@ -18,12 +18,12 @@ else
       exit 2
     fi
     echo "== Making a virtual environment in .venv with $("$chosen" --version)"
-    "$chosen" -m venv .venv
+    "$chosen" -I -m venv .venv
   fi
   . .venv/bin/activate
 fi
 
 install_lm_zoo() {  # install_lm_zoo EXTRAS, e.g. "" or "[test]"
   echo "== Installing lm_zoo$1 and what it needs (about 2 GB on the first run)"
-  python -m pip install --quiet --disable-pip-version-check --editable ".$1"
+  python -I -m pip install --quiet --disable-pip-version-check --editable ".$1"
 }

@@ -93,7 +93,7 @@ def main():
     config.write_text(
         CONFIG.format(text=str(text), cache=str(cache), vocab_size=arguments.vocab_size)
     )
-    command = [sys.executable, "-m", "lm_zoo", "prepare", f"--config={config}"]
+    command = [sys.executable, "-P", "-m", "lm_zoo", "prepare", f"--config={config}"]
     started = time.monotonic()
     process = subprocess.Popen([*command, f"--processes={arguments.processes}"], env=os.environ)
     rss, pss, largest = watch(process)

@@ -6,4 +6,4 @@ set -euo pipefail
 install_lm_zoo "[test]"
 echo "== Running: pytest $*"
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
-exec python -m pytest --numprocesses=2 --dist=loadfile "$@"
+exec python -P -m pytest --numprocesses=2 --dist=loadfile "$@"

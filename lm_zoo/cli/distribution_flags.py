@@ -1,5 +1,7 @@
 """`--strategy`, and the devices and processes that a command is to run on."""
 
+import sys
+
 from absl import flags
 
 from lm_zoo.config import STRATEGIES
@@ -81,6 +83,7 @@ def _met(runtime, fields):
 
     from lm_zoo import __version__
     from lm_zoo.distribution.cluster import find_cluster
+    from lm_zoo.distribution.launched_process import is_launched
     from lm_zoo.distribution.lost_process import lost_processes_named
     from lm_zoo.distribution.rendezvous import meet
     from lm_zoo.distribution.source_version import source_version
@@ -93,5 +96,24 @@ def _met(runtime, fields):
         fields["lm_zoo version"] = f"{__version__} ({source_version()})"
         fields["tensorflow version"] = tf.__version__
         meet(cluster, fields, runtime.connect_seconds)
+    if cluster and cluster.address == cluster.workers[0] and not is_launched():
+        _say_that_ports_are_open(cluster)
     with lost_processes_named(cluster):
         return make_distribution(runtime)
+
+
+def _say_that_ports_are_open(cluster):
+    from lm_zoo.distribution.cluster_token import VARIABLE, find_token
+    from lm_zoo.distribution.listening import has_outside_interface
+
+    if not has_outside_interface():
+        return
+    everyone = [address for addresses in cluster.jobs.values() for address in addresses]
+    token = "" if find_token() else f" No {VARIABLE} is set: they can end the start as well."
+    print(
+        f"The ports {', '.join(everyone)} are open to the network, and TensorFlow's servers there "
+        "do what anyone who reaches them says, read and write files too; close them to others."
+        f"{token}",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -6,8 +6,10 @@ import os
 import select
 import sys
 
+from lm_zoo.data.corpora.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.input_files import open_input, open_input_or_pipe
 
 PATIENCE = 0.05  # seconds that the next line of a pipe may take before it counts as a pause
 _PIECE = 65536  # bytes
@@ -27,20 +29,28 @@ class InputLines:
         total: Number of lines, or None where a pipe is among the files.
 
     Raises:
-        UserError: For a file that is missing, unreadable or not UTF-8.
+        UserError: For a file that is missing, unreadable or not UTF-8, a line longer than
+            `MAX_LENGTH`, and a pipe that nobody writes to.
     """
 
     def __init__(self, paths):
         self._paths = paths
-        counts = [None if _is_pipe(p) else sum(1 for _ in _lines_of_file(p)) for p in paths]
+        self._pipes = {path: _opened_pipe(path) for path in paths if _is_pipe(path)}
+        counts = [
+            None if path in self._pipes else sum(1 for _ in _lines_of_file(path)) for path in paths
+        ]
         self.total = None if None in counts else sum(counts)
         self._begun = []  # (lines before it, file)
         self._number = 0
 
     def __iter__(self):
         for path in self._paths:
-            self._begun.append((self._number, "standard input" if path == "-" else path))
-            for line in _lines_of_pipe(path) if _is_pipe(path) else _lines_of_file(path):
+            name = "standard input" if path == "-" else path
+            self._begun.append((self._number, name))
+            lines = _lines_of_file(path)
+            if path in self._pipes:
+                lines = _lines_of_pipe(self._pipes[path], name)
+            for line in lines:
                 self._number += line is not None
                 yield line
 
@@ -57,38 +67,56 @@ def _is_pipe(path):
     )
 
 
+def _opened_pipe(path):
+    if path == "-":
+        return sys.stdin.buffer
+    with _says_what_cannot_be_read(path):
+        return open_input_or_pipe(path)
+
+
 def _lines_of_file(path):
-    with _opened(path) as file:
-        for number, line in enumerate(file, 1):
+    with _says_what_cannot_be_read(path), open_input(path) as file:
+        number = 0
+        while line := file.readline(MAX_LENGTH + 1):
+            number += 1
+            _check_length(len(line), number, path)
             yield _decoded(line, number, path)
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _says_what_cannot_be_read(path):
     try:
-        with open(path, "rb") as file:
-            yield file
+        yield
     except FileNotFoundError:
         raise UserError(f"--input: there is no file {path!r}; check the path.") from None
     except OSError as error:
         raise UserError(f"--input: cannot read {path!r}: {reason(error)}.") from None
 
 
-def _lines_of_pipe(path):
+def _lines_of_pipe(stream, name):
     """Yields lines, and None once where the next one lets itself be waited for."""
-    number, rest = 0, b""
-    with contextlib.nullcontext(sys.stdin.buffer) if path == "-" else _opened(path) as stream:
-        name = "standard input" if path == "-" else path
-        for piece in _pieces(stream):
-            if piece is None:
-                yield None
-                continue
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                number += 1
-                yield _decoded(line, number, name)
-        if rest:
-            yield _decoded(rest, number + 1, name)
+    number, begun, length = 1, [], 0
+    for piece in _pieces(stream):
+        if piece is None:
+            yield None
+            continue
+        first, *rest = piece.split(b"\n")
+        begun.append(first)
+        length += len(first)
+        _check_length(length, number, name)
+        for line in rest:
+            yield _decoded(b"".join(begun), number, name)
+            number, begun, length = number + 1, [line], len(line)
+    if last := b"".join(begun):
+        yield _decoded(last, number, name)
+
+
+def _check_length(length, number, name):
+    if length > MAX_LENGTH:
+        raise UserError(
+            f"--input: {name}, line {number:,}: it is longer than {MAX_LENGTH >> 20} MiB; cut it "
+            "into shorter ones."
+        )
 
 
 def _pieces(stream):
@@ -101,7 +129,7 @@ def _pieces(stream):
     while True:
         if not select.select([descriptor], [], [], PATIENCE)[0]:
             yield None
-        piece = os.read(descriptor, _PIECE)
+        piece = stream.read1(_PIECE)
         if not piece:
             return
         yield piece

@@ -6,8 +6,15 @@
 Lines are prefixed with the process that wrote them. When one process fails all are ended and the
 group starts again from the last checkpoint, up to --max_restarts times. Ctrl-C has all save the
 same step and ends; a second one ends at once.
+
+TensorFlow's servers, by which the processes talk, listen on all interfaces and do what anyone who
+reaches them says: read and write files too. So the processes get a network of their own with
+nothing but loopback, where Linux allows it (--network); what a corpus needs is fetched before. Where
+it does not, as in most containers, a line says that the ports are open: keep that machine's network
+closed to others.
 """
 
+import contextlib
 import shlex
 import sys
 
@@ -48,9 +55,18 @@ def define_flags(flag_values):
         lower_bound=0,
         flag_values=flag_values,
     )
+    flags.DEFINE_enum(
+        "network",
+        "auto",
+        ["auto", "private", "host"],
+        "private: the processes have a network of their own, or nothing is started; host: they have "
+        "the machine's, and their ports are open to it; auto: private where it can be.",
+        flag_values=flag_values,
+    )
 
 
 def run(flag_values, arguments):
+    from lm_zoo import __main__
     from lm_zoo.cli.main import COMMANDS
     from lm_zoo.distribution.launcher import USER_ERROR, Launcher
     from lm_zoo.distribution.parameter_server_launcher import ParameterServerLauncher
@@ -60,22 +76,66 @@ def run(flag_values, arguments):
         raise UserError("launch: expected a command after --, as in -- train --config=...")
     if arguments[0] not in COMMANDS or arguments[0] == "launch":
         raise unknown_name("launch", arguments[0], [c for c in COMMANDS if c != "launch"])
+    _fetch(*arguments)
     make_launcher = ParameterServerLauncher if flag_values.parameter_servers else Launcher
-    launcher = make_launcher(
-        [sys.executable, "-m", "lm_zoo", *arguments],
-        flag_values.workers,
-        flag_values.parameter_servers,
-        flag_values.max_restarts,
-        flag_values.stall_seconds,
-        on_line=_print_line,
-        on_event=lambda line: print(f"lm-zoo launch: {line}", file=sys.stderr, flush=True),
-    )
-    result = launcher.run()
+    with contextlib.ExitStack() as stack:
+        launcher = make_launcher(
+            [sys.executable, "-P", __main__.__file__, *arguments],
+            flag_values.workers,
+            flag_values.parameter_servers,
+            flag_values.max_restarts,
+            flag_values.stall_seconds,
+            on_line=_print_line,
+            on_event=_say,
+            network=_network(flag_values.network, stack),
+        )
+        result = launcher.run()
     if result.signal is None or result.status in (0, USER_ERROR):
         return result.status
     command = shlex.join(["lm-zoo", "launch", *_given(flag_values), "--", *arguments])
-    print(f"lm-zoo launch: stopped. Go on with: {command}", file=sys.stderr, flush=True)
+    _say(f"stopped. Go on with: {command}")
     return 128 + result.signal
+
+
+def _fetch(command, *arguments):
+    """Fetches the named corpus of the command's config: the processes may have no network."""
+    from lm_zoo.cli.flags import with_data_dir
+    from lm_zoo.cli.main import parsed_flags
+    from lm_zoo.data.corpora import FETCHED, load_corpus
+
+    flag_values = parsed_flags(command, arguments)
+    config = flag_values.config if flag_values and "config" in flag_values else None
+    if config is not None and config.data.corpus in FETCHED:
+        load_corpus(with_data_dir(config, flag_values.data_dir).data)
+
+
+def _network(choice, stack):
+    """Returns the `PrivateNetwork`, or None; says where the ports are open then."""
+    from lm_zoo.distribution.listening import has_outside_interface
+    from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+    from lm_zoo.errors import UserError
+
+    why = "--network=host"
+    if choice != "host":
+        try:
+            return stack.enter_context(PrivateNetwork())
+        except NoPrivateNetwork as error:
+            why = str(error)
+    if choice == "private":
+        raise UserError(
+            f"--network: there can be no private one here ({why}); with --network=host the "
+            "processes' ports are open to whoever reaches this machine."
+        )
+    if has_outside_interface():
+        _say(
+            f"the processes' ports are open to the network ({why}), and TensorFlow's servers there "
+            "do what anyone who reaches them says, read and write files too; close them to others."
+        )
+    return None
+
+
+def _say(line):
+    print(f"lm-zoo launch: {line}", file=sys.stderr, flush=True)
 
 
 def _given(flag_values):

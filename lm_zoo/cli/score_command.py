@@ -16,18 +16,16 @@ import json
 
 from absl import flags
 
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
-    flags.DEFINE_string(
-        "input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
+    define_special_tokens_flag(flag_values)
+    define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)
+    define_path(
         "sources",
         None,
         "For models that read a source: a file with the source of each line of --input; default: "
@@ -60,6 +58,7 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
+    from lm_zoo.figures import written
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
 
@@ -67,13 +66,14 @@ def run(flag_values, arguments):
     if config.data.layout == "pairs":
         sources, texts = _read_pairs(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
-        scores = loaded.score(texts, flag_values.batch_size, sources) if texts else []
+        mode = flag_values.special_tokens
+        scores = loaded.score(texts, flag_values.batch_size, sources, mode) if texts else []
         parts = [(texts, sources, scores)]
     else:
         _refuse_sources(flag_values, config.model.name)
         texts = _read_texts(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
-        parts = _scored_parts(loaded, texts, flag_values.batch_size)
+        parts = _scored_parts(loaded, texts, flag_values.batch_size, flag_values.special_tokens)
     if not flag_values.json:
         print(f"{'log-prob (nats)':>16} {'tokens':>7} {'perplexity':>11} {'bits/byte':>10}  text")
     for part in parts:
@@ -83,14 +83,15 @@ def run(flag_values, arguments):
                 continue
             print(_as_row(text if source is None else f"{source}\t{text}", score))
             for piece, surprisal in score.tokens if flag_values.tokens else ():
-                print(f"{_figure(surprisal, 16, 4)} {piece!r}")
+                print(f"{written(surprisal):>16} {piece!r}")
 
 
-def _scored_parts(loaded, texts, batch_size):
+def _scored_parts(loaded, texts, batch_size, special_tokens):
     """Yields texts with their scores, as soon as some are scored."""
     for start in range(0, len(texts), batch_size):
         part = texts[start : start + batch_size]
-        yield part, [None] * len(part), loaded.score(part, batch_size)
+        scores = loaded.score(part, batch_size, special_tokens=special_tokens)
+        yield part, [None] * len(part), scores
 
 
 def _read_texts(flag_values):
@@ -132,9 +133,10 @@ def _halves(lines, name):
 
 
 def _fields(lines, flag_values, flag):
-    """Returns the field of each line's object that a flag names."""
+    """Returns the field of each line's object that a flag names; blank lines have none."""
     name, field = _name(flag_values), getattr(flag_values, flag)
-    return [_field_of(line, number, name, flag, field) for number, line in enumerate(lines, 1)]
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    return [_field_of(line, number, name, flag, field) for number, line in numbered]
 
 
 def _refuse_sources(flag_values, model_name):
@@ -154,30 +156,30 @@ def _name(flag_values):
 
 def _field_of(line, number, name, flag, field):
     from lm_zoo.errors import UserError
+    from lm_zoo.json_files import NotJson, parse_json
 
     try:
-        text = json.loads(line)[field]
-    except json.JSONDecodeError as error:
-        raise UserError(f"input: {name}, line {number}: not JSON ({error.msg}).") from None
-    except (KeyError, TypeError):
+        values = parse_json(line, finite=False)
+    except NotJson as error:
+        raise UserError(f"input: {name}, line {number}: {error}.") from None
+    if not isinstance(values, dict) or field not in values:
         raise UserError(
             f"input: {name}, line {number}: expected an object with field {field!r}; name the "
             f"right one by --{flag}."
-        ) from None
-    if not isinstance(text, str):
+        )
+    if not isinstance(values[field], str):
         raise UserError(f"input: {name}, line {number}: field {field!r} is not a string.")
-    return text
+    return values[field]
 
 
 def _as_row(text, score):
+    from lm_zoo.figures import written, written_or_bound
+
+    per_byte = written_or_bound(score.bits_per_byte, score.bits_per_byte_lower_bound)
     return (
-        f"{_figure(score.log_prob, 16, 4)} {score.num_tokens:>7} "
-        f"{_figure(score.perplexity, 11, 3)} {_figure(score.bits_per_byte, 10, 4)}  {text}"
+        f"{written(score.log_prob):>16} {score.num_tokens:>7} {written(score.perplexity, 3):>11} "
+        f"{per_byte:>10}  {text}"
     )
-
-
-def _figure(value, width, digits):
-    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
 
 
 def _as_json(text, source, score, with_tokens):
@@ -187,6 +189,9 @@ def _as_json(text, source, score, with_tokens):
         "num_tokens": score.num_tokens,
         "perplexity": score.perplexity,
         "bits_per_byte": score.bits_per_byte,
+        "bits_per_byte_lower_bound": score.bits_per_byte_lower_bound,
+        "num_unknown": score.num_unknown,
+        "bytes_lost": score.bytes_lost,
         "context": score.context,
     }
     if with_tokens:

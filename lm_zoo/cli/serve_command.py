@@ -9,7 +9,9 @@
     curl http://127.0.0.1:8501/v1/models/translation:predict --json '{"instances": ["Ein Hund."]}'
 
 The interfaces are OpenAI's for completions and embeddings, and TensorFlow Serving's REST forms. Of
-several versions the highest is served. / is the page, /metrics is for Prometheus, /healthz for
+several versions the highest is served. A SavedModel is a program: serve what you exported, or what
+comes from whom you would run a program of. That its files are those of the export is verified by
+their checksums before anything is loaded. / is the page, /metrics is for Prometheus, /healthz for
 health checks. Ends at SIGTERM or Ctrl+C, when what is on its way is done.
 
 Everything is limited, by the flags below. Left to what stands outside: TLS and the rate of each
@@ -20,11 +22,14 @@ on a command line; without TLS it can be overheard. With one, all but / and /hea
 
 import dataclasses
 import os
+import re
 import sys
 
 from absl import flags
 
+from lm_zoo.cli.path_flags import define_path
 from lm_zoo.serving.limits import ServingLimits
+from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
@@ -45,11 +50,25 @@ _HELP = {
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
+    define_path(
         "model",
         None,
         "Folder of the exported model: NAME or NAME/VERSION.",
         required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "sha256",
+        "",
+        "What the SHA-256 of its SHA256SUMS has to be, as `lm-zoo export` printed it: then it is "
+        "that export, whoever had it in between.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "trust_unverified",
+        False,
+        "Load the model though it has no checksums, or others; whoever made it can do on this "
+        "machine what you can.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(
@@ -111,6 +130,14 @@ def define_flags(flag_values):
         upper_bound=1000.0,
         flag_values=flag_values,
     )
+    flags.DEFINE_enum(
+        "special_tokens",
+        None,
+        list(SPECIAL_TOKENS),
+        f"Of completions: {SPECIAL_TOKENS_HELP} Default: as the model was exported, and as its "
+        "signatures read them.",
+        flag_values=flag_values,
+    )
     for field in dataclasses.fields(ServingLimits):
         define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
         define(field.name, field.default, _HELP[field.name], flag_values=flag_values)
@@ -121,6 +148,10 @@ def run(flag_values, arguments):
 
     if arguments:
         raise UserError(f"serve: unexpected argument {arguments[0]!r}; give it as --model=...")
+    sha256, trust = flag_values.sha256, flag_values.trust_unverified
+    if sha256 and (trust or not re.fullmatch("[0-9a-fA-F]{64}", sha256)):
+        received = "--trust_unverified as well" if trust else repr(sha256)
+        raise UserError(f"--sha256: expected 64 hexadecimal digits alone, received {received}.")
     limits = ServingLimits(
         **{field.name: flag_values[field.name].value for field in dataclasses.fields(ServingLimits)}
     ).validate()
@@ -151,7 +182,8 @@ def run(flag_values, arguments):
         limits = dataclasses.replace(limits, max_connections=connections)
     bound = server.bind(flag_values.host, flag_values.port)
     hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
-    model = ServedModel(flag_values.model)
+    special_tokens = flag_values.special_tokens or ""
+    model = ServedModel(flag_values.model, sha256, trust, special_tokens)
     model.warm_up()
     wait_seconds = flag_values.batch_wait_ms / 1000
     log = AccessLog(flag_values.log_format, sys.stdout)

@@ -3,6 +3,8 @@
 import sys
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import reason
+from lm_zoo.input_files import read_at_most
 
 
 def read_lines(field, path):
@@ -15,10 +17,14 @@ def read_lines(field, path):
     Raises:
         UserError: If it cannot be read, or a file that is named is empty.
     """
-    from lm_zoo.data.corpora.text_files import decode, read_text
+    from lm_zoo.data.corpora.text_files import MOST_BYTES, decode, read_text
 
     if path == "-":
-        text = decode(field, "standard input", sys.stdin.buffer.read())
+        try:
+            data = read_at_most("standard input", sys.stdin.buffer, MOST_BYTES)
+        except OSError as error:
+            raise UserError(f"{field}: standard input: {reason(error)}.") from None
+        text = decode(field, "standard input", data)
     else:
         text = read_text(field, path)
     if not text:
@@ -26,25 +32,21 @@ def read_lines(field, path):
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
-def read_aligned(named, may_be_blank=()):
+def read_aligned(named):
     """Returns the lines of several files, which have to be as many, a list for each file.
+
+    A blank line is an empty text: of a source it has an empty translation, and sacrebleu counts an
+    empty reference like any other.
 
     Args:
         named: `(flag, path)` for each file.
-        may_be_blank: Flags whose files may have lines without text.
 
     Raises:
-        UserError: For unequal numbers of lines, with both; for a line without text; and as
-            `read_lines`.
+        UserError: For unequal numbers of lines, with both; and as `read_lines`.
     """
     files = [read_lines(field, path) for field, path in named]
     for (field, path), lines in zip(named, files, strict=True):
         check_as_many((*named[0], files[0]), (field, path, lines))
-        blank = next((i for i, line in enumerate(lines, 1) if not line.strip()), None)
-        if blank and field not in may_be_blank:
-            raise UserError(
-                f"{field}: {path!r}, line {blank:,} has no text; take the line out of all files."
-            )
     return files
 
 

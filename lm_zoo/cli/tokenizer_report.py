@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import split_words, utf8
 
 LONGEST = 6
@@ -40,7 +41,8 @@ def measure(tokenizer, texts, repeats=3):
         A dict: `vocabulary`; `num_tokens`; `fertility`, tokens a word (`lm_zoo.text.words`: what
         stands between ASCII white space, so it says little of Chinese); `bytes_per_token` and
         `characters_per_token` of the text; `unknown_rate`, the share of tokens that are unknown, or
-        None where there is no such token; `vocabulary_used`, the share of its ids that occur; and
+        None where there is no such token; `lost_rate`, the share of bytes that decoding does not
+        give back (`lm_zoo.text.lost_text`); `vocabulary_used`, the share of its ids that occur; and
         `megabytes_per_second` of UTF-8 text, by this process, as fast as the library lets it.
     """
     data = [utf8(text) for text in texts]
@@ -63,6 +65,7 @@ def measure(tokenizer, texts, repeats=3):
         "unknown_rate": None
         if unknown is None or not num_tokens
         else float(np.count_nonzero(ids == unknown) / num_tokens),
+        "lost_rate": encode_measured(tokenizer, texts)[2].bytes / num_bytes if num_bytes else None,
         "vocabulary_used": len(np.unique(ids)) / tokenizer.vocab_size,
         "megabytes_per_second": num_bytes / 1e6 / min(seconds),
     }
@@ -80,6 +83,7 @@ COLUMNS = {
     "bytes_per_token": ("bytes/token", _number(".3f")),
     "characters_per_token": ("chars/token", _number(".3f")),
     "unknown_rate": ("unknown", _number(".2%")),
+    "lost_rate": ("lost", _number(".2%")),
     "vocabulary_used": ("used", _number(".1%")),
     "megabytes_per_second": ("MB/s", _number(".2f")),
 }

@@ -18,26 +18,24 @@ import time
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_multi_path, define_path
 from lm_zoo.generation.translation_options import TOO_LONG
 
 FORMATS = ("text", "tsv", "jsonl")
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
-    flags.DEFINE_multi_string(
+    define_special_tokens_flag(flag_values)
+    define_multi_path(
         "input",
         [],
         "UTF-8 file to translate; may be given several times; - is standard input.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
-        "output", None, "File to write; default: standard output.", flag_values=flag_values
-    )
+    define_path("output", None, "File to write; default: standard output.", flag_values=flag_values)
     flags.DEFINE_enum(
         "format",
         "text",
@@ -114,8 +112,9 @@ def _options(flag_values, is_asked):
     from lm_zoo.generation.translation_options import TranslationOptions
 
     names = (
-        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long".split()
-    )
+        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long "
+        "special_tokens"
+    ).split()
     options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
     if options.num_best > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
@@ -172,6 +171,9 @@ def _answer(loaded, options):
         except EOFError:
             print()
             return
+        except UnicodeDecodeError as error:
+            print(f"lm-zoo translate: error: expected {error.encoding} text.", file=sys.stderr)
+            continue
         try:
             (found,) = translate(
                 loaded.model, loaded.source_tokenizer, loaded.tokenizer, [line], options

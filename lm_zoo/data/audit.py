@@ -20,6 +20,8 @@ import numpy as np
 
 from lm_zoo.data.batches import ContiguousBatches
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import open_input
+from lm_zoo.json_files import NotJson, natural, parse_json
 
 
 class DataAudit:
@@ -101,20 +103,22 @@ def index(path):
 
 def read(path):
     """Yields the lines of a record, checked."""
-    with open(path, encoding="utf-8") as lines:
+    with open_input(path) as lines:
         for line in lines:
             yield _parse(path, line)
 
 
 def _parse(path, line):
     try:
-        values = json.loads(line)
-        steps, rows = int(values["step"]), len(values["rows"])
-    except (ValueError, KeyError, TypeError):
-        steps, rows = -1, 0
-    if steps < 0 or rows != 2 or not ("windows" in values or "targets" in values):
-        raise UserError(f"--audit_data: {path} is damaged at {line[:60]!r}; restore it.")
-    return values
+        values = parse_json(line, _LINE)
+        if len(values["rows"]) == 2 and ("windows" in values or "targets" in values):
+            return values
+    except NotJson:
+        pass
+    raise UserError(f"--audit_data: {path} is damaged at {line[:60]!r}; restore it.")
+
+
+_LINE = {"step": natural, "rows": [int], "windows?": [int], "targets?": [[int]]}
 
 
 def _truncate(path, step):
@@ -122,7 +126,7 @@ def _truncate(path, step):
     if not path.exists():
         return 0
     kept, size = 0, 0
-    with open(path, "rb") as lines:
+    with open_input(path) as lines:
         for line in lines:
             if not line.endswith(b"\n") or _parse(path, line)["step"] >= step:
                 break

@@ -23,7 +23,15 @@ import pathlib
 from lm_zoo.data.cache import write_file
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.worker_pool import WorkerPool
-from lm_zoo.files import sha256_file
+from lm_zoo.files import raise_if_of_system, sha256_file
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 from lm_zoo.text.cuts import parts
 
 BLOCK_CHARACTERS = 1 << 22
@@ -182,14 +190,22 @@ class _Worker:
 def _finished(directory, block):
     """Returns what was made of a block before, if all of it is there and whole; else None."""
     try:
-        values = json.loads((directory / f"{_stem(block)}.json").read_bytes())
+        values = read_json(directory / f"{_stem(block)}.json", _KEPT, MAX_LARGE_BYTES)
         if values["block"] != _identity(block):
             return None
         if any(sha256_file(directory / n) != digest for n, digest in values["sha256"].items()):
             return None
         return values["result"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         return None
+
+
+_KEPT = {
+    "block": [natural],
+    "sha256": {file_name: sha256},
+    "result": {"files": {str: file_name}, "record": dict},
+}
 
 
 def _identity(block):

@@ -8,16 +8,35 @@ import shutil
 import time
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import advice, reason, sync
+from lm_zoo.files import advice, expanded, link_of_another_user, reason, sync
 
 WORK_PREFIX = ".lm_zoo-work-"  # ours alone, since old ones are removed
 ABANDONED_SECONDS = 7 * 24 * 3600  # nobody has come back to such a work folder for a week
 
 
 def cache_dir(configured=""):
-    """Returns the cache folder: `data.cache_dir`, else `$LM_ZOO_CACHE`, else `~/.cache/lm_zoo`."""
+    """Returns the cache folder: `data.cache_dir`, else `$LM_ZOO_CACHE`, else `~/.cache/lm_zoo`.
+
+    Raises:
+        UserError: If there can be no such folder, or a symbolic link of another user leads to it:
+            in a folder like `/tmp` anybody can lay one, and so choose what is read and written.
+    """
     chosen = configured or os.environ.get("LM_ZOO_CACHE") or os.path.join("~", ".cache", "lm_zoo")
-    return pathlib.Path(chosen).expanduser()
+    path = expanded(chosen)
+    try:
+        foreign = link_of_another_user(path)
+    except OSError as error:
+        raise UserError(
+            f"data.cache_dir: {str(path)!r:.120} cannot be used: {reason(error)}; name another "
+            "folder."
+        ) from None
+    if foreign:
+        raise UserError(
+            f"data.cache_dir: {str(foreign)!r} is a symbolic link of another user (uid "
+            f"{os.lstat(foreign).st_uid}), who could choose what is read and written; name the "
+            "folder that it leads to, or one of your own."
+        )
+    return path
 
 
 @contextlib.contextmanager

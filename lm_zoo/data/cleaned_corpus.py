@@ -20,12 +20,28 @@ from lm_zoo.data.cleaning_stages import (
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import raise_if_of_system
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 from lm_zoo.text.cleaning import CLEANING_STEPS
 from lm_zoo.text.cuts import SAFE_CUT
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 ROUND = "round.json"  # in the folder of a round that is done
+_MANIFEST = {
+    "bytes": natural,
+    "fingerprint": sha256,
+    "blocks": {split: {file_name: sha256} for split in SPLITS},
+    "report": {"has_documents": bool, "steps": [dict]},
+    "sha256": sha256,
+}
 
 
 class CleanedCorpus(Corpus):
@@ -48,6 +64,7 @@ class CleanedCorpus(Corpus):
         self.source = corpus.source
         self.licence = corpus.licence
         self.has_documents = corpus.has_documents
+        self.asked_shares = corpus.asked_shares
         self.directory = pathlib.Path(directory)
         manifest = _read_manifest(self.directory)
         self.report = manifest["report"]
@@ -64,8 +81,8 @@ class CleanedCorpus(Corpus):
         return pieces if self.has_documents else _safely_cut(pieces)
 
     def _texts(self, split):
-        for name, sha256 in self._blocks[split].items():
-            for _, text in read_documents(self.directory / name, sha256):
+        for name, checksum in self._blocks[split].items():
+            for _, text in read_documents(self.directory / name, checksum):
                 yield text
 
 
@@ -163,7 +180,7 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
         "blocks": {split: _files(before, split) for split in SPLITS},
         "report": merged_report(
             {name: _settings(name, config) for name in config.steps},
-            (json.loads(path.read_bytes()) for path in counts),
+            (read_json(path, most=MAX_LARGE_BYTES) for path in counts),
             config.sample,
             corpus.has_documents,
             corpus.has_pairs,
@@ -217,8 +234,9 @@ def _finish_round(folder, results, before):
 def _finished_round(folder):
     """Returns the results of a round that was done before a kill, or None."""
     try:
-        values = json.loads((folder / ROUND).read_bytes())
-    except FileNotFoundError:
+        values = read_json(folder / ROUND, [list], MAX_LARGE_BYTES)
+    except (OSError, NotJson) as error:  # not done yet, or spoilt: it is made again
+        raise_if_of_system(error)
         return None
     return [
         BlockResult(split, number, {s: folder / name for s, name in files.items()}, record)
@@ -269,10 +287,11 @@ def _removed(counts):
 def _read_manifest(directory):
     path = directory / MANIFEST
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path, _MANIFEST, MAX_LARGE_BYTES)
         if content.pop("sha256") != _sha256(content):
-            raise ValueError
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise NotJson("its checksum is another")
+    except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         raise UserError(
             f"data.cache_dir: {path} of a cleaned corpus is missing or damaged; delete the folder "
             f"{directory} and run the same command again."

@@ -8,6 +8,7 @@ import time
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import sha256_file, write_atomically
+from lm_zoo.json_files import NotJson, read_json, sha256
 
 SMALLEST_REMEMBERED = 1 << 20  # smaller files are read as fast as a memory of them is
 SETTLED_SECONDS = 2.0  # a file could be changed again within the same tick of a coarse clock
@@ -34,10 +35,10 @@ def sha256_of(path, cache):
     store = pathlib.Path(cache) / "digests"
     remembered = store / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
     try:
-        known = json.loads(remembered.read_bytes())
-        if known["file"] == before and _is_digest(known["sha256"]):
+        known = read_json(remembered, {"file": dict, "sha256": sha256})
+        if known["file"] == before:
             return known["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, NotJson):
         pass  # not remembered, or damaged
     digest = _checked_digest(path, before)
     if time.time() - max(before["mtime_ns"], before["ctime_ns"]) / 1e9 > SETTLED_SECONDS:
@@ -65,7 +66,3 @@ def _state(path):
         "ctime_ns": status.st_ctime_ns,  # moves on even where a copy sets the time of change back
         "inode": status.st_ino,
     }
-
-
-def _is_digest(value):
-    return isinstance(value, str) and len(value) == 64

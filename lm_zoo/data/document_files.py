@@ -9,7 +9,11 @@ import hashlib
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import raise_if_of_system, reason
+from lm_zoo.input_files import read_input
 from lm_zoo.text.words import utf8
+
+MOST_BYTES = 1 << 30  # a block of `lm_zoo.data.blocks` has far less
 
 
 def documents_to_bytes(documents):
@@ -43,9 +47,10 @@ def read_documents(path, sha256=None):
         UserError: If it is missing or damaged.
     """
     try:
-        data = memoryview(path.read_bytes())
+        data = memoryview(read_input(path, MOST_BYTES))
     except OSError as error:
-        raise _damaged(path, error.strerror) from None
+        raise_if_of_system(error)
+        raise _damaged(path, reason(error)) from None
     body = data[32:]
     digest = hashlib.sha256(body).digest()
     if len(body) < 8 or digest != data[:32] or (sha256 and digest.hex() != sha256):

@@ -5,6 +5,8 @@ import pathlib
 
 from lm_zoo import files
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import open_input
+from lm_zoo.json_files import NotJson, parse_json
 
 HELD_OUT = ("validation", "test")
 
@@ -34,10 +36,11 @@ def read_held_out_pairs(directory, split):
     """
     path = pathlib.Path(directory) / f"{split}.jsonl"
     try:
-        with open(path, encoding="utf-8") as file:
-            pairs = [json.loads(line) for line in file]
+        with open_input(path) as file:
+            pairs = [parse_json(line, {"source": str, "target": str}) for line in file]
         return [pair["source"] for pair in pairs], [pair["target"] for pair in pairs]
     except FileNotFoundError:
         raise UserError(f"workdir: {path} is missing; restore it.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, NotJson) as error:
+        files.raise_if_of_system(error)
         raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None

@@ -29,6 +29,8 @@ def split_of_texts(texts, tokenizer, name):
         num_bytes=record["bytes"],
         num_words=record["words"],
         num_unknown=record["unknown"],
+        bytes_lost=record["bytes_lost"],
+        words_lost=record["words_lost"],
         text_sha256=hashlib.sha256(utf8(block_text(block, has_documents=True))).hexdigest(),
         document_starts=starts,
     )

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import count_words, utf8
 
 
@@ -29,16 +30,14 @@ class EncodeBlock:
         """
         tokenizer, outputs = self.tokenizer, {}
         text = block_text(block, self.has_documents)
-        data = utf8(text)
+        texts = block.texts if self.has_documents else [text]
+        begun = block.number > 0 and not self.has_documents
+        token_ids, lengths, lost = encode_measured(tokenizer, texts, begun)
+        unknown = _count(token_ids, tokenizer.unk_id)
         if self.has_documents:
-            token_ids, lengths = tokenizer.encode_batch(block.texts)
-            unknown = _count(token_ids, tokenizer.unk_id)
             token_ids = np.insert(token_ids, np.cumsum(lengths), tokenizer.end_id)
             outputs["lengths"] = (lengths + 1).astype("<i8").tobytes()
-        else:
-            encode = tokenizer.encode_part if block.number else tokenizer.encode
-            token_ids = encode(text)
-            unknown = _count(token_ids, tokenizer.unk_id)
+        data = utf8(text)
         outputs["tokens"] = token_ids.astype(token_dtype(tokenizer.vocab_size)).tobytes()
         record = {
             "tokens": len(token_ids),
@@ -46,6 +45,8 @@ class EncodeBlock:
             "bytes": len(data),
             "words": count_words(data),
             "unknown": unknown,
+            "bytes_lost": lost.bytes,
+            "words_lost": lost.words,
         }
         return outputs, record
 

@@ -10,11 +10,49 @@ import numpy as np
 
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
-from lm_zoo.files import sha256_file
+from lm_zoo.files import raise_if_of_system, reason, sha256_file
+from lm_zoo.input_files import check_regular
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    check,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # the first had no documents
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
+MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache
+SCANNED_AT_ONCE = 1 << 22  # numbers
+
+
+def _dtype(name):
+    """uint16 or int32"""
+    return name in ("uint16", "int32")
+
+
+def _positive(value):
+    """a whole number from 1 on"""
+    return natural(value) and value > 0
+
+
+_FILE = {"name": file_name, "sha256": sha256}
+_MANIFEST = {
+    "tokenizer": {"name": str, "fingerprint": str},
+    "dtype": _dtype,
+    "splits": {
+        str: {
+            **dict.fromkeys(
+                ("tokens", "bytes", "words", "unknown", "bytes_lost", "words_lost"), natural
+            ),
+            "text_sha256": sha256,
+            "shards": [{**_FILE, "num_tokens": _positive}],
+            "documents?": {**_FILE, "count": natural},
+        }
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +65,15 @@ class TokenSplit:
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends of the text.
         num_unknown: Tokens that are `<unk>`.
+        bytes_lost: Bytes of the text that the tokens do not give back (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends likewise.
         text_sha256: SHA-256, in hex, of the text.
         document_starts: For a sequence of documents: where each begins, and the number of tokens
             less one; int64 `(documents + 1,)`. Document i is tokens `document_starts[i]`, which is
             the end token before it and its only context, to `document_starts[i + 1]`, which is its
             own end token. None for a stream.
+        vocab_size: Ids from here on belong to no token, and reading one is an error; None does not
+            look.
     """
 
     name: str
@@ -39,8 +81,11 @@ class TokenSplit:
     num_bytes: int = 0
     num_words: int = 0
     num_unknown: int = 0
+    bytes_lost: int = 0
+    words_lost: int = 0
     text_sha256: str = ""
     document_starts: np.ndarray | None = None
+    vocab_size: int | None = None
 
     @functools.cached_property
     def _offsets(self):
@@ -66,9 +111,26 @@ class TokenSplit:
         while start < stop:
             offset = int(self._offsets[first])
             part = self.shards[first][start - offset : stop - offset].astype(np.int32)
+            self._check_ids(part, start)
             parts.append(part)
             start, first = start + len(part), first + 1
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts])
+
+    def check(self):
+        """Raises a `UserError` for an id outside the vocabulary; all of them are read for it."""
+        for start in range(0, self.num_tokens, SCANNED_AT_ONCE):
+            self.read(start, start + SCANNED_AT_ONCE)
+
+    def _check_ids(self, part, start):
+        if self.vocab_size is None or not len(part):
+            return
+        if part.max() >= self.vocab_size or part.min() < 0:
+            place = int(np.flatnonzero((part >= self.vocab_size) | (part < 0))[0])
+            raise UserError(
+                f"token files: token {start + place:,} of the {self.name} split is {part[place]}, "
+                f"and the vocabulary has ids from 0 to {self.vocab_size - 1}; delete the folder of "
+                "token files, or restore the run's held_out, for it was altered."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +142,17 @@ class TokenDataset:
     splits: dict
 
     def split(self, name):
+        """Returns a `TokenSplit`.
+
+        Raises:
+            UserError: If the folder has none of that name.
+        """
+        if name not in self.splits:
+            raise damaged(self.directory, f"{MANIFEST} has no {name} split")
         return self.splits[name]
 
 
-def open_tokens(directory, tokenizer, cache=None):
+def open_tokens(directory, tokenizer, cache=None, remedy=MADE_AGAIN):
     """Opens a dataset folder and verifies it whole: manifest, sizes, checksums and tokenizer.
 
     Args:
@@ -91,42 +160,54 @@ def open_tokens(directory, tokenizer, cache=None):
         tokenizer: The `Tokenizer` that the ids are to be read with.
         cache: Cache folder in which checksums of unchanged files are remembered, so that a large
             dataset is not read whole at every start; None means to read it whole.
+        remedy: What to do about a damaged folder, for the error.
 
     Raises:
         UserError: Naming the shard that is missing, truncated or altered, or the tokenizer that
             does not fit.
     """
     directory = pathlib.Path(directory)
+    broken = functools.partial(damaged, directory, remedy=remedy)
     try:
-        manifest = json.loads((directory / MANIFEST).read_bytes().decode("utf-8"))
-        version, written_with = manifest["format_version"], manifest["tokenizer"]
-        fingerprint = written_with["fingerprint"]
-    except OSError:
-        raise damaged(directory, f"{MANIFEST} is missing or cannot be read") from None
-    except (ValueError, KeyError, TypeError):
-        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
-    if version not in READABLE_VERSIONS:
-        raise damaged(directory, f"format version {version!r}, expected {FORMAT_VERSION}")
+        manifest = read_json(directory / MANIFEST, {"format_version": natural}, MAX_LARGE_BYTES)
+        version = manifest["format_version"]
+        if version == FORMAT_VERSION:
+            check(manifest, _MANIFEST)
+    except OSError as error:
+        raise_if_of_system(error)
+        raise broken(f"{MANIFEST} is missing or cannot be read ({reason(error)})") from None
+    except NotJson as error:
+        raise broken(f"{MANIFEST} is not a manifest ({error})") from None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"token files: {directory} has format version {version!r}, expected {FORMAT_VERSION}: "
+            "another lm_zoo wrote it; delete it if it is in the cache, and train the run anew if it "
+            "is in one."
+        )
     if manifest.get("sha256") != manifest_sha256(manifest):
-        raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
+        raise broken(f"{MANIFEST} is altered (its checksum is another)")
+    written_with = manifest["tokenizer"]
+    fingerprint = written_with["fingerprint"]
     if fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"tokenizer: {directory} was written with the {written_with.get('name')} tokenizer "
             f"{fingerprint[:12]}, received the {tokenizer.name} tokenizer "
             f"{tokenizer.fingerprint[:12]}; use the tokenizer that the token files were made with."
         )
-    opened = functools.partial(_open_array, directory, cache)
-    try:
-        splits = {
-            name: _open_split(opened, directory, name, np.dtype(manifest["dtype"]), entry)
-            for name, entry in manifest["splits"].items()
-        }
-    except (KeyError, TypeError, AttributeError):
-        raise damaged(directory, f"{MANIFEST} is not a manifest") from None
+    opened = functools.partial(_open_array, directory, cache, broken)
+    splits = {
+        name: _open_split(
+            opened, broken, name, np.dtype(manifest["dtype"]), entry, tokenizer.vocab_size
+        )
+        for name, entry in manifest["splits"].items()
+    }
+    if cache is None:
+        for split in splits.values():
+            split.check()
     return TokenDataset(directory, manifest, splits)
 
 
-def _open_split(opened, directory, name, dtype, entry):
+def _open_split(opened, broken, name, dtype, entry, vocab_size):
     shards = [opened(shard, dtype, shard["num_tokens"]) for shard in entry["shards"]]
     documents, starts = entry.get("documents"), None
     if documents:
@@ -137,32 +218,50 @@ def _open_split(opened, directory, name, dtype, entry):
         num_bytes=entry["bytes"],
         num_words=entry["words"],
         num_unknown=entry["unknown"],
+        bytes_lost=entry["bytes_lost"],
+        words_lost=entry["words_lost"],
         text_sha256=entry["text_sha256"],
         document_starts=starts,
+        vocab_size=vocab_size,
     )
     if split.num_tokens != entry["tokens"]:
-        raise damaged(directory, f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
+        raise broken(f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
+    if entry["unknown"] > entry["tokens"]:
+        raise broken(f"{MANIFEST} counts more unknown tokens of {name} than tokens")
+    if starts is not None:
+        ends = starts[0] == 0 and starts[-1] == max(0, split.num_tokens - 1)
+        if not ends or not _increasing(starts):
+            raise broken(f"the places of the documents of {name} are in disorder")
     return split
 
 
-def _open_array(directory, cache, described, dtype, count):
+def _increasing(numbers):
+    """Whether each of many numbers is larger than the one before."""
+    for start in range(0, len(numbers), SCANNED_AT_ONCE):
+        part = numbers[max(0, start - 1) : start + SCANNED_AT_ONCE]
+        if (part[1:] <= part[:-1]).any():
+            return False
+    return True
+
+
+def _open_array(directory, cache, broken, described, dtype, count):
     """Memory-maps a file of `count` numbers, having made sure that it is the described one."""
     path = directory / described["name"]
     try:
+        check_regular(path)
         size, expected = path.stat().st_size, count * dtype.itemsize
         if size != expected:
             state = "truncated" if size < expected else "altered"
-            raise damaged(
-                directory, f"shard {path.name} is {state} ({size} bytes, expected {expected})"
-            )
+            raise broken(f"shard {path.name} is {state} ({size} bytes, expected {expected})")
         digest = sha256_file(path) if cache is None else sha256_of(path, cache)
         if digest != described["sha256"]:
-            raise damaged(directory, f"shard {path.name} is altered (its checksum is another)")
+            raise broken(f"shard {path.name} is altered (its checksum is another)")
         return np.memmap(path, dtype=dtype.newbyteorder("<"), mode="r")
     except FileNotFoundError:
-        raise damaged(directory, f"shard {path.name} is missing") from None
+        raise broken(f"shard {path.name} is missing") from None
     except OSError as error:
-        raise damaged(directory, f"shard {path.name}: {error.strerror}") from None
+        raise_if_of_system(error)
+        raise broken(f"shard {path.name}: {reason(error)}") from None
 
 
 def manifest_sha256(manifest):
@@ -171,8 +270,6 @@ def manifest_sha256(manifest):
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def damaged(directory, what):
+def damaged(directory, what, remedy=MADE_AGAIN):
     """Builds the error for a dataset folder that is not as it was written."""
-    return UserError(
-        f"token files: {directory} is damaged: {what}; delete this folder, it will be made again."
-    )
+    return UserError(f"token files: {directory} is damaged: {what}; {remedy}.")

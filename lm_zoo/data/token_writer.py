@@ -8,10 +8,12 @@ import numpy as np
 
 from lm_zoo.data.cache import write_file
 from lm_zoo.data.token_reader import FORMAT_VERSION, MANIFEST, damaged, manifest_sha256
+from lm_zoo.input_files import open_input
 
 __all__ = ["FORMAT_VERSION", "copy_files", "write_manifest", "write_split"]
 
 COPIED_BYTES = 1 << 22
+COUNTS = ("characters", "bytes", "words", "unknown", "bytes_lost", "words_lost")
 
 
 def write_split(directory, name, blocks, dtype, end_id, shard_tokens):
@@ -22,21 +24,19 @@ def write_split(directory, name, blocks, dtype, end_id, shard_tokens):
         name: The split.
         blocks: Its `BlockResult`s in order, as `EncodeBlock` makes them.
         dtype: Of the ids on disk.
-        end_id: The token that ends documents, and stands before the first; None for a stream.
+        end_id: The token that ends documents, and stands before the first, if there is one; None for a
+            stream.
         shard_tokens: Most tokens in one file.
 
     Returns:
         The manifest's entry, without `text_sha256`.
     """
     shards = _Shards(directory, name, dtype, shard_tokens)
-    if end_id is not None:
+    if end_id is not None and blocks:
         shards.write(np.array([end_id], dtype).tobytes())
     for block in blocks:
         shards.write(block.files["tokens"].read_bytes())
-    counts = {
-        count: sum(block.record[count] for block in blocks)
-        for count in ("characters", "bytes", "words", "unknown")
-    }
+    counts = {name: sum(block.record[name] for block in blocks) for name in COUNTS}
     entry = {"tokens": shards.num_tokens, **counts, "shards": shards.close()}
     if end_id is not None:
         entry["documents"] = _write_documents(directory, f"{name}-documents.bin", blocks)
@@ -60,7 +60,7 @@ def copy_files(source, directory, entry):
     files = [*entry["shards"], *([entry["documents"]] if entry.get("documents") else [])]
     for described in files:
         copied = _Written(directory / described["name"])
-        with open(source / described["name"], "rb") as file:
+        with open_input(source / described["name"]) as file:
             while data := file.read(COPIED_BYTES):
                 copied.write(data)
         if copied.close() != described["sha256"]:

@@ -36,7 +36,7 @@ class WorkerPool:
 
     def __enter__(self):
         context = multiprocessing.get_context("spawn")
-        with _main_hidden(), _interrupts_blocked():
+        with _main_hidden(), _current_folder_left_out(), _interrupts_blocked():
             for _ in range(self.processes):
                 ours, theirs = context.Pipe()
                 worker = context.Process(target=_serve, args=(theirs, self.function), daemon=True)
@@ -134,6 +134,25 @@ def _main_hidden():
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _current_folder_left_out():
+    """Keeps spawned processes from importing what lies in the current folder.
+
+    `python -c` looks there first, and `multiprocessing` starts its processes so. What the parent
+    may import they are told in any case.
+    """
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import os
 import re
 
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.json_files import NotJson, parse_json
 
 JOBS = ("chief", "worker", "ps", "evaluator")
 EXPECTED = (
@@ -77,9 +78,9 @@ def find_cluster(environment=None):
 def parse_tf_config(text):
     """Reads the value of `TF_CONFIG`; None when it describes a single process."""
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"TF_CONFIG: not JSON ({error}); {EXPECTED}.") from None
+        values = parse_json(text)
+    except NotJson as error:
+        raise UserError(f"TF_CONFIG: {error}; {EXPECTED}.") from None
     cluster = values.get("cluster") if isinstance(values, dict) else None
     if not isinstance(cluster, dict) or not cluster:
         raise UserError(f"TF_CONFIG: no cluster in {text[:80]!r}; {EXPECTED}.")
@@ -165,6 +166,8 @@ def parse_slurm(environment):
             "Slurm: SLURM_DISTRIBUTION: expected block, received "
             f"{environment['SLURM_DISTRIBUTION']!r}; start with srun --distribution=block."
         )
+    if len(nodes) == 1:
+        nodes = ["localhost"]  # so that they need not meet where other machines can reach them
     workers = [f"{n}:{port + i}" for n, count in zip(nodes, counts) for i in range(count)]
     if not 0 <= rank < len(workers):
         raise UserError(f"Slurm: SLURM_PROCID is {rank}, expected 0 to {len(workers) - 1}.")

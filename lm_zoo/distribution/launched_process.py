@@ -1,12 +1,15 @@
 """One process of a launched group: its place, its lines, its signs of life, its end."""
 
 import ctypes
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+
+from lm_zoo.distribution import cluster_token
 
 
 class LaunchedProcess:
@@ -30,6 +33,8 @@ class LaunchedProcess:
         reader, writer = os.pipe()
         environment = os.environ | {
             "TF_CONFIG": tf_config,
+            cluster_token.VARIABLE: launcher.token,
+            cluster_token.FILE_VARIABLE: "",
             "LM_ZOO_HEARTBEAT": str(writer),
             "PYTHONUNBUFFERED": "1",
         }
@@ -44,7 +49,7 @@ class LaunchedProcess:
             bufsize=1,
             pass_fds=(writer,),
             start_new_session=True,  # Ctrl-C reaches the launcher alone, which tells all
-            preexec_fn=_die_with_parent,
+            preexec_fn=functools.partial(_begin, launcher.network),
         )
         os.close(writer)
         self.last_beat = None
@@ -114,8 +119,15 @@ def shell_status(returncode):
     return 128 - returncode if returncode < 0 else returncode
 
 
-def _die_with_parent():
-    """Has the kernel end this process when the launcher is killed (Linux)."""
+def is_launched():
+    """Whether a launcher started this process."""
+    return bool(os.environ.get("LM_ZOO_HEARTBEAT"))
+
+
+def _begin(network):
+    """Enters the `PrivateNetwork`, and has the kernel end this process with the launcher (Linux)."""
+    if network is not None:
+        network.enter()
     if _LIBC is not None:
         set_parent_death_signal = 1
         _LIBC.prctl(set_parent_death_signal, signal.SIGKILL)

@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import json
 import random
+import secrets
 import signal
 import socket
 import time
@@ -52,6 +53,7 @@ class Launcher:
             which it counts as failed; 0 never.
         on_line: Called as `on_line(name, line, is_error)` with each line that a process writes.
         on_event: Called with a line about the group itself.
+        network: A `PrivateNetwork` for the processes, or None for the machine's.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Launcher:
         stall_seconds=0,
         on_line=None,
         on_event=None,
+        network=None,
     ):
         self.command = list(command)
         self.workers = workers
@@ -71,6 +74,8 @@ class Launcher:
         self.stall_seconds = stall_seconds
         self.on_line = on_line or (lambda name, line, is_error: None)
         self.on_event = on_event or (lambda line: None)
+        self.network = network
+        self.token = secrets.token_hex(32)  # by which the group's processes know one another
         self._signals = []
 
     def run(self):

@@ -3,21 +3,29 @@
 TensorFlow itself waits without a word, or without end, for a process that never comes, and trains
 happily with workers whose configs differ. Here each process reports to the chief, at the chief's
 address, with what it is going to do; the chief waits for all, compares, and tells everyone to go on
-or why not. Standard library only; messages are one line of JSON.
+or why not. Standard library only; messages are one line each, sealed with the cluster's token:
+whoever does not have it is neither listened to nor told anything.
 """
 
-import contextlib
+import asyncio
 import json
 import os
+import secrets
 import socket
 import time
 
+from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines, find_token
+from lm_zoo.distribution.listening import check_free, listen, split_address
+from lm_zoo.distribution.meeting import (
+    HELLO,
+    MAX_MESSAGE,
+    MESSAGE_SECONDS,
+    Meeting,
+    answer_to,
+)
 from lm_zoo.errors import UserError
 
 RETRY_SECONDS = 0.2
-MESSAGE_SECONDS = 5  # for one message, once somebody is connected
-GRACE_SECONDS = 10  # for the rest to come and hear of it, once something is wrong
-MAX_MESSAGE = 1 << 20  # bytes
 
 
 def meet(cluster, description, timeout):
@@ -32,22 +40,26 @@ def meet(cluster, description, timeout):
         UserError: If some do not come in time (naming their addresses), or differ (naming the
             fields), or one cannot use its address; every process that came raises it.
     """
+    token = find_token()
     hello = {
         "address": cluster.address,
         "process": f"process {os.getpid()} on {socket.gethostname()}",
         "description": json.loads(json.dumps(description)),  # as the others' arrive
         "problem": None,
+        "nonce": secrets.token_hex(16),
     }
     chief = cluster.workers[0]
     if cluster.address == chief:
         everyone = [address for addresses in cluster.jobs.values() for address in addresses]
-        problem = _receive_all(chief, everyone, hello, timeout)
+        meeting = Meeting(chief, everyone, hello, token)
+        check_free(chief)
+        problem = asyncio.run(meeting.run(listen(chief), timeout))
     else:
         try:
-            _listen(cluster.address).close()
+            check_free(cluster.address)
         except UserError as error:
             hello["problem"] = str(error)
-        problem = _report(chief, hello, timeout)
+        problem = _report(chief, hello, token, timeout)
     if problem:
         raise UserError(problem)
 
@@ -61,120 +73,38 @@ def wait_until_gone(cluster, timeout):
     for address in cluster.workers:
         while address != cluster.address and time.monotonic() < deadline:
             try:
-                socket.create_connection(_split(address), timeout=1).close()
+                socket.create_connection(split_address(address), timeout=1).close()
             except OSError:
                 break
             time.sleep(0.05)
 
 
-def _receive_all(chief, everyone, hello, timeout):
-    """The chief's part; returns what is wrong, or None, after telling everyone."""
-    deadline = time.monotonic() + timeout
-    came, connections, problem = {chief: hello}, [], None
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(_listen(chief))
-        while len(came) < len(everyone):
-            server.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                connection, _ = server.accept()
-            except TimeoutError:
-                missing = ", ".join(address for address in everyone if address not in came)
-                problem = problem or (
-                    f"cluster: {missing} did not report to {chief} within {timeout:g} s; start all "
-                    "processes, and check the addresses and the network."
-                )
-                break
-            stack.callback(connection.close)
-            try:
-                message = _read_line(connection, time.monotonic() + MESSAGE_SECONDS)
-            except (OSError, ValueError):
-                continue  # not one of ours, or one that died: it comes again or is missed
-            connections.append(connection)
-            wrong = message.get("problem") or _stranger(message, chief, everyone, came)
-            if wrong:
-                problem = problem or wrong
-                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-            if message.get("address") in everyone:
-                came[message["address"]] = message
-        problem = problem or _difference(chief, came)
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.sendall(json.dumps({"problem": problem}).encode() + b"\n")
-        for connection in connections:  # they close first, so that the port is free at once
-            with contextlib.suppress(OSError):
-                connection.settimeout(2)
-                connection.recv(1)
-    return problem
-
-
-def _report(chief, hello, timeout):
+def _report(chief, hello, token, timeout):
     """The others' part; returns what the chief says is wrong, or None."""
+    lines = SealedLines(token)
+    line = lines.seal(HELLO, hello)
     deadline = time.monotonic() + timeout
     last = ""
     while time.monotonic() < deadline:
         try:
-            with socket.create_connection(_split(chief), timeout=2) as connection:
-                connection.sendall(json.dumps(hello).encode() + b"\n")
+            with socket.create_connection(split_address(chief), timeout=2) as connection:
+                connection.sendall(line)
                 # The chief itself gives up before this does.
-                return _read_line(connection, deadline + MESSAGE_SECONDS)["problem"]
+                answer = _read_line(connection, deadline + MESSAGE_SECONDS)
+                return lines.open(answer_to(line), answer)["problem"]
+        except _Refused as error:
+            last = str(error)
         except (OSError, ValueError, KeyError) as error:
             last = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            time.sleep(RETRY_SECONDS)
+        time.sleep(RETRY_SECONDS)
     return hello["problem"] or (
         f"cluster: the chief at {chief} did not answer within {timeout:g} s ({last}); start it, "
         "and check the address and the network."
     )
 
 
-def _stranger(message, chief, everyone, came):
-    """Says what is wrong with who reports; None if it is expected."""
-    address, process = message.get("address"), message.get("process")
-    if address not in everyone:
-        return (
-            f"cluster: {process} says that it is {address}, which is not in the cluster of the "
-            f"chief at {chief}; give all the same addresses."
-        )
-    before = came.get(address, message)["process"]
-    if process != before:
-        return (
-            f"cluster: both {before} and {process} say that they are {address}; give each process "
-            "a task of its own."
-        )
-    return None
-
-
-def _difference(chief, came):
-    ours = came[chief]["description"]
-    for address, message in came.items():
-        theirs = message.get("description")
-        theirs = theirs if isinstance(theirs, dict) else {}
-        names = [n for n in sorted(ours.keys() | theirs.keys()) if ours.get(n) != theirs.get(n)]
-        if names:
-            listed = "; ".join(
-                f"{n}: {ours.get(n)!r} at {chief}, {theirs.get(n)!r} at {address}"
-                for n in names[:5]
-            )
-            return (
-                f"cluster: the processes differ ({listed}); give all the same command and the same "
-                "version."
-            )
-    return None
-
-
-def _listen(address):
-    _, port = _split(address)
-    try:
-        # All interfaces: the name that others know this machine by may not be one of its own.
-        if socket.has_dualstack_ipv6():
-            return socket.create_server(
-                ("", port), family=socket.AF_INET6, backlog=128, dualstack_ipv6=True
-            )
-        return socket.create_server(("", port), backlog=128)
-    except OSError as error:
-        raise UserError(
-            f"cluster: cannot listen at {address}: {os.strerror(error.errno)}; stop what uses the "
-            "port, or give another."
-        ) from None
+class _Refused(ValueError):
+    """The connection was closed without an answer."""
 
 
 def _read_line(connection, deadline):
@@ -182,15 +112,9 @@ def _read_line(connection, deadline):
     while not data.endswith(b"\n"):
         connection.settimeout(max(0.01, deadline - time.monotonic()))
         piece = connection.recv(1 << 16)
-        if not piece or len(data) > MAX_MESSAGE:
-            raise ValueError("no whole message")
+        if not piece:
+            raise _Refused(f"it closed the connection; is {VARIABLE} the same there?")
         data += piece
-    message = json.loads(data)
-    if not isinstance(message, dict):
-        raise ValueError("not a message")
-    return message
-
-
-def _split(address):
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
+        if len(data) > MAX_MESSAGE:
+            raise ValueError("its answer has no end")
+    return data

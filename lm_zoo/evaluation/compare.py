@@ -3,7 +3,8 @@
 import dataclasses
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.evaluation.ledger import describe_context
+from lm_zoo.figures import FEW_TOKENS, written_or_bound
+from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
 from lm_zoo.evaluation.tables import render
 from lm_zoo.evaluation.translation_scores import (
     METRICS,
@@ -26,8 +27,10 @@ class Comparison:
         by: The figure that they are ranked by: `perplexity`, `perplexity_per_word`,
             `bits_per_byte` or `bleu`.
         rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `tokenizer`, `context`,
-            the three figures (`perplexity` is None where tokenizers differ), `bleu`, `chrf` and
-            `ter` (None without translations), and `ratio`: the ranking figure over the best one's.
+            the three figures (`perplexity` is None where tokenizers differ; those per word and byte
+            where not all of the text was predicted, and then their lower bounds are there),
+            `few_tokens`, `bleu`, `chrf` and `ter` (None without translations), and `ratio`: the
+            ranking figure over the best one's.
         notes: What a reader must know besides.
     """
 
@@ -44,8 +47,9 @@ def compare(ledgers, by="auto", translations=None):
     """Ranks evaluations of the same text.
 
     With one tokenizer, perplexities per token are compared. With several they would be unlike, so
-    the NLL is shared out over the text's bytes and words instead, and a note says so. Where all
-    have translations of the text, their BLEU is compared, which needs neither.
+    the NLL is shared out over the text's bytes and words instead, and a note says so; that needs
+    tokenizers that give the whole text back. Where all have translations of the text, their BLEU is
+    compared, which needs neither.
 
     Args:
         ledgers: `Ledger`s, or a dict name -> `Ledger`.
@@ -75,11 +79,11 @@ def compare(ledgers, by="auto", translations=None):
     elif by not in (*MEASURES, "bleu"):
         raise unknown_name("by", by, ["auto", *MEASURES, "bleu"])
     shown = list(MEASURES)
-    if several and by == "bleu" and any(ledger.num_unknown for _, ledger in named):
+    if several and by == "bleu" and any(ledger.hides_text for _, ledger in named):
         shown = []
         notes.append(
-            "The tokenizers differ, and some tokens are <unk>, so there are no perplexities to "
-            "compare."
+            "The tokenizers differ, and not all give the whole text back, so there are no "
+            "perplexities to compare."
         )
     elif several:
         if by != "bleu":
@@ -91,12 +95,20 @@ def compare(ledgers, by="auto", translations=None):
         )
     if len({describe_context(ledger.context) for _, ledger in named}) > 1:
         notes.append("The context rules differ: more context makes a figure lower.")
-    if shown and any(ledger.num_unknown for _, ledger in named):
-        notes.append("Some tokens are <unk>: their words were not predicted.")
+    if shown and first.hides_text:
+        notes.append(
+            f"Not all of the text was predicted: {describe_hidden(first)}. Figures marked >= are "
+            "lower bounds."
+        )
+    if shown and any(ledger.few_tokens for _, ledger in named):
+        notes.append(f"* is of fewer than {FEW_TOKENS} tokens, and says little.")
     notes += describe_signatures(translations)
     rows = [_row(name, ledger, shown, translations.get(name)) for name, ledger in named]
     if any(row[by] is None for row in rows):
-        raise UserError(f"by: expected a figure that every ledger has, received {by!r}.")
+        raise UserError(
+            f"by: expected a figure that every ledger has, received {by!r}; take "
+            f"{'bleu' if by == 'perplexity' else 'perplexity'}."
+        )
     rows.sort(key=lambda row: row[by], reverse=by == "bleu")
     best = rows[0][by]
     for row in rows:
@@ -107,12 +119,16 @@ def compare(ledgers, by="auto", translations=None):
 def render_comparison(comparison):
     """Returns the comparison as a table of text, with its notes."""
     measures = MEASURES | METRICS
-    shown = [m for m in measures if any(row[m] is not None for row in comparison.rows)]
+    shown = [
+        m
+        for m in measures
+        if any(row.get(name) is not None for row in comparison.rows for name in (m, _bound(m)))
+    ]
     headers = ["run", *(measures[m] for m in shown), "ratio", "context", "tokenizer", "parameters"]
     rows = [
         [
             row["name"],
-            *("-" if row[m] is None else f"{row[m]:.{_digits(m)}f}" for m in shown),
+            *(_cell(row, measure) for measure in shown),
             "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
             row["context"],
             row["tokenizer"],
@@ -125,8 +141,15 @@ def render_comparison(comparison):
     return "\n".join([table, ranked, *comparison.notes])
 
 
-def _digits(measure):
-    return 4 if measure in MEASURES else 2
+def _cell(row, measure):
+    if measure not in MEASURES:
+        return written_or_bound(row[measure], None, digits=2)
+    mark = " *" if row["few_tokens"] else ""
+    return written_or_bound(row[measure], row.get(_bound(measure))) + mark
+
+
+def _bound(measure):
+    return f"{measure}_lower_bound"
 
 
 def _named(ledgers):
@@ -142,6 +165,7 @@ def _named(ledgers):
 
 def _row(name, ledger, shown, scores):
     figures = {measure: getattr(ledger, measure) for measure in MEASURES}
+    bounds = {_bound(m): getattr(ledger, _bound(m)) for m in MEASURES if m != "perplexity"}
     return {
         "name": name,
         "model": ledger.model,
@@ -150,6 +174,8 @@ def _row(name, ledger, shown, scores):
         "tokenizer": ledger.tokenizer,
         "context": describe_context(ledger.context),
         **{measure: value if measure in shown else None for measure, value in figures.items()},
+        **{name: value if shown else None for name, value in bounds.items()},
+        "few_tokens": ledger.few_tokens,
         **{measure: scores and getattr(scores, measure) for measure in METRICS},
     }
 
@@ -159,6 +185,7 @@ def _check_same_text(name, ledger, other_name, other):
     fields = ["split", "text_sha256", "num_bytes", "num_words"]
     if ledger.tokenizer_fingerprint == other.tokenizer_fingerprint:
         fields += ["tokens_scored", "tokens_not_scored", "num_unknown"]
+        fields += ["bytes_lost", "words_lost"]
     for field in fields:
         mine, theirs = getattr(ledger, field), getattr(other, field)
         if mine != theirs:
@@ -198,10 +225,11 @@ def _check_convertible(named, by):
             f"{other.tokenizer_fingerprint[:12]!r} ({other.tokenizer}) in {name}; take "
             "bits_per_byte or perplexity_per_word."
         )
-    rates = {name: ledger.unknown_rate for name, ledger in named}
-    if any(rates.values()):
-        listed = ", ".join(f"{rate:.4%} in {name}" for name, rate in rates.items())
+    hidden = {name: describe_hidden(ledger) for name, ledger in named if ledger.hides_text}
+    if hidden:
+        listed = "; ".join(f"in {name} {what}" for name, what in hidden.items())
         raise UserError(
-            f"compare: unknown_rate must be 0 where tokenizers differ, because <unk> hides text: "
-            f"{listed}; take a tokenizer without unknown words."
+            f"compare: where tokenizers differ, each has to give the whole text back, because what "
+            f"is not in the tokens was not predicted: {listed}. Take tokenizers such as byte, bpe "
+            "or character, or runs of one tokenizer."
         )

@@ -4,15 +4,18 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.tables import render
+from lm_zoo.figures import FEW_TOKENS, bits_per_byte, perplexity
 
 FIGURES = (
     "perplexity",
     "bits_per_token",
     "perplexity_per_word",
+    "perplexity_per_word_lower_bound",
     "bits_per_byte",
+    "bits_per_byte_lower_bound",
     "unknown_rate",
 )
+MARKS = ("few_tokens",)
 
 
 @dataclasses.dataclass
@@ -21,9 +24,10 @@ class Ledger:
 
     The figures per word and per byte divide the NLL that was scored by all words and bytes of the
     text. Nothing is charged or made up for a token that was not scored (the split's first), so they
-    are too low by about one token's share, 1 in `tokens_scored`. Where tokens are `<unk>`, the
-    model was charged for saying "unknown" and not for the word itself: these two figures are then
-    too low as well, and `unknown_rate` says how far to trust them. Where pairs of texts were left
+    are too low by about one token's share, 1 in `tokens_scored`. Where tokens are `<unk>`, or the
+    tokenizer does not give the text back, the model was not charged for all of the text: these
+    figures are then None, and what would be them are `perplexity_per_word_lower_bound` and
+    `bits_per_byte_lower_bound`, which the true ones are not below. Where pairs of texts were left
     out, there are no such figures: what was scored is not the text that was counted.
 
     Attributes:
@@ -47,6 +51,8 @@ class Ledger:
         num_unknown: Tokens that are `<unk>`.
         num_words: White-space separated words and line ends of the text.
         num_bytes: UTF-8 bytes of the text.
+        bytes_lost: Those of them that the tokens do not give back (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends likewise.
     """
 
     model: str = ""
@@ -65,6 +71,8 @@ class Ledger:
     num_unknown: int = 0
     num_words: int = 0
     num_bytes: int = 0
+    bytes_lost: int = 0
+    words_lost: int = 0
 
     @property
     def loss(self):
@@ -74,7 +82,7 @@ class Ledger:
     @property
     def perplexity(self):
         """Per token; infinite beyond what a float holds."""
-        return _exp(self.loss)
+        return perplexity(self.loss)
 
     @property
     def bits_per_token(self):
@@ -82,15 +90,52 @@ class Ledger:
 
     @property
     def perplexity_per_word(self):
-        """Per word or line end, as published for PTB and WikiText; None for a text without."""
-        counted = self.num_words and self.is_whole
-        return _exp(self.nll_nats / self.num_words) if counted else None
+        """Per word or line end, as published for PTB and WikiText.
+
+        None for a text without, and where tokens are `<unk>` or words are lost.
+        """
+        return None if self._hides_words else self._per_word
+
+    @property
+    def perplexity_per_word_lower_bound(self):
+        """In place of `perplexity_per_word` where not all words were predicted; else None."""
+        return self._per_word if self._hides_words else None
 
     @property
     def bits_per_byte(self):
-        """Per UTF-8 byte; None for a text of unknown size."""
-        counted = self.num_bytes and self.is_whole
-        return self.nll_nats / math.log(2) / self.num_bytes if counted else None
+        """Per UTF-8 byte.
+
+        None for a text of unknown size, and where tokens are `<unk>` or bytes are lost.
+        """
+        return None if self.hides_text else self._per_byte
+
+    @property
+    def bits_per_byte_lower_bound(self):
+        """In place of `bits_per_byte` where not all of the text was predicted; else None."""
+        return self._per_byte if self.hides_text else None
+
+    @property
+    def hides_text(self):
+        """Whether the model was not charged for all of the text."""
+        return bool(self.num_unknown or self.bytes_lost or self.words_lost)
+
+    @property
+    def few_tokens(self):
+        """Whether there are too few tokens for a figure that means much."""
+        return self.tokens_scored < FEW_TOKENS
+
+    @property
+    def _hides_words(self):
+        return bool(self.num_unknown or self.words_lost)
+
+    @property
+    def _per_word(self):
+        counted = self.num_words and self.is_whole
+        return perplexity(self.nll_nats / self.num_words) if counted else None
+
+    @property
+    def _per_byte(self):
+        return bits_per_byte(self.nll_nats, self.num_bytes) if self.is_whole else None
 
     @property
     def is_whole(self):
@@ -103,8 +148,11 @@ class Ledger:
         return self.num_unknown / (self.tokens_scored + self.tokens_not_scored)
 
     def to_dict(self):
-        """Returns fields and figures as plain values for JSON; an infinite figure becomes None."""
-        figures = {name: getattr(self, name) for name in FIGURES}
+        """Returns fields, figures and marks as plain values for JSON.
+
+        An infinite figure becomes None.
+        """
+        figures = {name: getattr(self, name) for name in (*FIGURES, *MARKS)}
         for name, value in figures.items():
             if value is not None and not math.isfinite(value):
                 figures[name] = None
@@ -124,11 +172,11 @@ class Ledger:
             if name not in values:
                 raise UserError(f"ledger.{name}: expected it, found none; evaluate the run anew.")
         for name in values:
-            if name not in names and name not in FIGURES:
+            if name not in (*names, *FIGURES, *MARKS):
                 raise UserError(f"ledger.{name}: there is no such field; evaluate the run anew.")
         ledger = cls(**{name: values[name] for name in names}).validate()
         computed = ledger.to_dict()
-        for name in FIGURES:
+        for name in (*FIGURES, *MARKS):
             if name in values and not _equal(values[name], computed[name]):
                 raise UserError(
                     f"ledger.{name}: expected {computed[name]!r} from the sums, received "
@@ -161,65 +209,17 @@ class Ledger:
         )
         _require(_is_context(self.context), "context", "a context rule", self.context)
         total = self.tokens_scored + self.tokens_not_scored
-        _require(self.num_unknown <= total, "num_unknown", f"at most {total}", self.num_unknown)
+        for name, most in (
+            ("num_unknown", total),
+            ("bytes_lost", self.num_bytes),
+            ("words_lost", self.num_words),
+        ):
+            _require(getattr(self, name) <= most, name, f"at most {most}", getattr(self, name))
         return self
 
 
-def describe_context(context):
-    """Returns a context rule in words."""
-    if context["rule"] == "source":
-        left_out = context["pairs_not_scored"]
-        words = f"the whole source, {context['pairs']:,} pairs"
-        return words + (f" ({left_out:,} not scored)" if left_out else "")
-    within = "within_documents" in context
-    if context["rule"] == "windows":
-        words = f"windows of {context['window']}, stride {context['stride']}"
-        return words + (", within documents" if within else "")
-    if within:
-        return "carried state within documents"
-    streams = context["streams"]
-    return f"carried state, {streams} stream{'' if streams == 1 else 's'}"
-
-
-def render_table(ledger):
-    """Returns the ledger as a table of text, figures first."""
-    rows = [
-        ("perplexity per token", _figure(ledger.perplexity)),
-        ("bits per token", _figure(ledger.bits_per_token)),
-        ("perplexity per word", _figure(ledger.perplexity_per_word)),
-        ("bits per byte", _figure(ledger.bits_per_byte)),
-        ("negative log-likelihood", f"{ledger.nll_nats:.4f} nats"),
-        ("tokens scored", f"{ledger.tokens_scored:,}"),
-        ("tokens not scored", _not_scored(ledger)),
-        ("<unk> rate", f"{ledger.unknown_rate:.4%}"),
-        ("words, bytes", f"{ledger.num_words:,}, {ledger.num_bytes:,}"),
-        ("context", describe_context(ledger.context)),
-        ("text", f"{ledger.corpus or 'corpus'}, {ledger.split}, sha256 {ledger.text_sha256[:12]}"),
-        ("tokenizer", f"{ledger.tokenizer}, {ledger.tokenizer_fingerprint[:12]}"),
-        ("model", f"{ledger.model}, {ledger.parameters:,} parameters"),
-        ("checkpoint", "-" if ledger.step is None else f"step {ledger.step}"),
-    ]
-    if "source_sha256" in ledger.context:
-        sources = ("sources", f"sha256 {ledger.context['source_sha256'][:12]}")
-        rows.insert(-3, sources)
-    return render(("", ""), rows)
-
-
-def _not_scored(ledger):
-    why = f" ({ledger.why_not_scored})" if ledger.why_not_scored else ""
-    return f"{ledger.tokens_not_scored:,}{why if ledger.tokens_not_scored else ''}"
-
-
-def _figure(value):
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _exp(value):
-    return math.exp(value) if value < 709 else math.inf
-
-
 def _equal(received, computed):
-    if computed is None or received is None:
+    if isinstance(computed, bool) or computed is None or received is None:
         return computed is received
     number = isinstance(received, (int, float)) and not isinstance(received, bool)
     return number and math.isclose(received, computed, rel_tol=1e-9, abs_tol=1e-12)

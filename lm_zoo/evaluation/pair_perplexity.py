@@ -71,9 +71,9 @@ class PairEvaluator:
                 f"model: expected finite probabilities on the {targets.name} split, received a "
                 f"loss of {nats}; load an earlier checkpoint."
             )
-        why = "the split's first token has no context"
+        why = ""
         if batches.num_dropped:
-            why += f"; {batches.num_dropped:,} pairs are too long for the model"
+            why = f"{batches.num_dropped:,} pairs are too long for the model"
         return Ledger(
             model=self.model.name,
             parameters=sum(math.prod(weight.shape) for weight in self.model.weights),
@@ -89,11 +89,14 @@ class PairEvaluator:
             },
             nll_nats=nats,
             tokens_scored=tokens,
-            tokens_not_scored=targets.num_tokens - tokens,
+            # The end token that stands before the first target is not of its text.
+            tokens_not_scored=targets.num_tokens - 1 - tokens,
             why_not_scored=why,
             num_unknown=targets.num_unknown,
             num_words=targets.num_words,
             num_bytes=targets.num_bytes,
+            bytes_lost=targets.bytes_lost,
+            words_lost=targets.words_lost,
         ).validate()
 
     def _batches(self, sources, targets):

@@ -109,6 +109,8 @@ class Evaluator:
                 f"model: expected finite probabilities on the {split.name} split, received a loss "
                 f"of {nll}; load an earlier checkpoint."
             )
+        # The end token that stands before the first of several documents is not of their text.
+        left_out = split.num_tokens - tokens - (split.document_starts is not None)
         return Ledger(
             model=self.model.name,
             parameters=sum(math.prod(weight.shape) for weight in self.model.weights),
@@ -119,11 +121,13 @@ class Evaluator:
             context=self._context(split),
             nll_nats=nll,
             tokens_scored=tokens,
-            tokens_not_scored=split.num_tokens - tokens,
-            why_not_scored="the split's first token has no context",
+            tokens_not_scored=left_out,
+            why_not_scored="the split's first token has no context" if left_out else "",
             num_unknown=split.num_unknown,
             num_words=split.num_words,
             num_bytes=split.num_bytes,
+            bytes_lost=split.bytes_lost,
+            words_lost=split.words_lost,
         ).validate()
 
     def _context(self, split):
@@ -139,6 +143,11 @@ class Evaluator:
     def nll_sums(self, split, on_progress=None):
         """Returns `(nats, tokens)`: the sum of the NLL over the split, and the tokens in it."""
         num_inputs = split.num_tokens - 1
+        if not split.num_tokens:
+            raise UserError(
+                f"split: the {split.name} split is empty; name another, or train with "
+                f"data.{split.name}_files."
+            )
         if num_inputs < 1:
             raise UserError(
                 f"split: expected at least 2 tokens in {split.name}, received {split.num_tokens}: "

@@ -1,7 +1,6 @@
 """Log-probability, perplexity and every token's surprisal of single texts."""
 
 import dataclasses
-import math
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +8,9 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import plan_windows
+from lm_zoo.figures import bits_per_byte, perplexity
+from lm_zoo.text.lost_text import encode_measured
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 from lm_zoo.text.words import count_words, utf8
 
 SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
@@ -26,8 +28,12 @@ class Score:
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends.
         num_unknown: Tokens that are `<unk>`: the word behind them was not predicted.
+        bytes_lost: Bytes that the tokens do not give back (`lm_zoo.text.lost_text`).
         perplexity: Per token scored; None if there is none.
-        bits_per_byte: Bits of the tokens scored over all bytes; None for an empty text.
+        bits_per_byte: Bits of the tokens scored over all bytes; None for an empty text, and where
+            not all of the text was predicted.
+        bits_per_byte_lower_bound: What stands in its place then: tokens are `<unk>`, or bytes are
+            lost; else None.
         tokens: `(text, surprisal)` for each token of the text, and for its end where it is scored;
             surprisal in nats, None for a token that was not scored.
         context: What the first tokens are conditioned on, and the windows of a long text.
@@ -39,8 +45,10 @@ class Score:
     num_bytes: int
     num_words: int
     num_unknown: int
+    bytes_lost: int
     perplexity: float | None
     bits_per_byte: float | None
+    bits_per_byte_lower_bound: float | None
     tokens: list[tuple[str, float | None]]
     context: str
     tokens_not_scored: int = 0
@@ -65,7 +73,7 @@ class Segment:
     source: np.ndarray | None = None
 
 
-def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
+def score_texts(model, tokenizer, texts, batch_size=16, stride=0, special_tokens=TEXT):
     """Scores texts, each on its own.
 
     Each text is read after `tokenizer.start_ids` (an end token or a newline), so that its first
@@ -78,6 +86,8 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         texts: A list of strings.
         batch_size: Texts read at once.
         stride: New tokens in each window of a long text; 0 means half the window.
+        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
+            the token.
 
     Returns:
         A list of `Score`, in the order of the texts.
@@ -100,7 +110,7 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         )
     stride = stride or max(1, (window or 2) // 2)
     start = np.asarray(tokenizer.start_ids, np.int32)
-    encoded = [np.asarray(tokenizer.encode(text), np.int32) for text in texts]
+    encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]
     surprisals = [np.full(len(ids), np.nan) for ids in encoded]
     segments = [
         segment
@@ -226,14 +236,20 @@ def summarize(tokenizer, text, ids, surprisals, context):
     nats, num_tokens = float(np.sum(scored)), len(scored)
     data = utf8(text)
     unknown = tokenizer.unk_id
+    num_unknown = 0 if unknown is None else int(np.count_nonzero(ids == unknown))
+    bytes_lost = encode_measured(tokenizer, [text])[2].bytes
+    per_byte = bits_per_byte(nats, len(data)) if num_tokens else None
+    hides_text = bool(num_unknown or bytes_lost)
     return Score(
         log_prob=0.0 - nats,  # not -0.0 for an empty text
         num_tokens=num_tokens,
         num_bytes=len(data),
         num_words=count_words(data),
-        num_unknown=0 if unknown is None else int(np.count_nonzero(ids == unknown)),
-        perplexity=_exp(nats / num_tokens) if num_tokens else None,
-        bits_per_byte=nats / math.log(2) / len(data) if num_tokens and data else None,
+        num_unknown=num_unknown,
+        bytes_lost=bytes_lost,
+        perplexity=perplexity(nats / num_tokens) if num_tokens else None,
+        bits_per_byte=None if hides_text else per_byte,
+        bits_per_byte_lower_bound=per_byte if hides_text else None,
         tokens=[
             (tokenizer.token_text(int(token)), None if np.isnan(nll) else float(nll))
             for token, nll in zip(ids, surprisals)
@@ -241,7 +257,3 @@ def summarize(tokenizer, text, ids, surprisals, context):
         context=context,
         tokens_not_scored=len(ids) - num_tokens,
     )
-
-
-def _exp(value):
-    return math.exp(value) if value < 709 else math.inf

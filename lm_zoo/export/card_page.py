@@ -2,6 +2,10 @@
 
 import json
 
+from lm_zoo.evaluation.ledger import Ledger
+from lm_zoo.evaluation.ledger_table import written_figure
+from lm_zoo.figures import few_tokens_mark, written
+
 # Of a model that reads a source: what its signatures mean by text.
 PAIRS = """\
 `translate` takes sources and gives their translations. `score` is the log-probability, in nats, of
@@ -112,15 +116,18 @@ def _perplexities(values):
         lines.append(f"- Best validation BLEU while training: {best['bleu']:.2f}.")
     elif best:
         lines.append(f"- Best validation loss while training: {best['nats_per_token']:.4f} nats.")
-    for name, ledger in values["ledgers"].items():
+    for name, found in values["ledgers"].items():
+        ledger = Ledger.from_dict(found)
         lines.append(
-            f"- {name}: {ledger['perplexity']} per token, {ledger['bits_per_byte']} bits per byte, "
-            f"{ledger['tokens_scored']:,} tokens scored, {ledger['tokens_not_scored']:,} not."
+            f"- {name}: {written_figure(ledger, 'perplexity')} per token, "
+            f"{written_figure(ledger, 'bits_per_byte')} bits per byte, "
+            f"{ledger.tokens_scored:,} tokens scored, {ledger.tokens_not_scored:,} not."
+            f"{few_tokens_mark(ledger.tokens_scored)}"
         )
     if loss:
         lines.append(
             f"- On {loss['tokens']:,} of {loss['split_tokens']:,} validation tokens: "
-            f"{loss['before']:.4f} by the run's weights, {loss['after']:.4f} by those here."
+            f"{written(loss['before'])} by the run's weights, {written(loss['after'])} by those here."
         )
     return lines or ["None was measured: the run has no held-out text, or was not evaluated."]
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from lm_zoo.export.stop_strings import cut_at_stops, stops_of_rows, tokens_until_stop
 from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
-from lm_zoo.generation import decoding_state
+from lm_zoo.generation import decoding_state, random_keys
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import begin_with_features, state_specs
 from lm_zoo.generation.samplers import SamplingSettings
@@ -66,6 +66,7 @@ class Generating:
             ],
             "encode_prompts": [strings],
             "detokenize": [rows, rows],
+            "row_keys": [ints, rows, rows, rows],
             "begin": [ints, rows, number],
             "advance": [
                 state,
@@ -92,7 +93,8 @@ class Generating:
             temperature: float32; 0 takes the likeliest token.
             top_k: int32; 0 is off.
             top_p: float32; 1 is off.
-            seed: int32; the same seed gives the same text, whatever is beside it.
+            seed: int32; the same seed gives the same text, whatever other prompts are beside it.
+                Of several rows of one prompt and seed, each next one gets another text.
             stop: Strings that end a text before them: a scalar, `(number,)` for all rows, or
                 `(batch, number)`; "" is none.
 
@@ -103,7 +105,11 @@ class Generating:
         """
         token_ids, lengths = self.encode_prompts(prompt)
         batch_size = tf.shape(lengths)[0]
-        most, settings = _settings(batch_size, max_new_tokens, temperature, top_k, top_p, seed)
+        most, seeds, settings = _settings(
+            batch_size, max_new_tokens, temperature, top_k, top_p, seed
+        )
+        draw = random_keys.draws_in_graph(token_ids, lengths, seeds)
+        settings = settings._replace(key=self.row_keys(token_ids, lengths, seeds, draw))
         stops = stops_of_rows(checked_utf8(stop, "stop"), batch_size)
         has_stop = tf.reduce_any(stops != "")
         longest = tf.reduce_max(tf.concat([most, [0]], 0))
@@ -111,7 +117,6 @@ class Generating:
         state, features = begin_with_features(
             self.model, token_ids, lengths, self._slots(lengths, longest)
         )
-        sample_index = tf.zeros_like(lengths)
         decoding = Decoding(
             state=state,
             tokens=tf.gather(token_ids, lengths - 1, batch_dims=1),
@@ -120,7 +125,7 @@ class Generating:
             seen=(),
         )
         decoding, tokens, log_probs = first_step(
-            self.model, features, decoding, settings, sample_index, most, self.eos_id
+            self.model, features, decoding, settings, most, self.eos_id
         )
         num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MOST_STEPS))
 
@@ -137,7 +142,6 @@ class Generating:
                 self.model,
                 decoding,
                 settings,
-                sample_index,
                 num_steps,
                 most,
                 self.eos_id,
@@ -195,6 +199,18 @@ class Generating:
             tf.RaggedTensor.from_row_lengths(token_ids, tf.cast(row_lengths, tf.int64))
         )
 
+    def row_keys(self, token_ids, lengths, seed, draw):
+        """Returns what each row's random choices depend on, int32 `(batch,)`, for `advance`.
+
+        Args:
+            token_ids: The prompts, int32 `(batch, length)`, padded on the right.
+            lengths: Tokens of each, int32 `(batch,)`.
+            seed: int32 `(batch,)`.
+            draw: How many texts of the same prompt and seed come before, int32 `(batch,)`: with 0
+                the text is that of `generate`.
+        """
+        return random_keys.row_keys(token_ids, lengths, seed, draw)
+
     def begin(self, token_ids, lengths, num_slots):
         """Reads prompts, all but the last token of each.
 
@@ -219,7 +235,7 @@ class Generating:
         temperature,
         top_k,
         top_p,
-        seed,
+        key,
         num_steps,
         num_top,
     ):
@@ -230,10 +246,10 @@ class Generating:
             tokens: The last token of each row, int32 `(batch,)`.
             token_index: How many tokens of each row have been generated, int32 `(batch,)`.
             active: Rows that go on; the others stay as they are. bool `(batch,)`.
-            temperature: As in `generate`, `(batch,)`; so are `top_k`, `top_p` and `seed`.
+            temperature: As in `generate`, `(batch,)`; so are `top_k` and `top_p`.
             top_k: int32.
             top_p: float32.
-            seed: int32.
+            key: From `row_keys`, int32 `(batch,)`.
             num_steps: int32 scalar.
             num_top: How many of the likeliest tokens to give with each, int32 scalar.
 
@@ -250,12 +266,11 @@ class Generating:
             active=active,
             seen=(),
         )
-        settings = SamplingSettings(temperature, top_k, top_p, seed, tf.constant(1.0))
+        settings = SamplingSettings(temperature, top_k, top_p, key, tf.constant(1.0))
         decoding, steps = decode(
             self.model,
             decoding,
             settings,
-            tf.zeros_like(tokens),
             num_steps,
             token_index + num_steps,
             self.eos_id,
@@ -314,7 +329,7 @@ class Generating:
 
 
 def _settings(batch_size, max_new_tokens, temperature, top_k, top_p, seed):
-    """Checks the settings; returns `(max_new_tokens, SamplingSettings)` with one value a row."""
+    """Checks the settings; returns `(max_new_tokens, seed, settings without key)`, a value a row."""
     arguments = {
         "max_new_tokens": (max_new_tokens, lambda v: v > 0, "at least 1"),
         "temperature": (
@@ -339,7 +354,6 @@ def _settings(batch_size, max_new_tokens, temperature, top_k, top_p, seed):
         ]
         with tf.control_dependencies([check for check in checks if check is not None]):
             rows[name] = tf.broadcast_to(tf.reshape(value, (-1,)), [batch_size])
-    settings = SamplingSettings(
-        rows["temperature"], rows["top_k"], rows["top_p"], rows["seed"], tf.constant(1.0)
-    )
-    return rows["max_new_tokens"], settings
+    filters = rows["temperature"], rows["top_k"], rows["top_p"]
+    settings = SamplingSettings(*filters, key=None, repetition_penalty=tf.constant(1.0))
+    return rows["max_new_tokens"], rows["seed"], settings

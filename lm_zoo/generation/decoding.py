@@ -2,7 +2,6 @@
 
 import weakref
 
-import numpy as np
 import tensorflow as tf
 
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
@@ -13,6 +12,7 @@ from lm_zoo.generation.decoding_state import (
     stepped,
     take,
 )
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings, mark_seen, penalize_repetition
 
 SLOTS = 64  # a state's slots are a multiple of this, at most the context
@@ -39,7 +39,7 @@ class Decoder:
 
         def signature(seen):
             decoding = Decoding(state, rows, rows, active, seen)
-            return [decoding, settings, rows, number, rows, number]
+            return [decoding, settings, number, rows, number]
 
         self._decode = tf.function(self._decode_rows, input_signature=signature(()))
         self._decode_penalized = tf.function(
@@ -66,10 +66,7 @@ class Decoder:
             `(state, features)`, as `begin_with_features`.
         """
         texts = list(dict.fromkeys(tuple(row.token_ids) for row in rows))
-        lengths = np.array([len(text) - leave_last for text in texts], np.int32)
-        token_ids = np.zeros((len(texts), lengths.max()), np.int32)
-        for padded, text, length in zip(token_ids, texts, lengths):
-            padded[:length] = text[:length]
+        token_ids, lengths = padded([text[: len(text) - leave_last] for text in texts])
         num_slots = -(-(int(lengths.max()) + 1 + max_new_tokens) // SLOTS) * SLOTS
         num_slots = min(num_slots, self.context_length or 0)  # recurrent states have none
         read = self._begin(token_ids, lengths, num_slots)
@@ -122,18 +119,21 @@ def beam_step(model, num_beams, state, tokens, active, seen, scores, repetition_
     counts = tf.cast(active, tf.int32)
     features, model_state = model.features(tokens[:, None], state.model_state, lengths=counts)
     state = stepped(state, model_state, tokens[:, None], counts)
-    logits = model.logits(features)[:, 0]  # (P * K, V)
+    logits = model.logits(features)[:, 0]  # (P * K, num_rows)
+    # Rows that stand for no token are part of the softmax, and no candidates.
+    vocab_size = model.vocab_size
+    seen = tf.pad(seen, [[0, 0], [0, logits.shape[-1] - vocab_size]])
     penalized = penalize_repetition(logits, seen, repetition_penalty)
-    vocab_size = logits.shape[-1]
     prompts = tf.shape(scores)[0]
-    ranked = tf.cast(tf.nn.log_softmax(penalized), tf.float64)
+    ranked = tf.cast(tf.nn.log_softmax(penalized)[:, :vocab_size], tf.float64)
     ranked = tf.reshape(ranked, (prompts, num_beams, vocab_size)) + scores[:, :, None]
     ranked = tf.reshape(ranked, (prompts, num_beams * vocab_size))
     # A NaN would be ranked anywhere: first, it cannot be missed.
     ranked = tf.where(tf.math.is_nan(ranked), tf.constant(float("inf"), tf.float64), ranked)
     candidates = min(2 * num_beams, num_beams * vocab_size)
     scores, places = tf.math.top_k(ranked, candidates)  # (P, 2K)
-    log_probs = tf.reshape(tf.nn.log_softmax(logits), (prompts, num_beams * vocab_size))
+    log_probs = tf.nn.log_softmax(logits)[:, :vocab_size]
+    log_probs = tf.reshape(log_probs, (prompts, num_beams * vocab_size))
     log_probs = tf.gather(log_probs, places, batch_dims=1)
     return state, scores, places // vocab_size, places % vocab_size, log_probs
 

@@ -45,7 +45,7 @@ class Steps(NamedTuple):
     top_log_probs: tf.Tensor
 
 
-def first_step(model, features, decoding, settings, sample_index, most_tokens, eos_id):
+def first_step(model, features, decoding, settings, most_tokens, eos_id):
     """Chooses each row's next token where its last one has been read.
 
     Args:
@@ -58,14 +58,13 @@ def first_step(model, features, decoding, settings, sample_index, most_tokens, e
         `(batch,)` each.
     """
     logits = model.logits(features[:, None])[:, 0]
-    return _grow(logits, decoding, settings, sample_index, most_tokens, eos_id)
+    return _grow(model, logits, decoding, settings, most_tokens, eos_id)
 
 
 def decode(
     model,
     decoding,
     settings: SamplingSettings,
-    sample_index,
     num_steps,
     most_tokens,
     eos_id,
@@ -78,7 +77,6 @@ def decode(
         model: A `LanguageModel`.
         decoding: A `Decoding`.
         settings: `SamplingSettings`.
-        sample_index: Which of a prompt's texts each row is, int32 `(batch,)`.
         num_steps: Most steps, int32 scalar; a Python int gives that many columns in any case.
         most_tokens: How many tokens each row may have generated in all, int32 `(batch,)`.
         eos_id: A token that ends a row, int or int32 scalar; -1 is none.
@@ -104,9 +102,9 @@ def decode(
     def step(index, decoding, steps):
         logits, model_state = _read(model, decoding)
         decoding = decoding._replace(state=decoding.state._replace(model_state=model_state))
-        decoding, *made = _grow(logits, decoding, settings, sample_index, most_tokens, eos_id)
+        decoding, *made = _grow(model, logits, decoding, settings, most_tokens, eos_id)
         if gives_top:
-            made += _likeliest(logits, num_top)
+            made += _likeliest(model, logits, num_top)
         steps = [
             tf.tensor_scatter_nd_update(all_steps, [[index]], one[None])
             for all_steps, one in zip(steps, made, strict=True)
@@ -153,17 +151,17 @@ def _read(model, decoding):
         decoding.state.model_state,
         lengths=tf.cast(decoding.active, tf.int32),
     )
-    return model.logits(features)[:, 0], model_state  # (B, V)
+    return model.logits(features)[:, 0], model_state  # (B, num_rows)
 
 
-def _grow(logits, decoding, settings, sample_index, most_tokens, eos_id):
+def _grow(model, logits, decoding, settings, most_tokens, eos_id):
     """Chooses a token for each active row; returns the `Decoding`, the tokens, their log-probs."""
     tokens, log_probs = choose_tokens(
         logits,
         None if _is_absent(decoding.seen) else decoding.seen,
-        sample_index,
         decoding.token_index,
         settings,
+        model.vocab_size,
     )
     active, token_index = decoding.active, decoding.token_index + 1
     decoding = Decoding(
@@ -176,11 +174,11 @@ def _grow(logits, decoding, settings, sample_index, most_tokens, eos_id):
     return decoding, tf.where(active, tokens, -1), tf.where(active, log_probs, 0.0)
 
 
-def _likeliest(logits, num_top):
+def _likeliest(model, logits, num_top):
     """The likeliest tokens and their log-probabilities, each `(batch, max(num_top, 1))`."""
 
     def found():
-        values, tokens = tf.math.top_k(logits, num_top)
+        values, tokens = tf.math.top_k(logits[:, : model.vocab_size], num_top)
         return [tokens, values - tf.reduce_logsumexp(logits, -1, keepdims=True)]
 
     def nothing():

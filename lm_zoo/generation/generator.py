@@ -12,6 +12,7 @@ from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.decoding_loop import Decoding
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
 
@@ -45,9 +46,11 @@ class Generated:
 def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16, devices=()):
     """Generates texts that go on from prompts.
 
-    A text is a function of model, prompt, options and the sample's index: the prompts around it
-    change nothing (beyond the last bits of floating-point sums). A text that outgrows the model's
-    `context_length` goes on from its last `context_length // 2` tokens, read into a fresh state.
+    A text is a function of model, prompt, options, the sample's index, and how many equal prompts
+    stand before its own: equal prompts get different texts, the first the one that it gets alone.
+    Other prompts change nothing (beyond the last bits of floating-point sums). A text that outgrows
+    the model's `context_length` goes on from its last `context_length // 2` tokens, read into a
+    fresh state.
 
     Args:
         model: A built `LanguageModel`.
@@ -74,15 +77,17 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
             f"model: expected a language model, received {type(model).__name__}, which writes "
             "after reading a source; use `lm-zoo translate` (lm_zoo.generation.translate)."
         )
-    prompt_ids = _encode(model, tokenizer, prompts)
+    prompt_ids = _encode(model, tokenizer, prompts, options.special_tokens)
     if options.num_beams > 1:
-        rows = [Row(i, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
+        rows = [Row(i, 0, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
         grow = _search
     else:
+        count = options.num_samples
+        firsts = draws(map(tuple, prompt_ids), count)
         rows = [
-            Row(index * options.num_samples + sample, sample, ids, tokenizer, options)
-            for index, ids in enumerate(prompt_ids)
-            for sample in range(options.num_samples)
+            Row(number * count + sample, sample, first + sample, ids, tokenizer, options)
+            for number, (ids, first) in enumerate(zip(prompt_ids, firsts))
+            for sample in range(count)
         ]
         grow = _sample
     decoder = decoder_of(model)
@@ -93,8 +98,9 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
 
 def _sample(decoder, rows, options, on_text):
     """Lets the rows grow together until each has finished; returns them."""
-    settings = SamplingSettings.from_options(options, len(rows))
-    sample_index = np.array([row.sample for row in rows], np.int32)
+    prompts = padded([row.token_ids for row in rows])
+    draw = np.array([row.draw for row in rows], np.int32)
+    settings = SamplingSettings.from_options(options, row_keys(*prompts, options.seed, draw))
     most_tokens = np.full(len(rows), options.max_new_tokens, np.int32)
     eos_id = -1 if rows[0].eos_id is None else rows[0].eos_id
     penalizes = options.repetition_penalty != 1
@@ -107,7 +113,7 @@ def _sample(decoder, rows, options, on_text):
         seen=tokens_seen(rows, decoder.vocab_size) if penalizes else (),
     )
     decoding, tokens, log_probs = decoder.first_step(
-        features, decoding, settings, sample_index, most_tokens, eos_id
+        features, decoding, settings, most_tokens, eos_id
     )
     _accept(rows, tokens[:, None], log_probs[:, None], on_text)
     num_steps = 1 if on_text else min(STOP_STEPS if options.stop else MOST_STEPS, most_tokens[0])
@@ -115,7 +121,7 @@ def _sample(decoder, rows, options, on_text):
         begun = time.monotonic()
         active = tf.constant([not row.finished_by for row in rows])
         decoding, steps = decoder.decode(
-            decoding._replace(active=active), settings, sample_index, num_steps, most_tokens, eos_id
+            decoding._replace(active=active), settings, num_steps, most_tokens, eos_id
         )
         _accept(rows, steps.tokens, steps.log_probs, on_text)
         if on_text and time.monotonic() - begun < PATIENCE / 2:
@@ -153,7 +159,7 @@ def _generated(prompt, row):
     )
 
 
-def _encode(model, tokenizer, prompts):
+def _encode(model, tokenizer, prompts, special_tokens):
     """Returns each prompt's token ids; checks all before anything is generated."""
     if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
         raise UserError(f"prompts: expected a list of strings, received {prompts!r}.")
@@ -162,16 +168,18 @@ def _encode(model, tokenizer, prompts):
             f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
             f"of {tokenizer.vocab_size}; give the one that the model was trained with."
         )
-    return [_encode_one(model, tokenizer, i, prompt) for i, prompt in enumerate(prompts)]
+    return [
+        _encode_one(model, tokenizer, i, prompt, special_tokens) for i, prompt in enumerate(prompts)
+    ]
 
 
-def _encode_one(model, tokenizer, index, prompt):
+def _encode_one(model, tokenizer, index, prompt, special_tokens):
     name = f"prompt {index + 1}"
     try:
         prompt.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
-    ids = [int(token) for token in tokenizer.encode_prompt(prompt)]
+    ids = [int(token) for token in tokenizer.encode_prompt(prompt, special_tokens)]
     if not ids:
         raise UserError(
             f"{name}: expected text, received {prompt!r}, and this tokenizer has no token that a "

@@ -14,6 +14,7 @@ class Row:
     Args:
         number: The row's number for `on_text`.
         sample: Which of the prompt's texts.
+        draw: Which of the texts of all prompts that are equal to its own, for `row_keys`.
         prompt_ids: Token ids of the prompt, at least one.
         tokenizer: Makes text of tokens.
         options: `GenerationOptions`.
@@ -24,9 +25,10 @@ class Row:
         finished_by: `""` while it grows, then `eos`, `stop` or `length`.
     """
 
-    def __init__(self, number, sample, prompt_ids, tokenizer, options):
+    def __init__(self, number, sample, draw, prompt_ids, tokenizer, options):
         self.number = number
         self.sample = sample
+        self.draw = draw
         self.prompt_length = len(prompt_ids)
         self.token_ids = list(prompt_ids)
         self.stream = TextStream(tokenizer, prompt_ids, options.stop)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from lm_zoo.generation.random_keys import uniform_numbers
+
 
 class SamplingSettings(NamedTuple):
     """Tensors, so that other settings need no other trace: one value a row, shape `(batch,)`.
@@ -12,24 +14,25 @@ class SamplingSettings(NamedTuple):
         temperature: float32; 0 is greedy.
         top_k: int32; 0 is off.
         top_p: float32; 1 is off.
-        seed: int32.
+        key: What a row's random choices depend on, from `row_keys`, int32.
         repetition_penalty: float32 scalar; 1 is off.
     """
 
     temperature: tf.Tensor
     top_k: tf.Tensor
     top_p: tf.Tensor
-    seed: tf.Tensor
+    key: tf.Tensor
     repetition_penalty: tf.Tensor
 
     @classmethod
-    def from_options(cls, options, batch_size):
-        """Makes the tensors from a `GenerationOptions` that holds for all rows."""
+    def from_options(cls, options, keys):
+        """Makes the tensors from a `GenerationOptions` that holds for all rows, and their keys."""
+        batch_size = len(keys)
         return cls(
             tf.fill([batch_size], tf.constant(options.temperature, tf.float32)),
             tf.fill([batch_size], tf.constant(options.top_k, tf.int32)),
             tf.fill([batch_size], tf.constant(options.top_p, tf.float32)),
-            tf.fill([batch_size], tf.constant(options.seed, tf.int32)),
+            tf.convert_to_tensor(keys, tf.int32),
             tf.constant(options.repetition_penalty, tf.float32),
         )
 
@@ -79,26 +82,6 @@ def filter_logits(logits, top_k, top_p):
     return tf.cond(tf.reduce_any((top_k > 0) | (top_p < 1)), filtered, lambda: logits)
 
 
-def uniform_numbers(seed, sample_index, token_index):
-    """Random numbers that are a function of seed, sample and token, and of nothing else.
-
-    MurmurHash3's finalizer, chained. TensorFlow's stateless generators take one key for a whole
-    tensor, so a row's numbers would hang on its place, and give other numbers under XLA.
-
-    Args:
-        seed: int32, a scalar or of shape `(batch,)`.
-        sample_index: Which of a prompt's texts, int32, shape `(batch,)`.
-        token_index: Which token of the text, int32, shape `(batch,)`.
-
-    Returns:
-        float64 in the open interval from 0 to 1, shape `(batch,)`.
-    """
-    key = _mix(tf.cast(seed, tf.uint32) + tf.constant(0x9E3779B9, tf.uint32))
-    key = _mix(key + _mix(tf.cast(sample_index, tf.uint32)) * tf.constant(0x85EBCA77, tf.uint32))
-    key = _mix(key + _mix(tf.cast(token_index, tf.uint32)) * tf.constant(0xC2B2AE3D, tf.uint32))
-    return (tf.cast(key, tf.float64) + 0.5) / 2.0**32
-
-
 def sample_tokens(logits, uniform):
     """Draws a token per row by inverting the cumulative distribution.
 
@@ -116,24 +99,25 @@ def sample_tokens(logits, uniform):
     return tf.minimum(tokens, tf.shape(logits)[-1] - 1)
 
 
-def choose_tokens(logits, seen, sample_index, token_index, settings):
+def choose_tokens(logits, seen, token_index, settings, vocab_size=None):
     """Chooses the next token of each row by `settings`.
 
     Args:
-        logits: Shape `(batch, vocab_size)`.
+        logits: Shape `(batch, num_rows)`: those of the tokens, and of rows that stand for none
+            after them, which are part of the softmax and never chosen.
         seen: Booleans, shape `(batch, vocab_size)`, or None where nothing is penalised.
-        sample_index: int32, shape `(batch,)`.
-        token_index: int32, shape `(batch,)`.
+        token_index: Which token of its text each row chooses, int32, shape `(batch,)`.
         settings: `SamplingSettings`.
+        vocab_size: How many tokens there are, a Python int; None means as many as rows.
 
     Returns:
         `(tokens, log_probs)`: int32 and float32, shape `(batch,)`. The log-probability, in nats, is
         the model's own: at temperature 1, without filter and penalty.
     """
     logits = tf.cast(logits, tf.float32)
-    adjusted = logits
+    adjusted = logits[:, :vocab_size]
     if seen is not None:
-        adjusted = penalize_repetition(logits, seen, settings.repetition_penalty)
+        adjusted = penalize_repetition(adjusted, seen, settings.repetition_penalty)
     samples = settings.temperature > 1e-30  # smaller ones are flushed to 0 on some devices
     likeliest = tf.argmax(adjusted, axis=-1, output_type=tf.int32)
 
@@ -142,7 +126,7 @@ def choose_tokens(logits, seen, sample_index, token_index, settings):
         shifted = adjusted - tf.reduce_max(adjusted, axis=-1, keepdims=True)
         shifted /= tf.where(samples, settings.temperature, 1.0)[:, None]
         filtered = filter_logits(shifted, settings.top_k, settings.top_p)
-        uniform = uniform_numbers(settings.seed, sample_index, token_index)
+        uniform = uniform_numbers(settings.key, token_index)
         return tf.where(samples, sample_tokens(filtered, uniform), likeliest)
 
     tokens = tf.cond(tf.reduce_any(samples), sampled, lambda: likeliest)
@@ -153,13 +137,3 @@ def choose_tokens(logits, seen, sample_index, token_index, settings):
 def mark_seen(seen, tokens):
     """Adds one token per row to `seen`; shapes `(batch, vocab_size)` and `(batch,)`."""
     return seen | tf.one_hot(tokens, tf.shape(seen)[-1], on_value=True, off_value=False)
-
-
-def _mix(value):
-    """A bijection of 32-bit numbers; every bit of the input moves every bit of the output."""
-    shift = tf.bitwise.right_shift
-    value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))
-    value *= tf.constant(0x85EBCA6B, tf.uint32)
-    value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(13, tf.uint32)))
-    value *= tf.constant(0xC2B2AE35, tf.uint32)
-    return tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))

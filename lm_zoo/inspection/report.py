@@ -72,6 +72,8 @@ def tokens_of(corpus, tokenizer, token_split):
         "tokens_looked_at": looked_at,
         "bytes": token_split.num_bytes,
         "words": token_split.num_words,
+        "bytes_lost": token_split.bytes_lost,
+        "words_lost": token_split.words_lost,
         "bytes_per_token": token_split.num_bytes / max(1, num_tokens),
         "vocabulary": describe_tokens(counts, tokenizer),
         "unknown": unknown,

@@ -141,6 +141,7 @@ def token_rows(report):
     rows = [
         ("bytes, words", f"{report['bytes']:,}, {report['words']:,}"),
         ("tokens", f"{report['tokens']:,} ({report['tokenizer']})"),
+        ("of them lost", f"{report['bytes_lost']:,}, {report['words_lost']:,}"),
         ("bytes per token", f"{report['bytes_per_token']:.3f}"),
         (
             "vocabulary",

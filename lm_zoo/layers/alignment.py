@@ -6,6 +6,8 @@ import tensorflow as tf
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.dense import Dense
+from lm_zoo.layers.wide_sums import add_each_to_each
 
 KINDS = ("additive", "multiplicative")
 
@@ -44,7 +46,7 @@ class Alignment(Configurable, keras.layers.Layer):
         self.seed = seed
 
         def dense(name, use_bias):
-            return keras.layers.Dense(
+            return Dense(
                 query_dim,
                 use_bias=use_bias,
                 kernel_initializer=self._initializer(name),
@@ -92,7 +94,7 @@ class Alignment(Configurable, keras.layers.Layer):
         if self.query is None:
             scores = tf.matmul(queries, keys, transpose_b=True)  # (B / G, G * T, S)
         else:
-            hidden = tf.tanh(self.query(queries)[:, :, None] + keys[:, None])  # (.., G * T, S, Q)
+            hidden = tf.tanh(add_each_to_each(self.query(queries), keys))  # (.., G * T, S, Q)
             shape = tf.shape(hidden)
             scores = tf.matmul(
                 tf.reshape(hidden, (-1, self.query_dim)), tf.cast(self.score, hidden.dtype)

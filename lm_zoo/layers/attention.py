@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.key_value_cache import write
@@ -31,6 +32,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights and of dropout; None draws them anew each time.
         stddev: Standard deviation of the other initial weights.
+        scale: What products of queries and keys are multiplied by; None is `head_dim ** -0.5`.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         output_stddev: float = 0.02,
         seed: int | None = None,
         stddev: float = 0.02,
+        scale: float | None = None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -54,15 +57,16 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.output_stddev = output_stddev
         self.seed = seed
         self.stddev = stddev
+        self.scale = scale
         self.head_dim = hidden_dim // num_heads
-        self.query_key_value = keras.layers.Dense(
+        self.query_key_value = Dense(
             (num_heads + 2 * num_kv_heads) * self.head_dim,
             use_bias=use_bias,
             kernel_initializer=initializers.normal(stddev, seed, "query_key_value"),
             name="query_key_value",
             dtype=self.dtype_policy,
         )
-        self.output_projection = keras.layers.Dense(
+        self.output_projection = Dense(
             hidden_dim,
             use_bias=use_bias,
             kernel_initializer=initializers.normal(output_stddev, seed, "output_projection"),
@@ -140,7 +144,8 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
             turned = rotate(heads[:, :rotated], rotation)
             queries, keys = turned[:, : self.num_heads], turned[:, self.num_heads :]
             values = heads[:, rotated:]
-        return queries * self.head_dim**-0.5, keys, values
+        scale = self.head_dim**-0.5 if self.scale is None else self.scale
+        return queries * scale, keys, values
 
     def flops_per_token(self, sequence_length):
         projections = 2 * self.hidden_dim * (self.query_key_value.units + self.hidden_dim)

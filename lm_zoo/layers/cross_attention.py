@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.initializers import derive_seed
 
@@ -45,7 +46,7 @@ class CrossAttention(Configurable, keras.layers.Layer):
         self.head_dim = hidden_dim // num_heads
 
         def dense(width, name):
-            return keras.layers.Dense(
+            return Dense(
                 width,
                 use_bias=use_bias,
                 kernel_initializer=initializers.normal(stddev, seed, name),

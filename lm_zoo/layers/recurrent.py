@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.wide_sums import add_shared
 
 
 class RecurrentLayer(Configurable, keras.layers.Layer):
@@ -84,7 +85,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         kernel = tf.cast(self.kernel, self.compute_dtype)
         flat = tf.matmul(tf.reshape(inputs, (-1, self.input_dim)), kernel)  # (T * B, G * H)
         bias = tf.convert_to_tensor(self.bias)
-        flat = flat + tf.cast(self.input_bias(bias), self.compute_dtype)
+        flat = add_shared(flat, self.input_bias(bias))
         shape = tf.shape(inputs)
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))

@@ -14,6 +14,7 @@ from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.sinusoidal import sinusoidal
 from lm_zoo.layers.transformer_block import TransformerBlock
+from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require, require_at_least
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel, pad_mask
 from lm_zoo.models.transformer_lm import (
@@ -287,7 +288,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             places = sinusoidal(positions, self.hidden_dim)
             return tf.cast(tf.cast(x, tf.float32) * scale + places, self.compute_dtype)
         if position_embedding is not None:
-            x = x + position_embedding(positions)
+            x = add_shared(x, position_embedding(positions))
         return x * tf.cast(scale, x.dtype)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
 from lm_zoo.layers.alignment import Alignment
+from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.gru import GRU
@@ -124,7 +125,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
             name="alignment",
             dtype=self.dtype_policy,
         )
-        self.attentional = keras.layers.Dense(
+        self.attentional = Dense(
             self.embedding_width if tie_embeddings else hidden_dim,
             activation="tanh",
             use_bias=False,

@@ -18,6 +18,7 @@ from lm_zoo.layers.key_value_cache import (
 )
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
+from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require, require_at_least
 from lm_zoo.models.language_model import LanguageModel
 
@@ -42,6 +43,8 @@ class TransformerLM(LanguageModel):
     `position`, `rope_theta`, `num_heads`, `num_kv_heads`, `head_dim`, `hidden_dim`, `num_layers`,
     `context_length` and `tie_embeddings`.
     """
+
+    rope_scaling = None
 
     def build(self, input_shape=None):
         self.token_embedding.build()
@@ -162,7 +165,7 @@ class TransformerLM(LanguageModel):
         x = self.embed(token_ids, positions, training)  # (B, T, C)
         turn = None
         if self.position == "rope":
-            turn = rotation(positions, self.head_dim, self.rope_theta)
+            turn = rotation(positions, self.head_dim, self.rope_theta, self.rope_scaling)
         mask_of_memory, memories = memory or (None, (None,) * self.num_layers)
         new_caches, weights = [], []
         for block, cache, keys_and_values in zip(self.blocks, caches, memories, strict=True):
@@ -187,7 +190,7 @@ class TransformerLM(LanguageModel):
         """Returns the vectors `(batch, length, hidden_dim)` that the first block reads."""
         x = self.token_embedding(token_ids)
         if self.position_embedding is not None:
-            x = x + self.position_embedding(positions)
+            x = add_shared(x, self.position_embedding(positions))
         return self.embedding_dropout(x, training=training)
 
     def layer_flops_per_token(self, layer, sequence_length):
@@ -232,6 +235,7 @@ def check_transformer(model, positions):
         "heads of even width for position='rope'",
         heads,
     )
+    require_at_least(0, vocab_padding=model.vocab_padding)
     require(model.rope_theta > 0, "rope_theta", "a number above 0", model.rope_theta)
     model.head_dim = model.hidden_dim // heads
 

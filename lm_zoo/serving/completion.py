@@ -3,6 +3,7 @@
 import secrets
 import time
 
+from lm_zoo.generation.random_keys import draws
 from lm_zoo.serving.growing_text import Piece
 from lm_zoo.serving.json_text import dump, joined
 from lm_zoo.serving.logprobs import LogprobsWriter
@@ -36,9 +37,11 @@ class Completion:
         self._model_name = model_name
         self._id = f"cmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
-        for prompt in prompts:
+        options = wanted.options()
+        firsts = draws((tuple(prompt.token_ids) for prompt in prompts), wanted.n)
+        for prompt, first in zip(prompts, firsts):
             for sample in range(wanted.n):
-                growth.add(prompt.token_ids, wanted.options(sample), wanted.logprobs or 0)
+                growth.add(prompt.token_ids, first + sample, options, wanted.logprobs or 0)
         each = [prompt for prompt in prompts for _ in range(wanted.n)]
         self._writers = [self._writer(prompt) for prompt in each]
         # Where the texts end so far, in characters from the beginning of the prompt.

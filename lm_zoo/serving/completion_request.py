@@ -40,8 +40,7 @@ class CompletionRequest:
         stream: Whether text is sent as it appears.
         include_usage: Whether a stream ends with the token counts.
         stop: Strings that end a text.
-        seed: The first text of a prompt is the one that `generate` makes with this seed, the next
-            that of the next seed.
+        seed: The `n` texts of a prompt are the samples that `generate` makes with this seed.
         logprobs: How many likeliest tokens to give with each token; None: no log-probabilities.
         echo: Whether the prompt is part of the text.
         ignore_eos: Whether a text goes on after its end token.
@@ -102,14 +101,14 @@ class CompletionRequest:
             )
         return request
 
-    def options(self, sample):
-        """Returns the `GenerationOptions` of a prompt's text number `sample`."""
+    def options(self):
+        """Returns the `GenerationOptions` of each text."""
         return GenerationOptions(
             max_new_tokens=self.max_tokens,
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
-            seed=(self.seed + sample) % SEEDS,
+            seed=self.seed % SEEDS,
             stop=self.stop,
             ignore_eos=self.ignore_eos,
         )

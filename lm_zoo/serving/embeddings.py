@@ -14,6 +14,7 @@ from lm_zoo.serving.json_text import dump, joined
 from lm_zoo.serving.request_body import field, read_json, shown
 from lm_zoo.serving.request_error import RequestError, other_model
 from lm_zoo.serving.text_lengths import require_length
+from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 NAMES = ("input", "model", "encoding_format", "dimensions", "user")
 FORMATS = ("float", "base64")
@@ -106,7 +107,8 @@ class Embeddings:
         tokenizer = self._model.source_tokenizer
         if all(0 <= token < tokenizer.vocab_size for token in value):
             text = tokenizer.decode(value)
-            if tokenizer.encode(text).tolist() == value:  # texts alone can be embedded
+            read_as = self._model.card.get("special_tokens", TEXT)
+            if tokenizer.encode(text, read_as).tolist() == value:  # texts alone can be embedded
                 return text
         raise RequestError(
             "input: expected text, or token ids that this model's tokenizer gives for a text, "

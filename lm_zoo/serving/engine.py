@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.serving.request_error import RequestError, queue_full
 
 SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
@@ -20,10 +21,11 @@ class Engine:
 
     The model's state is one batch. Between two calls of `advance`, which takes some steps for all,
     texts that have ended are taken out and waiting ones are read and joined to it. A text's tokens
-    hang on its own prompt and options alone.
+    depend on its own prompt, options and draw alone.
 
     Args:
-        functions: The restored object of a SavedModel, with `begin`, `advance`, `join`, `take`.
+        functions: The restored object of a SavedModel, with `row_keys`, `begin`,
+            `advance`, `join`, `take`.
         max_length: Most tokens that a state can hold, or None.
         max_batch_size: Most texts that grow at once.
         max_queue: Most texts that wait.
@@ -121,19 +123,24 @@ class Engine:
     def _begin(self, texts):
         """Reads the prompts; texts with the same prompt share the reading."""
         prompts = list(dict.fromkeys(tuple(text.prompt_ids) for text in texts))
-        lengths = [len(prompt) for prompt in prompts]
-        token_ids = np.zeros((len(prompts), max(lengths)), np.int32)
-        for row, prompt in enumerate(prompts):
-            token_ids[row, : len(prompt)] = prompt
-        self._metrics.tokens.labels("read").inc(sum(lengths))
+        token_ids, lengths = padded(prompts)
+        self._metrics.tokens.labels("read").inc(int(lengths.sum()))
         longest = max(len(text.prompt_ids) + text.options.max_new_tokens for text in texts)
         num_slots = -(-(longest + MOST_STEPS) // SLOTS) * SLOTS
         if self._max_length is not None:
             num_slots = min(num_slots, self._max_length)
-        state = self._functions.begin(_ints(token_ids), _ints(lengths), np.int32(num_slots))
+        state = self._functions.begin(token_ids, lengths, np.int32(num_slots))
+        rows = [prompts.index(tuple(text.prompt_ids)) for text in texts]
+        keys = self._functions.row_keys(
+            token_ids[rows],
+            lengths[rows],
+            _ints([text.options.seed for text in texts]),
+            _ints([text.draw for text in texts]),
+        )
+        for text, key in zip(texts, keys.numpy().tolist()):
+            text.key = key
         if len(prompts) == len(texts):
             return state
-        rows = [prompts.index(tuple(text.prompt_ids)) for text in texts]
         return self._functions.take(state, _ints(rows))
 
     def _advance(self):
@@ -182,7 +189,7 @@ class Engine:
             np.array([o.temperature for o in options], np.float32),
             _ints([o.top_k for o in options]),
             np.array([o.top_p for o in options], np.float32),
-            _ints([o.seed for o in options]),
+            _ints([text.key for text in texts]),
         )
 
     def _num_steps(self, going):

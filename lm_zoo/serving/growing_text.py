@@ -44,6 +44,7 @@ class GrowingText:
 
     Args:
         prompt_ids: Token ids of the prompt, at least one.
+        draw: Which of the texts of this prompt and seed it is, for `row_keys`.
         options: A `GenerationOptions`.
         tokenizer: Makes text of tokens.
         num_top: How many likeliest tokens to give with each token.
@@ -56,10 +57,12 @@ class GrowingText:
         finished_by: `""` while it grows, then `eos`, `stop`, `length`, or `error`.
         error: A `RequestError`, if it ended by one.
         cancelled: Set by anyone when no one wants the text any more.
+        key: What its random choices depend on, once it has begun.
     """
 
-    def __init__(self, prompt_ids, options, tokenizer, num_top, deliver, streams):
+    def __init__(self, prompt_ids, draw, options, tokenizer, num_top, deliver, streams):
         self.prompt_ids = list(prompt_ids)
+        self.draw = draw
         self.options = options
         self.num_top = num_top
         self.streams = streams
@@ -69,6 +72,7 @@ class GrowingText:
         self.error = None
         self.cancelled = False
         self.last_token = self.prompt_ids[-1]
+        self.key = None
         self._deliver = deliver
         self._eos_id = None if options.ignore_eos else tokenizer.eos_id
         self._stream = TextStream(tokenizer, prompt_ids, options.stop)

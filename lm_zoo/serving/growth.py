@@ -22,10 +22,12 @@ class Growth:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Queue()
 
-    def add(self, prompt_ids, options, num_top=0):
+    def add(self, prompt_ids, draw, options, num_top=0):
         """Adds a text; the arguments are those of `GrowingText`."""
         self.texts.append(
-            GrowingText(prompt_ids, options, self._tokenizer, num_top, self._deliver, self._streams)
+            GrowingText(
+                prompt_ids, draw, options, self._tokenizer, num_top, self._deliver, self._streams
+            )
         )
 
     def begin(self):

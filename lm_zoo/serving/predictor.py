@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.random_keys import draws
 from lm_zoo.serving.batcher import MOST_TOKENS, Batcher
 from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.request_error import RequestError
@@ -85,8 +86,10 @@ class Predictor:
         prompts = [prompt.decode("utf-8") for prompt in call.inputs["prompt"]]
         read = await asyncio.to_thread(lambda: [self._reader.read(prompt) for prompt in prompts])
         growth = Growth(self._engine, self._tokenizer)
-        for row, (_, token_ids) in enumerate(read):
-            growth.add(token_ids, _options(call, row))
+        options = [_options(call, row) for row in range(len(read))]
+        firsts = draws((tuple(ids), each.seed) for (_, ids), each in zip(read, options))
+        for (_, token_ids), draw, each in zip(read, firsts, options):
+            growth.add(token_ids, draw, each)
         try:
             growth.begin()
             async for _ in growth.follow():

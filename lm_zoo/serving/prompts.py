@@ -30,6 +30,7 @@ class PromptReader:
 
     def __init__(self, model, limits):
         self._tokenizer = model.tokenizer
+        self._special_tokens = model.special_tokens
         self._limits = limits
         self.most = limits.max_prompt_tokens
         if model.max_length is not None:
@@ -66,7 +67,8 @@ class PromptReader:
 
     def offsets(self, prompt):
         """Returns where each token of a `Prompt` begins in its text, in characters."""
-        return [0, *token_ends(self._tokenizer, prompt.text, prompt.token_ids)[:-1]]
+        ends = token_ends(self._tokenizer, *prompt, self._special_tokens)
+        return [0, *ends[:-1]]
 
     def _encode(self, prompt):
         try:
@@ -75,7 +77,7 @@ class PromptReader:
             raise RequestError(
                 f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
             ) from None
-        return self._tokenizer.encode_prompt(prompt)
+        return self._tokenizer.encode_prompt(prompt, self._special_tokens)
 
     def _check_ids(self, token_ids):
         size = self._tokenizer.vocab_size

@@ -12,17 +12,30 @@ PART_CHARACTERS = 1 << 20
 SAFE_CUT = re.compile(r"\S(?= ?\n)")
 
 
-def parts(text, size=PART_CHARACTERS):
+def parts(text, size=PART_CHARACTERS, safe_cut=SAFE_CUT):
     """Cuts a text into consecutive parts of at least `size` characters, the last one excepted.
 
     Where the text has no safe place, a part is longer; put together the parts are the text.
     """
     start = 0
     while len(text) - start > size:
-        cut = SAFE_CUT.search(text, start + size - 1)
+        cut = safe_cut.search(text, start + size - 1)
         if cut is None:
             break
         yield text[start : cut.end()]
         start = cut.end()
+    if start < len(text):
+        yield text[start:]
+
+
+def lines(text):
+    """Cuts a text at every safe place: the shortest parts there are, together the text."""
+    start, newline = 0, text.find("\n", 1)
+    while newline > 0:
+        end = newline - (text[newline - 1] == " ")
+        if end > start and not text[end - 1].isspace():
+            yield text[start:end]
+            start = end
+        newline = text.find("\n", newline + 1)
     if start < len(text):
         yield text[start:]

@@ -7,9 +7,14 @@ a dataclass that the checkpoint's metadata carries.
 import dataclasses
 import math
 
+from lm_zoo.json_files import check, natural
+
 
 def learning_rate_factor(schedule, step, total_steps, steps_per_epoch):
     """Factor on the peak learning rate for the update that step `step` makes.
+
+    The last update has step `total_steps - 1`, and there a schedule that ends at `final_factor` has
+    reached it.
 
     Args:
         schedule: A `ScheduleConfig`.
@@ -18,17 +23,19 @@ def learning_rate_factor(schedule, step, total_steps, steps_per_epoch):
         steps_per_epoch: Updates per pass over the training split, possibly fractional.
 
     Returns:
-        A float. Warm-up is linear for every schedule; `plateau` is constant here, because its
-        divisions are kept in `PlateauState.factor`.
+        A float. Warm-up is linear for every schedule: update s of W, from 1, has s / (W + 1), and
+        the one after it the peak; the W-th itself with `inverse_sqrt`. `plateau` is constant here,
+        because its divisions are kept in `PlateauState.factor`.
     """
     warmup = schedule.warmup_steps
     if step < warmup and schedule.name != "inverse_sqrt":
         return (step + 1) / (warmup + 1)
     if schedule.name == "epoch_decay":
-        epoch = int(step / steps_per_epoch)
+        # Rounding must not put an epoch's first step into the epoch before.
+        epoch = math.floor(step / steps_per_epoch + 1e-9)
         return schedule.decay_factor ** max(0, epoch - schedule.decay_start_epoch + 1)
     if schedule.name == "cosine":
-        progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
+        progress = min(1.0, (step - warmup) / max(1, total_steps - 1 - warmup))
         cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
         return schedule.final_factor + (1.0 - schedule.final_factor) * cosine
     if schedule.name == "inverse_sqrt":
@@ -37,7 +44,7 @@ def learning_rate_factor(schedule, step, total_steps, steps_per_epoch):
         return min((step + 1) / peak, math.sqrt(peak / (step + 1)))
     if schedule.name == "warmup_stable_decay":
         decay_steps = max(1, round(schedule.decay_fraction * total_steps))
-        remaining = min(1.0, (total_steps - step) / decay_steps)
+        remaining = min(1.0, max(0, total_steps - 1 - step) / decay_steps)
         return schedule.final_factor + (1.0 - schedule.final_factor) * remaining
     return 1.0
 
@@ -47,8 +54,8 @@ class PlateauState:
     """What validation has found so far: drives `plateau`, early stopping and the best checkpoint.
 
     Attributes:
-        best: Lowest validation figure, or None before the first: the loss in nats per token, or
-            minus BLEU.
+        best: Lowest validation figure, or None before the first that is a finite number: the loss
+            in nats per token, or minus BLEU.
         best_step: The step it was measured at.
         since_best: Validations since then.
         since_drop: Validations without improvement since the last division of the learning rate.
@@ -61,9 +68,24 @@ class PlateauState:
     since_drop: int = 0
     factor: float = 1.0
 
+    @classmethod
+    def from_dict(cls, values):
+        """Builds it from what `dataclasses.asdict` and JSON made of one.
+
+        Raises:
+            NotJson: Naming the field that is missing or wrong.
+        """
+        kinds = {float | None: (float, None), int: natural, float: float}
+        expected = {field.name: kinds[field.type] for field in dataclasses.fields(cls)}
+        check(values, expected, "plateau")
+        return cls(**{name: values[name] for name in expected})
+
     def update(self, schedule, step, figure):
-        """Takes in one validation figure, lower for better; returns whether it is the best."""
-        if self.best is None or figure < self.best:
+        """Takes in one validation figure, lower for better; returns whether it is the best.
+
+        One that is not finite is never the best, and a validation without improvement.
+        """
+        if math.isfinite(figure) and (self.best is None or figure < self.best):
             self.best, self.best_step = figure, step
             self.since_best = self.since_drop = 0
             return True

@@ -4,6 +4,7 @@ import json
 import math
 import pathlib
 
+from lm_zoo import files, json_files
 from lm_zoo.errors import UserError
 
 
@@ -15,16 +16,14 @@ def read_json(path):
     """
     path = pathlib.Path(path)
     try:
-        values = json.loads(path.read_bytes().decode("utf-8"))
+        # Fields that are used are checked to be finite; others may be anything.
+        return json_files.read_json(path, most=json_files.MAX_LARGE_BYTES, finite=False)
     except FileNotFoundError:
         raise UserError(f"{path.parent}: expected a file {path.name}, found none.") from None
     except OSError as error:
-        raise UserError(f"{path}: could not be read ({error.strerror}).") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path}: expected JSON, found something else; copy it again.") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping, received {type(values).__name__}.")
-    return values
+        raise UserError(f"{path}: could not be read ({files.reason(error)}).") from None
+    except json_files.NotJson as error:
+        raise UserError(f"{path}: {error}; copy it again.") from None
 
 
 class Fields:
@@ -66,14 +65,16 @@ class Fields:
 
     def choice(self, name, default, meanings):
         """Returns what a value means; `meanings` has all values that our model can do."""
-        value = self.values.get(name, default)
+        value = self.values.get(name)
+        value = default if value is None else value
         if not isinstance(value, str) or value not in meanings:
             raise self.error(name, f"{' or '.join(meanings)}, which lm_zoo's model can do", value)
         return meanings[value]
 
     def require(self, name, expected, default=None):
         """Raises a `UserError` unless a field has the one value that our model can do."""
-        value = self.values.get(name, default)
+        value = self.values.get(name)
+        value = default if value is None else value
         if isinstance(expected, bool) or expected is None:
             right = value is expected
         else:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from lm_zoo import __main__
 from lm_zoo.cli import launch_command
 from lm_zoo.cli.main import main
 from lm_zoo.distribution import launcher
@@ -50,7 +51,7 @@ def launched(monkeypatch):
 
 def test_the_command_and_the_prefixed_lines(launched, capsys):
     assert main(["launch", "--workers=3", "--", "train", "--workdir=a b", "--", "c"]) == 0
-    assert launched.said.command[:3] == [sys.executable, "-m", "lm_zoo"]
+    assert launched.said.command[:3] == [sys.executable, "-P", __main__.__file__]
     assert launched.said.command[3:] == ["train", "--workdir=a b", "--", "c"]
     assert (launched.said.workers, launched.said.max_restarts) == (3, 3)
     output, errors = capsys.readouterr()

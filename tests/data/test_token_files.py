@@ -1,6 +1,7 @@
 """Token files are whole or absent, reused when nothing changed, and never trusted unverified."""
 
 import concurrent.futures
+import errno
 import hashlib
 import json
 import os
@@ -12,10 +13,11 @@ import pytest
 
 from lm_zoo.data.cache import WORK_PREFIX
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import TokenSplit, open_tokens, prepare
+from lm_zoo.data.token_files import TokenSplit, copy_splits, open_tokens, prepare
 from lm_zoo.data.token_reader import MANIFEST
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
+from tests.shortage import without_descriptors
 
 TEXTS = {"train": "the cat sat\non the mat\n" * 40, "validation": "a dög\n", "test": ""}
 
@@ -152,7 +154,7 @@ def test_a_damaged_manifest_is_an_error(corpus, tmp_path):
         ("{}", "is not a manifest"),
         ("[]", "is not a manifest"),
         (good.replace('"bytes": 920', '"bytes": 460'), "manifest.json is altered"),
-        (good.replace('"format_version": 2', '"format_version": 3'), "version 3, expected 2"),
+        (good.replace('"format_version": 3', '"format_version": 2'), "version 2, expected 3"),
     ]:
         assert text != good
         path.write_text(text, encoding="utf-8")
@@ -172,10 +174,10 @@ def test_a_tokenizer_that_does_not_fit_is_an_error(corpus, word, tmp_path):
 
 
 class InterruptedTokenizer(ByteTokenizer):
-    def encode(self, text):
-        if text == TEXTS["validation"]:
+    def encode_parts(self, parts, begins):
+        if "".join(parts) == TEXTS["validation"]:
             raise KeyboardInterrupt
-        return super().encode(text)
+        return super().encode_parts(parts, begins)
 
 
 def test_an_interrupted_writer_leaves_nothing_that_is_taken_for_whole(corpus, tmp_path):
@@ -243,3 +245,19 @@ def test_the_environment_can_name_the_cache(corpus, tmp_path, monkeypatch):
 def test_a_split_can_be_made_of_arrays():
     split = TokenSplit("train", (np.arange(5), np.arange(5, 7)))
     assert split.num_tokens == 7 and split.read(3, 6).tolist() == [3, 4, 5]
+
+
+def test_a_lack_of_files_is_no_damage(corpus, tmp_path):
+    tokenizer = ByteTokenizer()
+    directory = prepare(corpus, tokenizer, tmp_path).directory
+    with without_descriptors(), pytest.raises(OSError) as caught:
+        open_tokens(directory, tokenizer)
+    assert caught.value.errno == errno.EMFILE
+
+
+def test_what_no_cache_has_is_not_to_be_deleted(corpus, tmp_path):
+    tokenizer = ByteTokenizer()
+    copy_splits(prepare(corpus, tokenizer, tmp_path / "cache"), ("validation",), tmp_path / "held_out")
+    next((tmp_path / "held_out").glob("*.bin")).unlink()
+    with pytest.raises(UserError, match="is missing; restore it.$"):
+        open_tokens(tmp_path / "held_out", tokenizer, remedy="restore it")

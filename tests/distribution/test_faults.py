@@ -1,11 +1,13 @@
 """Real processes that train together and lose one of them: a run ends with the same bits."""
 
+import contextlib
 import json
 import os
 import pathlib
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,9 @@ import pytest
 
 from lm_zoo.cli.main import LOST_PROCESS
 from lm_zoo.distribution.launcher import USER_ERROR, Launcher, free_ports
+from lm_zoo.distribution.listening import has_outside_interface
+from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+from tests.distribution.sockets import children, interfaces, listening, network_of
 from tests.training.test_resume import CONFIG, ROOT, assert_same_end, newest_step
 from tests.training.test_trainer import final_tensors
 
@@ -53,11 +58,60 @@ def finish(process, status=0):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(config_file, tmp_path_factory):
+def watched(config_file, tmp_path_factory):
+    """A run that nothing happens to: its workdir, and the sockets of its processes."""
     workdir = tmp_path_factory.mktemp("undisturbed") / "run"
-    errors = finish(launch(config_file, workdir))
+    process = launch(config_file, workdir)
+    sockets = watch(process)
+    errors = finish(process)
     assert "WARNING" not in errors and "restart" not in errors
-    return workdir
+    return workdir, sockets, errors
+
+
+@pytest.fixture(scope="module")
+def undisturbed(watched):
+    return watched[0]
+
+
+def watch(launcher):
+    """Waits for two processes that train; returns, of each, what is seen of it from outside.
+
+    `(its network, its interfaces, where it listens, the ports there that answer us)`
+    """
+    while launcher.poll() is None:
+        pids = children(launcher.pid)
+        found = {pid: listening(pid) for pid in pids}
+        if len(found) == 2 and all(found.values()):
+            return [
+                (network_of(pid), interfaces(pid), sorted(found[pid]), answering(found[pid]))
+                for pid in pids
+            ]
+        time.sleep(0.05)
+    return []
+
+
+def answering(places):
+    answered = []
+    for _, port in places:
+        for host in ("localhost", socket.gethostname()):
+            with contextlib.suppress(OSError):
+                socket.create_connection((host, port), timeout=1).close()
+                answered.append(port)
+    return answered
+
+
+def test_nobody_else_reaches_the_servers_of_a_launched_cluster(watched):
+    """TensorFlow's listen on all interfaces, as ever: there is only loopback in their network."""
+    _, sockets, errors = watched
+    try:
+        PrivateNetwork().close()
+    except NoPrivateNetwork as error:
+        assert not has_outside_interface() or f"open to the network ({error})" in errors
+        pytest.skip(f"no private network here: {error}")
+    assert len(sockets) == 2 and sockets[0][0] == sockets[1][0] != network_of(os.getpid())
+    for _, names, places, answered in sockets:
+        assert names == {"lo"} and places and not answered
+    assert "open to the network" not in errors
 
 
 class FaultyRun:
@@ -196,7 +250,7 @@ def test_killed_again_and_again_at_random(config_file, undisturbed, tmp_path, se
     process = launch(config_file, workdir, "--max_restarts=100")
     while process.poll() is None and kills < 8:
         time.sleep(rng.uniform(1, 14))
-        pids = workers_of(process.pid)
+        pids = children(process.pid)
         if len(pids) == 2:
             kills += kill(rng.choice(pids))
     finish(process)
@@ -211,11 +265,6 @@ def kill(pid):
     except ProcessLookupError:
         return 0
     return 1
-
-
-def workers_of(launcher):
-    children = pathlib.Path(f"/proc/{launcher}/task/{launcher}/children")
-    return [int(pid) for pid in children.read_text().split()] if children.exists() else []
 
 
 def wait_for_step(process, workdir, step):
@@ -252,6 +301,7 @@ def test_processes_started_by_hand(config_file, undisturbed, tmp_path):
     other.communicate()
     errors = finish(chief, LOST_PROCESS)
     assert "ended or cannot be reached" in errors.splitlines()[-1]
+    assert not has_outside_interface() or "are open to the network" in errors.splitlines()[0]
     for process in by_hand(config_file, workdir):
         finish(process)
     assert_same_end(workdir, undisturbed)

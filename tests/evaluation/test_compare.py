@@ -13,12 +13,11 @@ from tests.evaluation.test_ledger import make_ledger
 OTHER = {"tokenizer": "bpe", "tokenizer_fingerprint": "e" * 64, "tokens_scored": 499}
 
 
-def known(**changes):
-    return make_ledger(**({"num_unknown": 0} | changes))
-
-
 def test_one_tokenizer_is_compared_per_token_best_first():
-    worse, better = known(nll_nats=1999 * math.log(6)), known(nll_nats=1999 * math.log(3))
+    worse, better = (
+        make_ledger(nll_nats=1999 * math.log(6)),
+        make_ledger(nll_nats=1999 * math.log(3)),
+    )
     comparison = compare({"runs/a": worse, "runs/b": better})
     assert comparison.by == "perplexity"
     assert [row["name"] for row in comparison.rows] == ["runs/b", "runs/a"]
@@ -28,7 +27,7 @@ def test_one_tokenizer_is_compared_per_token_best_first():
 
 
 def test_other_tokenizers_are_converted_and_it_is_said():
-    characters, bpe = known(nll_nats=2000.0), known(nll_nats=1900.0, **OTHER)
+    characters, bpe = make_ledger(nll_nats=2000.0), make_ledger(nll_nats=1900.0, **OTHER)
     assert bpe.perplexity > characters.perplexity  # what a silent comparison would get wrong
     comparison = compare([characters, bpe])
     assert comparison.by == "bits_per_byte"
@@ -42,11 +41,38 @@ def test_other_tokenizers_are_converted_and_it_is_said():
     assert compare([characters, bpe], by="perplexity_per_word").by == "perplexity_per_word"
 
 
-def test_unknown_words_cannot_be_compared_across_tokenizers():
-    with pytest.raises(UserError, match=r"unknown_rate.*0.5000% in a, 0.0000% in b"):
-        compare({"a": make_ledger(), "b": known(**OTHER)})
-    # With one tokenizer the same words are unknown to all.
-    assert "<unk>" in compare([make_ledger(), make_ledger()]).notes[0]
+@pytest.mark.parametrize("by", ["auto", "bits_per_byte", "perplexity_per_word"])
+@pytest.mark.parametrize(
+    "hidden, why",
+    [
+        ({"num_unknown": 10}, "in a 0.5000% of the tokens are <unk>"),
+        ({"bytes_lost": 525}, "in a 25.0000% of the bytes are lost"),
+    ],
+)
+def test_text_that_was_not_predicted_cannot_be_compared_across_tokenizers(by, hidden, why):
+    lossy = make_ledger(nll_nats=1000.0, **hidden)
+    with pytest.raises(UserError, match=f"what is not in the tokens was not predicted: {why}"):
+        compare({"a": lossy, "b": make_ledger(**OTHER)}, by)
+
+
+def test_with_one_tokenizer_the_same_text_is_hidden_and_marked():
+    better, worse = (make_ledger(nll_nats=nats, bytes_lost=21) for nats in (2000.0, 2500.0))
+    comparison = compare({"worse": worse, "better": better})
+    assert comparison.by == "perplexity" and comparison.rows[0]["name"] == "better"
+    assert "1.0000% of the bytes are lost" in comparison.notes[0]
+    row = comparison.to_dict()["rows"][0]
+    per_byte = 2000.0 / math.log(2) / 2100
+    assert row["bits_per_byte"] is None
+    assert row["bits_per_byte_lower_bound"] == pytest.approx(per_byte)
+    assert f">= {per_byte:.4f}" in render_comparison(comparison).splitlines()[1]
+    with pytest.raises(UserError, match="by: .*received 'bits_per_byte'; take perplexity"):
+        compare([better, worse], by="bits_per_byte")
+
+
+def test_figures_of_few_tokens_are_marked():
+    comparison = compare([make_ledger(tokens_scored=37, nll_nats=37.0)] * 2)
+    assert "2.7183 *" in render_comparison(comparison)
+    assert "fewer than 500 tokens" in comparison.notes[-1] and comparison.rows[0]["few_tokens"]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +85,11 @@ def test_unknown_words_cannot_be_compared_across_tokenizers():
         ("tokens_scored", 1998),
         ("tokens_not_scored", 2),
         ("num_unknown", 1),
+        ("bytes_lost", 1),
     ],
 )
 def test_unlike_figures_are_refused_with_the_field_and_both_values(field, value):
-    one, other = known(), known(**{field: value})
+    one, other = make_ledger(), make_ledger(**{field: value})
     with pytest.raises(UserError) as error:
         compare({"first": one, "second": other})
     message = str(error.value)
@@ -72,14 +99,16 @@ def test_unlike_figures_are_refused_with_the_field_and_both_values(field, value)
 
 def test_context_rules_are_shown_and_a_difference_is_noted():
     windows = {"rule": "windows", "window": 64, "stride": 32}
-    comparison = compare([known(), known(nll_nats=9000.0, context=windows)])
+    comparison = compare([make_ledger(), make_ledger(nll_nats=9000.0, context=windows)])
     shown = [row["context"] for row in comparison.rows]
     assert shown == ["carried state, 1 stream", "windows of 64, stride 32"]
     assert "context rules differ" in comparison.notes[0]
 
 
 def test_it_renders_as_text_and_json():
-    comparison = compare({"runs/a": known(), "runs/b": known(nll_nats=1999 * math.log(6))})
+    comparison = compare(
+        {"runs/a": make_ledger(), "runs/b": make_ledger(nll_nats=1999 * math.log(6))}
+    )
     text = render_comparison(comparison)
     lines = text.splitlines()
     assert "perplexity per token" in lines[0]
@@ -93,9 +122,9 @@ def test_nothing_and_unknown_measures_are_refused():
     with pytest.raises(UserError, match="at least one ledger"):
         compare([])
     with pytest.raises(UserError, match="Did you mean 'perplexity'"):
-        compare([known()], by="perplexty")
+        compare([make_ledger()], by="perplexty")
     with pytest.raises(UserError, match="by: expected a figure that every ledger has"):
-        compare([known(num_words=0)], by="perplexity_per_word")
+        compare([make_ledger(num_words=0)], by="perplexity_per_word")
 
 
 def scores_of(bleu, **changes):
@@ -107,10 +136,10 @@ def scores_of(bleu, **changes):
 
 
 def test_translations_are_compared_by_bleu_highest_first():
-    ledgers = {"a": known(), "b": make_ledger(**OTHER), "c": known()}
+    ledgers = {"a": make_ledger(), "b": make_ledger(**OTHER, num_unknown=10), "c": make_ledger()}
     found = {"a": scores_of(20.0), "b": scores_of(30.0)}
     # Not all have translations: as before, where <unk> in one of several tokenizers is refused.
-    with pytest.raises(UserError, match="unknown_rate"):
+    with pytest.raises(UserError, match="are <unk>"):
         compare(ledgers, translations=found)
     comparison = compare(ledgers, translations=found | {"c": scores_of(15.0)})
     assert comparison.by == "bleu"
@@ -124,16 +153,18 @@ def test_translations_are_compared_by_bleu_highest_first():
 
 def test_perplexities_stand_beside_bleu_where_they_can_be_compared():
     found = {"a": scores_of(20.0), "b": scores_of(30.0)}
-    one = compare({"a": known(), "b": known()}, translations=found)
+    one = compare({"a": make_ledger(), "b": make_ledger()}, translations=found)
     assert one.by == "bleu" and all(row["perplexity"] for row in one.rows)
-    several = compare({"a": known(), "b": known(**OTHER)}, translations=found)
+    several = compare({"a": make_ledger(), "b": make_ledger(**OTHER)}, translations=found)
     assert all(row["perplexity"] is None and row["bits_per_byte"] for row in several.rows)
-    by_perplexity = compare({"a": known(), "b": known()}, by="perplexity", translations=found)
+    by_perplexity = compare(
+        {"a": make_ledger(), "b": make_ledger()}, by="perplexity", translations=found
+    )
     assert by_perplexity.rows[0]["name"] == "a"
 
 
 def test_scores_that_were_counted_otherwise_are_refused():
-    ledgers = {"a": known(), "b": known()}
+    ledgers = {"a": make_ledger(), "b": make_ledger()}
     for changes, message in (
         ({"num_pairs": 9}, "num_pairs differs.*10 in a, 9 in b"),
         ({"signatures": {"bleu": "nrefs:1|tok:zh"}}, "signature of bleu.*13a' in a.*zh' in b"),

@@ -6,7 +6,8 @@ import pytest
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
-from lm_zoo.evaluation.ledger import Ledger, describe_context
+from lm_zoo.evaluation.ledger import Ledger
+from lm_zoo.evaluation.ledger_table import describe_context
 from lm_zoo.evaluation.perplexity import Evaluator, evaluate_split
 from lm_zoo.evaluation.windows import (
     plan_document_streams,

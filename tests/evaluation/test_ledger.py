@@ -7,7 +7,8 @@ import math
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.ledger import Ledger, render_table
+from lm_zoo.evaluation.ledger import Ledger
+from lm_zoo.evaluation.ledger_table import render_table
 
 
 def make_ledger(**changes):
@@ -25,7 +26,6 @@ def make_ledger(**changes):
         tokens_scored=1999,
         tokens_not_scored=1,
         why_not_scored="the split's first token has no context",
-        num_unknown=10,
         num_words=400,
         num_bytes=2100,
     )
@@ -38,9 +38,46 @@ def test_figures_follow_from_the_sums():
     assert ledger.bits_per_token == pytest.approx(2)
     assert ledger.bits_per_byte == pytest.approx(2 * 1999 / 2100)
     assert ledger.perplexity_per_word == pytest.approx(4 ** (1999 / 400))
-    assert ledger.unknown_rate == 10 / 2000
+    assert make_ledger(num_unknown=10).unknown_rate == 10 / 2000
     assert make_ledger(num_words=0).perplexity_per_word is None
     assert make_ledger(num_bytes=0).bits_per_byte is None
+
+
+PER_BYTE, PER_WORD = 2 * 1999 / 2100, 4 ** (1999 / 400)
+
+
+@pytest.mark.parametrize(
+    "changes, hides_words, why",
+    [
+        ({"num_unknown": 552}, True, "27.6000% of the tokens are <unk>"),
+        ({"bytes_lost": 525}, False, "25.0000% of the bytes are lost"),
+        ({"bytes_lost": 21, "words_lost": 8}, True, "1.0000% of the bytes are lost, 2.0000% of"),
+    ],
+)
+def test_text_that_was_not_predicted_leaves_lower_bounds(changes, hides_words, why):
+    """The mark is at the figure: who reads `bits_per_byte` finds none, in JSON and everywhere."""
+    ledger = make_ledger(**changes)
+    values = json.loads(json.dumps(ledger.to_dict()))
+    assert values["bits_per_byte"] is None
+    assert values["bits_per_byte_lower_bound"] == pytest.approx(PER_BYTE)
+    assert (values["perplexity_per_word"] is None) == hides_words
+    word = "perplexity_per_word" + ("_lower_bound" if hides_words else "")
+    assert values[word] == pytest.approx(PER_WORD)
+    assert Ledger.from_dict(values) == ledger
+    (line,) = [row for row in render_table(ledger).splitlines() if row.startswith("bits per byte")]
+    assert f">= {PER_BYTE:.4f}  ({why}" in line
+    whole = make_ledger()
+    assert whole.bits_per_byte_lower_bound is None and ">=" not in render_table(whole)
+
+
+def test_figures_of_few_tokens_and_huge_ones_are_written_as_such():
+    few = make_ledger(tokens_scored=37, nll_nats=37 * math.log(1e20))
+    first, *_ = render_table(few).splitlines()
+    assert first.endswith("1.0000e+20  (of 37 tokens only)")
+    assert few.to_dict()["few_tokens"] is True and make_ledger().to_dict()["few_tokens"] is False
+    assert "only" not in render_table(make_ledger())
+    with pytest.raises(UserError, match="ledger.few_tokens: expected True"):
+        Ledger.from_dict(few.to_dict() | {"few_tokens": False})
 
 
 def test_it_comes_back_from_json():
@@ -60,6 +97,7 @@ def test_it_comes_back_from_json():
         ({"nll_nats": -1.0}, "ledger.nll_nats: .*-1.0"),
         ({"tokens_scored": 0}, "ledger.tokens_scored: .*at least 1, received 0"),
         ({"tokens_scored": 1.5}, "ledger.tokens_scored: .*1.5"),
+        ({"bytes_lost": 2101}, "ledger.bytes_lost: expected at most 2100"),
         ({"num_unknown": 2001}, "ledger.num_unknown: expected at most 2000"),
         ({"step": "last"}, "ledger.step: .*'last'"),
         ({"split": None}, "ledger.split: expected a string"),
@@ -88,12 +126,15 @@ def test_missing_fields_and_other_values_are_refused():
 
 
 def test_the_table_shows_figures_with_everything_behind_them():
-    table = render_table(make_ledger(context={"rule": "windows", "window": 64, "stride": 32}))
+    windows = {"rule": "windows", "window": 64, "stride": 32}
+    table = render_table(make_ledger(context=windows, num_unknown=10, bytes_lost=7, words_lost=3))
     for shown in (
         "4.0000",
         "1,999",
         "1 (the split's first token has no context)",
         "0.5000%",
+        "400, 2,100",
+        "3, 7",
         "windows of 64, stride 32",
         "python_reference, test",
         "aaaaaaaaaaaa",

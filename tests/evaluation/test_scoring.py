@@ -101,7 +101,11 @@ def test_bytes_words_and_unknown_tokens_are_counted():
     tokenizer.unk_id = 4
     (score,) = score_texts(MODEL, tokenizer, ["a \u20ac?b\na"])
     assert (score.num_bytes, score.num_words, score.num_unknown) == (9, 4, 1)
-    assert score.bits_per_byte == pytest.approx(-score.log_prob / np.log(2) / 9)
+    assert score.bits_per_byte is None  # for the unknown one was not predicted
+    assert score.bits_per_byte_lower_bound == pytest.approx(-score.log_prob / np.log(2) / 9)
+    (known,) = score_texts(MODEL, tokenizer, ["a \u20acb\na"])
+    assert known.bits_per_byte == pytest.approx(-known.log_prob / np.log(2) / 8)
+    assert known.bits_per_byte_lower_bound is None
 
 
 def test_unusable_arguments_are_refused():

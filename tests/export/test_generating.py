@@ -14,7 +14,16 @@ from tests.generation.toy import BoundedModel, TrigramModel
 TEXT = "the cat sat on the mat\nthe dog sat on the cat \u20ac\n"
 BYTES = TOKENIZERS["byte"].train([TEXT])
 WORDS = TOKENIZERS["word"].train([TEXT])
-FUNCTIONS = ("generate", "encode_prompts", "detokenize", "begin", "advance", "join", "take")
+FUNCTIONS = (
+    "generate",
+    "encode_prompts",
+    "detokenize",
+    "row_keys",
+    "begin",
+    "advance",
+    "join",
+    "take",
+)
 INVALID = tf.errors.InvalidArgumentError
 
 
@@ -102,6 +111,19 @@ def test_every_row_has_its_own_settings_and_seed(in_bytes, in_words):
             in_graph.check(out, row, prompt=prompt, **mine)
 
 
+def test_equal_prompts_get_the_samples_of_one_prompt(in_bytes):
+    seeds = [3, 3, 3, 4, 3, 3]
+    prompts = ["the", "cat", "the", "the", "the", ""]
+    out = in_bytes.texts(prompts, 20, 1.0, seed=seeds)
+    samples = generate(
+        in_bytes.model, BYTES, ["the"], GenerationOptions(max_new_tokens=20, seed=3, num_samples=3)
+    )
+    given = [text.decode() for text in out["text"].numpy()]
+    assert [given[row] for row in (0, 2, 4)] == [sample.text for sample in samples]
+    for row in (1, 3, 5):
+        in_bytes.check(out, row, prompt=prompts[row], max_new_tokens=20, seed=seeds[row])
+
+
 def test_an_end_token_ends_a_row_and_is_no_text(in_words):
     out = in_words.texts(["the"] * 20, 200, temperature=1.0, seed=list(range(20)))
     ended = [
@@ -150,9 +172,12 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
 
     def begin(prompts, num_slots):
         ids, lengths = in_bytes.encode_prompts(prompts)
-        return in_bytes.begin(ids, lengths, num_slots), tf.gather(ids, lengths - 1, batch_dims=1)
+        zeros = tf.zeros_like(lengths)
+        last = tf.gather(ids, lengths - 1, batch_dims=1)
+        keys = in_bytes.row_keys(ids, lengths, zeros + 5, zeros)
+        return in_bytes.begin(ids, lengths, num_slots), last, keys
 
-    def advance(state, tokens, index, active, num_steps):
+    def advance(state, tokens, keys, index, active, num_steps):
         rows = tf.shape(tokens)[0]
         return in_bytes.advance(
             state,
@@ -162,27 +187,30 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
             tf.fill([rows], 0.8),
             tf.zeros([rows], tf.int32),
             tf.ones([rows]),
-            tf.fill([rows], 5),
+            keys,
             num_steps,
             2,
         )
 
-    state, tokens = begin(prompts[:2], 24)
+    state, tokens, keys = begin(prompts[:2], 24)
     grown = [[], [], []]
-    out = advance(state, tokens, [0, 0], [True, True], 7)
+    out = advance(state, tokens, keys, [0, 0], [True, True], 7)
     for row in range(2):
         grown[row] += out["tokens"][row].numpy().tolist()
-    late, late_token = begin(prompts[2:], 20)
+    late, late_token, late_key = begin(prompts[2:], 20)
     state = in_bytes.join(out["state"], late)
     tokens = tf.concat([out["tokens"][:, -1], late_token], 0)
-    out = advance(state, tokens, [7, 7, 0], [True, False, True], 3)
+    keys = tf.concat([keys, late_key], 0)
+    out = advance(state, tokens, keys, [7, 7, 0], [True, False, True], 3)
     assert (out["tokens"][1].numpy() == -1).all()
     assert out["top_log_probs"].shape == (3, 3, 2)
     for row in (0, 2):
         grown[row] += out["tokens"][row].numpy().tolist()
     tokens = tf.where([True, False, True], out["tokens"][:, -1], tokens)
     state = in_bytes.take(out["state"], [2, 1])
-    out = advance(state, tf.gather(tokens, [2, 1]), [3, 7], [True, True], 30)
+    out = advance(
+        state, tf.gather(tokens, [2, 1]), tf.gather(keys, [2, 1]), [3, 7], [True, True], 30
+    )
     grown[2] += out["tokens"][0].numpy().tolist()
     grown[1] += out["tokens"][1].numpy().tolist()
     for mine, alone in zip(grown, expected):

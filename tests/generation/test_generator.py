@@ -1,6 +1,8 @@
 """The decoding loop on models whose every probability is known."""
 
+import dataclasses
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -12,6 +14,7 @@ from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.decoding_loop import Decoding, decode
 from lm_zoo.generation.decoding_state import begin
+from lm_zoo.generation.random_keys import row_keys
 from lm_zoo.generation.samplers import SamplingSettings
 from tests.generation.toy import (
     BigramModel,
@@ -64,6 +67,19 @@ def test_sampled_texts_have_the_models_distribution():
     assert np.sum((counts - 4000 * joint) ** 2 / (4000 * joint)) < 58  # 24 degrees: p > 1e-4
 
 
+def test_prompts_of_one_call_draw_on_their_own():
+    """All end alike, so that one distribution holds for all; only the prompts' beginnings differ."""
+    prompts = ["".join(letters) + "b" for letters in itertools.product("abcde", repeat=4)]
+    options = GenerationOptions(max_new_tokens=2, seed=3)
+    results = generate(BIGRAM, letters(5), prompts, options, batch_size=1000)
+    probabilities = np.exp(log_softmax(BIGRAM.table))
+    expected = len(prompts) * probabilities[1][:, None] * probabilities
+    counts = np.zeros((5, 5))
+    for result in results:
+        counts[tuple(result.token_ids)] += 1
+    assert np.sum((counts - expected) ** 2 / expected) < 58  # 24 degrees: p > 1e-4
+
+
 def test_filters_and_penalty_reach_the_loop():
     options = dict(max_new_tokens=30, num_samples=20, seed=1)
     for result in generate(BIGRAM, letters(5), ["a"], GenerationOptions(top_k=2, **options)):
@@ -83,12 +99,16 @@ def test_a_text_does_not_depend_on_its_neighbours(model):
     options = GenerationOptions(max_new_tokens=25, num_samples=2, seed=9, top_p=0.9)
     together = generate(model, tokenizer, prompts, options)
     alone = [r for prompt in prompts for r in generate(model, tokenizer, [prompt], options)]
+    # A prompt given a second time has the samples that come after those of the first.
+    more = dataclasses.replace(options, num_samples=4)
+    alone[6:8] = generate(model, tokenizer, ["a"], more)[2:]
     for one, other in zip(together, alone, strict=True):
         assert one.token_ids == other.token_ids and one.prompt == other.prompt
         assert one.log_prob == pytest.approx(other.log_prob, abs=1e-4)
     backwards = generate(model, tokenizer, prompts[::-1], options, batch_size=3)
-    assert [r.text for r in backwards[-2:]] == [r.text for r in together[:2]]
-    assert together[0].text == together[6].text  # the same prompt at another place
+    texts, turned = [[result.text for result in results] for results in (together, backwards)]
+    assert turned == texts[8:] + texts[:2] + texts[4:6] + texts[2:4] + texts[6:8]
+    assert len(set(texts[:2] + texts[6:8])) == 4
 
 
 def test_the_seed_decides_and_samples_differ():
@@ -121,7 +141,7 @@ def test_a_full_context_goes_on_from_its_second_half(context_length):
 
 def test_rows_slide_each_at_its_own_time_even_beside_finished_ones():
     model, tokenizer = BoundedModel(6, 6, seed=4), letters(6, eos_id=3)
-    options = GenerationOptions(max_new_tokens=40, seed=2, num_samples=3)
+    options = GenerationOptions(max_new_tokens=40, seed=6, num_samples=3)
     prompts = ["a", "abcab", "ca", "abcabc"]
     together = generate(model, tokenizer, prompts, options)
     assert len({result.finished_by for result in together}) == 2  # some end early, some run on
@@ -242,15 +262,17 @@ def test_generation_does_not_keep_a_model_alive():
 def test_the_same_loop_runs_inside_a_larger_graph(jit_compile):
     options = GenerationOptions(max_new_tokens=12, top_p=0.9, seed=6, num_samples=2)
     expected = generate(TRIGRAM, letters(6), ["fc"], options)
-    settings = SamplingSettings.from_options(options, 2)
-    prompts = tf.constant([[5], [5]])
+    prompts = tf.constant([[5, 2], [5, 2]])
+    keys = row_keys(prompts, tf.constant([2, 2]), options.seed, tf.range(2))
+    settings = SamplingSettings.from_options(options, keys)
+    prompts = prompts[:, :1]
 
     @tf.function(jit_compile=jit_compile)
     def loop(prompts):
         state = begin(TRIGRAM, prompts, tf.ones((2,), tf.int32))
         zeros = tf.zeros((2,), tf.int32)
         decoding = Decoding(state, zeros + 2, zeros, zeros == 0, ())
-        return decode(TRIGRAM, decoding, settings, tf.range(2), 12, zeros + 12, -1, None)[1]
+        return decode(TRIGRAM, decoding, settings, 12, zeros + 12, -1, None)[1]
 
     steps = loop(prompts)
     np.testing.assert_array_equal(steps.tokens, [result.token_ids for result in expected])

@@ -143,7 +143,7 @@ def test_it_agrees_with_the_search_in_python(model, untraced):
     for length_penalty in (1.0, 0.3, -0.5):
         penalty = dict(length_penalty=length_penalty)
         options = GenerationOptions(max_new_tokens=8, num_beams=3, **penalty).validate()
-        prompt = Row(0, 0, [END], LineTokenizer(), options)
+        prompt = Row(0, 0, 0, [END], LineTokenizer(), options)
         (expected,) = search_beams(decoder, [prompt], options)
         found = hypotheses(search(model, beam_size=3, num_best=3, max_length=8, **penalty), 0)
         assert [ids for ids, *_ in found] == [text.generated_ids for text in expected]

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from lm_zoo.generation import samplers
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.random_keys import row_keys
 from tests.generation.toy import log_softmax
 
 RNG = np.random.default_rng(1)
@@ -13,7 +14,10 @@ LOGITS = RNG.normal(size=(5, 12)).astype(np.float32) * 2
 
 
 def settings(batch_size, **arguments):
-    return samplers.SamplingSettings.from_options(GenerationOptions(**arguments), batch_size)
+    options = GenerationOptions(**arguments)
+    prompts = np.ones((batch_size, 1), np.int32), np.ones(batch_size, np.int32)
+    keys = row_keys(*prompts, options.seed, np.arange(batch_size, dtype=np.int32))
+    return samplers.SamplingSettings.from_options(options, keys)
 
 
 def chi_square(counts, probabilities):
@@ -75,38 +79,11 @@ def test_repetition_penalty_follows_the_formula():
     np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_uniform_numbers_are_uniform_and_independent():
-    sample, token = np.divmod(np.arange(40_000), 200)
-    numbers = samplers.uniform_numbers(tf.constant(7), tf.constant(sample), tf.constant(token))
-    numbers = numbers.numpy()
-    assert 0 < numbers.min() and numbers.max() < 1
-    counts = np.histogram(numbers, bins=100, range=(0, 1))[0]
-    assert chi_square(counts, np.full(100, 0.01)) < 160  # 99 degrees of freedom: p > 1e-4
-    grid = numbers.reshape(200, 200)
-    for one, other in ((grid[:, 1:], grid[:, :-1]), (grid[1:], grid[:-1])):  # tokens, samples
-        pairs = np.histogram2d(one.ravel(), other.ravel(), bins=8, range=[[0, 1], [0, 1]])[0]
-        assert chi_square(pairs.ravel(), np.full(64, 1 / 64)) < 110  # 63 degrees: p > 2e-4
-    assert len(np.unique(numbers)) > 39_990
-
-
-def test_uniform_numbers_hang_on_seed_sample_and_token_not_on_place():
-    def draw(*numbers):
-        return samplers.uniform_numbers(*(tf.constant(number) for number in numbers)).numpy()
-
-    alone = [draw(3, [s], [t])[0] for s, t in ((0, 5), (4, 5), (4, 6))]
-    np.testing.assert_array_equal(draw(3, [4, 0, 4], [6, 5, 5]), [alone[2], alone[0], alone[1]])
-    assert draw(4, [0], [5])[0] != alone[0]
-    # The same inside XLA: an exported graph must draw the same text.
-    compiled = tf.function(samplers.uniform_numbers, jit_compile=True)
-    assert compiled(tf.constant(3), tf.constant([0]), tf.constant([5])).numpy()[0] == alone[0]
-
-
 def frequencies(logits, number=20_000, **arguments):
     rows = tf.tile(tf.constant(logits, tf.float32)[None], (number, 1))
     tokens, _ = samplers.choose_tokens(
         rows,
         tf.zeros(rows.shape, tf.bool),
-        tf.range(number),
         tf.zeros((number,), tf.int32),
         settings(number, **arguments),
     )
@@ -138,7 +115,6 @@ def test_log_prob_is_the_models_own():
     tokens, log_probs = samplers.choose_tokens(
         tf.constant(LOGITS),
         tf.ones(LOGITS.shape, tf.bool),
-        tf.range(5),
         tf.zeros((5,), tf.int32),
         settings(5, temperature=0.5, top_k=3, repetition_penalty=1.7),
     )
@@ -150,7 +126,7 @@ def test_greedy_heeds_the_repetition_penalty():
     logits, seen = tf.constant([[2.0, 1.5, 0.0]]), tf.constant([[True, False, False]])
     zeros = tf.zeros((1,), tf.int32)
     token, _ = samplers.choose_tokens(
-        logits, seen, zeros, zeros, settings(1, temperature=0, repetition_penalty=1.5)
+        logits, seen, zeros, settings(1, temperature=0, repetition_penalty=1.5)
     )
     assert token.numpy() == [1]  # 2 / 1.5 is less than 1.5
 
@@ -160,16 +136,16 @@ def test_each_row_is_chosen_by_its_own_settings():
         temperature=tf.constant([0.0, 0.7, 1.3, 1.0, 2.0]),
         top_k=tf.constant([0, 3, 0, 12, 1]),
         top_p=tf.constant([1.0, 1.0, 0.4, 0.9, 1.0]),
-        seed=tf.constant([1, 1, 2, 3, 3]),
+        key=tf.constant([1, 1, 2, 3, 3]),
         repetition_penalty=tf.constant(1.0),
     )
     numbers = tf.constant([0, 1, 2, 3, 4])
-    together = samplers.choose_tokens(tf.constant(LOGITS), None, numbers, numbers, rows)
+    together = samplers.choose_tokens(tf.constant(LOGITS), None, numbers, rows)
     for row in range(5):
         alone = samplers.SamplingSettings(*(v[row : row + 1] for v in rows[:4]), rows[4])
         number = numbers[row : row + 1]
         token, log_prob = samplers.choose_tokens(
-            tf.constant(LOGITS[row : row + 1]), None, number, number, alone
+            tf.constant(LOGITS[row : row + 1]), None, number, alone
         )
         assert token[0] == together[0][row]
         assert log_prob[0].numpy() == pytest.approx(together[1][row].numpy(), abs=1e-6)

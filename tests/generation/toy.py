@@ -91,6 +91,9 @@ class PieceTokenizer:
     fingerprint = "piece"
 
     encode_prompt = Tokenizer.encode_prompt
+    encode_batch = Tokenizer.encode_batch
+    encode_parts = Tokenizer.encode_parts
+    decode_part = Tokenizer.decode_part
 
     def __init__(self, pieces, eos_id=None, start_ids=(), starts_prompts=False):
         self.pieces = [p.encode() if isinstance(p, str) else p for p in pieces]
@@ -99,7 +102,7 @@ class PieceTokenizer:
         self.start_ids = np.array(start_ids, np.int32)
         self.starts_prompts = starts_prompts
 
-    def encode(self, text):
+    def encode(self, text, special_tokens="control"):
         data, ids = text.encode(), []
         while data:
             fits = [i for i, p in enumerate(self.pieces) if p and data.startswith(p)]

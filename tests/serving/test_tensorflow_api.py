@@ -49,8 +49,9 @@ def test_the_scores_are_those_of_the_run(server, run):
 
 
 def test_generate_gives_what_the_signature_gives(server, model):
-    inputs = {"prompt": ["the cat", "never", ""], "max_new_tokens": [9, 3, 12], "seed": [1, 2, 3]}
-    inputs |= {"temperature": 0.9, "top_k": [0, 5, 0], "stop": [["sat"], ["x"], ["mat"]]}
+    inputs = {"prompt": ["the cat", "never", "", "the cat", "the cat"], "seed": [1, 2, 3, 1, 2]}
+    inputs |= {"max_new_tokens": [9, 3, 12, 9, 9], "temperature": 0.9, "top_k": [0, 5, 0, 0, 0]}
+    inputs |= {"stop": [["sat"], ["x"], ["mat"], [""], [""]]}
     found = server.predict(signature_name="generate", inputs=inputs)["outputs"]
     dtypes = {"prompt": tf.string, "stop": tf.string, "temperature": tf.float32}
     expected = model.functions.signatures["generate"](
@@ -62,7 +63,7 @@ def test_generate_gives_what_the_signature_gives(server, model):
     assert found["log_prob"] == pytest.approx(expected["log_prob"].numpy().tolist(), rel=1e-4)
     rows = [
         {name: value[i] if isinstance(value, list) else value for name, value in inputs.items()}
-        for i in range(3)
+        for i in range(5)
     ]
     again = server.predict(signature_name="generate", instances=rows)["predictions"]
     assert [row["text"] for row in again] == found["text"]

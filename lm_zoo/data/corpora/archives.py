@@ -12,6 +12,7 @@ import zipfile
 import zlib
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import open_input
 
 MAX_BYTES = 16 << 30  # of all members; the largest standard corpus has 4.2 GB
 MAX_RATIO = 100  # text packs 3 to 10 times; a bomb a thousand times and more
@@ -104,7 +105,7 @@ def _zip_members(archive, wanted, budget):
 
 
 def _tar_members(archive, wanted, budget):
-    with open(archive, "rb") as raw:
+    with open_input(archive) as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         # Not tarfile's own decompression, which never looks at gzip's checksum.

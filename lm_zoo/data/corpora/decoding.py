@@ -11,9 +11,11 @@ from encodings.aliases import aliases
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import reason
+from lm_zoo.input_files import open_input
 from lm_zoo.text.words import utf8
 
 BLOCK_BYTES = 1 << 20
+XZ_MEMORY = 128 << 20  # which Zstandard's library allows itself, too; xz -9 needs half of it
 _ZSTD_END = b"\0the end of the Zstandard frames\0"
 
 
@@ -39,10 +41,15 @@ def blocks(source):
 
     source.check_unchanged()
     try:
-        with open(source.path, "rb") as file:
+        with open_input(source.path) as file:
             yield from _decompressed(file, source.compression)
     except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, ZstdError) as error:
         detail = " ".join(str(error).split()).rstrip(".")
+        if "memory" in detail.lower():
+            raise source.error(
+                f"it takes more than {XZ_MEMORY >> 20} MiB to decompress ({detail}); compress it "
+                "again with a smaller dictionary or window (xz -9, or zstd without --long)."
+            ) from None
         raise source.error(
             f"it is truncated or damaged ({detail}); make or fetch it again."
         ) from None
@@ -52,13 +59,37 @@ def blocks(source):
 
 
 def _decompressed(file, compression):
-    if compression == ".zst":
-        yield from _zstd_blocks(file)
+    if compression in (".zst", ".xz"):
+        yield from _zstd_blocks(file) if compression == ".zst" else _xz_blocks(file)
         return
-    openers = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    openers = {".gz": gzip.open, ".bz2": bz2.open}
     reader = openers[compression](file) if compression else file
     while block := reader.read(BLOCK_BYTES):
         yield block
+
+
+def _xz_blocks(file):
+    """Decompresses streams of xz with bounded memory; Python's own files take what a header says.
+
+    Streams may follow one another, with zeros between them.
+    """
+    decompressor, data = None, b""
+    while data or (data := file.read(BLOCK_BYTES)):
+        if decompressor is None:
+            data = data.lstrip(b"\0")
+            if not data:
+                continue
+            decompressor = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
+        block, data = decompressor.decompress(data, BLOCK_BYTES), b""
+        if block:
+            yield block
+        while not decompressor.eof and not decompressor.needs_input:
+            if block := decompressor.decompress(b"", BLOCK_BYTES):
+                yield block
+        if decompressor.eof:
+            decompressor, data = None, decompressor.unused_data
+    if decompressor is not None:
+        raise EOFError("the file ends before its last stream does")
 
 
 def _zstd_blocks(file):
@@ -160,10 +191,19 @@ def lines(source, text_pieces):
         yield number, last
 
 
-def too_long(source, number, what="the line", unit="line"):
-    """Builds the error for something that would not fit into memory as a whole."""
+def too_long(source, number, what="the line", unit="line", limit=None):
+    """Builds the error for something that would not fit into memory as a whole.
+
+    Args:
+        source: The `SourceFile`.
+        number: Its line or row.
+        what: What it is called.
+        unit: What `number` counts.
+        limit: Bytes that it may have; None is `MAX_LENGTH`.
+    """
+    limit = MAX_LENGTH if limit is None else limit
     return source.error(
-        f"{what} is longer than {MAX_LENGTH >> 20} MiB; cut it into shorter ones first.",
+        f"{what} is longer than {limit >> 20} MiB; cut it into shorter ones first.",
         number,
         unit,
     )

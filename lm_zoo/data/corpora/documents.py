@@ -32,7 +32,7 @@ def paragraph_documents(source, encoding):
     for number, line in lines(source, pieces(source, encoding)):
         if line.strip():
             paragraph.append(line)
-            length += len(line)
+            length += len(utf8(line)) + 1
             if length > MAX_LENGTH:
                 raise too_long(source, number, "the paragraph that ends here")
         elif paragraph:

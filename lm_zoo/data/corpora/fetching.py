@@ -11,6 +11,7 @@ from lm_zoo.data.cache import writing
 from lm_zoo.data.corpora.http_attempt import Broken, Unfit, note_of, receive
 from lm_zoo.errors import UserError
 from lm_zoo.files import sync
+from lm_zoo.input_files import open_input
 
 ATTEMPTS = 5  # in a row that bring nothing
 MOST_ATTEMPTS = 100  # of one address, however little each brings
@@ -70,7 +71,7 @@ def _locked(part):
 def checksum_of(path, checksum):
     """Returns a file's checksum by the same algorithm as `checksum`, in the same form."""
     algorithm = checksum.split(":")[0]
-    with open(path, "rb") as file:
+    with open_input(path) as file:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 

@@ -12,6 +12,7 @@ import urllib.request
 
 import lm_zoo
 from lm_zoo.files import write_atomically
+from lm_zoo.json_files import NotJson, read_json
 
 STALL_SECONDS = 30.0  # without SLOWEST_BYTES: the connection is given up
 SLOWEST_BYTES = 1024
@@ -151,9 +152,9 @@ def _keep_version(address, response, part):
 
 def _version_of_part(address, part):
     try:
-        note = json.loads(note_of(part).read_bytes())
+        note = read_json(note_of(part), {"address": str, "version": str})
         return note["version"] if note["address"] == address else ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, NotJson):
         return ""
 
 

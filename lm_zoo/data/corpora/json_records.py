@@ -5,10 +5,13 @@ import json
 import re
 
 from lm_zoo.data.corpora.decoding import lines, pieces, too_long
+from lm_zoo.data.corpora.json_values import ValueEnd
 from lm_zoo.data.corpora.record_text import texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.errors import UserError
 
 FIRST_READ = 1 << 16  # characters of a JSON array looked at for a value; doubled until it is whole
+FREE_LENGTH = 1 << 20  # characters of a value, which need not be looked at before they are parsed
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -25,6 +28,8 @@ def _json_lines(source, text_pieces, fields):
 
 def _parsed(source, text, number):
     try:
+        if len(text) > FREE_LENGTH:
+            ValueEnd().find(text, _SPACE.match(text).end())
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise source.error(f"not JSON ({error.msg}, column {error.colno}).", number) from None
@@ -63,19 +68,7 @@ def _array_values(source, text_pieces):
     while separator != "]":
         if text.next_character() not in ("{", "[", '"', ""):  # a number might go on past the buffer
             raise source.error("expected an object in the JSON array.", text.line)
-        wanted = FIRST_READ
-        while True:
-            ended = text.read(wanted)
-            try:
-                value, end = decoder.raw_decode(text.buffer, text.place)
-                break
-            except (RecursionError, ValueError) as error:
-                if ended or isinstance(error, RecursionError):
-                    detail = getattr(error, "msg", error)
-                    raise source.error(f"not JSON ({detail}).", text.line) from None
-            if wanted > MAX_LENGTH:
-                raise too_long(source, text.line, "the JSON value that begins here")
-            wanted *= 2
+        value, end = _value(source, text, decoder)
         number = text.line
         text.move(end)
         yield number, value
@@ -84,6 +77,29 @@ def _array_values(source, text_pieces):
             raise source.error("not JSON (expected ',' or ']' after a value).", text.line)
     if text.next_character():
         raise source.error("not JSON (there is more after the array).", text.line)
+
+
+def _value(source, text, decoder):
+    """Returns the value that begins at a text's place, and where it ends."""
+    ended = text.read(FIRST_READ)
+    try:
+        try:
+            return decoder.raw_decode(text.buffer, text.place)
+        except ValueError:
+            if ended:
+                raise
+        value_end, wanted = ValueEnd(), FIRST_READ
+        while value_end.find(text.buffer, text.place) is None and not ended:
+            if wanted > MAX_LENGTH:
+                raise too_long(source, text.line, "the JSON value that begins here")
+            wanted *= 2
+            ended = text.read(wanted)
+        return decoder.raw_decode(text.buffer, text.place)
+    except UserError:
+        raise
+    except (RecursionError, ValueError) as error:
+        detail = getattr(error, "msg", error)
+        raise source.error(f"not JSON ({detail}).", text.line) from None
 
 
 class _Text:

@@ -8,6 +8,10 @@ from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.file_lists import find_files
 from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
 from lm_zoo.errors import UserError
+from lm_zoo.files import reason
+from lm_zoo.input_files import open_input_or_pipe, read_at_most
+
+MOST_BYTES = 256 << 20  # of a text that is read whole
 
 
 def text_files(config):
@@ -69,17 +73,18 @@ def read_text(field, path):
         path: The file.
 
     Raises:
-        UserError: If it is missing, empty, a folder, unreadable, or not UTF-8 (with the place).
+        UserError: If it is missing, empty, a folder, unreadable, longer than `MOST_BYTES`, or not
+            UTF-8 (with the place).
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        with open_input_or_pipe(path) as file:
+            data = read_at_most(path, file, MOST_BYTES)
     except FileNotFoundError:
         raise UserError(f"{field}: there is no file {str(path)!r}; check the path.") from None
     except IsADirectoryError:
         raise UserError(f"{field}: expected a text file, {str(path)!r} is a folder.") from None
     except OSError as error:
-        raise UserError(f"{field}: could not read {str(path)!r}: {error.strerror}.") from None
+        raise UserError(f"{field}: could not read {str(path)!r}: {reason(error)}.") from None
     text = decode(field, repr(str(path)), data)
     if not text:
         raise UserError(f"{field}: {str(path)!r} is empty; give a file with text in it.")

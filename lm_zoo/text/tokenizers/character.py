@@ -1,9 +1,11 @@
 """One token a character (Unicode code point), and `<unk>` for those not in the vocabulary."""
 
+import typing
+
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 NUM_CODE_POINTS = 0x110000
@@ -19,6 +21,7 @@ class CharacterTokenizer(Tokenizer):
         characters: The characters of the vocabulary, in any order.
     """
 
+    CONTENT: typing.ClassVar = {"characters": str}
     name = "character"
     unk_id = 0
 
@@ -66,10 +69,10 @@ class CharacterTokenizer(Tokenizer):
     def content(self):
         return {"characters": self.characters}
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         return self._ids[_code_points(text)]
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         return range(1, len(text) + 1)
 
     def decode_bytes(self, token_ids):
@@ -79,7 +82,7 @@ class CharacterTokenizer(Tokenizer):
     def token_text(self, token_id):
         return "<unk>" if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.in_graph import CharacterModule
 
         return CharacterModule(self.code_points)

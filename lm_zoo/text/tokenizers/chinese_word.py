@@ -5,11 +5,13 @@ import functools
 import hashlib
 import importlib.util
 import pathlib
+import typing
 
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.json_files import sha256
+from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer, as_texts
 from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words
 from lm_zoo.text.words import utf8
 
@@ -34,6 +36,7 @@ class ChineseWordTokenizer(Tokenizer):
         dictionary: SHA-256, in hex, of the dictionary; default is the installed one's.
     """
 
+    CONTENT: typing.ClassVar = {"words": [str], "dictionary": sha256}
     name = "chinese_word"
     unk_id = 0
     eos_id = 1
@@ -84,20 +87,20 @@ class ChineseWordTokenizer(Tokenizer):
             )
         return dictionary
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         words = self.its_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         return np.cumsum([len(word) for word in self.its_dictionary().cut(text)], dtype=int)
 
     def decode_bytes(self, token_ids):
-        return b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def token_text(self, token_id):
         return UNK if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.chinese_word_in_graph import ChineseWordModule
 
         return ChineseWordModule(self)

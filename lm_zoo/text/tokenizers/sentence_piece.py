@@ -5,11 +5,15 @@ import binascii
 import itertools
 import pathlib
 import re
+import typing
 
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.files import reason
+from lm_zoo.input_files import read_input
+from lm_zoo.json_files import MAX_LARGE_BYTES
+from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 SPACE = "\u2581"  # how SentencePiece writes a space
@@ -17,7 +21,8 @@ KINDS = {1: "sentencepiece_unigram", 2: "sentencepiece_bpe"}  # by the model's o
 BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
 # A line with the newlines before it, and of a very long one the parts, cut before spaces. Each is
 # encoded by itself: the library adds scores in float32, which for long texts chooses by rounding.
-STRETCH = re.compile("\n*(?:[^\n]{1000,}?[^\n ](?= )|[^\n]+)|\n+")
+LONG = 1000  # characters
+STRETCH = re.compile("\n*(?:[^\n]{%d,}?[^\n ](?= )|[^\n]+)|\n+" % LONG)
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -36,6 +41,7 @@ class SentencePieceTokenizer(Tokenizer):
         model: The content of a SentencePiece `.model` file.
     """
 
+    CONTENT: typing.ClassVar = {"model": str}
     eos_in_text = False  # </s> is not in the text of a stream
     saved_model_needs = "tensorflow_text"
 
@@ -134,9 +140,9 @@ class SentencePieceTokenizer(Tokenizer):
                 raise UserError(f"tokenizer.path: expected one .model file in {path}, {listed}.")
             path = found[0]
         try:
-            return cls(path.read_bytes())
+            return cls(read_input(path, MAX_LARGE_BYTES))
         except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+            raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
         except UserError as error:
             problem = str(error).removeprefix("tokenizer: ")
             raise UserError(f"tokenizer.path: {path}: {problem}") from None
@@ -151,16 +157,13 @@ class SentencePieceTokenizer(Tokenizer):
     def content(self):
         return {"model": base64.b64encode(self.model).decode("ascii")}
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         return self.encode_batch([text])[0]
 
-    def encode_part(self, text):
-        return self._encode([text], begun=True)[0]
-
     def encode_batch(self, texts):
-        return self._encode(texts, begun=False)
+        return self.encode_parts(texts, itertools.repeat(True))
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         starts = (
             np.frombuffer(utf8(text), np.uint8) & 0xC0 != 0x80
         )  # the bytes that begin characters
@@ -173,8 +176,8 @@ class SentencePieceTokenizer(Tokenizer):
             begin, first = begin + len(utf8(stretch)), False
         return ends
 
-    def _encode(self, texts, begun):
-        """Encodes texts stretch by stretch; `begun` says that they are parts of a stream."""
+    def encode_parts(self, parts, begins):
+        """Encodes texts, or parts of them, stretch by stretch."""
         rows, counts, lines, owners, waiting = [], [], [], [], 0
 
         def work():
@@ -184,10 +187,9 @@ class SentencePieceTokenizer(Tokenizer):
             lines.clear()
             owners.clear()
 
-        for owner, text in enumerate(texts):
+        for owner, (text, first) in enumerate(zip(parts, begins)):
             utf8(text)  # says where a lone surrogate is
             counts.append(0)
-            first = not begun
             for stretch in STRETCH.findall(text) if self.in_stretches else [text]:
                 lines.append((stretch, first))
                 owners.append(owner)
@@ -215,8 +217,11 @@ class SentencePieceTokenizer(Tokenizer):
         return self._spaced if spaced else self._bare
 
     def decode_bytes(self, token_ids):
-        joined = b"".join([self.pieces[i] for i in self._checked(token_ids).tolist()])
+        joined = self.decode_part(token_ids)
         return re.sub(self.leading_space, b"", joined) if self.leading_space else joined
+
+    def decode_part(self, token_ids):
+        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
     def token_bytes(self, token_id):
         return self.pieces[self._checked(token_id)[0]]
@@ -224,7 +229,7 @@ class SentencePieceTokenizer(Tokenizer):
     def token_text(self, token_id):
         return super().token_text(token_id) or self._names[token_id]
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.sentence_piece_in_graph import SentencePieceModule
 
         return SentencePieceModule(self)
@@ -249,9 +254,9 @@ def kind_of_model(path):
         UserError: If it cannot be read, or is no model or one of another kind.
     """
     try:
-        number = _parsed(pathlib.Path(path).read_bytes()).trainer_spec.model_type
+        number = _parsed(read_input(path, MAX_LARGE_BYTES)).trainer_spec.model_type
     except OSError as error:
-        raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+        raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
     except UserError as error:
         problem = str(error).removeprefix("tokenizer: ")
         raise UserError(f"tokenizer.path: {path}: {problem}") from None

@@ -4,14 +4,35 @@ import functools
 import hashlib
 import json
 import pathlib
+import typing
 
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import cannot_write, write_atomically
+from lm_zoo.files import cannot_write, reason, write_atomically
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    check,
+    natural,
+    read_json,
+    sha256,
+)
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+TEXT, CONTROL = SPECIAL_TOKENS = ("text", "control")  # what those written out in a text are
+SPECIAL_TOKENS_HELP = (
+    "What a special token that is written out in a text, such as <|endoftext|>, is: text, or "
+    "control, the token."
+)
+_SAVED = {  # what `check` makes sure of
+    "name": str,
+    "fingerprint": sha256,
+    "eos_in_text?": bool,
+    "bos_id?": (natural, None),
+    "content": dict,
+}
 
 
 class Tokenizer:
@@ -21,6 +42,7 @@ class Tokenizer:
     `from_content`, `train` and `in_graph`.
 
     Attributes:
+        CONTENT: What `content` returns, as `lm_zoo.json_files.check` is told it.
         name: The kind, as in `tokenizer.name` of a config.
         vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
@@ -30,8 +52,11 @@ class Tokenizer:
             prompts are read after it.
         saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
             module is loaded, or "" where TensorFlow is enough.
+        in_streams: Whether a stream of text can be read in parts (`lm_zoo.text.cuts`).
+        special_ids: The ids of tokens that steer a model, and stand for no text of their own.
     """
 
+    CONTENT: typing.ClassVar = {}
     name = ""
     # Whether training text holds `eos_id`, so that a model knows what may follow it. A class that
     # says no is overruled for a tokenizer whose texts are documents, which `end_id` ends.
@@ -41,6 +66,7 @@ class Tokenizer:
     eos_id = None
     bos_id = None
     saved_model_needs = ""
+    in_streams = True
 
     @classmethod
     def train(cls, texts, vocab_size=0, min_count=1):
@@ -56,8 +82,14 @@ class Tokenizer:
         """Returns what defines the tokenizer, as JSON-ready values."""
         raise NotImplementedError
 
-    def encode(self, text):
-        """Returns the token ids of `text`, int32 of shape `(num_tokens,)`."""
+    def encode(self, text, special_tokens=CONTROL):
+        """Returns the token ids of `text`, int32 of shape `(num_tokens,)`.
+
+        Args:
+            text: A string.
+            special_tokens: What a special token that is written out in it is: `control`, the token,
+                as corpora have it; or `text`, as what a user types should be.
+        """
         raise NotImplementedError
 
     def encode_batch(self, texts):
@@ -66,25 +98,29 @@ class Tokenizer:
         counts = np.array([len(row) for row in rows], np.int64)
         return np.concatenate([np.zeros(0, np.int32), *rows]), counts
 
-    def encode_part(self, text):
-        """Returns the ids of a part of a stream other than its first (`lm_zoo.text.cuts`).
+    def encode_parts(self, parts, begins):
+        """Returns the ids of parts of texts, and their counts, as `encode_batch`.
 
-        The first part's `encode` and the others' `encode_part` are together what `encode` returns
-        for the whole.
+        The parts of one text, cut where `lm_zoo.text.cuts` says, have together the ids that `encode`
+        returns for the whole.
+
+        Args:
+            parts: Strings.
+            begins: For each, whether a text begins with it.
         """
-        return self.encode(text)
+        return self.encode_batch(parts)
 
-    def encode_prompt(self, text):
+    def encode_prompt(self, text, special_tokens=TEXT):
         """Returns the ids that a model reads to go on from `text`, int32 `(num_tokens,)`.
 
-        They begin with `bos_id` where there is one. An empty text stands for the start of one:
-        `start_ids`.
+        Special tokens that are written out in it are text, unless asked otherwise. The ids begin
+        with `bos_id` where there is one. An empty text stands for the start of one: `start_ids`.
         """
-        ids = self.encode(text)
+        ids = self.encode(text, special_tokens)
         return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
-    def token_ends(self, text):
-        """Returns how many characters of `text` are read after each token of `encode(text)`.
+    def token_ends(self, text, special_tokens=CONTROL):
+        """Returns how many characters of `text` are read after each of its tokens, as `encode`.
 
         None where only decoding the tokens can tell. See `lm_zoo.serving.token_ends`.
         """
@@ -98,11 +134,19 @@ class Tokenizer:
         """
         raise NotImplementedError
 
+    def decode_part(self, token_ids):
+        """Returns the bytes of tokens with which no text begins, as `decode_bytes` else."""
+        return self.decode_bytes(token_ids)
+
     def token_bytes(self, token_id):
         """Returns the bytes that one token stands for."""
         return self.decode_bytes([token_id])
 
-    def in_graph(self):
+    @property
+    def special_ids(self):
+        return [i for i in (self.eos_id, self.bos_id) if i is not None]
+
+    def in_graph(self, special_tokens=CONTROL):
         """Returns a `tf.Module` that does the same with TensorFlow ops, inside a SavedModel.
 
         `tokenize(strings (batch,)) -> int32 RaggedTensor (batch, None)`, and
@@ -208,42 +252,46 @@ def load(directory, classes):
     """
     path = pathlib.Path(directory) / FILE_NAME
     try:
-        values = json.loads(path.read_bytes().decode("utf-8"))
-        name, content = values["name"], values["content"]
-        version, fingerprint = values["format_version"], values["fingerprint"]
+        values = read_json(path, {"format_version": natural}, MAX_LARGE_BYTES)
+        if values["format_version"] == FORMAT_VERSION:
+            check(values, _SAVED)
+        version = values["format_version"]
     except FileNotFoundError:
         raise UserError(
             f"tokenizer: expected {FILE_NAME} in {directory}, found none; give the folder of a "
             f"saved tokenizer."
         ) from None
     except OSError as error:
-        raise UserError(f"tokenizer: could not read {path}: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise _damaged(path) from None
+        raise UserError(f"tokenizer: could not read {path}: {reason(error)}.") from None
+    except NotJson as error:
+        raise _damaged(path, error) from None
     if version != FORMAT_VERSION:
         raise UserError(
             f"tokenizer: {path} has format version {version!r}, expected {FORMAT_VERSION}; read it "
             f"with the lm_zoo that wrote it, or train it again."
         )
-    if not isinstance(name, str) or name not in classes:
+    name, content = values["name"], values["content"]
+    if name not in classes:
         listed = ", ".join(sorted(classes))
         raise UserError(f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}.")
-    if fingerprint != _fingerprint(name, content):
-        raise _damaged(path)
+    if values["fingerprint"] != _fingerprint(name, content):
+        raise _damaged(path, "its checksum is another")
     try:
+        check(content, classes[name].CONTENT, "content")
         tokenizer = classes[name].from_content(content)
-        tokenizer.eos_in_text = bool(values.get("eos_in_text", tokenizer.eos_in_text))
+        tokenizer.eos_in_text = values.get("eos_in_text", tokenizer.eos_in_text)
         if values.get("bos_id") is not None:
             (tokenizer.bos_id,) = tokenizer._checked(values["bos_id"]).tolist()
         return tokenizer
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _damaged(path) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        problem = str(error).removeprefix("tokenizer: ").rstrip(".")
+        raise _damaged(path, problem) from None
 
 
-def _damaged(path):
+def _damaged(path, why):
     return UserError(
-        f"tokenizer: {path} is damaged or was altered; copy it again from where it was saved, or "
-        f"train it again."
+        f"tokenizer: {path} is damaged or was altered ({why}); copy it again from where it was "
+        "saved, or train it again."
     )
 
 

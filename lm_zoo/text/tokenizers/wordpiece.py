@@ -2,19 +2,23 @@
 
 import collections
 import functools
-import json
 import pathlib
+import typing
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import reason
+from lm_zoo.input_files import read_input
+from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.tokenizers.tokenizer import CONTROL, TEXT, Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUES = "##"
 LONGEST_WORD = 100  # characters; longer words are [UNK], as in BERT
 VOCABULARY_FILE, SETTINGS_FILE = "vocab.txt", "tokenizer_config.json"
+_SETTINGS = ("do_lower_case?", "strip_accents?", "tokenize_chinese_chars?")
 # What stands in the Unicode blocks that BERT takes for Chinese: each of these is a word.
 CHINESE = (
     *((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F)),
@@ -38,6 +42,10 @@ class WordPieceTokenizer(Tokenizer):
         part_chinese: Whether each Chinese character is a word.
     """
 
+    CONTENT: typing.ClassVar = {
+        "pieces": [str],
+        **dict.fromkeys(("lowercase", "strip_accents", "part_chinese"), bool),
+    }
     name = "wordpiece"
     eos_in_text = False  # [SEP] is not in the text of a stream
 
@@ -117,9 +125,9 @@ class WordPieceTokenizer(Tokenizer):
         path = pathlib.Path(path)
         path = path / VOCABULARY_FILE if path.is_dir() else path
         try:
-            text = path.read_bytes().decode("utf-8")
+            text = read_input(path, MAX_LARGE_BYTES).decode("utf-8")
         except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {path}: {error.strerror}.") from None
+            raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
         except UnicodeDecodeError as error:
             raise UserError(
                 f"tokenizer.path: {path} is not UTF-8 (byte offset {error.start}); give BERT's "
@@ -158,22 +166,31 @@ class WordPieceTokenizer(Tokenizer):
     @functools.cached_property
     def library(self):
         """The `tokenizers.Tokenizer` that does the work."""
-        library = library_tokenizer(
-            self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
-        )
+        library = self._new_library()
         library.add_special_tokens(self.specials)
         return library
 
-    def encode(self, text):
-        return encode_texts(self.library, [text])[0]
+    @functools.cached_property
+    def _library_of_text(self):
+        return self._new_library()
+
+    def _new_library(self):
+        return library_tokenizer(
+            self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
+        )
+
+    def encode(self, text, special_tokens=CONTROL):
+        library = self._library_of_text if special_tokens == TEXT else self.library
+        return encode_texts(library, [text])[0]
 
     def encode_batch(self, texts):
         return encode_texts(self.library, texts)
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
+        library = self._library_of_text if special_tokens == TEXT else self.library
         ends, begin = [], 0
         for chunk in parts(text, CHUNK_CHARACTERS):
-            encoded = self.library.encode(chunk, add_special_tokens=False)
+            encoded = library.encode(chunk, add_special_tokens=False)
             ends += [begin + end for _, end in encoded.offsets]
             begin += len(chunk)
         return ends
@@ -193,9 +210,14 @@ class WordPieceTokenizer(Tokenizer):
         return [utf8(text) for text in texts], before, [1 + is_chinese(t[-1:]) for t in texts]
 
     def decode_bytes(self, token_ids):
+        return self._joined(token_ids, last=0)  # no space before the first
+
+    def decode_part(self, token_ids):
+        return self._joined(token_ids, last=1)
+
+    def _joined(self, token_ids, last):
         pieces, before, after = self.written
-        ids = self._checked(token_ids).tolist()
-        parts_of_text, last = [], 0  # no space before the first
+        ids, parts_of_text = self._checked(token_ids).tolist(), []
         for i in ids:
             if last * before[i] in (1, 2):
                 parts_of_text.append(b" ")
@@ -207,10 +229,14 @@ class WordPieceTokenizer(Tokenizer):
         text = super().token_text(token_id)
         return CONTINUES + text if _continues(self.pieces[token_id]) else text or "''"
 
-    def in_graph(self):
+    @property
+    def special_ids(self):
+        return [self.vocabulary[piece] for piece in self.specials]
+
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.wordpiece_in_graph import WordPieceModule
 
-        return WordPieceModule(self)
+        return WordPieceModule(self, special_tokens)
 
 
 def is_chinese(character):
@@ -283,11 +309,10 @@ def _repeated(words):
 
 def _read_settings(path):
     try:
-        settings = json.loads(path.read_bytes().decode("utf-8"))
+        return read_json(path, dict.fromkeys(_SETTINGS, (bool, None)))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        raise UserError(f"tokenizer.path: {path} is damaged (not JSON); copy it again.") from None
-    if not isinstance(settings, dict):
-        raise UserError(f"tokenizer.path: expected an object in {path}.")
-    return settings
+    except OSError as error:
+        raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
+    except NotJson as error:
+        raise UserError(f"tokenizer.path: {path} is damaged ({error}); copy it again.") from None

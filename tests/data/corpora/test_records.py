@@ -149,7 +149,11 @@ BAD = [
     ("a.json", "text", "line 1: expected a JSON array of objects"),
     ("a.csv", "u,t\n1,a\n2\n", "line 3: expected 2 columns, received 1"),
     ("a.csv", "u,t\n1,a,b\n", "line 2: expected 2 columns, received 3"),
-    ("a.csv", 'u,t\n1,"a\nb\n', "line 3: not CSV (unexpected end of data)"),
+    (
+        "a.csv",
+        'u,t\n1,"a\nb\n',
+        "line 2: not CSV (the quote that opens here is never closed; the file ends in line 3)",
+    ),
     ("a.csv", "u,v\n1,a\n", "line 1: there is no field 't'; it has: u, v"),
     ("a.tsv", "u\tt\na\n", "line 2: expected 2 columns, received 1"),
 ]

@@ -1,0 +1,76 @@
+"""A matrix product with a bias, for every token."""
+
+import keras
+import tensorflow as tf
+
+from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.wide_sums import add_shared
+
+
+@keras.saving.register_keras_serializable(package="lm_zoo")
+class Dense(Configurable, keras.layers.Layer):
+    """Keras' layer of this name, with a bias whose gradient is summed in float32.
+
+    Keras' own sums it in the compute dtype, which loses most of it in bfloat16.
+
+    Args:
+        units: Width of the output.
+        use_bias: Whether there is a bias; it begins with zeros.
+        activation: Of the output: a Keras name or function; None leaves it as it is.
+        kernel_initializer: Of the `(input width, units)` matrix.
+
+    Call arguments:
+        inputs: Shape `(..., input width)`.
+
+    Returns:
+        Shape `(..., units)`, in the compute dtype.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        use_bias: bool = True,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.units = units
+        self.use_bias = use_bias
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            autocast=False,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.units,), initializer="zeros", autocast=False
+            )
+
+    def call(self, inputs):
+        kernel = tf.cast(self.kernel, self.compute_dtype)
+        # Leading axes are folded: one plain product is faster than a batched one.
+        flat = tf.reshape(tf.cast(inputs, self.compute_dtype), (-1, kernel.shape[0]))
+        outputs = tf.matmul(flat, kernel)
+        if self.bias is not None:
+            outputs = add_shared(outputs, tf.convert_to_tensor(self.bias))
+        outputs = self.activation(outputs)
+        lead = tf.shape(inputs)[:-1]
+        outputs = tf.reshape(outputs, tf.concat([lead, [self.units]], 0))
+        return tf.ensure_shape(outputs, (*inputs.shape[:-1], self.units))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
