@@ -67,7 +67,8 @@ class PromptReader:
 
     def offsets(self, prompt):
         """Returns where each token of a `Prompt` begins in its text, in characters."""
-        return [0, *token_ends(self._tokenizer, prompt.text, prompt.token_ids)[:-1]]
+        ends = token_ends(self._tokenizer, *prompt, self._special_tokens)
+        return [0, *ends[:-1]]
 
     def _encode(self, prompt):
         try:

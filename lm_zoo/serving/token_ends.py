@@ -5,9 +5,10 @@ import codecs
 import numpy as np
 
 from lm_zoo.generation.text_stream import CONTEXT
+from lm_zoo.text.tokenizers.tokenizer import CONTROL
 
 
-def token_ends(tokenizer, text, token_ids):
+def token_ends(tokenizer, text, token_ids, special_tokens=CONTROL):
     """Returns how many characters of a text are read after each of its tokens.
 
     What no token stands for, such as spaces that a tokenizer loses, belongs to the token after it.
@@ -15,7 +16,8 @@ def token_ends(tokenizer, text, token_ids):
     Args:
         tokenizer: A `Tokenizer`.
         text: A string.
-        token_ids: Its tokens; a start token, which is no text, may stand before them.
+        token_ids: Its tokens; start tokens, which are no text, may stand before them.
+        special_tokens: As `Tokenizer.encode` was told.
 
     Returns:
         A list of whole numbers that do not decrease.
@@ -23,9 +25,9 @@ def token_ends(tokenizer, text, token_ids):
     pieces = decoded_pieces(tokenizer, token_ids)
     if "".join(pieces) == text:
         return np.cumsum([len(piece) for piece in pieces], dtype=int).tolist()
-    ends = tokenizer.token_ends(text)
+    ends = tokenizer.token_ends(text, special_tokens)
     num_starts = len(token_ids) - len(ends) if ends is not None else -1
-    if num_starts >= 0:
+    if num_starts in (0, len(tokenizer.start_ids)):
         return [0] * num_starts + [int(end) for end in ends]
     return _matched(pieces, text)
 

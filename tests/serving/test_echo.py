@@ -137,6 +137,13 @@ TEXTS = [
 ]
 
 
+def test_special_tokens_that_are_text_are_pieces_of_it():
+    tokenizer, text = made("loaded wordpiece"), "the [SEP] cat"
+    for read_as, expected in (("control", [3, 9, 13]), ("text", [3, 5, 8, 9, 13])):
+        ids = tokenizer.encode(text, read_as).tolist()
+        assert token_ends(tokenizer, text, ids, read_as) == expected
+
+
 @pytest.mark.parametrize("kind", [*TOKENIZERS, "loaded wordpiece", "loaded sentencepiece"])
 def test_ends_of_tokens(kind):
     """Each token's stretch of the text is encoded as that token, where tokens stand alone."""

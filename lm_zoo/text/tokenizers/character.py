@@ -73,7 +73,7 @@ class CharacterTokenizer(Tokenizer):
     def encode(self, text, special_tokens=CONTROL):
         return self._ids[_code_points(text)]
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         return range(1, len(text) + 1)
 
     def decode_bytes(self, token_ids):

@@ -92,7 +92,7 @@ class ChineseWordTokenizer(Tokenizer):
         words = self.its_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         return np.cumsum([len(word) for word in self.its_dictionary().cut(text)], dtype=int)
 
     def decode_bytes(self, token_ids):

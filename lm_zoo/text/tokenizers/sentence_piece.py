@@ -164,7 +164,7 @@ class SentencePieceTokenizer(Tokenizer):
     def encode_batch(self, texts):
         return self.encode_parts(texts, itertools.repeat(True))
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         starts = (
             np.frombuffer(utf8(text), np.uint8) & 0xC0 != 0x80
         )  # the bytes that begin characters

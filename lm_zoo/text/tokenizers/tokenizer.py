@@ -115,8 +115,8 @@ class Tokenizer:
         ids = self.encode(text, special_tokens)
         return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
-    def token_ends(self, text):
-        """Returns how many characters of `text` are read after each token of `encode(text)`.
+    def token_ends(self, text, special_tokens=CONTROL):
+        """Returns how many characters of `text` are read after each of its tokens, as `encode`.
 
         None where only decoding the tokens can tell. See `lm_zoo.serving.token_ends`.
         """

@@ -107,7 +107,7 @@ class WordTokenizer(Tokenizer):
         ids = self.ids_of(special_tokens)
         return np.fromiter(map(ids.__getitem__, words), np.int32, len(words))
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
         return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
 
     def decode_bytes(self, token_ids):

@@ -187,10 +187,11 @@ class WordPieceTokenizer(Tokenizer):
     def encode_batch(self, texts):
         return encode_texts(self.library, texts)
 
-    def token_ends(self, text):
+    def token_ends(self, text, special_tokens=CONTROL):
+        library = self._library_of_text if special_tokens == TEXT else self.library
         ends, begin = [], 0
         for chunk in parts(text, CHUNK_CHARACTERS):
-            encoded = self.library.encode(chunk, add_special_tokens=False)
+            encoded = library.encode(chunk, add_special_tokens=False)
             ends += [begin + end for _, end in encoded.offsets]
             begin += len(chunk)
         return ends
