@@ -8,6 +8,7 @@ import uvicorn
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.serving.cut_off import CutOff
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 30  # how long answers that are on their way may take after SIGTERM
@@ -52,7 +53,7 @@ def address_of(bound):
 def make_server(app):
     """Returns the `uvicorn.Server` of an application."""
     config = uvicorn.Config(
-        app,
+        CutOff(app),
         log_config=None,
         log_level=logging.WARNING,
         access_log=False,
