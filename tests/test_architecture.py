@@ -60,7 +60,9 @@ ALLOWED = {
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
-    "weights": {"checksums", "data", "files", "registry", "run_folder", "text", "training"},
+    "weights": {
+        *("checksums", "data", "files", "layers", "registry", "run_folder", "text", "training")
+    },
 }
 
 
@@ -94,6 +96,43 @@ def test_nothing_is_unpickled_or_evaluated(path):
             assert node.func.id not in ("eval", "exec"), f"line {node.lineno}"
         if isinstance(node, ast.keyword):
             assert node.arg != "allow_pickle"
+
+
+# Files that are our own and new, or the installation's; all others are read by `input_files`.
+READS_BY_ITSELF = {
+    "cli/list_command.py": "shipped configs",
+    "cli/preparation_summary.py": "what Linux says of this process",
+    "data/corpora/json_records.py": "a line of text that is in memory",
+    "data/token_writer.py": "blocks that this process has just made",
+    "distribution/exchange.py": "messages of the group's own processes",
+    "distribution/launched_process.py": "a pipe of the launcher's",
+    "distribution/rendezvous.py": "its own description, as the others' arrive",
+    "distribution/source_version.py": "the installation",
+    "export/verification.py": "the answer of a process of ours",
+    "export/verification_process.py": "it runs without lm_zoo",
+    "input_files.py": "",
+    "json_files.py": "",
+    "serving/page.py": "the installation",
+    "serving/request_body.py": "a body that is in memory, with the words of HTTP",
+    "text/tokenizers/bpe.py": "what a library has just made",
+    "text/tokenizers/chinese_word.py": "the installation",
+    "training/summaries.py": "events of TensorBoard",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_of_others_are_opened_in_one_place(path):
+    """A pipe, a device, a text without end, JSON that breaks what reads it: refused once for all."""
+    name = path.relative_to(ROOT / "lm_zoo").as_posix()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or name in READS_BY_ITSELF:
+            continue
+        function = ast.unparse(node.func)
+        assert function not in ("json.load", "json.loads", "np.load"), f"line {node.lineno}"
+        assert not function.endswith(("read_bytes", ".read_text")), f"line {node.lineno}"
+        if function == "open":
+            mode = node.args[1].value if len(node.args) > 1 else "r"
+            assert "r" not in mode, f"line {node.lineno}"
 
 
 def test_setup_lists_every_package():

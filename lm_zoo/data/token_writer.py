@@ -8,6 +8,7 @@ import numpy as np
 
 from lm_zoo.data.cache import write_file
 from lm_zoo.data.token_reader import FORMAT_VERSION, MANIFEST, damaged, manifest_sha256
+from lm_zoo.input_files import open_input
 
 __all__ = ["FORMAT_VERSION", "copy_files", "write_manifest", "write_split"]
 
@@ -59,7 +60,7 @@ def copy_files(source, directory, entry):
     files = [*entry["shards"], *([entry["documents"]] if entry.get("documents") else [])]
     for described in files:
         copied = _Written(directory / described["name"])
-        with open(source / described["name"], "rb") as file:
+        with open_input(source / described["name"]) as file:
             while data := file.read(COPIED_BYTES):
                 copied.write(data)
         if copied.close() != described["sha256"]:

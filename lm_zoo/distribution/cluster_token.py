@@ -8,15 +8,16 @@ import hashlib
 import hmac
 import json
 import os
-import pathlib
 
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import parse_json
 from lm_zoo.files import reason
+from lm_zoo.input_files import read_input
+from lm_zoo.json_files import parse_json
 
 VARIABLE = "LM_ZOO_CLUSTER_TOKEN"
 FILE_VARIABLE = "LM_ZOO_CLUSTER_TOKEN_FILE"
 FEWEST_CHARACTERS = 16  # a shorter one can be guessed
+MOST_BYTES = 1 << 16  # of a file with a token
 HOW = "make one by `openssl rand -hex 32`, the same for all processes"
 
 
@@ -34,7 +35,7 @@ def find_token(environment=None):
     if path:
         name = f"{FILE_VARIABLE}: {path}"
         try:
-            text = pathlib.Path(path).read_text(encoding="utf-8")
+            text = str(read_input(path, MOST_BYTES), "utf-8")
         except OSError as error:
             raise UserError(f"{name}: {reason(error)}; give a file with a token: {HOW}.") from None
         except UnicodeDecodeError:

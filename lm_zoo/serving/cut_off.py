@@ -37,8 +37,7 @@ class CutOff:
             if scope["type"] != "http" or begun:
                 raise
             error = RequestError("the server is ending; ask again later.", 503, code="ending")
-            is_prediction = ":" in scope["path"]
-            body = error.as_tensorflow() if is_prediction else error.as_openai()
+            body = error.content_for(scope["path"])
             await JSONResponse(body, error.status, error.headers)(scope, receive, send)
 
 

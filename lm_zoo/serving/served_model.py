@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo import checksums
 from lm_zoo.errors import UserError
+from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
 from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
     CARD,
@@ -21,6 +22,7 @@ from lm_zoo.serving.model_folder import (
     read_card,
 )
 from lm_zoo.serving.signatures import Signature
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer
 
 # The first that a model has is its `serving_default`.
@@ -46,6 +48,7 @@ class ServedModel:
         folder: `NAME` or `NAME/VERSION`; of several versions the highest is taken.
         sha256: What the SHA-256 of its checksums has to be; "" is anything.
         trust: Whether to load it unverified: a SavedModel is a program, and loading it runs it.
+        special_tokens: As the attribute; "" means as the signatures read them.
 
     Attributes:
         name: What clients call it.
@@ -53,6 +56,7 @@ class ServedModel:
         card: The model card, a dictionary.
         tokenizer: The tokenizer, in Python.
         source_tokenizer: That of sources, for a model that reads some; may be the same.
+        special_tokens: What those written out in a completion's prompt are: `text` or `control`.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -63,12 +67,13 @@ class ServedModel:
         UserError: If there is no such model, or it is not ours, or it is damaged.
     """
 
-    def __init__(self, folder, sha256="", trust=False):
+    def __init__(self, folder, sha256="", trust=False, special_tokens=""):
         self.name, self.version, self.path = find_version(folder)
         if not trust:
             checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
         self.max_length = self.card.get("max_length")
+        self.special_tokens = special_tokens or self.card.get("special_tokens", TEXT)
         definitions = _definitions(self.path)
         if not any(name in definitions for name in SIGNATURES):
             raise UserError(
@@ -170,7 +175,8 @@ def _load(path, needs):
         logging.set_verbosity(logging.FATAL)
         if needs:
             importlib.import_module(needs)  # registers the tokenizer's ops
-        return tf.saved_model.load(str(path))
+        with plain_path(path) as folder:
+            return tf.saved_model.load(folder)
     except ImportError as error:
         raise UserError(f"model: {path} needs the package {needs} ({error}); install it.") from None
     except DAMAGE as error:
@@ -188,6 +194,8 @@ def _signature(name, function, definition):
 
 
 def _damaged(path, error):
+    raise_if_of_system(error)
+    raise_if_of_system(os_error_of(str(error), path))
     reason = " ".join(str(error).split())[:200]
     return UserError(
         f"model: {path} cannot be loaded ({reason}); export the model again, or copy it again."

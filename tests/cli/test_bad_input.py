@@ -1,10 +1,14 @@
 """Users' mistakes at the command line: one line, exit status 2, and nothing written."""
 
+import hashlib
 import json
+import os
 import shutil
+import threading
 
 import pytest
 
+from lm_zoo import input_files
 from lm_zoo.cli.main import main
 from lm_zoo.training import checkpoints
 
@@ -174,3 +178,161 @@ def test_a_damaged_token_shard_is_refused(place, capsys, tmp_path, damage):
     damage(shard)
     line = refused(capsys, tmp_path, "evaluate", "--workdir=ROOT/run", "--split=train")
     assert shard.name in line and "delete" in line
+
+
+def altered(path, change):
+    """Changes the JSON of a checkpoint's manifest, or of token files, with right checksums."""
+    values = json.loads(path.read_text())
+    change(values)
+    content = {"sort_keys": True, "separators": (",", ":")}
+    held = values.get("content")
+    if held is None:
+        held, content = {k: v for k, v in values.items() if k != "sha256"}, {"sort_keys": True}
+    values["sha256"] = hashlib.sha256(json.dumps(held, **content).encode()).hexdigest()
+    path.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda c: c.update(step="4"), "step: expected a whole number"),
+        (lambda c: c.update(step=10**400), "too large"),
+        (lambda c: c.update(files=[]), "files: expected an object"),
+        (lambda c: c["files"].update({"../a": {"size": 0, "sha256": "0" * 64}}), "'../a'"),
+        (lambda c: c["files"].update({"/etc/passwd": {}}), "/etc/passwd"),
+        (lambda c: next(iter(c["files"].values())).update(size=None), "size: expected"),
+        (lambda c: next(iter(c["tensors"].values())).update(dtype="word"), "dtype: expected"),
+        (lambda c: next(iter(c["tensors"].values())).update(dtype="float16"), "cannot be used"),
+        (lambda c: next(iter(c["tensors"].values())).update(shape=[-1]), "shape[0]: expected"),
+        (lambda c: c["tensors"].popitem(), "disagree"),
+        (lambda c: c.update(metadata=None), "metadata: expected an object"),
+        (lambda c: c.update(format=2), "expected format 1"),
+    ],
+)
+def test_an_altered_manifest_of_a_checkpoint_is_refused(copied, capsys, change, expected):
+    for path in (copied / "run" / "checkpoints").glob("step-*/manifest.json"):
+        altered(path, lambda values: change(values["content"]))
+    assert expected in refused(capsys, copied, *GENERATE)
+
+
+@pytest.mark.parametrize("key", ["plateau", "finished"])
+def test_what_a_trainer_goes_on_with_is_checked(place, copied, capsys, key):
+    for path in (copied / "run" / "checkpoints").glob("step-*/manifest.json"):
+        altered(path, lambda values: values["content"]["metadata"].update({key: [1]}))
+    config = f"--config={place}/config.py"
+    capsys.readouterr()
+    assert main(["train", config, f"--workdir={copied}/run"]) == 2
+    errors = capsys.readouterr().err
+    assert "Traceback" not in errors and f"metadata.{key}: expected" in errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"step": 1e400, "value": 1}', '{"step": 4, "value": NaN}', '{"step": 4.0, "value": 1}', "[]"]
+    + ['{"step": -1, "value": 1}', "[" * 100_000, '{"step": 4, "step": 2, "value": 1}', ""],
+)
+def test_an_altered_note_of_the_best_checkpoint_is_refused(copied, capsys, text):
+    (copied / "run" / "checkpoints" / "best.json").write_text(text)
+    line = refused(capsys, copied, *GENERATE)
+    assert "best.json" in line and "remove the file to use the latest" in line
+
+
+@pytest.mark.parametrize("token", [9, 300, 65535])
+def test_a_held_out_token_outside_the_vocabulary_is_refused(copied, capsys, token):
+    folder = copied / "run" / "held_out"
+    shard = folder / "test-00000.bin"
+    data = bytearray(shard.read_bytes())
+    data[20:22] = token.to_bytes(2, "little")
+    shard.write_bytes(data)
+
+    def change(values):
+        values["splits"]["test"]["shards"][0]["sha256"] = hashlib.sha256(data).hexdigest()
+
+    altered(folder / "manifest.json", change)
+    line = refused(capsys, copied, "evaluate", "--workdir=ROOT/run")
+    assert f"token 10 of the test split is {token}" in line and "from 0 to 8" in line
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda m: m["splits"]["test"]["shards"][0].update(name="../../x"), "the name of a file"),
+        (lambda m: m["splits"]["test"]["shards"][0].update(num_tokens=0), "from 1 on"),
+        (lambda m: m["splits"].pop("test"), "has no test split"),
+        (lambda m: m.update(dtype="float64"), "dtype: expected uint16 or int32"),
+        (lambda m: m.update(tokenizer=None), "tokenizer: expected an object"),
+    ],
+)
+def test_altered_token_files_are_refused(copied, capsys, change, expected):
+    altered(copied / "run" / "held_out" / "manifest.json", change)
+    assert expected in refused(capsys, copied, "evaluate", "--workdir=ROOT/run")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "data.json", "tokenizer/lm_zoo_tokenizer.json", "held_out/manifest.json"]
+    + [
+        "checkpoints/best.json",
+        "held_out/test-00000.bin",
+        "checkpoints/step-00000004/manifest.json",
+    ]
+    + ["checkpoints/step-00000004/tensors.index"],
+)
+def test_a_pipe_in_the_place_of_a_file_does_not_wait(copied, capsys, name):
+    path = copied / "run" / name
+    path.unlink()
+    os.mkfifo(path)
+    capsys.readouterr()
+    assert main(["evaluate", f"--workdir={copied}/run"]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1 and "Traceback" not in errors
+
+
+def test_json_that_is_nested_without_end_is_refused(copied, capsys):
+    for name in ("config.json", "tokenizer/lm_zoo_tokenizer.json", "data.json"):
+        path = copied / "run" / name
+        before = path.read_text()
+        path.write_text('{"a":' * 100_000)
+        line = refused(capsys, copied, "evaluate", "--workdir=ROOT/run")
+        assert path.name in line and "nested more than 100 deep" in line
+        path.write_text(before)
+
+
+def test_an_input_without_a_writer_and_one_with(place, capsys, monkeypatch):
+    monkeypatch.setattr(input_files, "PATIENCE", 0.2)
+    os.mkfifo(place / "pipe")
+    score = ("score", "--workdir=ROOT/run", "--input=ROOT/pipe", "--json")
+    assert "for 0.2 seconds no program" in refused(capsys, place, *score)
+    assert "is a device" in refused(capsys, place, *score[:2], "--input=/dev/zero")
+    writer = threading.Thread(target=(place / "pipe").write_text, args=("abab\n",))
+    writer.start()
+    assert main([argument.replace("ROOT", str(place)) for argument in score]) == 0
+    writer.join()
+    (place / "pipe").unlink()
+    assert json.loads(capsys.readouterr().out)["text"] == "abab"
+
+
+def test_blank_lines_of_jsonl_are_passed_over(place, capsys, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('\n{"text": "ab"}\n   \n{"text": "abab"}\n\n')
+    score = ["score", f"--workdir={place}/run", f"--input={path}", "--format=jsonl", "--json"]
+    assert main(score) == 0
+    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert texts == ["ab", "abab"]
+    path.write_text('\n{"text": "ab"}\n\n{"text": 1}\n')
+    line = refused(capsys, place, *score)
+    assert "a.jsonl, line 4" in line
+
+
+def test_a_cache_that_cannot_be_named_or_is_led_to_by_another_user(place, capsys, tmp_path):
+    def cache(path):
+        return refused(capsys, place, *TRAIN, f"--config.data.cache_dir={path}")
+
+    assert "data.cache_dir" in (line := cache(tmp_path / ("x" * 300))) and "too long" in line
+    (tmp_path / "loop").symlink_to("loop")
+    assert "data.cache_dir" in cache(tmp_path / "loop" / "cache")
+    (tmp_path / "theirs").symlink_to(tmp_path)
+    if os.geteuid() == 0:  # nobody else can give a link away
+        os.lchown(tmp_path / "theirs", 65534, -1)
+        line = cache(tmp_path / "theirs" / "cache")
+        assert "symbolic link of another user (uid 65534)" in line

@@ -1,6 +1,7 @@
 """`evaluate` and `score` for a run of pairs: what they print, keep and refuse."""
 
 import json
+import shutil
 
 import pytest
 
@@ -153,3 +154,28 @@ def test_mistakes_are_refused_in_one_line(place, capsys, arguments, expected):
     message = refused(capsys, place, *arguments)
     for part in expected:
         assert part in message
+
+
+def test_blank_sources_and_references_are_scored_as_sacrebleu_scores_them(place, capsys, tmp_path):
+    sources = (place / "sources.txt").read_text().splitlines()
+    references = (place / "references.txt").read_text().splitlines()
+    sources[1], references[0], references[2] = "", "", "  "
+    (tmp_path / "sources").write_text("\n".join(sources) + "\n")
+    (tmp_path / "references").write_text("\n".join(references) + "\n")
+    run = shutil.copytree(place / "run", tmp_path / "run")
+    files = [f"--sources={tmp_path}/sources", f"--references={tmp_path}/references"]
+    assert main(["evaluate", f"--workdir={run}", "--json", *SEARCH, *files]) == 0
+    values = json.loads(capsys.readouterr().out)
+    path = run / "results" / "translation-references.txt"
+    translations = path.read_text().split("\n")[:-1]
+    assert len(translations) == len(sources) and translations[1] == ""
+    found = values["translation"]
+    assert found["bleu"] == sacrebleu.corpus_bleu(translations, [references]).score
+    assert found["ter"] == sacrebleu.corpus_ter(translations, [references]).score
+    # Every target is scored with its end token, a blank one that alone.
+    tokenizer = lm_zoo.load(run).tokenizer
+    expected = sum(1 + len(tokenizer.encode(text)) for text in references)
+    assert values["tokens_scored"] == expected
+    ready = [f"--translations={path}", f"--references={tmp_path}/references"]
+    assert main(["evaluate", f"--workdir={run}", "--json", *ready]) == 0
+    assert json.loads(capsys.readouterr().out)["bleu"] == found["bleu"]

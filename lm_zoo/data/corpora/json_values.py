@@ -31,14 +31,14 @@ class ValueEnd:
         """
         place = start + self._done
         while place < len(text):
+            pattern = _IN_TEXT if self._in_text else _OUTSIDE
+            stop = pattern.match(text, place).end()
+            self._structure += 1 if self._in_text else stop - place + 1
             if self._structure > MAX_STRUCTURE:
                 raise ValueError(
                     f"a value has more than {MAX_STRUCTURE:,} brackets, commas and digits outside "
                     "its texts"
                 )
-            pattern = _IN_TEXT if self._in_text else _OUTSIDE
-            stop = pattern.match(text, place).end()
-            self._structure += 1 if self._in_text else stop - place + 1
             if stop == len(text) or (self._in_text and text[stop] != '"'):
                 place = stop  # the rest is not there yet, perhaps of an escape
                 break

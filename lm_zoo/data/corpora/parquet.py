@@ -5,6 +5,7 @@ import contextlib
 from lm_zoo.data.corpora.parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, pages
 from lm_zoo.data.corpora.record_text import no_field, texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import open_input
 
 MAX_PAGE = MAX_LENGTH + (1 << 20)  # bytes: one text as long as may be, and what stands around it
@@ -54,6 +55,7 @@ def parquet_rows(source, encoding, fields):
                     number += 1
                     yield texts_of(source, row, fields, number, "row")
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise_if_of_system(error)
         detail = " ".join(str(error).split())
         raise source.error(f"not a Parquet file that can be read ({detail:.300}).") from None
     source.check_unchanged()

@@ -1,0 +1,195 @@
+"""Small files that stand for gigabytes: read in little memory, or refused by file, row and limit."""
+
+import bz2
+import json
+import lzma
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from lm_zoo.config import DataConfig
+from lm_zoo.data.corpora import json_values, tables
+from lm_zoo.data.corpora.parquet_pages import DICTIONARY_PAGE, pages
+from lm_zoo.data.corpora.text_files import text_files
+from lm_zoo.errors import UserError
+
+HUGE = "a" * 8_000_000
+MOST_MEBIBYTES = 400  # of which Python, numpy and pyarrow take 70
+READ = """
+import json, sys
+from lm_zoo.config import DataConfig
+from lm_zoo.data.corpora.text_files import text_files
+for name in sys.argv[1:]:
+    config = DataConfig(
+        corpus="text_files", train_files=(name,), validation_fraction=0.0, test_fraction=0.0,
+        text_field="" if ".txt" in name else "t",
+    )
+    count = size = 0
+    try:
+        for text in text_files(config).texts("train"):
+            count, size = count + 1, size + len(text)
+            if count == 40:
+                break
+        error = ""
+    except ValueError as caught:
+        error = str(caught)
+    # Not `resource`'s figure, which begins with that of the process that this one is a child of.
+    with open("/proc/self/status") as file:
+        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) >> 10
+    print(json.dumps([count, size, error, peak]))
+"""
+
+
+def write_parquet(path, column, **settings):
+    pyarrow.parquet.write_table(
+        pyarrow.table({"t": column}),
+        path,
+        compression="zstd",
+        write_statistics=False,
+        dictionary_pagesize_limit=1 << 30,
+        **settings,
+    )
+
+
+def repeated(text, count):
+    """`count` times the same text, which a file holds once."""
+    numbers = pyarrow.array(np.zeros(count, np.int32))
+    return pyarrow.DictionaryArray.from_arrays(numbers, pyarrow.array([text]))
+
+
+def listed(offsets, text):
+    return pyarrow.ListArray.from_arrays(pyarrow.array(offsets), repeated(text, offsets[-1]))
+
+
+def test_the_peak_of_a_process_that_reads_them_one_after_another(tmp_path):
+    delta = {"use_dictionary": False, "column_encoding": {"t": "DELTA_BYTE_ARRAY"}}
+    write_parquet(tmp_path / "repeated.parquet", repeated(HUGE, 300))
+    write_parquet(tmp_path / "delta.parquet", [HUGE] * 60, **delta)
+    write_parquet(tmp_path / "list.parquet", listed([0, 1, 301], HUGE))
+    write_parquet(tmp_path / "many.parquet", listed([0, 20_000_000], ""))
+    write_parquet(tmp_path / "page.parquet", ["a", "b" * 140_000_000], use_dictionary=False)
+    deep = '{"t": "a", "x": [' + '{"a":[]},' * 600_000 + "1]}"
+    (tmp_path / "deep.jsonl").write_text('{"t": "a"}\n' + deep)
+    (tmp_path / "deep.json").write_text('[{"t": "a"},\n' + deep + "]")
+    (tmp_path / "wide.csv").write_text("t\na\n" + "bb," * 12_000_000)
+    (tmp_path / "rows.csv").write_text('t\na\n"' + ("b" * 9_999_999 + '\n","') * 5)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    with lzma.open(tmp_path / "dictionary.txt.xz", "wb", filters=filters) as file:
+        file.write(b"word\n" * 1000)
+    with bz2.open(tmp_path / "long.txt.bz2", "wb") as file:
+        for _ in range(70):
+            file.write(b"\0" * (2 << 20))
+    expected = {
+        "repeated.parquet": (40, ""),
+        "delta.parquet": (40, ""),
+        "list.parquet": (1, "row 2: the texts in the list 't' are 2,400,000,300 bytes"),
+        "many.parquet": (0, "row 1: 't.list.element': the page that begins here has 20,000,000"),
+        "page.parquet": (0, "row 1: 't': the page that begins here takes 140,0"),
+        "deep.jsonl": (1, "line 2: not JSON that can be read (a value has more than 4,194,304"),
+        "deep.json": (1, "line 2: not JSON (a value has more than 4,194,304 brackets"),
+        "wide.csv": (1, "line 3: the record that begins here is longer than 32 MiB"),
+        "rows.csv": (1, "line 3: the record that begins here, for a quote is not closed"),
+        "dictionary.txt.xz": (0, "it takes more than 128 MiB to decompress"),
+        "long.txt.bz2": (0, "line 1: the line is longer than 128 MiB"),
+    }
+    names = [str(tmp_path / name) for name in expected]
+    done = subprocess.run(
+        [sys.executable, "-c", READ, *names], capture_output=True, text=True, check=True
+    )
+    for name, line in zip(expected, done.stdout.splitlines(), strict=True):
+        count, _, error, peak = json.loads(line)
+        assert count == expected[name][0], (name, error)
+        assert (expected[name][1] in error) and bool(error) == bool(expected[name][1]), error
+        assert name in error or not error
+        assert peak < MOST_MEBIBYTES, name
+
+
+def test_pages_are_what_the_file_has(tmp_path):
+    texts = [f"{number} " * 50 for number in range(5000)]
+    settings = {"data_page_size": 1 << 14, "row_group_size": 2000, "write_statistics": False}
+    for version in ("1.0", "2.0"):
+        for compression in ("none", "zstd", "snappy"):
+            path = tmp_path / "a.parquet"
+            table = pyarrow.table({"n": range(5000), "t": texts})
+            pyarrow.parquet.write_table(
+                table, path, data_page_version=version, compression=compression, **settings
+            )
+            with pyarrow.parquet.ParquetFile(path) as file, open(path, "rb") as raw:
+                for group in map(file.metadata.row_group, range(3)):
+                    for column in map(group.column, range(2)):
+                        found = list(pages(raw, column))
+                        data = [page for page in found if page.kind != DICTIONARY_PAGE]
+                        assert sum(page.num_values for page in data) == group.num_rows
+                        size = sum(page.num_bytes for page in found)
+                        # The chunk's own figure counts the headers, too.
+                        assert 0 < column.total_uncompressed_size - size < 100 * len(found)
+
+
+def read(path, **settings):
+    config = {"validation_fraction": 0.0, "test_fraction": 0.0, "text_field": "t"} | settings
+    corpus = text_files(DataConfig(corpus="text_files", train_files=(str(path),), **config))
+    return list(corpus.texts("train"))
+
+
+def test_every_shape_of_parquet_gives_its_texts(tmp_path):
+    path = tmp_path / "a.parquet"
+    texts = [f"{number} é " * (number % 7) for number in range(700)]
+    expected = [text.rstrip("\n") for text in texts if text.strip()]
+    for column in (texts, pyarrow.array(texts, "large_string")):
+        for encoding in ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"):
+            pyarrow.parquet.write_table(
+                pyarrow.table({"t": column}),
+                path,
+                row_group_size=300,
+                use_dictionary=False,
+                column_encoding={"t": encoding},
+            )
+            assert read(path) == expected
+    table = pyarrow.table({"t": pyarrow.array(texts).dictionary_encode()})
+    pyarrow.parquet.write_table(table, path)
+    assert read(path) == expected
+    table = pyarrow.table({"x": [{"t": text, "n": 1} for text in texts]})
+    pyarrow.parquet.write_table(table, path)
+    assert read(path, text_field="x.t") == expected
+    pyarrow.parquet.write_table(pyarrow.table({"t": [["a", "b"], [], None, ["c"]]}), path)
+    assert read(path) == ["a\nb", "c"]
+
+
+def test_a_value_of_json_ends_where_the_library_ends_it(monkeypatch):
+    values = ['{"a": "}]\\"", "b": [1, {}, "\\\\"]}', '"x\\"y"', '[[], "[", {"é": null}]', "[]"]
+    for value in values:
+        assert json.JSONDecoder().raw_decode(value + ",{}")[1] == len(value)
+        text = "  " + value + ", {"
+        for step in (1, 2, 3, 100):  # of the text's coming
+            end = json_values.ValueEnd()
+            found = (end.find(text[: 2 + size], 2) for size in range(0, len(text) + step, step))
+            assert next(filter(None, found)) == 2 + len(value)
+    monkeypatch.setattr(json_values, "MAX_STRUCTURE", 10)
+    with pytest.raises(ValueError, match="more than 10 brackets"):
+        json_values.ValueEnd().find("[1,2,3,4,5,6,7,8]", 0)
+    assert json_values.ValueEnd().find('{"a": "[1,2,3,4,5,6,7,8]"}', 0) == 26
+
+
+def test_streams_of_xz_follow_one_another(tmp_path):
+    path = tmp_path / "a.txt.xz"
+    one, two = (lzma.compress(text) for text in (b"one\n", b"two\n"))
+    path.write_bytes(one + b"\0" * 8 + two + b"\0" * 4)
+    assert "".join(read(path, text_field="")) == "one\ntwo\n"
+    for damaged in (one[:-1], one + b"rest", one + two[:20]):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="truncated or damaged"):
+            read(path, text_field="")
+
+
+def test_a_quote_that_is_never_closed_is_named_where_it_opens(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text('t,u\n"a\n""b""\nc",1\nd,"e\n' + "f\n" * 50)
+    with pytest.raises(UserError, match=r"line 5: not CSV .*opens here.*ends in line 55"):
+        read(path)
+    monkeypatch.setattr(tables, "MAX_RECORD", 50)
+    with pytest.raises(UserError, match="line 5: the record that begins here.*opens in line 5,"):
+        read(path)
