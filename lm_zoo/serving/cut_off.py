@@ -37,7 +37,7 @@ class CutOff:
             if scope["type"] != "http" or begun:
                 raise
             error = RequestError("the server is ending; ask again later.", 503, code="ending")
-            body = error.content_for(scope["path"])
+            body = error.body_for(scope["path"])
             await JSONResponse(body, error.status, error.headers)(scope, receive, send)
 
 
