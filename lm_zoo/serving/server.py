@@ -9,6 +9,7 @@ import uvicorn
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.serving.cut_off import CutOff
 from lm_zoo.serving.limited_protocol import LimitedProtocol
 
 BACKLOG = 2048  # connections that wait to be accepted
@@ -57,7 +58,7 @@ def make_server(app, limits):
         LimitedProtocol, limits, lambda path, error: error.content_for(path), app.state.note
     )
     config = uvicorn.Config(
-        app,
+        CutOff(app),
         http=protocol,
         ws="none",
         log_config=None,

@@ -21,14 +21,21 @@ _ZSTD_END = b"\0the end of the Zstandard frames\0"
 
 def check_encoding(encoding):
     """Raises a `UserError` unless Python can decode text in `encoding`."""
+    if not _decodes_text(encoding):
+        # Python has names of codecs that are not of text, and some of other systems.
+        names = {name.replace("_", "-") for name in aliases.values() if _decodes_text(name)}
+        raise unknown_name("data.encoding", encoding, names)
+
+
+def _decodes_text(encoding):
     try:
         codecs.getincrementaldecoder(encoding)
         b"a".decode(encoding)  # a codec of bytes to bytes, such as hex, is none of text
     except UnicodeDecodeError:
-        pass  # two bytes a character, for one
+        return True  # two bytes a character, for one
     except (LookupError, TypeError, ValueError):
-        names = {name.replace("_", "-") for name in aliases.values()}
-        raise unknown_name("data.encoding", encoding, names) from None
+        return False
+    return True
 
 
 def blocks(source):

@@ -254,12 +254,17 @@ def test_an_offset_is_of_the_decompressed_bytes(folder):
         folder.texts("a.txt.gz")
 
 
-@pytest.mark.parametrize("encoding", ["utf8x", "rot13", "hex", "", "zlib"])
+@pytest.mark.parametrize("encoding", ["utf8x", "rot13", "mbcs", "hex", "", "zlib"])
 def test_an_encoding_that_is_none(folder, encoding):
+    """And every encoding that is offered instead is one."""
     folder.write("a", "a")
     with pytest.raises(UserError, match="data.encoding: unknown name") as caught:
         folder.corpus("a", encoding=encoding)
     one_line(caught)
+    offered = str(caught.value).split("Expected one of: ")[1].rstrip(".").split(", ")
+    assert {"utf-8", "latin-1", "gb18030"} < set(offered)
+    for name in offered:
+        assert "é".encode(name, errors="ignore").decode(name) in ("é", "")
 
 
 @pytest.mark.parametrize("field", ["train_files", "validation_files", "test_files"])
