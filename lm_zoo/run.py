@@ -24,8 +24,8 @@ from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.text.tokenizers.tokenizer import TEXT
 from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
 

@@ -60,7 +60,9 @@ ALLOWED = {
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
-    "weights": {"checksums", "data", "files", "registry", "run_folder", "text", "training"},
+    "weights": {
+        *("checksums", "data", "files", "layers", "registry", "run_folder", "text", "training")
+    },
 }
 
 

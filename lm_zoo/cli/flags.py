@@ -16,7 +16,7 @@ from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
 # have no files of their own
 MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")

@@ -27,12 +27,12 @@ def checked_arguments(arguments):
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
-            given = os.fsencode(argument)
-            encoding = sys.getfilesystemencoding()
-            hint = "" if encoding == "utf-8" else f" This locale's encoding is {encoding}."
+            given, encoding = os.fsencode(argument), sys.getfilesystemencoding()
+            remedy = "write it in UTF-8, or rename the file"
+            if encoding != "utf-8":
+                remedy = f"this locale's encoding is {encoding}: set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
             raise UserError(
-                f"arguments: expected UTF-8, received {given!r}; write it in UTF-8, or rename the "
-                f"file.{hint} PYTHONUTF8=1 lets Python take arguments for UTF-8."
+                f"arguments: expected text in UTF-8, received the bytes {given!r}; {remedy}."
             ) from None
 
 

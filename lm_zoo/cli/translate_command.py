@@ -189,11 +189,26 @@ def _answer(loaded, options):
 @contextlib.contextmanager
 def _output(path):
     """Yields a function that writes text where it is to go."""
+    from lm_zoo.errors import UserError
     from lm_zoo.files import writing_atomically
 
     if path is not None:
-        with writing_atomically(path) as write:
-            yield lambda text: write(text.encode("utf-8"))
+        made = 0
+
+        def write_to_file(text):
+            nonlocal made
+            write(text.encode("utf-8"))
+            made += 1
+
+        try:
+            with writing_atomically(path) as write:
+                yield write_to_file
+        except UserError as error:
+            if not made:
+                raise
+            raise UserError(
+                f"{error} {made:,} translations were made, and none is kept."
+            ) from error
         return
 
     def write(text):

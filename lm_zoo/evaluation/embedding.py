@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import piece_lengths
 from lm_zoo.evaluation.windows import plan_windows
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `features`
 

@@ -5,7 +5,7 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import Segment, check_texts, score_segments, summarize
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 
 def score_pairs(
@@ -58,7 +58,7 @@ def score_pairs(
     score_segments(model, segments, batch_size)
     context = f"the source, then after {tokenizer.token_text(tokenizer.end_id)}"
     return [
-        summarize(tokenizer, text, ids, nll, context)
+        summarize(tokenizer, text, ids, nll, context, has_end=True)
         for text, ids, nll in zip(texts, targets, surprisals)
     ]
 

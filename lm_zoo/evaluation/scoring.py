@@ -9,8 +9,8 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
-from lm_zoo.text.lost_text import encode_measured
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.lost_text import lost_between
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
 SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
@@ -222,7 +222,7 @@ def _context(tokenizer, start, ids, window, stride):
     return context
 
 
-def summarize(tokenizer, text, ids, surprisals, context):
+def summarize(tokenizer, text, ids, surprisals, context, has_end=False):
     """Returns the `Score` of a text.
 
     Args:
@@ -231,13 +231,14 @@ def summarize(tokenizer, text, ids, surprisals, context):
         ids: Token ids that it was read as.
         surprisals: Nats of each, NaN for one that was not scored.
         context: What they are conditioned on, in words.
+        has_end: Whether the last of them is the end of the text.
     """
     scored = surprisals[~np.isnan(surprisals)]
     nats, num_tokens = float(np.sum(scored)), len(scored)
     data = utf8(text)
     unknown = tokenizer.unk_id
     num_unknown = 0 if unknown is None else int(np.count_nonzero(ids == unknown))
-    bytes_lost = encode_measured(tokenizer, [text])[2].bytes
+    bytes_lost = lost_between(data, tokenizer.decode_bytes(ids[:-1] if has_end else ids)).bytes
     per_byte = bits_per_byte(nats, len(data)) if num_tokens else None
     hides_text = bool(num_unknown or bytes_lost)
     return Score(

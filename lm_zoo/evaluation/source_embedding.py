@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `source_features`
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import SPECIAL_TOKENS, TEXT
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, TEXT
 
 
 @dataclasses.dataclass

@@ -8,7 +8,7 @@ from lm_zoo.generation.options import (
     require_special_tokens,
     require_whole_numbers,
 )
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 TOO_LONG = ("error", "truncate")
 

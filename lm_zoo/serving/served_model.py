@@ -22,8 +22,8 @@ from lm_zoo.serving.model_folder import (
     read_card,
 )
 from lm_zoo.serving.signatures import Signature
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer
-from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")

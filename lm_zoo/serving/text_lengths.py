@@ -4,7 +4,7 @@ import numpy as np
 
 from lm_zoo.serving.input_shapes import ROWS
 from lm_zoo.serving.request_error import RequestError
-from lm_zoo.text.tokenizers.tokenizer import TEXT
+from lm_zoo.text.special_tokens import TEXT
 
 
 class TextLengths:

@@ -87,6 +87,7 @@ class PieceTokenizer:
     """Token i stands for the bytes `pieces[i]`; encoding takes the longest piece that fits."""
 
     name = "piece"
+    in_streams = True
     unk_id = None
     fingerprint = "piece"
 

@@ -10,11 +10,11 @@ merges of all pieces run side by side, so plain TensorFlow loads it.
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.bpe import byte_of
 from lm_zoo.text.tokenizers.bpe_merges_in_graph import MergeRules
 from lm_zoo.text.tokenizers.bpe_pieces_in_graph import piece_starts, shift
 from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS, join_pieces
-from lm_zoo.text.tokenizers.tokenizer import CONTROL
 from lm_zoo.text.tokenizers.trie import NONE, Trie
 from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer
+from lm_zoo.text.special_tokens import CONTROL
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.words import utf8
 
 

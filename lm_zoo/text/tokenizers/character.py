@@ -5,7 +5,8 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer, as_texts
+from lm_zoo.text.special_tokens import CONTROL
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 NUM_CODE_POINTS = 0x110000

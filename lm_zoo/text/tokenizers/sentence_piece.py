@@ -13,7 +13,8 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES
-from lm_zoo.text.tokenizers.tokenizer import CONTROL, Tokenizer, as_texts
+from lm_zoo.text.special_tokens import CONTROL
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 SPACE = "\u2581"  # how SentencePiece writes a space

@@ -18,14 +18,10 @@ from lm_zoo.json_files import (
     read_json,
     sha256,
 )
+from lm_zoo.text.special_tokens import CONTROL, TEXT
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
 FORMAT_VERSION = 2
-TEXT, CONTROL = SPECIAL_TOKENS = ("text", "control")  # what those written out in a text are
-SPECIAL_TOKENS_HELP = (
-    "What a special token that is written out in a text, such as <|endoftext|>, is: text, or "
-    "control, the token."
-)
 _SAVED = {  # what `check` makes sure of
     "name": str,
     "fingerprint": sha256,

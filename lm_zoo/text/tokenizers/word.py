@@ -7,7 +7,8 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.text.tokenizers.tokenizer import CONTROL, TEXT, Tokenizer, as_texts
+from lm_zoo.text.special_tokens import CONTROL, TEXT
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import split_words, utf8
 
 UNK, EOS = "<unk>", "<eos>"

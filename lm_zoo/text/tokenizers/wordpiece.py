@@ -10,8 +10,9 @@ from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, read_json
 from lm_zoo.text.cuts import parts
+from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
-from lm_zoo.text.tokenizers.tokenizer import CONTROL, TEXT, Tokenizer, as_texts
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

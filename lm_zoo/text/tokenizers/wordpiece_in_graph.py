@@ -8,8 +8,8 @@ need tensorflow-text to load. Here the tables are asked of the library, so that 
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS
-from lm_zoo.text.tokenizers.tokenizer import CONTROL
 from lm_zoo.text.tokenizers.trie import Trie
 from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
 from lm_zoo.text.tokenizers.wordpiece import (
