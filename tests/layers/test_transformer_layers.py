@@ -1,5 +1,7 @@
 """The Transformer's parts, each against a closed form or another implementation."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -211,6 +213,10 @@ def test_activations_have_a_slope_wherever_they_have_a_value(kind, dtype):
             value = x / 2 * (1 + tanh)
             slope = (1 + tanh) / 2 + x / 2 * (1 - tanh) * (1 + tanh) * slope_of_u
             activate = gelu
+        elif kind == "gelu_exact":
+            cumulative = np.array([(1 + math.erf(value / math.sqrt(2))) / 2 for value in x])
+            density = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+            value, slope, activate = x * cumulative, cumulative + x * density, tf.nn.gelu
         elif kind == "relu":
             value, slope, activate = np.maximum(x, 0), (x > 0).astype(float), tf.nn.relu
         else:  # the gate of swiglu
