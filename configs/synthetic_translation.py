@@ -3,9 +3,9 @@
     lm-zoo train --config=synthetic_translation --workdir=runs/synthetic_translation
     lm-zoo evaluate --workdir=runs/synthetic_translation --beam_size=1
 
-Two minutes on two CPU cores busy with other work: all of 500 sentences that it had not seen. With
-`--config.model.name=recurrent_encoder_decoder --config.model.size= --config.model.hidden_dim=128`:
-99.8 % of them.
+Training takes two minutes by the clock on two CPU cores busy with other work: all of 500 sentences
+that it had not seen. With `--config.model.name=recurrent_encoder_decoder --config.model.size=
+--config.model.hidden_dim=128`: 99.8 % of them.
 """
 
 from lm_zoo.config import (

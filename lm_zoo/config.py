@@ -6,6 +6,7 @@ This module imports the standard library alone, so everything may import it.
 """
 
 import dataclasses
+import hashlib
 import json
 
 from lm_zoo.errors import UserError, unknown_name
@@ -233,7 +234,8 @@ class OptimizerConfig:
 
     Attributes:
         name: `sgd`, `momentum`, `adam`, `adamw`, `adafactor` or `lion`.
-        learning_rate: Peak learning rate; the schedule multiplies it.
+        learning_rate: Peak learning rate; the schedule multiplies it. Adafactor's is relative: it
+            multiplies the root mean square of each variable (at least 0.001).
         momentum: For `momentum`.
         beta1: First-moment decay (Adam, AdamW, Lion).
         beta2: Second-moment decay (Adam, AdamW, Lion).
@@ -460,6 +462,12 @@ def flatten(config):
 
 # Where a run is executed and where its text lies; the text itself is held by its checksums.
 NOT_LEARNED_FROM = ("runtime.", "data.data_dir", "data.cache_dir")
+
+
+def fingerprint(config, ignore=NOT_LEARNED_FROM):
+    """Returns a hash, in hex, that two configs share if they differ only in `ignore`."""
+    kept = {k: v for k, v in flatten(config).items() if not k.startswith(tuple(ignore))}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def differences(old, new, ignore=NOT_LEARNED_FROM):

@@ -150,6 +150,9 @@ def validate(config):
     fraction = values["schedule.decay_fraction"]
     _require(0 < fraction <= 1, "schedule.decay_fraction", "above 0 and at most 1", fraction)
     _require(values["seed"] < 2**31, "seed", "below 2147483648", values["seed"])
+    if config.optimizer.name == "lion":
+        beta1 = config.optimizer.beta1
+        _require(beta1 > 0, "optimizer.beta1", "above 0 with optimizer.name='lion'", beta1)
     if not config.training.steps:
         _require(config.training.epochs > 0, "training.epochs", "above 0", config.training.epochs)
     if config.training.best_by == "bleu":

@@ -12,9 +12,11 @@ from lm_zoo.data.preparation import (
     prepared_tokenizer,
     prepared_tokens,
 )
+from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
+from lm_zoo.files import check_writable
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
@@ -63,8 +65,10 @@ class Experiment:
             parameter_server.check_config(config)
 
     def _begin(self, observer):
-        """Finds text and tokenizer: the run's own, if it exists."""
-        if self.folder.exists():
+        """Finds text and tokenizer: the run's own, if one was begun."""
+        if self.distribution.is_chief:
+            check_writable(self.folder.path)
+        if self.folder.begun():
             self.folder.check_config(self.config)
             self.corpus = prepared_corpus(self.config, observer)
             self._load_tokenizers()
@@ -88,7 +92,7 @@ class Experiment:
     def _prepare_tokens(self, observer):
         self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
         self.data_record = data_record(self.corpus, self.tokenizer, self.tokens)
-        if self.folder.exists():
+        if self.folder.begun():
             for split in SPLITS:
                 self.folder.check_text(self.tokens, split)
 
@@ -98,6 +102,7 @@ class Experiment:
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
             *self._describe_tokens(),
+            *split_notes(self.corpus, self._split_entries()),
             f"Batches: {self._describe_batches()}; {steps:,} steps, "
             f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
@@ -105,6 +110,10 @@ class Experiment:
             self.model.summary_table(self.config.data.sequence_length),
         ]
         return "\n".join(lines)
+
+    def _split_entries(self):
+        """The splits' entries in the manifest of the token files."""
+        return self.tokens.manifest["splits"]
 
     def _describe_tokens(self):
         return [describe_tokens(self.tokenizer, self.tokens)]
@@ -121,8 +130,10 @@ class Experiment:
         if not self.distribution.is_chief:
             return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
-            if not self.folder.exists():
+            if not self.folder.begun():
                 self._begin_run()
+            elif not self.folder.exists():  # its config was lost, and was given again
+                self.folder.write_config(self.config)
             return self._trainer(profile_steps, audit_data).train()
 
     def _begin_run(self):
@@ -186,8 +197,13 @@ class Experiment:
 
 def describe_tokens(tokenizer, tokens, what="Tokens"):
     """Returns a line about a `TokenDataset`'s splits."""
-    counts = ", ".join(f"{name} {tokens.split(name).num_tokens:,}" for name in SPLITS)
+    counts = ", ".join(f"{name} {shown_count(tokens.split(name).num_tokens)}" for name in SPLITS)
     return f"{what} ({tokenizer.name}, vocabulary {tokenizer.vocab_size:,}): {counts}"
+
+
+def shown_count(count):
+    """Returns how many there are in a split, in words where it is empty."""
+    return f"{count:,}" if count else "none (empty)"
 
 
 def build_configured_model(config, tokenizer, source_tokenizer=None):

@@ -15,9 +15,25 @@ TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pa
 
 MOST_LINKS = 40  # on the way to a file; the kernel's own limit
 
+# Errors that say nothing of what is in a file: something is short, not allowed or not there for now.
+_NOT_OF_CONTENT = {
+    getattr(errno, name)
+    for name in (
+        *("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOLCK", "EAGAIN", "EINTR", "EBUSY"),
+        *("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "ENAMETOOLONG", "ELOOP"),
+        *("ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "ETIMEDOUT", "ENETDOWN", "ENETUNREACH"),
+        *("EHOSTDOWN", "EHOSTUNREACH"),
+    )
+    if hasattr(errno, name)
+}
+
 _ADVICE = {
     errno.ENOSPC: "free space there and run the same command again",
     errno.EDQUOT: "free space there and run the same command again",
+    errno.EMFILE: "raise the limit on open files (ulimit -n) and run the same command again",
+    errno.ENFILE: "close other programs, which have all files open that the system can have",
+    errno.ENOMEM: "close other programs, or ask for less at once, and run the same command again",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run the same command again",
     errno.EACCES: "make the folder writable, or name another one",
     errno.EPERM: "make the folder writable, or name another one",
@@ -141,6 +157,67 @@ def sha256_file(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def expanded(path):
+    """Returns a path with its first `~` or `~user` as the home folder, as a shell gives it."""
+    return pathlib.Path(os.path.expanduser(path))
+
+
+@contextlib.contextmanager
+def plain_path(folder):
+    """Yields a path of a folder that libraries take as it is, whatever its name is.
+
+    TensorFlow takes some paths for patterns, so that it finds nothing where there are `[` or a
+    backslash, and it wants UTF-8. The path is for this process and its children, while the block
+    lasts.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        path = f"/proc/{os.getpid()}/fd/{descriptor}"
+        yield path if os.path.isdir(path) else str(folder)
+    finally:
+        os.close(descriptor)
+
+
+def is_of_system(error):
+    """Whether an error says nothing of what is in a file: it is no damage, and no bug of ours.
+
+    Such an `OSError` is a lack of file descriptors or memory, of space or of permission, or a disk
+    that is not there.
+    """
+    return isinstance(error, OSError) and error.errno in _NOT_OF_CONTENT
+
+
+def raise_if_of_system(error):
+    """Raises an error again that says nothing of content, for whoever would call it damage."""
+    if is_of_system(error):
+        raise error
+
+
+def os_error_of(message, path=None):
+    """Returns the `OSError` that TensorFlow's or another library's words speak of, or None."""
+    for number in (*_NOT_OF_CONTENT, errno.EIO):
+        if os.strerror(number) in message:
+            return OSError(number, os.strerror(number), path and str(path))
+    if "OOM when" in message:
+        return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    return None
+
+
+def check_writable(path):
+    """Sees, before anything slow, that a file or folder could be made or changed at a path.
+
+    Raises:
+        UserError: If this user may not write there, or nobody can.
+    """
+    path = pathlib.Path(path).absolute()
+    there = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    if os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
+        return
+    read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+    number = errno.EROFS if read_only else errno.EACCES
+    raise cannot_write(path, OSError(number, os.strerror(number)))
+
+
 def cannot_write(path, error):
     """Builds the error for a file that could not be written.
 
@@ -159,6 +236,8 @@ def reason(error):
     return error.strerror or str(error) or type(error).__name__
 
 
-def advice(error):
-    """Returns what a user can do about an `OSError` met while writing."""
+def advice(error, writing=True):
+    """Returns what a user can do about an `OSError`, met while writing or at something else."""
+    if not writing and error.errno in (errno.EACCES, errno.EPERM):
+        return "give this user the permission, or name another place"
     return _ADVICE.get(error.errno, "mend that and run the same command again")

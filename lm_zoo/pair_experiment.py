@@ -1,12 +1,18 @@
 """An experiment on pairs of texts, for models that read one and write the other."""
 
+from lm_zoo.data.cache import writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.held_out_pairs import write_held_out_pairs
 from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.pair_tokens import pair_data_record, prepared_pair_tokens
 from lm_zoo.data.preparation import prepared_tokenizers
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.experiment import Experiment, build_configured_model, describe_tokens
+from lm_zoo.experiment import (
+    Experiment,
+    build_configured_model,
+    describe_tokens,
+    shown_count,
+)
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.validation_translations import ValidationTranslations
 
@@ -46,13 +52,16 @@ class PairExperiment(Experiment):
         self.data_record = pair_data_record(
             self.corpus, self.tokenizer, self.source_tokenizer, self.tokens
         )
-        if self.folder.exists():
+        if self.folder.begun():
             for split in SPLITS:
                 self.folder.check_text(self.tokens.targets, split)
                 self.folder.check_text(self.tokens.sources, split, "source_sha256")
 
+    def _split_entries(self):
+        return self.tokens.targets.manifest["splits"]
+
     def _describe_tokens(self):
-        pairs = ", ".join(f"{name} {self.tokens.num_pairs(name):,}" for name in SPLITS)
+        pairs = ", ".join(f"{name} {shown_count(self.tokens.num_pairs(name))}" for name in SPLITS)
         return [
             f"Pairs: {pairs}",
             describe_tokens(self.source_tokenizer, self.tokens.sources, "Source tokens"),
@@ -72,7 +81,8 @@ class PairExperiment(Experiment):
         return lines
 
     def _begin_run(self):
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        with writing(self.folder.path, "workdir"):
+            self.folder.path.mkdir(parents=True, exist_ok=True)
         if self.source_tokenizer is not self.tokenizer:
             self.source_tokenizer.save(self.folder.source_tokenizer)
         self.folder.hold_out(self.tokens.sources, self.folder.held_out_sources)

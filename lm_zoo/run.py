@@ -20,9 +20,11 @@ from lm_zoo.evaluation.source_embedding import embed_sources
 from lm_zoo.evaluation.translation_evaluation import evaluate_translations
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
@@ -144,31 +146,45 @@ class Run:
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, batch_size=16, sources=None):
+    def score(self, texts, batch_size=16, sources=None, special_tokens=TEXT):
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
             texts: A string or a list of strings.
             batch_size: Texts read at once.
             sources: For a model that reads a source: that of each text, likewise.
+            special_tokens: What a special token that is written out in a text is: `text`, or
+                `control`, the token.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
         if sources is None:
-            return score_texts(self.model, self.tokenizer, texts, batch_size)
+            return score_texts(
+                self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
+            )
         sources = [sources] if isinstance(sources, str) else list(sources)
         return score_pairs(
-            self.model, self.source_tokenizer, self.tokenizer, sources, texts, batch_size
+            self.model,
+            self.source_tokenizer,
+            self.tokenizer,
+            sources,
+            texts,
+            batch_size,
+            special_tokens,
         )
 
-    def embed(self, texts, batch_size=16):
+    def embed(self, texts, batch_size=16, special_tokens=TEXT):
         """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`.
 
         A model that reads a source reads the texts as sources; see `embed_sources`.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
         if self.model.reads_source:
-            return embed_sources(self.model, self.source_tokenizer, texts, batch_size)
-        return embed_texts(self.model, self.tokenizer, texts, batch_size)
+            return embed_sources(
+                self.model, self.source_tokenizer, texts, batch_size, special_tokens
+            )
+        return embed_texts(self.model, self.tokenizer, texts, batch_size, special_tokens)
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.
@@ -281,7 +297,7 @@ class Run:
         """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
         self._check_split(split)
         if split != "train":
-            return open_tokens(self.folder.held_out, self.tokenizer).split(split)
+            return self._held_out(self.folder.held_out, self.tokenizer, split)
         with self.distribution.chief_first():
             corpus = prepared_corpus(self.config)
             tokens = prepared_tokens(self.config, corpus, self.tokenizer)
@@ -302,8 +318,8 @@ class Run:
         self._check_split(split)
         if split != "train":
             return (
-                open_tokens(self.folder.held_out_sources, self.source_tokenizer).split(split),
-                open_tokens(self.folder.held_out, self.tokenizer).split(split),
+                self._held_out(self.folder.held_out_sources, self.source_tokenizer, split),
+                self._held_out(self.folder.held_out, self.tokenizer, split),
             )
         with self.distribution.chief_first():
             corpus = prepared_corpus(self.config)
@@ -313,6 +329,10 @@ class Run:
         self.folder.check_text(tokens.targets, "train")
         self.folder.check_text(tokens.sources, "train", "source_sha256")
         return tokens.pair_of_splits("train")
+
+    def _held_out(self, directory, tokenizer, split):
+        remedy = "restore it from a copy of the run"  # no cache has it
+        return open_tokens(directory, tokenizer, remedy=remedy).split(split)
 
     def _check_split(self, split, splits=SPLITS):
         if split not in splits:

@@ -3,12 +3,12 @@
 import contextlib
 import fcntl
 import json
-import pathlib
+import shlex
 import shutil
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks, files
-from lm_zoo.data.cache import WORK_PREFIX
+from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.token_files import copy_splits
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, read_json, sha256
@@ -34,7 +34,7 @@ class RunFolder:
     """
 
     def __init__(self, workdir):
-        self.path = pathlib.Path(workdir)
+        self.path = files.expanded(workdir)
         self.config_path = self.path / "config.json"
         self.data_path = self.path / "data.json"
         self.tokenizer = self.path / "tokenizer"
@@ -48,14 +48,20 @@ class RunFolder:
         self.audit = self.path / "audit"
 
     def exists(self):
-        """Whether a run was begun here."""
+        """Whether there is a run here that can be read."""
         return self.config_path.is_file()
+
+    def begun(self):
+        """Whether a run was begun here; it may have lost its config since."""
+        return self.exists() or any(self.checkpoints.glob("step-*"))
 
     def require(self):
         """Raises a `UserError` unless a run was begun here; returns the folder."""
         if not self.path.is_dir():
             raise UserError(f"workdir: {self.path} does not exist; train a model into it first.")
         if not self.exists():
+            if self.begun():
+                raise self.lost_config("workdir")
             raise UserError(
                 f"workdir: {self.path} holds no run (no config.json); expected a folder that "
                 "`lm-zoo train --workdir=` wrote."
@@ -70,8 +76,28 @@ class RunFolder:
         """Returns what `begin` was given as the record of the data."""
         return self._read_json(self.data_path, _DATA_RECORD)
 
+    def lost_config(self, field):
+        """Builds the error for a run without its config, which somebody has removed."""
+        if "imported" in self.data_record():
+            way = "import the weights again, into another --workdir"
+        else:
+            workdir = shlex.quote(str(self.path))
+            way = (
+                f"`lm-zoo train --workdir={workdir} --config=...` with the config that the run "
+                "began with, overrides included, goes on with it"
+            )
+        return UserError(f"{field}: {self.path} has checkpoints, and lost its config.json; {way}.")
+
     def check_config(self, config):
         """Raises a `UserError` naming the fields in which `config` differs from the run's."""
+        if not self.exists():
+            digest = self.data_record().get("config_sha256")
+            if digest is not None and digest != config_lib.fingerprint(config):
+                raise UserError(
+                    f"workdir: {self.path} lost its config.json, and the run there began with "
+                    "another config than this; give the same one, overrides included."
+                )
+            return
         changed = config_lib.differences(self.config(), config)
         if changed:
             listed = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, old, new in changed)
@@ -102,6 +128,8 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"workdir: {self.path} is a file; expected a folder.")
         if self.path.is_dir() and not self.exists():
+            if self.begun():
+                raise self.lost_config("workdir")
             names = [path.name for path in self.path.iterdir()]
             strangers = [
                 name
@@ -116,10 +144,16 @@ class RunFolder:
 
     def begin(self, config, tokenizer, tokens, data_record):
         """Writes what the run is. The config comes last: it makes the folder a run's."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(self.tokenizer)
-        self.hold_out(tokens, self.held_out)
-        files.write_atomically(self.data_path, json.dumps(data_record, indent=2) + "\n")
+        with writing(self.path, "workdir"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            tokenizer.save(self.tokenizer)
+            self.hold_out(tokens, self.held_out)
+        record = data_record | {"config_sha256": config_lib.fingerprint(config)}
+        files.write_atomically(self.data_path, json.dumps(record, indent=2) + "\n")
+        self.write_config(config)
+
+    def write_config(self, config):
+        """Writes the config, which makes the folder a run's."""
         files.write_atomically(self.config_path, config_lib.dumps(config))
 
     def hold_out(self, tokens, directory):
@@ -127,18 +161,38 @@ class RunFolder:
         shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
         copy_splits(tokens, ("validation", "test"), directory)
 
+    def results_with(self, figure):
+        """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
+        found = {}
+        for path in sorted(self.results.glob("*.json")):
+            try:
+                values = read_json(path)
+            except (OSError, NotJson) as error:
+                files.raise_if_of_system(error)
+                raise UserError(
+                    f"results: {path} is damaged ({error}); evaluate the run anew."
+                ) from None
+            if figure in values:
+                found[path.stem] = values
+        return found
+
     def write_result(self, name, values):
         """Writes `results/<name>.json` and returns its path."""
-        self.results.mkdir(parents=True, exist_ok=True)
         path = self.results / f"{name}.json"
+        try:
+            self.results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.cannot_write(path, error) from None
         files.write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         return path
 
     @contextlib.contextmanager
     def locked(self):
         """Holds the folder for one training process; a second one gets a `UserError`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "w") as lock:
+        with writing(self.path, "workdir"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")  # noqa: SIM115
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -156,8 +210,9 @@ class RunFolder:
         except NotJson as error:
             raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
         except OSError as error:
+            files.raise_if_of_system(error)
             raise UserError(
-                f"workdir: {path} cannot be read: {files.reason(error)}; make it readable."
+                f"workdir: {path} cannot be read: {files.reason(error)}; restore it."
             ) from None
 
 

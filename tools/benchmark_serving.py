@@ -86,7 +86,7 @@ class Server:
         command = [sys.executable, "-P", "-m", "lm_zoo", "serve", f"--model={model}", "--port=0"]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [*command, "--request_seconds=3600", *flags],
+            [*command, "--request_seconds=3600", "--log_format=none", *flags],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": path},

@@ -8,6 +8,7 @@ Runs of pairs are compared by BLEU where all have been translated, and by perple
 """
 
 import json
+import shlex
 
 from absl import flags
 
@@ -41,32 +42,30 @@ def run(flag_values, arguments):
 
 
 def _read_ledger(name, split):
-    import pathlib
-
     from lm_zoo.errors import UserError
     from lm_zoo.evaluation.ledger import Ledger
+    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
-    path = pathlib.Path(name)
+    path = expanded(name)
     if not path.is_file():
         path = RunFolder(name).require().results / f"evaluation-{split}.json"
         if not path.is_file():
             raise UserError(
                 f"compare: {name} has no evaluation of its {split} split; run "
-                f"`lm-zoo evaluate --workdir={name} --split={split}` first."
+                f"`lm-zoo evaluate --workdir={shlex.quote(name)} --split={split}` first."
             )
     return Ledger.from_dict(_read_json(path))
 
 
 def _read_translations(name, split, ledger):
     """Returns the `TranslationScores` beside a run's ledger, or None."""
-    import pathlib
-
     from lm_zoo.evaluation.translation_scores import TranslationScores
+    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
     path = RunFolder(name).results / f"translation-{split}.json"
-    if pathlib.Path(name).is_file() or not path.is_file():
+    if expanded(name).is_file() or not path.is_file():
         return None
     values = _read_json(path)
     scores = TranslationScores.from_dict(values)

@@ -8,6 +8,7 @@ import traceback
 
 from lm_zoo import config as config_lib
 from lm_zoo.errors import UserError, nearest
+from lm_zoo.files import expanded
 
 
 def read_config(source):
@@ -19,7 +20,7 @@ def read_config(source):
     Raises:
         UserError: If there is no such config, or with file and line for an error inside it.
     """
-    path = pathlib.Path(source)
+    path = expanded(source)
     if path.is_file():
         if path.suffix != ".py":
             raise UserError(

@@ -22,12 +22,11 @@ from absl import flags
 from lm_zoo.cli.distribution_flags import define_device_flags
 from lm_zoo.cli.flags import define_checkpoint_flag
 from lm_zoo.cli.pair_flags import define_pair_flags, refuse_pair_flags
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
     define_checkpoint_flag(flag_values)
     flags.DEFINE_enum(
@@ -66,6 +65,7 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from lm_zoo.cli import pair_evaluation
     from lm_zoo.cli.distribution_flags import distribution_of_flags
+    from lm_zoo.cli.results import show_and_keep
     from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
@@ -88,9 +88,11 @@ def run(flag_values, arguments):
     )
     if not distribution.is_chief:
         return
-    path = loaded.folder.write_result(f"evaluation-{flag_values.split}", ledger.to_dict())
-    if flag_values.json:
-        print(json.dumps(ledger.to_dict(), indent=2, ensure_ascii=False))
-    else:
-        print(render_table(ledger))
-        print(f"Written to {path}")
+    values = ledger.to_dict()
+    as_json = json.dumps(values, indent=2, ensure_ascii=False)
+    show_and_keep(
+        as_json if flag_values.json else render_table(ledger),
+        "the ledger",
+        lambda: [loaded.folder.write_result(f"evaluation-{flag_values.split}", values)],
+        says_where=not flag_values.json,
+    )

@@ -11,20 +11,17 @@ OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
 
 from absl import flags
 
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_path
 from lm_zoo.export.formats import FORMATS
 
 # Flags that not every form has.
-OPTIONS = ("name", "precision", "max_length", "signatures", "shard_bytes")
+OPTIONS = ("name", "precision", "max_length", "signatures", "shard_bytes", "special_tokens")
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
-    flags.DEFINE_string(
-        "output", None, "Folder to write to.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_path("output", None, "Folder to write to.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
     described = "; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items())
     flags.DEFINE_enum(
@@ -60,6 +57,7 @@ def define_flags(flag_values):
         lower_bound=0,
         flag_values=flag_values,
     )
+    define_special_tokens_flag(flag_values)
 
 
 def run(flag_values, arguments):

@@ -16,6 +16,7 @@ from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
 # have no files of their own
 MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")
@@ -44,10 +45,17 @@ def define_config_flag(flag_values, required=False):
         "config",
         None,
         "An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
-        "Python file with a get_config(). Any field of it is changed by --config.FIELD=VALUE, as "
+        "Python file with a get_config(), which is run. Any field of it is changed by --config.FIELD=VALUE, as "
         "in --config.optimizer.learning_rate=0.002.",
         required=required,
         flag_values=flag_values,
+    )
+
+
+def define_special_tokens_flag(flag_values):
+    """Defines `--special_tokens`, of texts that users give."""
+    flags.DEFINE_enum(
+        "special_tokens", TEXT, list(SPECIAL_TOKENS), SPECIAL_TOKENS_HELP, flag_values=flag_values
     )
 
 
@@ -277,14 +285,15 @@ def _strings(path, override):
     text = override.text
     if text is None or override.negated:
         raise UserError(f"config.{path}: expected {_KINDS[tuple]}, received nothing.")
-    if not text.startswith(("(", "[")):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    value = _literal(text)
+    value = _literal(text) if text.startswith(("(", "[")) else text
     if isinstance(value, str) and value != text:  # ("a") is "a"
         value = (value,)
-    if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+    if isinstance(value, tuple) and all(isinstance(part, str) for part in value):
+        return value
+    # A pattern, too, may begin with a bracket: [0-9]*.txt is none of Python's, [12] has no strings.
+    if re.match(r"[(\[]\s*['\"]", text) or (text.startswith("(") and value != text):
         raise UserError(f"config.{path}: expected {_KINDS[tuple]}, received {text!r}.")
-    return value
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _does_not_fit(config, path, text):

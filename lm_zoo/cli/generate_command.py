@@ -14,14 +14,14 @@ import sys
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
+    define_special_tokens_flag(flag_values)
     flags.DEFINE_multi_string(
         "prompt", [""], "Text to continue; may be given several times.", flag_values=flag_values
     )
@@ -81,7 +81,7 @@ def run(flag_values, arguments):
         raise UserError(f"generate: unexpected argument {arguments[0]!r}; give it as --prompt=...")
     names = (
         "max_new_tokens temperature top_k top_p repetition_penalty num_beams length_penalty "
-        "num_samples seed ignore_eos"
+        "num_samples seed ignore_eos special_tokens"
     ).split()
     options = {name: getattr(flag_values, name) for name in names} | {
         "stop": tuple(flag_values.stop)

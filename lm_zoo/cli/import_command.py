@@ -12,17 +12,17 @@ model of nn.LSTM, nn.GRU or nn.RNN. Every tensor is used, in its shape, or the i
 
 from absl import flags
 
+from lm_zoo.cli.path_flags import define_path
+
 
 def define_flags(flag_values):
     define = {"flag_values": flag_values}
-    flags.DEFINE_string("from", None, "Folder of the weights.", required=True, **define)
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run; new or empty.", required=True, **define
-    )
+    define_path("from", None, "Folder of the weights.", required=True, **define)
+    define_path("workdir", None, "Folder of the run; new or empty.", required=True, **define)
     flags.DEFINE_string(
         "format", "", "hugging_face, keras_hub or pytorch; by default found out.", **define
     )
-    flags.DEFINE_string(
+    define_path(
         "tokenizer",
         "",
         "A saved tokenizer, a run, or another program's files, if the folder has none.",
@@ -46,3 +46,9 @@ def run(flag_values, arguments):
         f"Imported {record['source']} as a {config.model.name} with a {config.tokenizer.name} "
         f"tokenizer of {config.tokenizer.vocab_size:,} tokens into {folder.path}."
     )
+    padding = config.model.arguments.get("vocab_padding", 0)
+    if padding:
+        print(
+            f"The weights' last {padding:,} rows stand for no token: they are part of the softmax, "
+            "as they were where the model was trained, and are never generated."
+        )

@@ -17,14 +17,13 @@ import shutil
 from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
     define_data_dir_flag(flag_values)
-    flags.DEFINE_string(
-        "workdir", None, "Folder of a run, in place of --config.", flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of a run, in place of --config.", flag_values=flag_values)
     flags.DEFINE_string("split", "train", "train, validation or test.", flag_values=flag_values)
     flags.DEFINE_integer(
         "documents",
@@ -41,7 +40,7 @@ def define_flags(flag_values):
         upper_bound=100,
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    define_path(
         "output",
         None,
         "HTML file to write, or a folder for it; default: the workdir's results, or this folder.",
@@ -52,6 +51,7 @@ def define_flags(flag_values):
 
 def run(flag_values, arguments):
     from lm_zoo import config_checks
+    from lm_zoo.cli.results import show_and_keep
     from lm_zoo.data.corpora.corpus import SPLITS
     from lm_zoo.errors import UserError, unknown_name
     from lm_zoo.files import cannot_write, write_atomically
@@ -74,16 +74,20 @@ def run(flag_values, arguments):
     else:
         report = _inspect_texts(config, folder, flag_values)
         as_page, as_text = page.as_page, terminal.as_text
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(path.parent, error) from None
-    write_atomically(path, as_page(report))
     if flag_values.json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        shown = json.dumps(report, indent=2, ensure_ascii=False)
     else:
-        print(as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)))
-        print(f"\nWritten to {path}")
+        shown = as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)) + "\n"
+
+    def keep():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        write_atomically(path, as_page(report))
+        return [path]
+
+    show_and_keep(shown, "the page", keep, says_where=not flag_values.json)
 
 
 def _inspect_texts(config, folder, flag_values):
@@ -153,5 +157,5 @@ def _page_path(output, folder, name):
     """Returns where the page goes."""
     if output is None:
         return (folder.results if folder else pathlib.Path()) / name
-    path = pathlib.Path(output).expanduser()
+    path = pathlib.Path(output)
     return path if path.suffix.lower() in (".html", ".htm") else path / name

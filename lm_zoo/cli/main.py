@@ -11,7 +11,6 @@ A command is a module with
 and imports TensorFlow only inside `run`, so that help answers at once.
 """
 
-import contextlib
 import errno
 import importlib
 import logging
@@ -27,8 +26,9 @@ from absl import logging as absl_logging
 
 import lm_zoo
 from lm_zoo.cli.flags import load_config
+from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
-from lm_zoo.files import advice, reason
+from lm_zoo.files import advice, is_of_system, os_error_of, reason
 
 COMMANDS = {
     "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
@@ -49,12 +49,8 @@ COMMANDS = {
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
-DISK_ERRORS = (  # never a bug of ours
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-    *(errno.ENAMETOOLONG, errno.ELOOP),
-)
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
-_VALUES = {"int": "N", "float": "X", "string": "TEXT"}
+_VALUES = {"int": "N", "float": "X", "path": "PATH", "string": "TEXT"}
 _EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -64,8 +60,10 @@ def main(argv=None):
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     program = "lm-zoo"
+    never_fail_to_encode()
     try:
         try:
+            checked_arguments(arguments)
             if arguments and arguments[0] in COMMANDS:
                 program = f"lm-zoo {arguments[0]}"
             status = _dispatch(arguments)
@@ -81,16 +79,29 @@ def main(argv=None):
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # as in `lm-zoo list | head -1`
-        _abandon_stdout()
+        abandon_stdout()
         return 141  # what a shell reports for a program that ended by SIGPIPE
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
+    except Exception as error:
+        if type(error).__module__.startswith("tensorflow."):
+            error = os_error_of(str(error)) or error
+        if not isinstance(error, MemoryError) and not is_of_system(error):
             raise
-        _abandon_stdout()
-        where = f"{error.filename or 'standard output'!s:.120}"
-        print(f"{program}: error: {where}: {reason(error)}; {advice(error)}.", file=sys.stderr)
+        abandon_stdout()
+        print(f"{program}: error: {_of_system(error)}", file=sys.stderr)
         return 2
     return status
+
+
+def _of_system(error):
+    """Says what the system would not give, or let be done, in one line."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; close other programs, or ask for less at once."
+    where = error.filename
+    if where is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        where = "standard output"  # what we write to files names them
+    where = where and f"{where!s:.120}"
+    said = f"{where}: {reason(error)}" if where else reason(error)
+    return _one_line(f"{said}; {advice(error, writing=False)}.")
 
 
 def command_help(command, module):
@@ -283,14 +294,6 @@ def import_quietly(name):
             raise
         finally:
             os.close(kept)
-
-
-def _abandon_stdout():
-    """Points standard output at nothing, so that Python's last flush cannot fail again."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
 
 
 def _one_line(error):

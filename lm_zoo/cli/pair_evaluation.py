@@ -124,24 +124,30 @@ def _measure_ready(flag_values, folder, settings):
 
 
 def _write(flag_values, folder, name, ledger, evaluation):
-    """Writes ledger and translations to the run's results, and prints them."""
+    """Prints ledger and translations, and writes them to the run's results."""
+    from lm_zoo.cli.results import show_and_keep
     from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.evaluation.translation_evaluation import render_evaluation
     from lm_zoo.files import write_atomically
 
-    values, tables = ledger.to_dict(), [render_table(ledger)]
-    written = [folder.write_result(f"evaluation-{name}", values)]
+    values, tables, found = ledger.to_dict(), [render_table(ledger)], {}
     if evaluation:
         found = {"model": ledger.model, "step": ledger.step, **evaluation.to_dict()}
-        path = folder.write_result(f"translation-{name}", found)
-        lines = path.with_name(f"translation-{name}.txt")
-        texts = (re.sub("\r\n|\r|\n", " ", text) + "\n" for text in evaluation.translations)
-        write_atomically(lines, "".join(texts))
-        written += [path, lines]
-        values["translation"] = found
         tables.append(render_evaluation(evaluation))
+
+    def keep():
+        written = [folder.write_result(f"evaluation-{name}", values)]
+        if found:
+            path = folder.write_result(f"translation-{name}", found)
+            lines = path.with_name(f"translation-{name}.txt")
+            texts = (re.sub("\r\n|\r|\n", " ", text) + "\n" for text in evaluation.translations)
+            write_atomically(lines, "".join(texts))
+            written += [path, lines]
+        return written
+
+    shown = "\n\n".join(tables)
     if flag_values.json:
-        print(json.dumps(values, indent=2, ensure_ascii=False))
-    else:
-        print("\n\n".join(tables))
-        print("Written to " + ", ".join(map(str, written)))
+        everything = values | ({"translation": found} if found else {})
+        shown = json.dumps(everything, indent=2, ensure_ascii=False)
+    what = "the ledger and the translations" if found else "the ledger"
+    show_and_keep(shown, what, keep, says_where=not flag_values.json)

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from lm_zoo.cli.path_flags import define_path, define_paths
 from lm_zoo.errors import UserError
 from lm_zoo.generation.translation_options import TOO_LONG
 
@@ -16,20 +17,20 @@ PAIR_FLAGS = (
 
 def define_pair_flags(flag_values):
     """Adds the flags; the fields are those of `TranslationOptions` and `translation_scores`."""
-    flags.DEFINE_string(
+    define_path(
         "sources",
         None,
         "For pairs: a text a line, measured instead of a split, with --references.",
         flag_values=flag_values,
     )
-    flags.DEFINE_list(
+    define_paths(
         "references",
         [],
         "For pairs: the translation of each line of --sources; several files, by commas, are "
         "several references of each (perplexity is that of the first).",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    define_path(
         "translations",
         None,
         "For pairs: translations that are there already, a line each, to be measured instead of "

@@ -6,16 +6,19 @@ import re
 import resource
 import sys
 
+from lm_zoo.data.split_shares import split_notes
+
 COLUMNS = (
     *("documents", "characters", "words", "bytes", "bytes_lost"),
     *("tokens", "unknown", "bytes_per_token"),
 )
 
 
-def summary(tokens, seconds):
+def summary(corpus, tokens, seconds):
     """Returns what was prepared, JSON-ready.
 
     Args:
+        corpus: The cleaned `Corpus`.
         tokens: The `TokenDataset`.
         seconds: That it took from the start of the command; 0 where all was there already.
     """
@@ -25,6 +28,7 @@ def summary(tokens, seconds):
         "corpus": manifest["corpus"],
         "tokenizer": manifest["tokenizer"],
         "splits": splits,
+        "notes": split_notes(corpus, manifest["splits"]),
         "directory": str(tokens.directory),
         **_effort(seconds, splits.values()),
     }
@@ -55,6 +59,7 @@ def pair_summary(corpus, tokens, seconds):
         "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
         "tokenizers": {side: found.manifest["tokenizer"] for side, found in sides.items()},
         "splits": splits,
+        "notes": split_notes(corpus, tokens.targets.manifest["splits"]),
         "directories": {side: str(found.directory) for side, found in sides.items()},
         **_effort(seconds, both),
     }
@@ -73,6 +78,7 @@ def as_text(values):
             *_about_text(values),
             f"Tokenizer: {tokenizer['name']}, vocabulary {tokenizer['vocab_size']:,}",
             *_table(["split", *map(_heading, COLUMNS)], rows, 1),
+            *values["notes"],
             f"Lies in: {values['directory']}",
             _about_effort(values),
         ]
@@ -95,6 +101,7 @@ def pair_text(values):
                 for side, found in values["tokenizers"].items()
             ),
             *_table(["split", "side", "pairs", *map(_heading, columns)], rows, 2),
+            *values["notes"],
             *(f"{side.capitalize()}s lie in: {d}" for side, d in values["directories"].items()),
             _about_effort(values),
         ]

@@ -58,5 +58,5 @@ def run(flag_values, arguments):
     if config.data.layout == "pairs":
         values, as_text = summaries.pair_summary(corpus, tokens, seconds), summaries.pair_text
     else:
-        values, as_text = summaries.summary(tokens, seconds), summaries.as_text
+        values, as_text = summaries.summary(corpus, tokens, seconds), summaries.as_text
     print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

@@ -16,18 +16,16 @@ import json
 
 from absl import flags
 
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_path
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
-    flags.DEFINE_string(
-        "input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
+    define_special_tokens_flag(flag_values)
+    define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)
+    define_path(
         "sources",
         None,
         "For models that read a source: a file with the source of each line of --input; default: "
@@ -68,13 +66,14 @@ def run(flag_values, arguments):
     if config.data.layout == "pairs":
         sources, texts = _read_pairs(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
-        scores = loaded.score(texts, flag_values.batch_size, sources) if texts else []
+        mode = flag_values.special_tokens
+        scores = loaded.score(texts, flag_values.batch_size, sources, mode) if texts else []
         parts = [(texts, sources, scores)]
     else:
         _refuse_sources(flag_values, config.model.name)
         texts = _read_texts(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
-        parts = _scored_parts(loaded, texts, flag_values.batch_size)
+        parts = _scored_parts(loaded, texts, flag_values.batch_size, flag_values.special_tokens)
     if not flag_values.json:
         print(f"{'log-prob (nats)':>16} {'tokens':>7} {'perplexity':>11} {'bits/byte':>10}  text")
     for part in parts:
@@ -87,11 +86,12 @@ def run(flag_values, arguments):
                 print(f"{written(surprisal):>16} {piece!r}")
 
 
-def _scored_parts(loaded, texts, batch_size):
+def _scored_parts(loaded, texts, batch_size, special_tokens):
     """Yields texts with their scores, as soon as some are scored."""
     for start in range(0, len(texts), batch_size):
         part = texts[start : start + batch_size]
-        yield part, [None] * len(part), loaded.score(part, batch_size)
+        scores = loaded.score(part, batch_size, special_tokens=special_tokens)
+        yield part, [None] * len(part), scores
 
 
 def _read_texts(flag_values):

@@ -3,20 +3,33 @@
     lm-zoo serve --model=exports/quickstart_lstm
     lm-zoo serve --model=exports/quickstart_lstm/2 --port=8080 --host=0.0.0.0
 
-    curl http://127.0.0.1:8501/v1/completions -d '{"prompt": "The", "max_tokens": 20}'
-    curl http://127.0.0.1:8501/v1/models/quickstart_lstm:predict -d '{"instances": ["A text."]}'
-    curl http://127.0.0.1:8501/v1/models/translation:predict -d '{"instances": ["Ein Hund."]}'
+    curl http://127.0.0.1:8501/v1/completions --json '{"prompt": "The", "max_tokens": 20}'
+    curl http://127.0.0.1:8501/v1/embeddings --json '{"input": "A text."}'
+    curl http://127.0.0.1:8501/v1/models/quickstart_lstm:predict --json '{"instances": ["A text."]}'
+    curl http://127.0.0.1:8501/v1/models/translation:predict --json '{"instances": ["Ein Hund."]}'
 
-The interfaces are OpenAI's for completions and TensorFlow Serving's REST forms. Of several versions
-the highest is served. / is the page, /metrics is for Prometheus, /healthz for health checks. Ends
-at SIGTERM or Ctrl+C, when what is on its way is done.
+The interfaces are OpenAI's for completions and embeddings, and TensorFlow Serving's REST forms. Of
+several versions the highest is served. A SavedModel is a program: serve what you exported, or what
+comes from whom you would run a program of. That its files are those of the export is verified by
+their checksums before anything is loaded. / is the page, /metrics is for Prometheus, /healthz for
+health checks. Ends at SIGTERM or Ctrl+C, when what is on its way is done.
+
+Everything is limited, by the flags below. Left to what stands outside: TLS and the rate of each
+client are a proxy's work (nginx, Caddy), in front of a server that listens to this machine alone.
+An API key is read from --api_key_file or from the environment (LM_ZOO_API_KEY), for it would be seen
+on a command line; without TLS it can be overheard. With one, all but / and /healthz ask for it.
 """
 
 import dataclasses
+import os
+import re
+import sys
 
 from absl import flags
 
+from lm_zoo.cli.path_flags import define_path
 from lm_zoo.serving.limits import ServingLimits
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
@@ -26,15 +39,36 @@ _HELP = {
     "max_rows": "Most texts of one request.",
     "max_queue": "Most texts that wait; one more is answered with 503.",
     "request_seconds": "After so long a request is given up and answered with 504.",
+    "max_header_bytes": "Most bytes of a request's line and headers; more are answered with 431.",
+    "max_connections": "Most connections at once, as far as the system's limit of open files allows; "
+    "of more, the one that has waited longest for a request is closed.",
+    "receive_seconds": "How long a request's line and headers may take to arrive, and then its body; "
+    "longer is answered with 408.",
+    "write_seconds": "How long an answer waits for a client that does not read it.",
+    "idle_seconds": "How long a connection stays open without a request.",
 }
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
+    define_path(
         "model",
         None,
         "Folder of the exported model: NAME or NAME/VERSION.",
         required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "sha256",
+        "",
+        "What the SHA-256 of its SHA256SUMS has to be, as `lm-zoo export` printed it: then it is "
+        "that export, whoever had it in between.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_boolean(
+        "trust_unverified",
+        False,
+        "Load the model though it has no checksums, or others; whoever made it can do on this "
+        "machine what you can.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(
@@ -59,6 +93,28 @@ def define_flags(flag_values):
         "it, and any other address for every name.",
         flag_values=flag_values,
     )
+    flags.DEFINE_list(
+        "cors_origins",
+        [],
+        "Origins of web pages elsewhere that may ask, such as https://pages.example; * is any. By "
+        "default none but the server's own page.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "api_key_file",
+        None,
+        "File with the key that clients must send as `Authorization: Bearer KEY`; by default the "
+        "environment's LM_ZOO_API_KEY, if there is one.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "log_format",
+        "text",
+        ["text", "json", "none"],
+        "How each request is logged on standard output: when, who, what, status, seconds and bytes; "
+        "never what was said.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "max_batch_size",
         32,
@@ -74,6 +130,14 @@ def define_flags(flag_values):
         upper_bound=1000.0,
         flag_values=flag_values,
     )
+    flags.DEFINE_enum(
+        "special_tokens",
+        None,
+        list(SPECIAL_TOKENS),
+        f"Of completions: {SPECIAL_TOKENS_HELP} Default: as the model was exported, and as its "
+        "signatures read them.",
+        flag_values=flag_values,
+    )
     for field in dataclasses.fields(ServingLimits):
         define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
         define(field.name, field.default, _HELP[field.name], flag_values=flag_values)
@@ -84,13 +148,21 @@ def run(flag_values, arguments):
 
     if arguments:
         raise UserError(f"serve: unexpected argument {arguments[0]!r}; give it as --model=...")
+    sha256, trust = flag_values.sha256, flag_values.trust_unverified
+    if sha256 and (trust or not re.fullmatch("[0-9a-fA-F]{64}", sha256)):
+        received = "--trust_unverified as well" if trust else repr(sha256)
+        raise UserError(f"--sha256: expected 64 hexadecimal digits alone, received {received}.")
     limits = ServingLimits(
         **{field.name: flag_values[field.name].value for field in dataclasses.fields(ServingLimits)}
     ).validate()
     try:
         from lm_zoo.serving import server
+        from lm_zoo.serving.access_log import AccessLog
         from lm_zoo.serving.allowed_hosts import allowed_hosts
+        from lm_zoo.serving.allowed_origins import allowed_origins
+        from lm_zoo.serving.api_key import read_api_key
         from lm_zoo.serving.app import make_app
+        from lm_zoo.serving.open_files import allowed_connections
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
         raise UserError(
@@ -98,16 +170,30 @@ def run(flag_values, arguments):
         ) from None
     from lm_zoo.serving.served_model import ServedModel
 
+    key = read_api_key(flag_values.api_key_file, os.environ)
+    origins = allowed_origins(flag_values.cors_origins)
+    connections = allowed_connections(limits.max_connections)
+    if connections < limits.max_connections:
+        print(
+            f"serve: the system allows too few open files (ulimit -n) for --max_connections="
+            f"{limits.max_connections}; {connections} are taken.",
+            file=sys.stderr,
+        )
+        limits = dataclasses.replace(limits, max_connections=connections)
     bound = server.bind(flag_values.host, flag_values.port)
     hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
-    model = ServedModel(flag_values.model)
+    special_tokens = flag_values.special_tokens or ""
+    model = ServedModel(flag_values.model, sha256, trust, special_tokens)
     model.warm_up()
     wait_seconds = flag_values.batch_wait_ms / 1000
-    app = make_app(model, limits, flag_values.max_batch_size, wait_seconds, hosts)
+    log = AccessLog(flag_values.log_format, sys.stdout)
+    size = flag_values.max_batch_size
+    app = make_app(model, limits, size, wait_seconds, hosts, origins, key, log)
     where = server.address_of(bound)
 
     def on_ready():
         print(f"Serving {model.name}, version {model.version}, on {where}", flush=True)
 
-    server.serve(app, bound, on_ready)
+    server.serve(app, limits, bound, on_ready)
+    log.close()
     print("Ended.")

@@ -21,6 +21,7 @@ import sys
 from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag
+from lm_zoo.cli.path_flags import define_path
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
 USES_TENSORFLOW = False
@@ -53,8 +54,8 @@ def define_flags(flag_values):
     flags.DEFINE_string(
         "text_field", "", "The field with the text, in JSON, CSV and Parquet files.", **define
     )
-    flags.DEFINE_string("output", None, "For train: the folder to save in.", **define)
-    flags.DEFINE_string("tokenizer", None, "For encode and decode: which to use.", **define)
+    define_path("output", None, "For train: the folder to save in.", **define)
+    define_path("tokenizer", None, "For encode and decode: which to use.", **define)
     flags.DEFINE_integer(
         "repeats", 3, "For compare: times measured; the best counts.", lower_bound=1, **define
     )
@@ -78,6 +79,7 @@ def _train(flag_values, arguments):
     from lm_zoo.config import TokenizerConfig
     from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizer
     from lm_zoo.errors import UserError
+    from lm_zoo.files import check_writable
     from lm_zoo.text.tokenizers import train_tokenizer
 
     if arguments:
@@ -86,6 +88,7 @@ def _train(flag_values, arguments):
         raise UserError("tokenizer train: --output is required: the folder to save in.")
     if flag_values.config is None and not (flag_values.name and flag_values.input):
         raise UserError("tokenizer train: expected --config, or --name and --input.")
+    check_writable(flag_values.output)
     if flag_values.config is not None:
         for name in ("name", "input", "vocab_size", "min_count"):
             if flag_values[name].present:
@@ -186,34 +189,32 @@ def _chosen(flag_values, action):
 
 def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
-    import pathlib
-
     from lm_zoo.config import TokenizerConfig
     from lm_zoo.errors import UserError
+    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
     from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 
-    path = pathlib.Path(source)
+    path = expanded(source)
     if not path.exists():
         raise UserError(f"tokenizer: there is no file or folder {source!r}; check the path.")
     kind = foreign_kind(path)
     if kind:
         return train_tokenizer(TokenizerConfig(name=kind, path=source), ())
     folder = RunFolder(path)
-    return load_tokenizer(folder.tokenizer if folder.exists() else path)
+    return load_tokenizer(folder.tokenizer if folder.begun() else path)
 
 
 def _find_or_train(flag_values, source):
     """Returns the tokenizer that an argument of `compare` names, trained on the spot if need be."""
-    import pathlib
-
     from lm_zoo.config import TokenizerConfig
     from lm_zoo.errors import UserError, unknown_name
+    from lm_zoo.files import expanded
     from lm_zoo.text.tokenizers import TOKENIZERS, train_tokenizer
 
     name, _, size = source.partition(":")
     if name not in TOKENIZERS:
-        if pathlib.Path(source).exists():
+        if expanded(source).exists():
             return find_tokenizer(source)
         raise unknown_name("tokenizer compare", name, TOKENIZERS)
     if size and not (size.isascii() and size.isdigit() and len(size) < 10):

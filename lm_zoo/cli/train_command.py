@@ -8,12 +8,14 @@ Without --config the run in the workdir goes on with its own. Stopped in any way
 full disk), the same command goes on from the last checkpoint and ends with the same parameters.
 """
 
+import shlex
 import sys
 
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_strategy_flag
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
+from lm_zoo.cli.path_flags import define_path
 
 LEAVE_SECONDS = 10  # that the chief waits for the others, which miss it otherwise
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
@@ -23,9 +25,7 @@ def define_flags(flag_values):
     define_config_flag(flag_values)
     define_data_dir_flag(flag_values)
     define_strategy_flag(flag_values)
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     flags.DEFINE_list(
         "profile_steps",
         [],
@@ -58,10 +58,14 @@ def run(flag_values, arguments):
     from lm_zoo.cli.distribution_flags import distribution_for
     from lm_zoo.distribution.parameter_server import chief_leaves
     from lm_zoo.errors import UserError
+    from lm_zoo.run_folder import RunFolder
 
     if arguments:
         raise UserError(f"train: unexpected argument {arguments[0]!r}.")
     profile_steps = _profile_steps(flag_values.profile_steps)
+    folder = RunFolder(flag_values.workdir)
+    if flag_values.config is None and folder.begun():
+        raise folder.lost_config("--config")
     if flag_values.config is None:
         raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
     config = with_data_dir(flag_values.config, flag_values.data_dir)
@@ -92,7 +96,7 @@ def _train(config, flag_values, distribution, profile_steps):
             if flag_values.audit_data:
                 print(experiment.verify_audit(result.step))
             print(_closing_line(result))
-            print(f"Curves: tensorboard --logdir {flag_values.workdir}")
+            print(f"Curves: tensorboard --logdir {shlex.quote(flag_values.workdir)}")
     return _stopped(result, flag_values.workdir, distribution)
 
 
@@ -104,7 +108,7 @@ def _stopped(result, workdir, distribution):
         return None
     if distribution.is_chief:
         line = f"Stopped by {result.reason} and saved at step {result.step}. Go on with: "
-        line += f"lm-zoo train --workdir={workdir}"
+        line += f"lm-zoo train --workdir={shlex.quote(workdir)}"
         if distribution.cluster:
             line += " (in every process)"
         print(line, file=sys.stderr)

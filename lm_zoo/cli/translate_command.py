@@ -18,26 +18,24 @@ import time
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.path_flags import define_multi_path, define_path
 from lm_zoo.generation.translation_options import TOO_LONG
 
 FORMATS = ("text", "tsv", "jsonl")
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "workdir", None, "Folder of the run.", required=True, flag_values=flag_values
-    )
+    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
-    flags.DEFINE_multi_string(
+    define_special_tokens_flag(flag_values)
+    define_multi_path(
         "input",
         [],
         "UTF-8 file to translate; may be given several times; - is standard input.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
-        "output", None, "File to write; default: standard output.", flag_values=flag_values
-    )
+    define_path("output", None, "File to write; default: standard output.", flag_values=flag_values)
     flags.DEFINE_enum(
         "format",
         "text",
@@ -114,8 +112,9 @@ def _options(flag_values, is_asked):
     from lm_zoo.generation.translation_options import TranslationOptions
 
     names = (
-        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long".split()
-    )
+        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long "
+        "special_tokens"
+    ).split()
     options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
     if options.num_best > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
@@ -172,6 +171,9 @@ def _answer(loaded, options):
         except EOFError:
             print()
             return
+        except UnicodeDecodeError as error:
+            print(f"lm-zoo translate: error: expected {error.encoding} text.", file=sys.stderr)
+            continue
         try:
             (found,) = translate(
                 loaded.model, loaded.source_tokenizer, loaded.tokenizer, [line], options
@@ -187,11 +189,26 @@ def _answer(loaded, options):
 @contextlib.contextmanager
 def _output(path):
     """Yields a function that writes text where it is to go."""
+    from lm_zoo.errors import UserError
     from lm_zoo.files import writing_atomically
 
     if path is not None:
-        with writing_atomically(path) as write:
-            yield lambda text: write(text.encode("utf-8"))
+        made = 0
+
+        def write_to_file(text):
+            nonlocal made
+            write(text.encode("utf-8"))
+            made += 1
+
+        try:
+            with writing_atomically(path) as write:
+                yield write_to_file
+        except UserError as error:
+            if not made:
+                raise
+            raise UserError(
+                f"{error} {made:,} translations were made, and none is kept."
+            ) from error
         return
 
     def write(text):

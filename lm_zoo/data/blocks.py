@@ -23,7 +23,7 @@ import pathlib
 from lm_zoo.data.cache import write_file
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.worker_pool import WorkerPool
-from lm_zoo.files import sha256_file
+from lm_zoo.files import raise_if_of_system, sha256_file
 from lm_zoo.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
@@ -196,7 +196,8 @@ def _finished(directory, block):
         if any(sha256_file(directory / n) != digest for n, digest in values["sha256"].items()):
             return None
         return values["result"]
-    except (OSError, NotJson):
+    except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         return None
 
 

@@ -8,7 +8,7 @@ import shutil
 import time
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import advice, link_of_another_user, reason, sync
+from lm_zoo.files import advice, expanded, link_of_another_user, reason, sync
 
 WORK_PREFIX = ".lm_zoo-work-"  # ours alone, since old ones are removed
 ABANDONED_SECONDS = 7 * 24 * 3600  # nobody has come back to such a work folder for a week
@@ -22,7 +22,7 @@ def cache_dir(configured=""):
             in a folder like `/tmp` anybody can lay one, and so choose what is read and written.
     """
     chosen = configured or os.environ.get("LM_ZOO_CACHE") or os.path.join("~", ".cache", "lm_zoo")
-    path = pathlib.Path(chosen).expanduser()
+    path = expanded(chosen)
     try:
         foreign = link_of_another_user(path)
     except OSError as error:

@@ -20,6 +20,7 @@ from lm_zoo.data.cleaning_stages import (
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
@@ -63,6 +64,7 @@ class CleanedCorpus(Corpus):
         self.source = corpus.source
         self.licence = corpus.licence
         self.has_documents = corpus.has_documents
+        self.asked_shares = corpus.asked_shares
         self.directory = pathlib.Path(directory)
         manifest = _read_manifest(self.directory)
         self.report = manifest["report"]
@@ -233,7 +235,8 @@ def _finished_round(folder):
     """Returns the results of a round that was done before a kill, or None."""
     try:
         values = read_json(folder / ROUND, [list], MAX_LARGE_BYTES)
-    except (OSError, NotJson):  # not done yet, or spoilt: it is made again
+    except (OSError, NotJson) as error:  # not done yet, or spoilt: it is made again
+        raise_if_of_system(error)
         return None
     return [
         BlockResult(split, number, {s: folder / name for s, name in files.items()}, record)
@@ -287,7 +290,8 @@ def _read_manifest(directory):
         content = read_json(path, _MANIFEST, MAX_LARGE_BYTES)
         if content.pop("sha256") != _sha256(content):
             raise NotJson("its checksum is another")
-    except (OSError, NotJson):
+    except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         raise UserError(
             f"data.cache_dir: {path} of a cleaned corpus is missing or damaged; delete the folder "
             f"{directory} and run the same command again."

@@ -24,6 +24,7 @@ class CleanedPairCorpus(PairCorpus):
         self.source = cleaned.source
         self.licence = cleaned.licence
         self.num_bytes = cleaned.num_bytes
+        self.asked_shares = cleaned.asked_shares
         self.report = cleaned.report
         self.directory = cleaned.directory
         self._cleaned = cleaned
@@ -58,6 +59,7 @@ class PairDocuments(Corpus):
         self.source = corpus.source
         self.licence = corpus.licence
         self.num_bytes = corpus.num_bytes
+        self.asked_shares = corpus.asked_shares
 
     @property
     def fingerprint(self):

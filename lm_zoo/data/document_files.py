@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
+from lm_zoo.files import raise_if_of_system, reason
 from lm_zoo.input_files import read_input
 from lm_zoo.text.words import utf8
 
@@ -49,6 +49,7 @@ def read_documents(path, sha256=None):
     try:
         data = memoryview(read_input(path, MOST_BYTES))
     except OSError as error:
+        raise_if_of_system(error)
         raise _damaged(path, reason(error)) from None
     body = data[32:]
     digest = hashlib.sha256(body).digest()

@@ -42,4 +42,5 @@ def read_held_out_pairs(directory, split):
     except FileNotFoundError:
         raise UserError(f"workdir: {path} is missing; restore it.") from None
     except (OSError, NotJson) as error:
+        files.raise_if_of_system(error)
         raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None

@@ -66,6 +66,12 @@ def prepare(
         UserError: If the cached folder is damaged (it is not mended silently), or the folder cannot
             be written, a full disk included; what is done is kept then, and gone on with later.
     """
+    if not tokenizer.in_streams:
+        raise UserError(
+            "tokenizer: this one takes line ends together with what stands before them, as Llama "
+            "3's does, and corpora are read line by line; expected another kind. It serves to "
+            "generate, score and export with imported weights."
+        )
     cache = cache_dir(cache)
     if corpus.has_documents and tokenizer.end_id is None:
         raise UserError(

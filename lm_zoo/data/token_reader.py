@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason, sha256_file
+from lm_zoo.files import raise_if_of_system, reason, sha256_file
 from lm_zoo.input_files import check_regular
 from lm_zoo.json_files import (
     MAX_LARGE_BYTES,
@@ -24,6 +24,7 @@ from lm_zoo.json_files import (
 
 FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
+MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache
 SCANNED_AT_ONCE = 1 << 22  # numbers
 
 
@@ -151,7 +152,7 @@ class TokenDataset:
         return self.splits[name]
 
 
-def open_tokens(directory, tokenizer, cache=None):
+def open_tokens(directory, tokenizer, cache=None, remedy=MADE_AGAIN):
     """Opens a dataset folder and verifies it whole: manifest, sizes, checksums and tokenizer.
 
     Args:
@@ -159,23 +160,24 @@ def open_tokens(directory, tokenizer, cache=None):
         tokenizer: The `Tokenizer` that the ids are to be read with.
         cache: Cache folder in which checksums of unchanged files are remembered, so that a large
             dataset is not read whole at every start; None means to read it whole.
+        remedy: What to do about a damaged folder, for the error.
 
     Raises:
         UserError: Naming the shard that is missing, truncated or altered, or the tokenizer that
             does not fit.
     """
     directory = pathlib.Path(directory)
+    broken = functools.partial(damaged, directory, remedy=remedy)
     try:
         manifest = read_json(directory / MANIFEST, {"format_version": natural}, MAX_LARGE_BYTES)
         version = manifest["format_version"]
         if version == FORMAT_VERSION:
             check(manifest, _MANIFEST)
     except OSError as error:
-        raise damaged(
-            directory, f"{MANIFEST} is missing or cannot be read ({reason(error)})"
-        ) from None
+        raise_if_of_system(error)
+        raise broken(f"{MANIFEST} is missing or cannot be read ({reason(error)})") from None
     except NotJson as error:
-        raise damaged(directory, f"{MANIFEST} is not a manifest ({error})") from None
+        raise broken(f"{MANIFEST} is not a manifest ({error})") from None
     if version != FORMAT_VERSION:
         raise UserError(
             f"token files: {directory} has format version {version!r}, expected {FORMAT_VERSION}: "
@@ -183,7 +185,7 @@ def open_tokens(directory, tokenizer, cache=None):
             "is in one."
         )
     if manifest.get("sha256") != manifest_sha256(manifest):
-        raise damaged(directory, f"{MANIFEST} is altered (its checksum is another)")
+        raise broken(f"{MANIFEST} is altered (its checksum is another)")
     written_with = manifest["tokenizer"]
     fingerprint = written_with["fingerprint"]
     if fingerprint != tokenizer.fingerprint:
@@ -192,10 +194,10 @@ def open_tokens(directory, tokenizer, cache=None):
             f"{fingerprint[:12]}, received the {tokenizer.name} tokenizer "
             f"{tokenizer.fingerprint[:12]}; use the tokenizer that the token files were made with."
         )
-    opened = functools.partial(_open_array, directory, cache)
+    opened = functools.partial(_open_array, directory, cache, broken)
     splits = {
         name: _open_split(
-            opened, directory, name, np.dtype(manifest["dtype"]), entry, tokenizer.vocab_size
+            opened, broken, name, np.dtype(manifest["dtype"]), entry, tokenizer.vocab_size
         )
         for name, entry in manifest["splits"].items()
     }
@@ -205,7 +207,7 @@ def open_tokens(directory, tokenizer, cache=None):
     return TokenDataset(directory, manifest, splits)
 
 
-def _open_split(opened, directory, name, dtype, entry, vocab_size):
+def _open_split(opened, broken, name, dtype, entry, vocab_size):
     shards = [opened(shard, dtype, shard["num_tokens"]) for shard in entry["shards"]]
     documents, starts = entry.get("documents"), None
     if documents:
@@ -223,13 +225,13 @@ def _open_split(opened, directory, name, dtype, entry, vocab_size):
         vocab_size=vocab_size,
     )
     if split.num_tokens != entry["tokens"]:
-        raise damaged(directory, f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
+        raise broken(f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
     if entry["unknown"] > entry["tokens"]:
-        raise damaged(directory, f"{MANIFEST} counts more unknown tokens of {name} than tokens")
+        raise broken(f"{MANIFEST} counts more unknown tokens of {name} than tokens")
     if starts is not None:
         ends = starts[0] == 0 and starts[-1] == max(0, split.num_tokens - 1)
         if not ends or not _increasing(starts):
-            raise damaged(directory, f"the places of the documents of {name} are in disorder")
+            raise broken(f"the places of the documents of {name} are in disorder")
     return split
 
 
@@ -242,7 +244,7 @@ def _increasing(numbers):
     return True
 
 
-def _open_array(directory, cache, described, dtype, count):
+def _open_array(directory, cache, broken, described, dtype, count):
     """Memory-maps a file of `count` numbers, having made sure that it is the described one."""
     path = directory / described["name"]
     try:
@@ -250,17 +252,16 @@ def _open_array(directory, cache, described, dtype, count):
         size, expected = path.stat().st_size, count * dtype.itemsize
         if size != expected:
             state = "truncated" if size < expected else "altered"
-            raise damaged(
-                directory, f"shard {path.name} is {state} ({size} bytes, expected {expected})"
-            )
+            raise broken(f"shard {path.name} is {state} ({size} bytes, expected {expected})")
         digest = sha256_file(path) if cache is None else sha256_of(path, cache)
         if digest != described["sha256"]:
-            raise damaged(directory, f"shard {path.name} is altered (its checksum is another)")
+            raise broken(f"shard {path.name} is altered (its checksum is another)")
         return np.memmap(path, dtype=dtype.newbyteorder("<"), mode="r")
     except FileNotFoundError:
-        raise damaged(directory, f"shard {path.name} is missing") from None
+        raise broken(f"shard {path.name} is missing") from None
     except OSError as error:
-        raise damaged(directory, f"shard {path.name}: {reason(error)}") from None
+        raise_if_of_system(error)
+        raise broken(f"shard {path.name}: {reason(error)}") from None
 
 
 def manifest_sha256(manifest):
@@ -269,8 +270,6 @@ def manifest_sha256(manifest):
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def damaged(directory, what):
+def damaged(directory, what, remedy=MADE_AGAIN):
     """Builds the error for a dataset folder that is not as it was written."""
-    return UserError(
-        f"token files: {directory} is damaged: {what}; delete this folder, it will be made again."
-    )
+    return UserError(f"token files: {directory} is damaged: {what}; {remedy}.")

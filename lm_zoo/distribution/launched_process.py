@@ -37,6 +37,7 @@ class LaunchedProcess:
             cluster_token.FILE_VARIABLE: "",
             "LM_ZOO_HEARTBEAT": str(writer),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8",  # what we read; our own output may have another
         }
         self._process = subprocess.Popen(
             launcher.command,
@@ -44,7 +45,7 @@ class LaunchedProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             bufsize=1,
             pass_fds=(writer,),

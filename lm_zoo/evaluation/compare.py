@@ -3,7 +3,6 @@
 import dataclasses
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.figures import FEW_TOKENS, written_or_bound
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
 from lm_zoo.evaluation.tables import render
 from lm_zoo.evaluation.translation_scores import (
@@ -11,6 +10,7 @@ from lm_zoo.evaluation.translation_scores import (
     check_like_scores,
     describe_signatures,
 )
+from lm_zoo.figures import FEW_TOKENS, written_or_bound
 
 MEASURES = {
     "perplexity": "perplexity per token",

@@ -9,11 +9,12 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import piece_lengths
 from lm_zoo.evaluation.windows import plan_windows
+from lm_zoo.text.special_tokens import TEXT
 
 _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `features`
 
 
-def embed_texts(model, tokenizer, texts, batch_size=16):
+def embed_texts(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
     """Gives each text's vector: the mean of `model.features` over its tokens.
 
     Texts are read as `score_texts` reads them: each after `tokenizer.start_ids`, whose own vectors
@@ -25,6 +26,8 @@ def embed_texts(model, tokenizer, texts, batch_size=16):
         tokenizer: The tokenizer it was trained with.
         texts: A list of strings.
         batch_size: Windows read at once.
+        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
+            the token.
 
     Returns:
         float32 array of shape `(texts, width)`; zeros for a text without tokens.
@@ -38,7 +41,7 @@ def embed_texts(model, tokenizer, texts, batch_size=16):
     if batch_size < 1:
         raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
     start = np.asarray(tokenizer.start_ids, np.int32)
-    encoded = [np.asarray(tokenizer.encode(text), np.int32) for text in texts]
+    encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]
     windows = [
         (number, window, max(first, len(start) - begin))
         for number, ids in enumerate(encoded)

@@ -5,9 +5,12 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import Segment, check_texts, score_segments, summarize
+from lm_zoo.text.special_tokens import TEXT
 
 
-def score_pairs(model, source_tokenizer, tokenizer, sources, texts, batch_size=16):
+def score_pairs(
+    model, source_tokenizer, tokenizer, sources, texts, batch_size=16, special_tokens=TEXT
+):
     """Scores texts, each as a translation of its source.
 
     A text is read after an end token, as in training, and its own end token is scored too.
@@ -19,6 +22,8 @@ def score_pairs(model, source_tokenizer, tokenizer, sources, texts, batch_size=1
         sources: A list of strings.
         texts: As many.
         batch_size: Texts read at once.
+        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
+            the token.
 
     Returns:
         A list of `Score`, in the order of the texts.
@@ -39,8 +44,12 @@ def score_pairs(model, source_tokenizer, tokenizer, sources, texts, batch_size=1
         raise UserError(
             f"sources: expected one for each of {len(texts)} texts, received {len(sources)}."
         )
-    sources = _encoded("sources", sources, source_tokenizer, "source_length", model.source_length)
-    targets = _encoded("texts", texts, tokenizer, "context_length", model.context_length)
+    sources = _encoded(
+        "sources", sources, source_tokenizer, "source_length", model.source_length, special_tokens
+    )
+    targets = _encoded(
+        "texts", texts, tokenizer, "context_length", model.context_length, special_tokens
+    )
     surprisals = [np.full(len(ids), np.nan) for ids in targets]
     segments = [
         Segment(np.append(ids[-1:], ids[:-1]), ids, 0, nll, source)
@@ -49,15 +58,18 @@ def score_pairs(model, source_tokenizer, tokenizer, sources, texts, batch_size=1
     score_segments(model, segments, batch_size)
     context = f"the source, then after {tokenizer.token_text(tokenizer.end_id)}"
     return [
-        summarize(tokenizer, text, ids, nll, context)
+        summarize(tokenizer, text, ids, nll, context, has_end=True)
         for text, ids, nll in zip(texts, targets, surprisals)
     ]
 
 
-def _encoded(name, texts, tokenizer, limit_name, limit):
+def _encoded(name, texts, tokenizer, limit_name, limit, special_tokens):
     """Returns each text's ids with its end token; refuses those beyond the model's limit."""
     end = np.array([tokenizer.end_id], np.int32)
-    found = [np.append(np.asarray(tokenizer.encode(text), np.int32), end) for text in texts]
+    found = [
+        np.append(np.asarray(tokenizer.encode(text, special_tokens), np.int32), end)
+        for text in texts
+    ]
     for number, ids in enumerate(found, 1):
         if limit is not None and len(ids) > limit:
             raise UserError(

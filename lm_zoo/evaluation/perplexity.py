@@ -143,6 +143,11 @@ class Evaluator:
     def nll_sums(self, split, on_progress=None):
         """Returns `(nats, tokens)`: the sum of the NLL over the split, and the tokens in it."""
         num_inputs = split.num_tokens - 1
+        if not split.num_tokens:
+            raise UserError(
+                f"split: the {split.name} split is empty; name another, or train with "
+                f"data.{split.name}_files."
+            )
         if num_inputs < 1:
             raise UserError(
                 f"split: expected at least 2 tokens in {split.name}, received {split.num_tokens}: "

@@ -6,10 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.figures import bits_per_byte, perplexity
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import plan_windows
-from lm_zoo.text.lost_text import encode_measured
+from lm_zoo.figures import bits_per_byte, perplexity
+from lm_zoo.text.lost_text import lost_between
+from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
 SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
@@ -72,7 +73,7 @@ class Segment:
     source: np.ndarray | None = None
 
 
-def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
+def score_texts(model, tokenizer, texts, batch_size=16, stride=0, special_tokens=TEXT):
     """Scores texts, each on its own.
 
     Each text is read after `tokenizer.start_ids` (an end token or a newline), so that its first
@@ -85,6 +86,8 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         texts: A list of strings.
         batch_size: Texts read at once.
         stride: New tokens in each window of a long text; 0 means half the window.
+        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
+            the token.
 
     Returns:
         A list of `Score`, in the order of the texts.
@@ -107,7 +110,7 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0):
         )
     stride = stride or max(1, (window or 2) // 2)
     start = np.asarray(tokenizer.start_ids, np.int32)
-    encoded = [np.asarray(tokenizer.encode(text), np.int32) for text in texts]
+    encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]
     surprisals = [np.full(len(ids), np.nan) for ids in encoded]
     segments = [
         segment
@@ -219,7 +222,7 @@ def _context(tokenizer, start, ids, window, stride):
     return context
 
 
-def summarize(tokenizer, text, ids, surprisals, context):
+def summarize(tokenizer, text, ids, surprisals, context, has_end=False):
     """Returns the `Score` of a text.
 
     Args:
@@ -228,13 +231,14 @@ def summarize(tokenizer, text, ids, surprisals, context):
         ids: Token ids that it was read as.
         surprisals: Nats of each, NaN for one that was not scored.
         context: What they are conditioned on, in words.
+        has_end: Whether the last of them is the end of the text.
     """
     scored = surprisals[~np.isnan(surprisals)]
     nats, num_tokens = float(np.sum(scored)), len(scored)
     data = utf8(text)
     unknown = tokenizer.unk_id
     num_unknown = 0 if unknown is None else int(np.count_nonzero(ids == unknown))
-    bytes_lost = encode_measured(tokenizer, [text])[2].bytes
+    bytes_lost = lost_between(data, tokenizer.decode_bytes(ids[:-1] if has_end else ids)).bytes
     per_byte = bits_per_byte(nats, len(data)) if num_tokens else None
     hides_text = bool(num_unknown or bytes_lost)
     return Score(

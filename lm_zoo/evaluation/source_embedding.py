@@ -6,11 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import TEXT
 
 _FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `source_features`
 
 
-def embed_sources(model, tokenizer, texts, batch_size=16):
+def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
     """Gives each text's vector: the mean of `model.source_features` over its tokens.
 
     Each text is read with the end token after it, whose own vector does not count.
@@ -20,6 +21,8 @@ def embed_sources(model, tokenizer, texts, batch_size=16):
         tokenizer: The tokenizer of sources that it was trained with.
         texts: A list of strings.
         batch_size: Texts read at once.
+        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
+            the token.
 
     Returns:
         float32 array of shape `(texts, width)`; zeros for a text without tokens.
@@ -32,7 +35,9 @@ def embed_sources(model, tokenizer, texts, batch_size=16):
         raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
     if batch_size < 1:
         raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
-    encoded = [np.append(tokenizer.encode(text), tokenizer.end_id) for text in texts]
+    encoded = [
+        np.append(tokenizer.encode(text, special_tokens), tokenizer.end_id) for text in texts
+    ]
     order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
     vectors = [None] * len(texts)
     for begin in range(0, len(texts), batch_size):

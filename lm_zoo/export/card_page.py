@@ -4,6 +4,7 @@ import json
 
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.ledger_table import written_figure
+from lm_zoo.figures import few_tokens_mark, written
 
 # Of a model that reads a source: what its signatures mean by text.
 PAIRS = """\
@@ -121,11 +122,12 @@ def _perplexities(values):
             f"- {name}: {written_figure(ledger, 'perplexity')} per token, "
             f"{written_figure(ledger, 'bits_per_byte')} bits per byte, "
             f"{ledger.tokens_scored:,} tokens scored, {ledger.tokens_not_scored:,} not."
+            f"{few_tokens_mark(ledger.tokens_scored)}"
         )
     if loss:
         lines.append(
             f"- On {loss['tokens']:,} of {loss['split_tokens']:,} validation tokens: "
-            f"{loss['before']:.4f} by the run's weights, {loss['after']:.4f} by those here."
+            f"{written(loss['before'])} by the run's weights, {written(loss['after'])} by those here."
         )
     return lines or ["None was measured: the run has no held-out text, or was not evaluated."]
 

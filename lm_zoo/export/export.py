@@ -2,12 +2,13 @@
 
 import importlib
 import inspect
-import pathlib
 import re
 
+from lm_zoo import checksums
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.export.formats import FORMATS, VERSIONED, WITH_SOURCE
-from lm_zoo.export.new_folder import NewFolder
+from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED, WITH_SOURCE
+from lm_zoo.export.new_folder import NewFolder, writing
+from lm_zoo.files import expanded
 
 
 def export(run, output, format="saved_model", **options):
@@ -22,7 +23,8 @@ def export(run, output, format="saved_model", **options):
         **options: Of the form: the keyword arguments of its module's `write`.
 
     Returns:
-        `(path, report)`: the folder, and lines of text that say what was verified.
+        `(path, report)`: the folder, and lines of text that say what was verified,
+        and the SHA-256 of the checksums of all files.
 
     Raises:
         UserError: For options that cannot be used, a folder that cannot be written, and a result
@@ -43,9 +45,9 @@ def export(run, output, format="saved_model", **options):
             raise UserError(
                 f"{option}: the form {format!r} has no such option; expected one of: {listed}."
             )
-    output = pathlib.Path(output)
+    output = expanded(output)
     if format in VERSIONED:
-        name = options.setdefault("name", "") or run.folder.path.resolve().name
+        name = options["name"] = options.get("name") or _name_of(run.folder.path.resolve())
         parent = output / _checked_name(name)
         place = NewFolder(parent, lambda: next_version(parent))
     else:
@@ -53,13 +55,21 @@ def export(run, output, format="saved_model", **options):
         place = NewFolder(output.absolute().parent, lambda: output.absolute().name)
     with place as folder:
         report = write(run, folder.path, **options)
-    return folder.path, report
+        with writing(folder.path):
+            digest = checksums.write(folder.path, EDITED.get(format, ()))
+    said = f"Checksums in {checksums.FILE_NAME}, whose own SHA-256 is {digest}"
+    return folder.path, "\n".join(filter(None, [report, said]))
 
 
 def next_version(folder):
     """Returns the name of the next version: 1, or one more than the highest there."""
     versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
     return str(max(versions, default=0) + 1)
+
+
+def _name_of(folder):
+    """Returns the name that a model has from its folder; others' signs would not do in addresses."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name).lstrip(".-")
 
 
 def _checked_name(name):

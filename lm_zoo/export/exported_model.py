@@ -13,6 +13,8 @@ from lm_zoo.export.string_functions import StringFunctions
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.export.traced_pair_model import TracedPairModel
 from lm_zoo.export.translating import Translating
+from lm_zoo.files import plain_path
+from lm_zoo.generation.options import TEXT
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
 PAIR_SIGNATURES = ("translate", "score", "token_logprobs", "embed")  # of a model of pairs
@@ -39,6 +41,7 @@ class ExportedModel(tf.Module):
             model's `source_length` is that of a source.
         signatures: Which of the model's signatures; None is all.
         source_tokenizer: The tokenizer of the sources, for a model that reads some.
+        special_tokens: What a special token that is written out in a text is: `text` or `control`.
 
     Attributes:
         weights: The `StoredWeights`.
@@ -47,16 +50,24 @@ class ExportedModel(tf.Module):
     """
 
     def __init__(
-        self, model, tokenizer, weights, max_length=None, signatures=None, source_tokenizer=None
+        self,
+        model,
+        tokenizer,
+        weights,
+        max_length=None,
+        signatures=None,
+        source_tokenizer=None,
+        special_tokens=TEXT,
     ):
         super().__init__(name="language_model")
         self.weights = weights
-        self.tokenizer = tokenizer.in_graph()
+        self.special_tokens = special_tokens
+        self.tokenizer = tokenizer.in_graph(special_tokens)
         if model.reads_source:
             source_tokenizer = source_tokenizer or tokenizer
             source_module = self.tokenizer
             if source_tokenizer is not tokenizer:
-                self.source_tokenizer = source_module = source_tokenizer.in_graph()
+                self.source_tokenizer = source_module = source_tokenizer.in_graph(special_tokens)
             tokenizers = (source_tokenizer, tokenizer)
             modules = (source_module, self.tokenizer)
             functions = _pair_functions(model, weights, tokenizers, modules, max_length)
@@ -72,7 +83,8 @@ class ExportedModel(tf.Module):
         signatures = {name: _calling(getattr(self, name)) for name in self._signatures}
         signatures["serving_default"] = signatures[self._signatures[0]]
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(self, str(folder), signatures, options)
+        with plain_path(folder) as path:
+            tf.saved_model.save(self, path, signatures, options)
 
 
 def _string_functions(model, weights, tokenizer, module, max_length):

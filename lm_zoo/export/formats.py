@@ -11,5 +11,7 @@ FORMATS = {
     "onnx": ("lm_zoo.export.onnx", "ONNX models of token ids"),
     "pytorch": ("lm_zoo.weights.pytorch", "state dict of a recurrent model in safetensors"),
 }
+# Of those that are data and no program, the page is for the user to go on with.
+EDITED = {"hugging_face": ("README.md",), "keras_hub": ("README.md",), "pytorch": ("README.md",)}
 VERSIONED = ("saved_model",)  # written to OUTPUT/NAME/VERSION; the others to OUTPUT itself
 WITH_SOURCE = ("saved_model",)  # for models that read a source, too

@@ -13,6 +13,7 @@ from lm_zoo.export.saved_model import checked_max_length, copy_of
 from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
 from lm_zoo.export.token_parity import compare, sample_tokens
 from lm_zoo.export.weights import StoredWeights
+from lm_zoo.files import plain_path
 
 FILE_NAME = "language_model.tflite"
 DEFAULT_LENGTH = 128  # for models of any context; the tensors of LiteRT have fixed sizes
@@ -65,7 +66,7 @@ def convert(functions, folder):
         folder: An existing folder for what stands there only meanwhile.
     """
     signatures = {name: getattr(functions, name) for name in SIGNATURES}
-    with tempfile.TemporaryDirectory(dir=folder) as saved:
+    with plain_path(folder) as plain, tempfile.TemporaryDirectory(dir=plain) as saved:
         tf.saved_model.save(functions, saved, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=SIGNATURES)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

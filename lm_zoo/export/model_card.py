@@ -9,9 +9,7 @@ import tensorflow as tf
 
 import lm_zoo
 from lm_zoo import config as config_lib
-from lm_zoo.errors import UserError
 from lm_zoo.export.card_page import readable
-from lm_zoo.json_files import NotJson, read_json
 from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
@@ -48,12 +46,13 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
         "start_ids": [int(token) for token in tokenizer.start_ids],
         "eos_id": tokenizer.eos_id,
         "unk_id": tokenizer.unk_id,
+        "special_tokens": exported.special_tokens,
         "saved_model_needs": needs,
         "tokenizer": _described(tokenizer),
         "data": run.folder.data_record(),
         "perplexity": {
             "best_validation": _best(run),
-            "ledgers": _results(run, "perplexity"),
+            "ledgers": run.folder.results_with("perplexity"),
             "precision_loss": loss and dataclasses.asdict(loss),
         },
         "parity": dataclasses.asdict(parity),
@@ -64,7 +63,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
         "config": config_lib.to_dict(run.config),
     }
     if run.model.reads_source:
-        card["translations"] = _results(run, "bleu")
+        card["translations"] = run.folder.results_with("bleu")
         card["end_id"] = tokenizer.end_id
         card["source"] = {
             "max_length": source_length,
@@ -107,18 +106,3 @@ def _best(run):
     if run.config.training.best_by == "bleu":
         return {"step": best.step, "bleu": best.value}
     return {"step": best.step, "nats_per_token": best.value}
-
-
-def _results(run, figure):
-    """Returns what `lm-zoo evaluate` left in the run's folder with a figure, by file name."""
-    found = {}
-    for path in sorted(run.folder.results.glob("*.json")):
-        try:
-            values = read_json(path)
-        except (OSError, NotJson) as error:
-            raise UserError(
-                f"results: {path} is damaged ({error}); evaluate the run anew."
-            ) from None
-        if figure in values:
-            found[path.stem] = values
-    return found

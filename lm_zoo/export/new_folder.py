@@ -10,10 +10,9 @@ import shutil
 
 import tensorflow as tf
 
-from lm_zoo.files import cannot_write, sync
+from lm_zoo.files import cannot_write, os_error_of, sync
 
 PREFIX = ".lm_zoo-export-"  # ours alone, since what a killed export left is removed
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 class NewFolder:
@@ -103,9 +102,8 @@ def writing(path):
             raise
         raise cannot_write(path, error) from error
     except tf.errors.OpError as error:
-        for number in _DISK_ERRORS:
-            if os.strerror(number) in str(error):
-                raise cannot_write(path, OSError(number, os.strerror(number))) from error
+        if met := os_error_of(str(error)):
+            raise cannot_write(path, met) from error
         raise
 
 

@@ -14,6 +14,7 @@ from lm_zoo.export.verification import (
     different,
     tensor,
 )
+from lm_zoo.generation.options import TEXT
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
 
@@ -64,7 +65,7 @@ class PairVerification:
         sources: Strings to translate.
         targets: Strings to score, each after its source.
         max_length: Most tokens of a text, or None.
-        examples: As for `Verification`.
+        examples: As for `Verification`; so is `special_tokens`.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PairVerification:
         targets,
         max_length=None,
         examples=None,
+        special_tokens=TEXT,
     ):
         self.model = model
         self.source_tokenizer = source_tokenizer
@@ -87,6 +89,7 @@ class PairVerification:
         # Where the state has a size, that bounds a translation; else what is asked for has to.
         self.max_length = 0 if model.context_length is not None else max_length or 0
         self.examples = examples or {}
+        self.special_tokens = special_tokens
 
     @property
     def needs(self):
@@ -138,7 +141,10 @@ class PairVerification:
 
         Reads source and target in one go, without state.
         """
-        source_ids = [*self.source_tokenizer.encode(source), self.source_tokenizer.end_id]
+        source_ids = [
+            *self.source_tokenizer.encode(source, self.special_tokens),
+            self.source_tokenizer.end_id,
+        ]
         inputs = [self.tokenizer.end_id, *token_ids[:-1]]
         logits = self.model(
             tf.constant([inputs], tf.int32), source_ids=tf.constant([source_ids], tf.int32)
@@ -151,13 +157,19 @@ class PairVerification:
         if {"score", "token_logprobs"} & set(found):
             self._check_scores(found, largest)
         if "embed" in found:
-            expected = embed_sources(self.model, self.source_tokenizer, self.sources)
+            expected = embed_sources(
+                self.model,
+                self.source_tokenizer,
+                self.sources,
+                special_tokens=self.special_tokens,
+            )
             largest["embed"] = check_vectors(expected, found["embed"]["vector"])
 
     def _check_scores(self, found, largest):
         rows, pieces = [], []
         for source, target in zip(self.sources, self.targets, strict=True):
-            token_ids = [*map(int, self.tokenizer.encode(target)), self.tokenizer.end_id]
+            token_ids = self.tokenizer.encode(target, self.special_tokens)
+            token_ids = [*map(int, token_ids), self.tokenizer.end_id]
             rows.append(self.log_probs(source, token_ids))
             pieces += map(self.tokenizer.token_bytes, token_ids)
         lengths = [len(row) for row in rows]
@@ -177,7 +189,10 @@ class PairVerification:
 
     def _check_translations(self, beam_size, translated, beams, parity):
         options = TranslationOptions(
-            beam_size=beam_size, num_best=beam_size, max_length=self.max_length
+            special_tokens=self.special_tokens,
+            beam_size=beam_size,
+            num_best=beam_size,
+            max_length=self.max_length,
         )
         expected = translate(
             self.model, self.source_tokenizer, self.tokenizer, self.sources, options

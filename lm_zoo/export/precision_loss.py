@@ -9,6 +9,7 @@ from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
+from lm_zoo.figures import written
 from lm_zoo.training.losses import token_nll
 
 MOST_TOKENS = 20_000
@@ -34,7 +35,8 @@ class PrecisionLoss:
     def __str__(self):
         change = self.after / self.before - 1
         return (
-            f"Perplexity {self.before:.4f} before, {self.after:.4f} after ({change:+.2%}), on "
+            f"Perplexity {written(self.before)} before, {written(self.after)} after "
+            f"({change:+.2%}), on "
             f"{self.tokens:,} of {self.split_tokens:,} validation tokens"
         )
 

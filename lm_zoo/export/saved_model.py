@@ -20,11 +20,20 @@ from lm_zoo.export.samples import (
 from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
+from lm_zoo.generation.options import TEXT, require_special_tokens
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
 
-def write(run, folder, name="", precision="float32", max_length=0, signatures=None):
+def write(
+    run,
+    folder,
+    name="",
+    precision="float32",
+    max_length=0,
+    signatures=None,
+    special_tokens=TEXT,
+):
     """Writes a `Run` as a SavedModel.
 
     A process without lm_zoo scores, generates and embeds with what was written, and its results are
@@ -39,6 +48,8 @@ def write(run, folder, name="", precision="float32", max_length=0, signatures=No
             `context_length`, or any number for a recurrent model. For a model that reads a source:
             of a source, and of a target.
         signatures: Which of the model's signatures; None is all.
+        special_tokens: What a special token that is written out in a text is to the signatures:
+            `text`, or `control`, the token.
 
     Returns:
         Lines of text that say what was verified.
@@ -47,7 +58,7 @@ def write(run, folder, name="", precision="float32", max_length=0, signatures=No
         UserError: For options that cannot be used, and a SavedModel that does not do what the run
             does.
     """
-    prepared = PreparedExport(run, name, precision, max_length, signatures)
+    prepared = PreparedExport(run, name, precision, max_length, signatures, special_tokens)
     prepared.exported.save(folder)
     ((parity, examples),) = verify([(folder, prepared.verification)])
     return prepared.finish(folder, parity, examples)
@@ -62,13 +73,23 @@ class PreparedExport:
         precision: Likewise.
         max_length: Likewise.
         signatures: Likewise.
+        special_tokens: Likewise.
 
     Attributes:
         exported: The `ExportedModel`.
         verification: The `Verification`, or `PairVerification`.
     """
 
-    def __init__(self, run, name="", precision="float32", max_length=0, signatures=None):
+    def __init__(
+        self,
+        run,
+        name="",
+        precision="float32",
+        max_length=0,
+        signatures=None,
+        special_tokens=TEXT,
+    ):
+        require_special_tokens(special_tokens)
         self.run = run
         self.name = name or run.folder.path.resolve().name
         self.signatures = checked_signatures(run.model, signatures)
@@ -85,6 +106,7 @@ class PreparedExport:
             self.max_length,
             self.signatures,
             run.source_tokenizer,
+            special_tokens,
         )
         reads_source = run.model.reads_source
         self.verification = self._pair_verification() if reads_source else self._verification()
@@ -101,6 +123,7 @@ class PreparedExport:
             prompts,
             self.max_length,
             example_calls(self.signatures, example_text(prompts), tokenizer.vocab_size),
+            special_tokens=self.exported.special_tokens,
         )
 
     def _pair_verification(self):
@@ -115,6 +138,7 @@ class PreparedExport:
             targets,
             self.max_length,
             example_pair_calls(self.signatures, *example_pair(sources, targets)),
+            self.exported.special_tokens,
         )
 
     def finish(self, folder, parity, examples):

@@ -91,7 +91,7 @@ class Scorer:
         state = begin(self.model, token_ids, lengths - 1, tf.shape(token_ids)[1]).model_state
         last = tf.gather(token_ids, lengths[:, None] - 1, batch_dims=1)  # (B, 1)
         features, _ = self.model.features(last, state)
-        log_probs = tf.nn.log_softmax(self.model.logits(features)[:, 0])  # (B, V)
+        log_probs = tf.nn.log_softmax(self.model.logits(features)[:, 0])[:, :vocab_size]  # (B, V)
         log_probs, tokens = tf.math.top_k(log_probs, k)
         return tokens, log_probs
 

@@ -66,7 +66,7 @@ class TokenFunctions(tf.Module):
             state = tf.nest.pack_sequence_as(structure, state)
             with stored_weights():
                 features, state = model.features(tokens[:, None], state)
-                results = {"logits": model.logits(features)[:, 0]}  # (B, V)
+                results = {"logits": model.logits(features)[:, 0, : model.vocab_size]}  # (B, V)
             for index, tensor in enumerate(tf.nest.flatten(state)):
                 results[f"next_state_{index}"] = tensor
             return results

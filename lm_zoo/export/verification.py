@@ -1,5 +1,6 @@
 """Proof that a SavedModel does what the Python model does: run by a process without lm_zoo."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -14,7 +15,9 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
+from lm_zoo.files import plain_path
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.options import TEXT
 
 TOLERANCE = 1e-4  # of a log-probability, relative to it where it is larger than 1 nat
 MAX_NEW_TOKENS = 32
@@ -66,6 +69,7 @@ class Verification:
         examples: Further calls, whose outputs are given back: signature -> inputs, name -> tensor
             as JSON has it.
         max_new_tokens: How many tokens each prompt is continued by.
+        special_tokens: What those written out in texts and prompts are.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Verification:
         max_length=None,
         examples=None,
         max_new_tokens=MAX_NEW_TOKENS,
+        special_tokens=TEXT,
     ):
         self.model = model
         self.tokenizer = tokenizer
@@ -87,6 +92,7 @@ class Verification:
         self.max_length = max_length
         self.examples = examples or {}
         self.max_new_tokens = max_new_tokens
+        self.special_tokens = special_tokens
         self.k = min(5, model.vocab_size)
 
     @property
@@ -150,24 +156,29 @@ class Verification:
     def _check_texts(self, found, largest):
         """Notes the largest difference of each signature that takes texts."""
         if {"score", "token_logprobs"} & set(found):
-            scores = score_texts(self.model, self.tokenizer, self.texts)
+            scores = score_texts(
+                self.model, self.tokenizer, self.texts, special_tokens=self.special_tokens
+            )
         if "score" in found:
             largest["score"] = _check_scores(scores, found["score"])
         if "token_logprobs" in found:
             largest["token_logprobs"] = self._check_tokens(scores, found["token_logprobs"])
         if "embed" in found:
-            expected = embed_texts(self.model, self.tokenizer, self.texts)
+            expected = embed_texts(
+                self.model, self.tokenizer, self.texts, special_tokens=self.special_tokens
+            )
             largest["embed"] = check_vectors(expected, found["embed"]["vector"])
         if "next_token" in found:
             largest["next_token"] = self._check_next(found["next_token"])
 
     def _prompt_ids(self):
-        return [self.tokenizer.encode_prompt(prompt) for prompt in self.prompts]
+        mode = self.special_tokens
+        return [self.tokenizer.encode_prompt(prompt, mode) for prompt in self.prompts]
 
     def _check_tokens(self, scores, found):
         pieces, log_probs, lengths = [], [], []
         for text, score in zip(self.texts, scores, strict=True):
-            ids = self.tokenizer.encode(text)
+            ids = self.tokenizer.encode(text, self.special_tokens)
             lengths.append(len(ids))
             pieces += [self.tokenizer.token_bytes(int(token)) for token in ids]
             log_probs += [math.nan if nll is None else -nll for _, nll in score.tokens]
@@ -182,7 +193,7 @@ class Verification:
         largest = 0.0
         for row, ids in enumerate(self._prompt_ids()):
             logits = self.model(tf.constant([ids[-limit:]], tf.int32))[0, -1]
-            log_probs = tf.nn.log_softmax(logits).numpy()
+            log_probs = tf.nn.log_softmax(logits)[: self.model.vocab_size].numpy()
             best = np.argsort(-log_probs, kind="stable")[: self.k]
             pieces = [self.tokenizer.token_bytes(int(token)) for token in best]
             largest = max(
@@ -197,7 +208,11 @@ class Verification:
         return largest
 
     def _check_generated(self, found, steps, parity):
-        options = GenerationOptions(temperature=0, max_new_tokens=self.max_new_tokens)
+        options = GenerationOptions(
+            temperature=0,
+            max_new_tokens=self.max_new_tokens,
+            special_tokens=self.special_tokens,
+        )
         expected = generate(self.model, self.tokenizer, self.prompts, options)
         parity.largest_difference["generate"] = 0.0
         for row, (prompt_ids, result) in enumerate(zip(self._prompt_ids(), expected, strict=True)):
@@ -268,9 +283,13 @@ def run_alone(models, needs=()):
         UserError: If the process fails.
     """
     paths = [str(pathlib.Path(tf.__file__).parents[1])]  # -I may leave out where it was found
-    with tempfile.TemporaryDirectory(prefix="lm_zoo-verification-") as folder:
+    with contextlib.ExitStack() as stack:
+        plain = [(stack.enter_context(plain_path(folder)), calls) for folder, calls in models]
+        prefix = "lm_zoo-verification-"
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))
         request, answer = pathlib.Path(folder, "request.json"), pathlib.Path(folder, "answer.json")
-        request.write_text(json.dumps({"paths": paths, "needs": list(needs), "models": models}))
+        asked = {"paths": paths, "needs": list(needs), "models": plain}
+        request.write_text(json.dumps(asked), encoding="utf-8")
         command = [sys.executable, "-I", str(PROCESS), str(request), str(answer)]
         finished = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if finished.returncode or not answer.exists():
@@ -279,7 +298,7 @@ def run_alone(models, needs=()):
                 "export: the SavedModel could not be run by a process of its own (exit status "
                 f"{finished.returncode}: {lines[-1]:.500})."
             )
-        return json.loads(answer.read_text())
+        return json.loads(answer.read_text(encoding="utf-8"))
 
 
 def tensor(value):

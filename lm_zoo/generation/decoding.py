@@ -119,18 +119,21 @@ def beam_step(model, num_beams, state, tokens, active, seen, scores, repetition_
     counts = tf.cast(active, tf.int32)
     features, model_state = model.features(tokens[:, None], state.model_state, lengths=counts)
     state = stepped(state, model_state, tokens[:, None], counts)
-    logits = model.logits(features)[:, 0]  # (P * K, V)
+    logits = model.logits(features)[:, 0]  # (P * K, num_rows)
+    # Rows that stand for no token are part of the softmax, and no candidates.
+    vocab_size = model.vocab_size
+    seen = tf.pad(seen, [[0, 0], [0, logits.shape[-1] - vocab_size]])
     penalized = penalize_repetition(logits, seen, repetition_penalty)
-    vocab_size = logits.shape[-1]
     prompts = tf.shape(scores)[0]
-    ranked = tf.cast(tf.nn.log_softmax(penalized), tf.float64)
+    ranked = tf.cast(tf.nn.log_softmax(penalized)[:, :vocab_size], tf.float64)
     ranked = tf.reshape(ranked, (prompts, num_beams, vocab_size)) + scores[:, :, None]
     ranked = tf.reshape(ranked, (prompts, num_beams * vocab_size))
     # A NaN would be ranked anywhere: first, it cannot be missed.
     ranked = tf.where(tf.math.is_nan(ranked), tf.constant(float("inf"), tf.float64), ranked)
     candidates = min(2 * num_beams, num_beams * vocab_size)
     scores, places = tf.math.top_k(ranked, candidates)  # (P, 2K)
-    log_probs = tf.reshape(tf.nn.log_softmax(logits), (prompts, num_beams * vocab_size))
+    log_probs = tf.nn.log_softmax(logits)[:, :vocab_size]
+    log_probs = tf.reshape(log_probs, (prompts, num_beams * vocab_size))
     log_probs = tf.gather(log_probs, places, batch_dims=1)
     return state, scores, places // vocab_size, places % vocab_size, log_probs
 

@@ -58,7 +58,7 @@ def first_step(model, features, decoding, settings, most_tokens, eos_id):
         `(batch,)` each.
     """
     logits = model.logits(features[:, None])[:, 0]
-    return _grow(logits, decoding, settings, most_tokens, eos_id)
+    return _grow(model, logits, decoding, settings, most_tokens, eos_id)
 
 
 def decode(
@@ -102,9 +102,9 @@ def decode(
     def step(index, decoding, steps):
         logits, model_state = _read(model, decoding)
         decoding = decoding._replace(state=decoding.state._replace(model_state=model_state))
-        decoding, *made = _grow(logits, decoding, settings, most_tokens, eos_id)
+        decoding, *made = _grow(model, logits, decoding, settings, most_tokens, eos_id)
         if gives_top:
-            made += _likeliest(logits, num_top)
+            made += _likeliest(model, logits, num_top)
         steps = [
             tf.tensor_scatter_nd_update(all_steps, [[index]], one[None])
             for all_steps, one in zip(steps, made, strict=True)
@@ -151,16 +151,17 @@ def _read(model, decoding):
         decoding.state.model_state,
         lengths=tf.cast(decoding.active, tf.int32),
     )
-    return model.logits(features)[:, 0], model_state  # (B, V)
+    return model.logits(features)[:, 0], model_state  # (B, num_rows)
 
 
-def _grow(logits, decoding, settings, most_tokens, eos_id):
+def _grow(model, logits, decoding, settings, most_tokens, eos_id):
     """Chooses a token for each active row; returns the `Decoding`, the tokens, their log-probs."""
     tokens, log_probs = choose_tokens(
         logits,
         None if _is_absent(decoding.seen) else decoding.seen,
         decoding.token_index,
         settings,
+        model.vocab_size,
     )
     active, token_index = decoding.active, decoding.token_index + 1
     decoding = Decoding(
@@ -173,11 +174,11 @@ def _grow(logits, decoding, settings, most_tokens, eos_id):
     return decoding, tf.where(active, tokens, -1), tf.where(active, log_probs, 0.0)
 
 
-def _likeliest(logits, num_top):
+def _likeliest(model, logits, num_top):
     """The likeliest tokens and their log-probabilities, each `(batch, max(num_top, 1))`."""
 
     def found():
-        values, tokens = tf.math.top_k(logits, num_top)
+        values, tokens = tf.math.top_k(logits[:, : model.vocab_size], num_top)
         return [tokens, values - tf.reduce_logsumexp(logits, -1, keepdims=True)]
 
     def nothing():

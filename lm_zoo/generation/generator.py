@@ -77,7 +77,7 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
             f"model: expected a language model, received {type(model).__name__}, which writes "
             "after reading a source; use `lm-zoo translate` (lm_zoo.generation.translate)."
         )
-    prompt_ids = _encode(model, tokenizer, prompts)
+    prompt_ids = _encode(model, tokenizer, prompts, options.special_tokens)
     if options.num_beams > 1:
         rows = [Row(i, 0, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
         grow = _search
@@ -159,7 +159,7 @@ def _generated(prompt, row):
     )
 
 
-def _encode(model, tokenizer, prompts):
+def _encode(model, tokenizer, prompts, special_tokens):
     """Returns each prompt's token ids; checks all before anything is generated."""
     if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
         raise UserError(f"prompts: expected a list of strings, received {prompts!r}.")
@@ -168,16 +168,18 @@ def _encode(model, tokenizer, prompts):
             f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
             f"of {tokenizer.vocab_size}; give the one that the model was trained with."
         )
-    return [_encode_one(model, tokenizer, i, prompt) for i, prompt in enumerate(prompts)]
+    return [
+        _encode_one(model, tokenizer, i, prompt, special_tokens) for i, prompt in enumerate(prompts)
+    ]
 
 
-def _encode_one(model, tokenizer, index, prompt):
+def _encode_one(model, tokenizer, index, prompt, special_tokens):
     name = f"prompt {index + 1}"
     try:
         prompt.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
-    ids = [int(token) for token in tokenizer.encode_prompt(prompt)]
+    ids = [int(token) for token in tokenizer.encode_prompt(prompt, special_tokens)]
     if not ids:
         raise UserError(
             f"{name}: expected text, received {prompt!r}, and this tokenizer has no token that a "

@@ -119,10 +119,10 @@ def continuations(model, memory, settings, index, beams):
     else:
         features, state, weights = model.features_and_attention(last, state)
         coverage = beams.coverage + tf.reshape(weights, tf.shape(beams.coverage))
-    logits = model.logits(features)[:, 0]  # (B * K, V)
+    logits = model.logits(features)[:, 0]  # (B * K, num_rows)
     # The best of all are among the best of each beam.
     per_beam = tf.minimum(2 * beam_size, model.vocab_size)
-    values, tokens = tf.math.top_k(logits, per_beam)  # (B * K, C)
+    values, tokens = tf.math.top_k(logits[:, : model.vocab_size], per_beam)  # (B * K, C)
     log_probs = tf.cast(values - tf.reduce_logsumexp(logits, -1, keepdims=True), tf.float64)
     log_probs = tf.reshape(log_probs, [batch_size, beam_size, per_beam])
     log_probs = tf.reshape(log_probs + beams.log_probs[..., None], [batch_size, -1])

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, TEXT
 
 
 @dataclasses.dataclass
@@ -30,6 +31,8 @@ class GenerationOptions:
         stop: Strings that end a text; the string itself is not part of the text.
         ignore_eos: Whether to go on after the tokenizer's end-of-text token. With a word tokenizer,
             whose end token stands for a line end, this gives several lines.
+        special_tokens: What a special token that is written out in a prompt is: `text`, or
+            `control`, the token.
     """
 
     max_new_tokens: int = 100
@@ -43,6 +46,7 @@ class GenerationOptions:
     num_samples: int = 1
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
+    special_tokens: str = TEXT
 
     def validate(self):
         """Checks types, ranges, and that the options agree with each other.
@@ -65,6 +69,7 @@ class GenerationOptions:
             self.repetition_penalty,
         )
         self._check_stop()
+        require_special_tokens(self.special_tokens)
         require(isinstance(self.ignore_eos, bool), "ignore_eos", "True or False", self.ignore_eos)
         if self.num_beams > 1:
             self._check_beams()
@@ -114,3 +119,8 @@ def require_finite(options, *names):
         value = getattr(options, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         require(number and math.isfinite(value), name, "a finite number", value)
+
+
+def require_special_tokens(value):
+    """Sees that what special tokens in a text are is one of `SPECIAL_TOKENS`."""
+    require(value in SPECIAL_TOKENS, "special_tokens", " or ".join(SPECIAL_TOKENS), value)

@@ -99,23 +99,25 @@ def sample_tokens(logits, uniform):
     return tf.minimum(tokens, tf.shape(logits)[-1] - 1)
 
 
-def choose_tokens(logits, seen, token_index, settings):
+def choose_tokens(logits, seen, token_index, settings, vocab_size=None):
     """Chooses the next token of each row by `settings`.
 
     Args:
-        logits: Shape `(batch, vocab_size)`.
+        logits: Shape `(batch, num_rows)`: those of the tokens, and of rows that stand for none
+            after them, which are part of the softmax and never chosen.
         seen: Booleans, shape `(batch, vocab_size)`, or None where nothing is penalised.
         token_index: Which token of its text each row chooses, int32, shape `(batch,)`.
         settings: `SamplingSettings`.
+        vocab_size: How many tokens there are, a Python int; None means as many as rows.
 
     Returns:
         `(tokens, log_probs)`: int32 and float32, shape `(batch,)`. The log-probability, in nats, is
         the model's own: at temperature 1, without filter and penalty.
     """
     logits = tf.cast(logits, tf.float32)
-    adjusted = logits
+    adjusted = logits[:, :vocab_size]
     if seen is not None:
-        adjusted = penalize_repetition(logits, seen, settings.repetition_penalty)
+        adjusted = penalize_repetition(adjusted, seen, settings.repetition_penalty)
     samples = settings.temperature > 1e-30  # smaller ones are flushed to 0 on some devices
     likeliest = tf.argmax(adjusted, axis=-1, output_type=tf.int32)
 

@@ -125,7 +125,9 @@ class _Translator:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
-        token_ids = [int(token) for token in self.source_tokenizer.encode(text)]
+        token_ids = [
+            int(token) for token in self.source_tokenizer.encode(text, self.options.special_tokens)
+        ]
         if not token_ids or not text.strip():
             return _Source(text, [], False)
         token_ids.append(self.source_tokenizer.end_id)

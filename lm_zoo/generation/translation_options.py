@@ -2,7 +2,13 @@
 
 import dataclasses
 
-from lm_zoo.generation.options import require, require_finite, require_whole_numbers
+from lm_zoo.generation.options import (
+    require,
+    require_finite,
+    require_special_tokens,
+    require_whole_numbers,
+)
+from lm_zoo.text.special_tokens import TEXT
 
 TOO_LONG = ("error", "truncate")
 
@@ -23,6 +29,8 @@ class TranslationOptions:
         batch_size: Most sources that are translated at once on a device; it changes no result.
         too_long: What becomes of a source longer than the model can read: `error`, or `truncate`,
             which reads its beginning and marks the translation.
+        special_tokens: What a special token that is written out in a source is: `text`, or
+            `control`, the token.
     """
 
     beam_size: int = 4
@@ -32,6 +40,7 @@ class TranslationOptions:
     max_length: int = 0
     batch_size: int = 64
     too_long: str = "error"
+    special_tokens: str = TEXT
 
     def validate(self):
         """Checks types, ranges, and that the options agree with each other; returns the options.
@@ -49,5 +58,6 @@ class TranslationOptions:
         )
         expected = f"at most beam_size ({self.beam_size})"
         require(self.num_best <= self.beam_size, "num_best", expected, self.num_best)
+        require_special_tokens(self.special_tokens)
         require(self.too_long in TOO_LONG, "too_long", " or ".join(TOO_LONG), self.too_long)
         return self

@@ -32,6 +32,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights and of dropout; None draws them anew each time.
         stddev: Standard deviation of the other initial weights.
+        scale: What products of queries and keys are multiplied by; None is `head_dim ** -0.5`.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         output_stddev: float = 0.02,
         seed: int | None = None,
         stddev: float = 0.02,
+        scale: float | None = None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -55,6 +57,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.output_stddev = output_stddev
         self.seed = seed
         self.stddev = stddev
+        self.scale = scale
         self.head_dim = hidden_dim // num_heads
         self.query_key_value = Dense(
             (num_heads + 2 * num_kv_heads) * self.head_dim,
@@ -141,7 +144,8 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
             turned = rotate(heads[:, :rotated], rotation)
             queries, keys = turned[:, : self.num_heads], turned[:, self.num_heads :]
             values = heads[:, rotated:]
-        return queries * self.head_dim**-0.5, keys, values
+        scale = self.head_dim**-0.5 if self.scale is None else self.scale
+        return queries * scale, keys, values
 
     def flops_per_token(self, sequence_length):
         projections = 2 * self.hidden_dim * (self.query_key_value.units + self.hidden_dim)

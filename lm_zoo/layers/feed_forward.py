@@ -8,7 +8,7 @@ from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.dense import Dense
 
-KINDS = ("gelu", "relu", "swiglu")
+KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -18,8 +18,8 @@ class FeedForward(Configurable, keras.layers.Layer):
     Args:
         hidden_dim: Width of input and output.
         intermediate_dim: Width between the two products.
-        kind: `gelu` (GPT-2's tanh approximation), `relu`, or `swiglu`, whose gate and value come
-            from one product, in this order.
+        kind: `gelu` (GPT-2's tanh approximation), `gelu_exact` (by the error function), `relu`, or
+            `swiglu`, whose gate and value come from one product, in this order.
         use_bias: Whether the products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights; None draws them anew each time.
@@ -73,6 +73,8 @@ class FeedForward(Configurable, keras.layers.Layer):
             x = tf.nn.silu(gate) * x
         elif self.kind == "gelu":
             x = gelu(x)
+        elif self.kind == "gelu_exact":
+            x = tf.nn.gelu(x)
         else:
             x = tf.nn.relu(x)
         return self.outer(x)  # (B, T, C)
@@ -84,12 +86,16 @@ class FeedForward(Configurable, keras.layers.Layer):
 @tf.custom_gradient
 def gelu(x):
     """GPT-2's `x / 2 (1 + tanh(u))` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is
-    `x sigmoid(2 u)`. TensorFlow's goes through a general power and keeps more tensors."""
+    `x sigmoid(2 u)`. TensorFlow's goes through a general power and keeps more tensors.
+
+    The square of a float16 above 255 is infinite. In the gradient it stands after factors that are
+    0 there already, so that no infinity meets them."""
     scale = 2 * (2 / 3.141592653589793) ** 0.5
     gate = tf.sigmoid(x * (scale + scale * 0.044715 * x * x))
+    y = x * gate
 
     def gradient(d_y):
-        slope = scale + 3 * scale * 0.044715 * x * x
-        return d_y * gate * (1 + x * (1 - gate) * slope)
+        bend = y * (1 - gate)
+        return d_y * (gate + scale * bend + 3 * scale * 0.044715 * bend * x * x)
 
-    return x * gate, gradient
+    return y, gradient

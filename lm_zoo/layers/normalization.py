@@ -9,13 +9,16 @@ from lm_zoo.layers.configurable import Configurable
 KINDS = ("layer_norm", "rms_norm")
 
 
-def normalization(kind, use_bias, name, dtype):
-    """Builds the layer called `kind`. GPT-2 and Llama both take an epsilon of 1e-5."""
+EPSILON = 1e-5  # GPT-2's and Llama 2's
+
+
+def normalization(kind, use_bias, name, dtype, epsilon=EPSILON):
+    """Builds the layer called `kind`."""
     if kind == "rms_norm":
-        return RMSNormalization(epsilon=1e-5, name=name, dtype=dtype)
+        return RMSNormalization(epsilon=epsilon, name=name, dtype=dtype)
     if kind == "layer_norm":
         return keras.layers.LayerNormalization(
-            epsilon=1e-5, center=use_bias, name=name, dtype=dtype
+            epsilon=epsilon, center=use_bias, name=name, dtype=dtype
         )
     raise unknown_name("normalization", kind, KINDS)
 

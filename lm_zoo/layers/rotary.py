@@ -2,24 +2,29 @@
 
 import tensorflow as tf
 
+from lm_zoo.layers.rope_scaling import rope_frequencies
 
-def rotation(positions, head_dim, theta):
+
+def rotation(positions, head_dim, theta, scaling=None):
     """Returns what `rotate` needs at each position.
 
     Args:
         positions: Integers, shape `(length,)` or `(batch, length)`.
         head_dim: Width of a head; even.
         theta: Base of the wavelengths; 10,000 in the paper and Llama 2, 500,000 in Llama 3.
+        scaling: As `lm_zoo.layers.rope_scaling` has it, or None.
 
     Returns:
         `(cosines, sines)`: float32, `positions.shape + (head_dim / 2,)`, with an axis for the heads
         before the length: `(length, d)` or `(batch, 1, length, d)`.
     """
-    exponents = tf.range(0, head_dim, 2, dtype=tf.float32) / head_dim
-    angles = tf.cast(positions, tf.float32)[..., None] * tf.pow(float(theta), -exponents)
+    frequencies, factor = rope_frequencies(head_dim, theta, scaling)
+    angles = tf.cast(positions, tf.float32)[..., None] * tf.constant(frequencies)
     if positions.shape.rank == 2:
         angles = angles[:, None]
-    return tf.cos(angles), tf.sin(angles)
+    if factor == 1:
+        return tf.cos(angles), tf.sin(angles)
+    return tf.cos(angles) * factor, tf.sin(angles) * factor
 
 
 def rotate(heads, cosines_and_sines):

@@ -8,6 +8,7 @@ from lm_zoo.layers.cross_attention import CrossAttention
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.layers.normalization import EPSILON
 from lm_zoo.layers.normalization import normalization as new_normalization
 
 
@@ -25,7 +26,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         num_kv_heads: Key/value heads of self-attention.
         intermediate_dim: Width inside the feed-forward part.
         normalization: `layer_norm` or `rms_norm`.
-        feed_forward: `gelu`, `relu` or `swiglu`.
+        feed_forward: `gelu`, `gelu_exact`, `relu` or `swiglu`.
         dropout: Share dropped of the attention weights and of each part's output in training.
         use_bias: Whether products and layer normalisations have biases.
         residual_stddev: Standard deviation of the initial weights that write to the residual.
@@ -33,6 +34,10 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         stddev: Standard deviation of the other initial weights.
         normalize_first: Whether normalisation stands before each part.
         cross_attention: Whether there is attention to a memory.
+        norm_epsilon: Added to variances before their roots are taken.
+        attention_bias: Whether self-attention has biases; None means `use_bias`.
+        mlp_bias: Whether the feed-forward part has biases; None means `use_bias`.
+        attention_scale: As `scale` of `CausalSelfAttention`.
     """
 
     def __init__(
@@ -50,6 +55,10 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         stddev: float = 0.02,
         normalize_first: bool = True,
         cross_attention: bool = False,
+        norm_epsilon: float = EPSILON,
+        attention_bias: bool | None = None,
+        mlp_bias: bool | None = None,
+        attention_scale: float | None = None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -66,10 +75,14 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         self.stddev = stddev
         self.normalize_first = normalize_first
         self.cross_attention = cross_attention
+        self.norm_epsilon = norm_epsilon
+        self.attention_bias = attention_bias
+        self.mlp_bias = mlp_bias
+        self.attention_scale = attention_scale
         dtype = self.dtype_policy
 
         def new_norm(name):
-            return new_normalization(normalization, use_bias, name, dtype)
+            return new_normalization(normalization, use_bias, name, dtype, norm_epsilon)
 
         def new_dropout(name):
             return Dropout(dropout, derive_seed(seed, name), name=name, dtype=dtype)
@@ -80,10 +93,11 @@ class TransformerBlock(Configurable, keras.layers.Layer):
             num_heads,
             num_kv_heads,
             dropout=dropout,
-            use_bias=use_bias,
+            use_bias=use_bias if attention_bias is None else attention_bias,
             output_stddev=residual_stddev,
             seed=derive_seed(seed, "attention"),
             stddev=stddev,
+            scale=attention_scale,
             name="attention",
             dtype=dtype,
         )
@@ -107,7 +121,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
             hidden_dim,
             intermediate_dim,
             kind=feed_forward,
-            use_bias=use_bias,
+            use_bias=use_bias if mlp_bias is None else mlp_bias,
             output_stddev=residual_stddev,
             seed=derive_seed(seed, "mlp"),
             stddev=stddev,

@@ -7,7 +7,13 @@ import typing
 
 from lm_zoo.errors import UserError, unknown_name
 
-_EXPECTED = {int: "a whole number", float: "a number", bool: "True or False", str: "a string"}
+_EXPECTED = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "a string",
+    dict: "a mapping",
+}
 
 
 def check_arguments(cls, arguments, prefix=""):
@@ -56,7 +62,7 @@ def _check_type(field, value, annotation):
             return int(value)
         if kind is float and number and math.isfinite(value):
             return float(value)
-        if kind in (bool, str) and isinstance(value, kind):
+        if kind in (bool, str, dict) and isinstance(value, kind):
             return value
     expected = " or ".join(_EXPECTED[kind] for kind in kinds if kind in _EXPECTED)
     raise UserError(f"{field}: expected {expected}, received {value!r}.")

@@ -23,6 +23,8 @@ class GRULM(RecurrentLM):
         init_scale: All weights, biases included, start uniform between minus and plus this; 0 means
             Glorot uniform, orthogonal recurrent kernels, embeddings uniform within 0.1, and zero
             biases.
+        vocab_padding: Rows of the embedding and of the output that stand for no token, after those
+            of the tokens; they are part of the softmax, and none is ever generated.
         seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
 
@@ -42,6 +44,7 @@ class GRULM(RecurrentLM):
         dropout: float = 0.0,
         tie_embeddings: bool = False,
         init_scale: float = 0.0,
+        vocab_padding: int = 0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -54,6 +57,7 @@ class GRULM(RecurrentLM):
             dropout=dropout,
             tie_embeddings=tie_embeddings,
             init_scale=init_scale,
+            vocab_padding=vocab_padding,
             seed=seed,
         )
 

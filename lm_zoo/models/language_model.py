@@ -32,6 +32,9 @@ class LanguageModel(Configurable, keras.Model):
 
     Attributes:
         vocab_size: Number of different token ids; ids run from 0 to `vocab_size - 1`.
+        vocab_padding: How many rows of the embedding and of the output stand after those for no
+            token. They are columns of the logits and part of the softmax, which is the model's own;
+            no row of them is ever generated.
         context_length: The most tokens that one state can hold (the Transformer's positions), or
             None when the state summarises a text of any length (recurrent models).
         reads_source: Whether it writes a text after reading another (`SequenceToSequenceModel`).
@@ -40,6 +43,7 @@ class LanguageModel(Configurable, keras.Model):
     SIZES = {}  # name -> constructor arguments (all but vocab_size), for `build_model(size=...)`
 
     context_length = None
+    vocab_padding = 0
     reads_source = False
 
     def __init__(self, **kwargs):
@@ -54,6 +58,11 @@ class LanguageModel(Configurable, keras.Model):
                 f"{kwargs['dtype']!r}."
             ) from None
         super().__init__(**kwargs)
+
+    @property
+    def num_rows(self):
+        """Rows of the output: the tokens and the padding; as many columns have the logits."""
+        return self.vocab_size + self.vocab_padding
 
     def keep(self, **arguments):
         """Checks constructor arguments by their annotations and keeps them as attributes."""
@@ -96,21 +105,21 @@ class LanguageModel(Configurable, keras.Model):
         raise NotImplementedError
 
     def logits(self, features):
-        """Returns the next token's float32 logits `(batch, length, vocab_size)` from `features`."""
+        """Returns the next token's float32 logits `(batch, length, num_rows)` from `features`."""
         raise NotImplementedError
 
     def forward(self, token_ids, state, training=False, document_starts=None, lengths=None):
         """Reads the next tokens of each row; the arguments are those of `features`.
 
         Returns:
-            `(logits, state)`: float32 logits of shape `(batch, length, vocab_size)`, where position
+            `(logits, state)`: float32 logits of shape `(batch, length, num_rows)`, where position
             t predicts the token after `token_ids[:, t]`, and the state after the last token.
         """
         features, state = self.features(token_ids, state, training, document_starts, lengths)
         return self.logits(features), state
 
     def call(self, token_ids, training=False, document_starts=None):
-        """Returns the logits `(batch, length, vocab_size)` of texts read from their start."""
+        """Returns the logits `(batch, length, num_rows)` of texts read from their start."""
         token_ids = self.prepare(token_ids)
         state = self.initial_state(tf.shape(token_ids)[0])
         logits, _ = self.forward(token_ids, state, training, document_starts)
@@ -126,7 +135,7 @@ class LanguageModel(Configurable, keras.Model):
         return tf.cast(token_ids, tf.int32)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape, self.vocab_size)
+        return (*input_shape, self.num_rows)
 
     def flops_per_token(self, sequence_length):
         """Floating-point operations of one forward pass, per token; training takes three times it.

@@ -25,6 +25,8 @@ class LSTMLM(RecurrentLM):
             Zaremba's code; 0 means Glorot uniform, orthogonal recurrent kernels, embeddings uniform
             within 0.1, and zero biases.
         forget_bias: Added to the forget gates' bias at the start; Zaremba's is 0.
+        vocab_padding: Rows of the embedding and of the output that stand for no token, after those
+            of the tokens; they are part of the softmax, and none is ever generated.
         seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
 
@@ -50,6 +52,7 @@ class LSTMLM(RecurrentLM):
         tie_embeddings: bool = False,
         init_scale: float = 0.0,
         forget_bias: float = 1.0,
+        vocab_padding: int = 0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -63,6 +66,7 @@ class LSTMLM(RecurrentLM):
             tie_embeddings=tie_embeddings,
             init_scale=init_scale,
             forget_bias=forget_bias,
+            vocab_padding=vocab_padding,
             seed=seed,
         )
 

@@ -26,6 +26,7 @@ class RecurrentLM(LanguageModel):
         require_at_least(
             1, vocab_size=self.vocab_size, hidden_dim=self.hidden_dim, num_layers=self.num_layers
         )
+        require_at_least(0, vocab_padding=self.vocab_padding)
         require_at_least(0, embedding_dim=self.embedding_dim or 0, init_scale=self.init_scale)
         init_scale, seed, dtype = self.init_scale, self.seed, self.dtype_policy
         embedding_width = self.embedding_dim or self.hidden_dim
@@ -41,7 +42,7 @@ class RecurrentLM(LanguageModel):
         # 0.1 is PyTorch's word_language_model's, and small enough for a tied output.
         embedding_scale = init_scale or 0.1
         self.token_embedding = Embedding(
-            self.vocab_size,
+            self.num_rows,
             embedding_width,
             initializers.uniform(embedding_scale, seed, "token_embedding"),
             name="token_embedding",
@@ -71,7 +72,7 @@ class RecurrentLM(LanguageModel):
                 dtype=dtype,
             )
         self.output_projection = OutputProjection(
-            self.vocab_size,
+            self.num_rows,
             embedding_width if self.tie_embeddings else self.hidden_dim,
             tied=self.tie_embeddings,
             use_bias=True,

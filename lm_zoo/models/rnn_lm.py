@@ -24,6 +24,8 @@ class RNNLM(RecurrentLM):
             Glorot uniform, orthogonal recurrent kernels, embeddings uniform within 0.1, and zero
             biases.
         activation: `tanh` or `relu`. With `relu`, clip gradients: the state is not bounded.
+        vocab_padding: Rows of the embedding and of the output that stand for no token, after those
+            of the tokens; they are part of the softmax, and none is ever generated.
         seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
 
@@ -45,6 +47,7 @@ class RNNLM(RecurrentLM):
         tie_embeddings: bool = False,
         init_scale: float = 0.0,
         activation: str = "tanh",
+        vocab_padding: int = 0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -58,6 +61,7 @@ class RNNLM(RecurrentLM):
             tie_embeddings=tie_embeddings,
             init_scale=init_scale,
             activation=activation,
+            vocab_padding=vocab_padding,
             seed=seed,
         )
 

@@ -8,9 +8,12 @@ from lm_zoo.layers import initializers
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.layers.normalization import EPSILON
 from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
+from lm_zoo.layers.rope_scaling import check_rope_scaling
 from lm_zoo.layers.transformer_block import TransformerBlock
+from lm_zoo.models.arguments import require
 from lm_zoo.models.transformer_lm import (
     TransformerLM,
     check_transformer,
@@ -53,10 +56,21 @@ class TransformerDecoder(TransformerLM):
         context_length: The most tokens in one text.
         position: `learned` or `rope`.
         rope_theta: Base of the rotary wavelengths.
-        normalization: `layer_norm` or `rms_norm`, with an epsilon of 1e-5.
-        feed_forward: `gelu`, `relu` or `swiglu`.
+        rope_scaling: For `rope`: a dict as in `lm_zoo.layers.rope_scaling`, e.g.
+            `{"rope_type": "linear", "factor": 4}`; None is none.
+        normalization: `layer_norm` or `rms_norm`.
+        norm_epsilon: Added to variances before their roots are taken.
+        feed_forward: `gelu` (the tanh approximation), `gelu_exact`, `relu` or `swiglu`.
         use_bias: Whether products and layer normalisations have biases.
+        attention_bias: Whether the products of attention have biases; None means `use_bias`.
+        mlp_bias: The same of the feed-forward parts.
+        scale_attention: Whether scores are divided by the root of a head's width.
+        scale_attention_by_layer: Whether they are divided by the layer's number too, from 1 on
+            (GPT-2 in transformers, `scale_attn_by_inverse_layer_idx`).
         tie_embeddings: Whether the output uses the embedding's vectors.
+        vocab_padding: Rows of the embedding and of the output that stand for no token, after those
+            of the tokens, to make their number a multiple of 64 (50,257 + 47). They are part of the
+            softmax, so that training can make them improbable; none is ever generated.
         dropout: Share dropped of the embeddings, attention weights and residuals in training.
         seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
@@ -91,10 +105,17 @@ class TransformerDecoder(TransformerLM):
         context_length: int = 1024,
         position: str = "learned",
         rope_theta: float = 10000.0,
+        rope_scaling: dict | None = None,
         normalization: str = "layer_norm",
+        norm_epsilon: float = EPSILON,
         feed_forward: str = "gelu",
         use_bias: bool = True,
+        attention_bias: bool | None = None,
+        mlp_bias: bool | None = None,
+        scale_attention: bool = True,
+        scale_attention_by_layer: bool = False,
         tie_embeddings: bool = True,
+        vocab_padding: int = 0,
         dropout: float = 0.0,
         seed: int | None = None,
         **kwargs,
@@ -110,18 +131,28 @@ class TransformerDecoder(TransformerLM):
             context_length=context_length,
             position=position,
             rope_theta=rope_theta,
+            rope_scaling=rope_scaling,
             normalization=normalization,
+            norm_epsilon=norm_epsilon,
             feed_forward=feed_forward,
             use_bias=use_bias,
+            attention_bias=attention_bias,
+            mlp_bias=mlp_bias,
+            scale_attention=scale_attention,
+            scale_attention_by_layer=scale_attention_by_layer,
             tie_embeddings=tie_embeddings,
+            vocab_padding=vocab_padding,
             dropout=dropout,
             seed=seed,
         )
         check_transformer(self, POSITIONS)
+        require(norm_epsilon > 0, "norm_epsilon", "a number above 0", norm_epsilon)
+        if rope_scaling is not None:
+            self.rope_scaling = check_rope_scaling(rope_scaling)
 
         dtype = self.dtype_policy
         self.token_embedding = Embedding(
-            vocab_size,
+            self.num_rows,
             hidden_dim,
             initializers.normal(0.02, seed, "token_embedding"),
             name="token_embedding",
@@ -150,6 +181,10 @@ class TransformerDecoder(TransformerLM):
                 feed_forward=feed_forward,
                 dropout=dropout,
                 use_bias=use_bias,
+                norm_epsilon=norm_epsilon,
+                attention_bias=attention_bias,
+                mlp_bias=mlp_bias,
+                attention_scale=self._attention_scale(index),
                 # Each block adds two terms to the residual: GPT-2 keeps their sum's variance.
                 residual_stddev=0.02 / math.sqrt(2 * num_layers),
                 seed=derive_seed(seed, f"block_{index}"),
@@ -158,12 +193,21 @@ class TransformerDecoder(TransformerLM):
             )
             for index in range(num_layers)
         )
-        self.final_norm = new_normalization(normalization, use_bias, "final_norm", dtype)
+        self.final_norm = new_normalization(
+            normalization, use_bias, "final_norm", dtype, norm_epsilon
+        )
         self.output_projection = OutputProjection(
-            vocab_size,
+            self.num_rows,
             hidden_dim,
             tied=tie_embeddings,
             kernel_initializer=initializers.normal(0.02, seed, "output_projection"),
             name="output_projection",
             dtype=dtype,
         )
+
+    def _attention_scale(self, index):
+        """What a block multiplies its scores by; None is the usual."""
+        if self.scale_attention and not self.scale_attention_by_layer:
+            return None
+        scale = self.head_dim**-0.5 if self.scale_attention else 1.0
+        return scale / (index + 1) if self.scale_attention_by_layer else scale

@@ -44,6 +44,8 @@ class TransformerLM(LanguageModel):
     `context_length` and `tie_embeddings`.
     """
 
+    rope_scaling = None
+
     def build(self, input_shape=None):
         self.token_embedding.build()
         if self.position_embedding is not None:
@@ -163,7 +165,7 @@ class TransformerLM(LanguageModel):
         x = self.embed(token_ids, positions, training)  # (B, T, C)
         turn = None
         if self.position == "rope":
-            turn = rotation(positions, self.head_dim, self.rope_theta)
+            turn = rotation(positions, self.head_dim, self.rope_theta, self.rope_scaling)
         mask_of_memory, memories = memory or (None, (None,) * self.num_layers)
         new_caches, weights = [], []
         for block, cache, keys_and_values in zip(self.blocks, caches, memories, strict=True):
@@ -233,6 +235,7 @@ def check_transformer(model, positions):
         "heads of even width for position='rope'",
         heads,
     )
+    require_at_least(0, vocab_padding=model.vocab_padding)
     require(model.rope_theta > 0, "rope_theta", "a number above 0", model.rope_theta)
     model.head_dim = model.hidden_dim // heads
 

@@ -9,10 +9,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lm_zoo.serving.access_log import AccessLog
 from lm_zoo.serving.allowed_hosts import AllowedHostsMiddleware
+from lm_zoo.serving.allowed_origins import AllowedOriginsMiddleware
+from lm_zoo.serving.api_key import ApiKeyMiddleware
 from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.completions import Completions, not_exported
 from lm_zoo.serving.connection import GONE
+from lm_zoo.serving.embeddings import Embeddings
 from lm_zoo.serving.engine import Engine
 from lm_zoo.serving.measuring import MeasuringMiddleware
 from lm_zoo.serving.metrics import Metrics
@@ -20,13 +24,14 @@ from lm_zoo.serving.page import page_response
 from lm_zoo.serving.predictor import Predictor
 from lm_zoo.serving.prompt_scores import PromptScorer
 from lm_zoo.serving.prompts import PromptReader
+from lm_zoo.serving.request_body import field
 from lm_zoo.serving.request_error import RequestError
 from lm_zoo.serving.tensorflow_api import TensorFlowApi
 
-OPENAI_PATHS = ("/v1/completions", "/v1/chat")
 
-
-def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
+def make_app(
+    model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None, origins=(), key=None, log=None
+):
     """Makes the application that serves one model.
 
     Args:
@@ -35,11 +40,16 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
         max_batch_size: Most texts that the model works on at once; 1 is no batching.
         wait_seconds: How long a prediction waits for others to share a call with.
         hosts: The hosts that requests may name, as `allowed_hosts` returns them.
+        origins: The origins of pages that may ask, besides its own.
+        key: The API key that clients must know, or None.
+        log: An `AccessLog`, or None.
 
     Returns:
-        A `Starlette` application. Its threads end with its lifespan.
+        A `Starlette` application. Its threads end with its lifespan. Its `state.note` is told of
+        what is refused before it comes here.
     """
     metrics = Metrics(model.name, model.version)
+    log = log or AccessLog("none", None)
     reader = PromptReader(model, limits)
     queue = limits.max_queue
     engine, completions, closing = None, no_completions, []
@@ -54,6 +64,10 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
     predictor = Predictor(model, engine, reader, limits, max_batch_size, wait_seconds, metrics)
     tensorflow_api = TensorFlowApi(model, predictor, limits)
     closing.append(predictor)
+
+    embeddings = no_embeddings
+    if "embed" in model.signatures:
+        embeddings = Embeddings(model, predictor, limits).embeddings
 
     async def health(request):
         return JSONResponse({"status": "ok", "model": model.name, "version": model.version})
@@ -76,6 +90,7 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
         Route("/healthz", health),
         Route("/metrics", figures),
         Route("/v1/completions", completions, methods=["POST"]),
+        Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/v1/models", tensorflow_api.list_models),
     ]
     for version in ("", "/versions/{version}"):
@@ -84,11 +99,13 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
             Route(f"{one_model}{version}/metadata", tensorflow_api.metadata),
             Route(f"{one_model}{version}", tensorflow_api.status),
         ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(MeasuringMiddleware, metrics=metrics),
+            Middleware(MeasuringMiddleware, metrics=metrics, log=log),
             Middleware(AllowedHostsMiddleware, hosts=hosts, tell=_tell),
+            Middleware(AllowedOriginsMiddleware, origins=origins, tell=_tell),
+            Middleware(ApiKeyMiddleware, key=key, tell=_tell),
         ],
         exception_handlers={
             RequestError: _tell,
@@ -99,9 +116,20 @@ def make_app(model, limits, max_batch_size=32, wait_seconds=0.0, hosts=None):
         lifespan=lifespan,
     )
 
+    def note(client, status):
+        metrics.requests.labels("other", status).inc()
+        log.note(client, "-", "-", status, 0.0, 0)
+
+    app.state.note = note
+    return app
+
 
 async def no_completions(request):
     raise not_exported("generate", "completions")
+
+
+async def no_embeddings(request):
+    raise not_exported("embed", "embeddings")
 
 
 async def completions_of_translations(request):
@@ -114,15 +142,19 @@ async def completions_of_translations(request):
 
 async def _tell(request, error):
     """Answers with what is wrong, in the form of the interface that was used."""
-    is_openai = request.url.path.startswith(OPENAI_PATHS)
-    body = error.as_openai() if is_openai else error.as_tensorflow()
-    return JSONResponse(body, status_code=error.status, headers=error.headers)
+    return Response(
+        error.content_for(request.scope["path"]),
+        status_code=error.status,
+        headers=error.headers,
+        media_type="application/json",
+    )
 
 
 async def _tell_http(request, error):
-    path = request.url.path[:200]
+    path = field(request.scope["path"])
     messages = {
-        404: f"there is nothing at {path}; completions are at /v1/completions.",
+        404: f"there is nothing at {path}; completions are at /v1/completions, embeddings at "
+        "/v1/embeddings.",
         405: f"{path} is not for {request.method}.",
     }
     message = messages.get(error.status_code, error.detail)

@@ -9,7 +9,7 @@ from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.limits import MOST_STOP_BYTES, MOST_STOPS
 from lm_zoo.serving.request_body import field, shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, other_model
 from lm_zoo.serving.text_lengths import require_length
 
 MOST_LOGPROBS, SEEDS = 5, 2**31
@@ -70,12 +70,7 @@ class CompletionRequest:
         _check_names(body)
         model = body.get("model", model_name)
         if model != model_name:
-            raise RequestError(
-                f"model: there is no model {shown(model)}; this server has {model_name!r}.",
-                404,
-                param="model",
-                code="model_not_found",
-            )
+            raise other_model(model_name, shown(model))
         echo = _truth(body, "echo")
         request = cls(
             prompts=_prompts(body.get("prompt"), limits),

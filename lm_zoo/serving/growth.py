@@ -47,6 +47,9 @@ class Growth:
         index = {id(text): number for number, text in enumerate(self.texts)}
         growing = len(self.texts)
         while growing:
+            # asked here, too: no time limit ends what never waits, as a stream that lags behind
+            if deadline is not None and self._loop.time() > deadline:
+                raise TimeoutError
             async with asyncio.timeout_at(deadline):
                 text, pieces, done = await self._arrived.get()
             if text.error:

@@ -110,7 +110,7 @@ def _named(value, signature, where):
         return value
     if len(signature.required) != 1:
         raise RequestError(
-            f"{where}: expected an object with {', '.join(signature.required)}, received "
+            f"{where}: expected an object with {', '.join(sorted(signature.required))}, received "
             f"{shown(value)}."
         )
     return {signature.required[0]: value}

@@ -20,6 +20,11 @@ class ServingLimits:
         max_rows: Most texts of a prediction, or of a completion (prompts times `n`).
         max_queue: Most texts that wait to be worked on; one more is answered with 503.
         request_seconds: After so long a request is given up and answered with 504.
+        max_header_bytes: Most bytes of a request's line and headers.
+        max_connections: Most connections; of more, the one that waits longest is closed.
+        receive_seconds: How long a request may take to arrive, and then its body.
+        write_seconds: How long an answer waits for a client that does not read it.
+        idle_seconds: How long a connection stays open without a request.
     """
 
     max_body_bytes: int = 2**20
@@ -29,6 +34,11 @@ class ServingLimits:
     max_rows: int = 128
     max_queue: int = 512
     request_seconds: float = 120.0
+    max_header_bytes: int = 2**16
+    max_connections: int = 512
+    receive_seconds: float = 20.0
+    write_seconds: float = 10.0
+    idle_seconds: float = 30.0
 
     def validate(self):
         """Returns the limits; raises a `UserError` for one that nothing could meet."""

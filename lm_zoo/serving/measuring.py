@@ -1,4 +1,4 @@
-"""Counts requests and their time."""
+"""Counts requests and their time, and notes each in the access log."""
 
 import time
 
@@ -11,29 +11,35 @@ class MeasuringMiddleware:
     Args:
         app: The application.
         metrics: `Metrics`.
+        log: An `AccessLog`.
     """
 
-    def __init__(self, app, metrics):
+    def __init__(self, app, metrics, log):
         self._app = app
         self._metrics = metrics
+        self._log = log
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        start, status = time.perf_counter(), 500
+        start, status, size = time.perf_counter(), 500, 0
 
         async def noting(message):
-            nonlocal status
+            nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
+            size += len(message.get("body", b""))
             await send(message)
 
         try:
             await self._app(scope, receive, noting)
         finally:
             endpoint = _endpoint(scope)
+            seconds = time.perf_counter() - start
             self._metrics.requests.labels(endpoint, status).inc()
-            self._metrics.request_seconds.labels(endpoint).observe(time.perf_counter() - start)
+            self._metrics.request_seconds.labels(endpoint).observe(seconds)
+            path, method = scope["path"], scope["method"]
+            self._log.note(scope.get("client"), method, path, status, seconds, size)
 
 
 def _endpoint(scope):

@@ -3,6 +3,7 @@
 import pathlib
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import expanded, raise_if_of_system
 from lm_zoo.json_files import NotJson, natural, read_json
 
 CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
@@ -28,7 +29,7 @@ def find_version(folder):
     Raises:
         UserError: If there is none.
     """
-    folder = pathlib.Path(folder)
+    folder = expanded(folder)
     if not folder.is_dir():
         raise UserError(f"model: {folder} is not a folder; give what `lm-zoo export` wrote.")
     folder = folder.resolve()
@@ -62,6 +63,7 @@ def read_card(path):
             "one by `lm-zoo export`."
         ) from None
     except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         raise UserError(
             f"model: {path / CARD} is damaged ({error}); export the model again."
         ) from None

@@ -67,7 +67,8 @@ class Predictor:
         """
         if signature.name == GENERATE:
             return await self._generate(call)
-        call = await self.counted(signature.name, call)
+        if not len(call.lengths):
+            call = await self.counted(signature.name, call)
         if signature.name == TRANSLATE:
             call = bounded(call, self._limits.max_new_tokens)
         parts = call.parts(self._max_batch_size, MOST_TOKENS)

@@ -30,6 +30,7 @@ class PromptReader:
 
     def __init__(self, model, limits):
         self._tokenizer = model.tokenizer
+        self._special_tokens = model.special_tokens
         self._limits = limits
         self.most = limits.max_prompt_tokens
         if model.max_length is not None:
@@ -75,7 +76,7 @@ class PromptReader:
             raise RequestError(
                 f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
             ) from None
-        return self._tokenizer.encode_prompt(prompt)
+        return self._tokenizer.encode_prompt(prompt, self._special_tokens)
 
     def _check_ids(self, token_ids):
         size = self._tokenizer.vocab_size

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 
 from lm_zoo.serving.request_error import RequestError
 
+_JSON = re.compile(r"application/([\w.-]+\+)?json")
 MOST_SHOWN = 80  # characters of a value in an error message
 
 
@@ -16,15 +18,17 @@ async def read_json(request, limits):
         limits: `ServingLimits`.
 
     Raises:
-        RequestError: If the body is too long, comes too slowly, or holds no JSON object.
+        RequestError: If the body is said to be something else than JSON, is too long, comes too
+            slowly, or holds no JSON object.
     """
+    _check_type(request.headers)
     most = limits.max_body_bytes
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise _too_long(most, f"{int(length):,}")
     body = bytearray()
     try:
-        async with asyncio.timeout(limits.request_seconds):
+        async with asyncio.timeout(limits.receive_seconds):
             async for part in request.stream():
                 body += part
                 if len(body) > most:
@@ -32,6 +36,19 @@ async def read_json(request, limits):
     except TimeoutError:
         raise RequestError("body: it did not arrive in time; send it again.", 408) from None
     return parse_object(bytes(body))
+
+
+def _check_type(headers):
+    """Refuses a body that is not said to be JSON: a web page may send others to any server."""
+    for value in headers.getlist("content-type"):
+        kind, *parameters = value.lower().replace('"', "").replace(" ", "").split(";")
+        charsets = [p.partition("=")[2] for p in parameters if p.startswith("charset=")]
+        if not _JSON.fullmatch(kind) or not {"utf-8", "utf8"}.issuperset(charsets):
+            raise RequestError(
+                f"Content-Type: expected application/json in UTF-8, received {shown(value)}; with "
+                "curl, give --json instead of -d.",
+                415,
+            )
 
 
 def parse_object(body):

@@ -1,6 +1,10 @@
 """What is wrong with a request, in the forms that clients of the two interfaces expect."""
 
+import json
+
 _TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
     404: "not_found_error",
     500: "server_error",
     503: "overloaded_error",
@@ -28,7 +32,16 @@ class RequestError(Exception):
     @property
     def headers(self):
         """HTTP headers that go with it."""
-        return {"Retry-After": "1"} if self.status == 503 else {}
+        return {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(self.status, {})
+
+    def body_for(self, path):
+        """The JSON body in the form of the interface that a path belongs to."""
+        is_openai = path.startswith("/v1/") and not path.startswith("/v1/models/")
+        return self.as_openai() if is_openai or path == "/v1" else self.as_tensorflow()
+
+    def content_for(self, path):
+        """`body_for`, as bytes of ASCII, which everything can be written in."""
+        return json.dumps(self.body_for(path)).encode("ascii")
 
     def as_tensorflow(self):
         """The JSON body as TensorFlow Serving gives it."""
@@ -45,6 +58,21 @@ class RequestError(Exception):
                 "code": self.code,
             }
         }
+
+
+def other_model(name, received):
+    """The error for a request to OpenAI's interface that names another model than the served one.
+
+    Args:
+        name: Of the model that is served.
+        received: What was named, as a message shows it.
+    """
+    return RequestError(
+        f"model: there is no model {received}; this server has {name!r}.",
+        404,
+        param="model",
+        code="model_not_found",
+    )
 
 
 def queue_full(waiting):

@@ -10,19 +10,27 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from lm_zoo import checksums
 from lm_zoo.errors import UserError
+from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
 from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
+    CARD,
     SOURCE_TOKENIZER,
     TOKENIZER,
     find_version,
     read_card,
 )
 from lm_zoo.serving.signatures import Signature
-from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.text.special_tokens import TEXT
+from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer
 
 # The first that a model has is its `serving_default`.
 SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
+UNVERIFIED = (
+    "a SavedModel is a program, which does what it likes when it is loaded: export or copy it "
+    "again, or load it all the same by --trust_unverified if you know who made it"
+)
 # What TensorFlow raises for a SavedModel of which something is missing, cut off or altered.
 DAMAGE = (
     *(tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, TypeError),
@@ -38,6 +46,9 @@ class ServedModel:
 
     Args:
         folder: `NAME` or `NAME/VERSION`; of several versions the highest is taken.
+        sha256: What the SHA-256 of its checksums has to be; "" is anything.
+        trust: Whether to load it unverified: a SavedModel is a program, and loading it runs it.
+        special_tokens: As the attribute; "" means as the signatures read them.
 
     Attributes:
         name: What clients call it.
@@ -45,6 +56,7 @@ class ServedModel:
         card: The model card, a dictionary.
         tokenizer: The tokenizer, in Python.
         source_tokenizer: That of sources, for a model that reads some; may be the same.
+        special_tokens: What those written out in a completion's prompt are: `text` or `control`.
         max_length: The most tokens that a prompt, and a state, can hold; None for any number.
         signatures: Name -> `Signature`.
         default_signature: The one that is `serving_default`.
@@ -55,10 +67,13 @@ class ServedModel:
         UserError: If there is no such model, or it is not ours, or it is damaged.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, sha256="", trust=False, special_tokens=""):
         self.name, self.version, self.path = find_version(folder)
+        if not trust:
+            checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
         self.max_length = self.card.get("max_length")
+        self.special_tokens = special_tokens or self.card.get("special_tokens", TEXT)
         definitions = _definitions(self.path)
         if not any(name in definitions for name in SIGNATURES):
             raise UserError(
@@ -76,7 +91,7 @@ class ServedModel:
         self.tokenizer = self.source_tokenizer = load_tokenizer(self.path / TOKENIZER)
         if (self.path / SOURCE_TOKENIZER).is_dir():
             self.source_tokenizer = load_tokenizer(self.path / SOURCE_TOKENIZER)
-        self.functions = _load(self.path, self.card.get("saved_model_needs"))
+        self.functions = _load(self.path, _needs(self.path, self.card))
         self.signatures = {
             name: _signature(name, self.functions.signatures[name], definitions[name])
             for name in SIGNATURES
@@ -124,6 +139,18 @@ class ServedModel:
         self.functions.advance(state, one, one, active, *settings)
 
 
+def _needs(path, card):
+    """Returns the package that registers the tokenizer's operations, or "": none but those."""
+    needs = card.get("saved_model_needs")
+    known = sorted({kind.saved_model_needs for kind in TOKENIZERS.values()})
+    if needs not in known:
+        raise UserError(
+            f"model: {path / CARD}: saved_model_needs: expected one of "
+            f"{', '.join(map(repr, known))}, received {needs!r:.100}; export the model again."
+        )
+    return needs
+
+
 def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
@@ -148,7 +175,8 @@ def _load(path, needs):
         logging.set_verbosity(logging.FATAL)
         if needs:
             importlib.import_module(needs)  # registers the tokenizer's ops
-        return tf.saved_model.load(str(path))
+        with plain_path(path) as folder:
+            return tf.saved_model.load(folder)
     except ImportError as error:
         raise UserError(f"model: {path} needs the package {needs} ({error}); install it.") from None
     except DAMAGE as error:
@@ -166,6 +194,8 @@ def _signature(name, function, definition):
 
 
 def _damaged(path, error):
+    raise_if_of_system(error)
+    raise_if_of_system(os_error_of(str(error), path))
     reason = " ".join(str(error).split())[:200]
     return UserError(
         f"model: {path} cannot be loaded ({reason}); export the model again, or copy it again."

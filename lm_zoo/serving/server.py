@@ -1,5 +1,6 @@
 """The server process: a socket, the model, and an orderly end."""
 
+import functools
 import logging
 import signal
 import socket
@@ -8,6 +9,7 @@ import uvicorn
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
+from lm_zoo.serving.limited_protocol import LimitedProtocol
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 30  # how long answers that are on their way may take after SIGTERM
@@ -49,31 +51,36 @@ def address_of(bound):
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(app):
-    """Returns the `uvicorn.Server` of an application."""
+def make_server(app, limits):
+    """Returns the `uvicorn.Server` of what `make_app` returned."""
+    protocol = functools.partial(
+        LimitedProtocol, limits, lambda path, error: error.content_for(path), app.state.note
+    )
     config = uvicorn.Config(
         app,
+        http=protocol,
+        ws="none",
         log_config=None,
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,  # what clients do wrong stands in the access log
         access_log=False,
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)
 
 
-def serve(app, bound, on_ready):
+def serve(app, limits, bound, on_ready):
     """Serves until SIGTERM or SIGINT: answers that are on their way are finished first.
 
     Args:
         app: What `make_app` returned.
+        limits: `ServingLimits`.
         bound: What `bind` returned.
         on_ready: Called as soon as clients can connect.
     """
-    server = make_server(app)
+    server = make_server(app, limits)
     bound.listen(BACKLOG)
     # uvicorn sends a signal that ended it once more, to the handlers that stood before: these.
     before = {

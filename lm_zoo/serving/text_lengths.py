@@ -4,6 +4,7 @@ import numpy as np
 
 from lm_zoo.serving.input_shapes import ROWS
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.text.special_tokens import TEXT
 
 
 class TextLengths:
@@ -17,6 +18,8 @@ class TextLengths:
     def __init__(self, model, limits):
         self._tokenizer = model.tokenizer
         self._source_tokenizer = model.source_tokenizer
+        # The graph reads the texts itself; here they are counted as it does.
+        self._special_tokens = model.card.get("special_tokens", TEXT)
         self._reads_source = model.reads_source
         self._most = limits.max_prompt_tokens
         longest_source = model.card.get("source", {}).get("max_length")
@@ -46,7 +49,8 @@ class TextLengths:
         counted = ", its end included" if ends else ""
         lengths = []
         for text in texts:
-            lengths.append(len(tokenizer.encode(text.decode("utf-8"))) + ends)
+            token_ids = tokenizer.encode(text.decode("utf-8"), self._special_tokens)
+            lengths.append(len(token_ids) + ends)
             require_length(name, lengths[-1], most, counted)
         return lengths
 

@@ -12,14 +12,14 @@ PART_CHARACTERS = 1 << 20
 SAFE_CUT = re.compile(r"\S(?= ?\n)")
 
 
-def parts(text, size=PART_CHARACTERS):
+def parts(text, size=PART_CHARACTERS, safe_cut=SAFE_CUT):
     """Cuts a text into consecutive parts of at least `size` characters, the last one excepted.
 
     Where the text has no safe place, a part is longer; put together the parts are the text.
     """
     start = 0
     while len(text) - start > size:
-        cut = SAFE_CUT.search(text, start + size - 1)
+        cut = safe_cut.search(text, start + size - 1)
         if cut is None:
             break
         yield text[start : cut.end()]

@@ -43,7 +43,7 @@ def encode_measured(tokenizer, texts, begun=False):
     parts, begins, owners = [], [], []
     for owner, text in enumerate(texts):
         before = len(parts)
-        parts.extend(lines(text))
+        parts.extend(lines(text) if tokenizer.in_streams else filter(None, [text]))
         begins.extend(place == before for place in range(before, len(parts)))
         owners.extend([owner] * (len(parts) - before))
     if begun and begins:

@@ -16,8 +16,8 @@ def find_checkpoint(directory, choice):
     Args:
         directory: The folder of a run's checkpoints.
         choice: `best` (by validation; the latest where nothing was measured), `latest`, a step
-            number, or `average:N`, the mean of the parameters of the N latest (Vaswani et al. 2017
-            averaged 5).
+            number, or `average:N`, the mean of the parameters of the N latest, which followed one
+            another (Vaswani et al. 2017 averaged 5).
 
     Returns:
         A `Checkpoint`; of an average, the latest one with the parameters averaged.
@@ -57,22 +57,37 @@ def _average(directory, steps, choice):
         raise UserError(
             f"checkpoint: expected a number above 0 after {AVERAGE!r}, received {choice!r}."
         )
-    number = int(number)
-    if len(steps) < number:
-        raise UserError(
-            f"checkpoint: {choice!r} needs {number} checkpoints, and {directory} has {len(steps)}; "
-            "average fewer, or train with a larger training.keep_checkpoints."
-        )
-    sums = {}
-    for step in steps[-number:]:
-        found = checkpoints.load(checkpoints.path_of(directory, step))
+    number, taken, latest, sums = int(number), 0, None, {}
+    for found in _backwards(directory, steps, number):
+        latest, taken = latest or found, taken + 1
         for name, value in found.tensors.items():
             if name.startswith(("model/", "ema/")) and _is_floating(value):
                 sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)
+    if taken < number:
+        raise UserError(
+            f"checkpoint: {choice!r} needs {number} checkpoints that followed one another, and "
+            f"{directory} has {taken}; average fewer, or train with a larger "
+            "training.keep_checkpoints."
+        )
     means = {
-        name: (total / number).astype(found.tensors[name].dtype) for name, total in sums.items()
+        name: (total / number).astype(latest.tensors[name].dtype) for name, total in sums.items()
     }
-    return dataclasses.replace(found, tensors=found.tensors | means)
+    return dataclasses.replace(latest, tensors=latest.tensors | means)
+
+
+def _backwards(directory, steps, most):
+    """Yields the latest checkpoints, at most so many, up to the first gap.
+
+    There is one where the best checkpoint has been kept and its neighbours have not.
+    """
+    step = steps[-1]
+    for _ in range(most):
+        found = checkpoints.load(checkpoints.path_of(directory, step))
+        yield found
+        previous = found.metadata.get("previous")
+        if previous not in steps or previous >= step:
+            return
+        step = previous
 
 
 def _is_floating(value):

@@ -12,7 +12,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import os
 import pathlib
 import re
 
@@ -20,7 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason, sha256_file, sync
+from lm_zoo.files import (
+    os_error_of,
+    plain_path,
+    raise_if_of_system,
+    reason,
+    sha256_file,
+    sync,
+)
 from lm_zoo.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
@@ -120,6 +126,7 @@ def load(path):
 
     Raises:
         UserError: If there is none, or (as `DamagedCheckpoint`) if it is not what was saved.
+        OSError: If something else keeps it from being read, such as too many open files.
     """
     path = pathlib.Path(path)
     if not path.is_dir():
@@ -138,6 +145,7 @@ def load(path):
     except FileNotFoundError as error:
         raise _damaged(path, f"{pathlib.Path(error.filename).name} is missing") from None
     except OSError as error:
+        raise_if_of_system(error)
         raise _damaged(path, f"it cannot be read ({reason(error)})") from error
 
 
@@ -168,11 +176,11 @@ def read_manifest(path):
 def _write_bundle(folder, tensors):
     """Writes the tensors; returns name -> dtype and shape. File trouble comes as an `OSError`."""
     names = sorted(tensors)
-    with tf.device("CPU"):
+    with tf.device("CPU"), plain_path(folder) as path:
         values = [tf.convert_to_tensor(tensors[name]) for name in names]
         try:
             tf.raw_ops.SaveV2(
-                prefix=str(folder / BUNDLE),
+                prefix=f"{path}/{BUNDLE}",
                 tensor_names=names,
                 shape_and_slices=[""] * len(names),
                 tensors=values,
@@ -180,7 +188,8 @@ def _write_bundle(folder, tensors):
         except tf.errors.InvalidArgumentError:
             raise  # Not about the disk: a mistake in the program.
         except tf.errors.OpError as error:
-            raise _os_error(error) from error
+            other = OSError(errno.EIO, error.message.split("\n")[0])
+            raise (os_error_of(error.message) or other) from error
     return {
         name: {"dtype": value.dtype.name, "shape": value.shape.as_list()}
         for name, value in zip(names, values, strict=True)
@@ -190,18 +199,20 @@ def _write_bundle(folder, tensors):
 def _read_bundle(path, listed):
     names = sorted(listed)
     try:
-        held = tf.train.load_checkpoint(str(path / BUNDLE)).get_variable_to_shape_map()
-        if sorted(held) != names:
-            odd = min(set(held) ^ set(names))
-            raise _damaged(path, f"manifest and bundle disagree about the tensor {odd!r}")
-        with tf.device("CPU"):
+        with tf.device("CPU"), plain_path(path) as folder:
+            held = tf.train.load_checkpoint(f"{folder}/{BUNDLE}").get_variable_to_shape_map()
+            if sorted(held) != names:
+                odd = min(set(held) ^ set(names))
+                raise _damaged(path, f"manifest and bundle disagree about the tensor {odd!r}")
             values = tf.raw_ops.RestoreV2(
-                prefix=str(path / BUNDLE),
+                prefix=f"{folder}/{BUNDLE}",
                 tensor_names=names,
                 shape_and_slices=[""] * len(names),
                 dtypes=[tf.as_dtype(listed[name]["dtype"]) for name in names],
             )
     except tf.errors.OpError as error:
+        if met := os_error_of(error.message, path):
+            raise met from error
         raise _damaged(path, f"TensorFlow cannot read it ({error.message})") from error
     tensors = {name: np.asarray(value.numpy()) for name, value in zip(names, values, strict=True)}
     for name, value in tensors.items():
@@ -218,12 +229,3 @@ def _fingerprint(content):
 
 def _damaged(path, why):
     return DamagedCheckpoint(f"checkpoint {path} is damaged: {why}; it cannot be used.")
-
-
-def _os_error(error):
-    """Turns TensorFlow's error about a file into the operating system's."""
-    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
-    for number in known:
-        if os.strerror(number) in error.message:
-            return OSError(number, os.strerror(number))
-    return OSError(errno.EIO, error.message.split("\n")[0])

@@ -23,6 +23,7 @@ from lm_zoo.files import (
     TEMPORARY_PREFIX,
     advice,
     cannot_write,
+    raise_if_of_system,
     reason,
     sync,
     write_atomically,
@@ -110,6 +111,7 @@ def load_latest(directory):
 
     Raises:
         UserError: If there are checkpoints but none can be read.
+        OSError: As `load`: an older one would be taken for the newest.
     """
     directory = pathlib.Path(directory)
     if directory.is_dir():
@@ -141,16 +143,19 @@ def load_latest(directory):
     return None
 
 
-def prune(directory, keep, protect=()):
+def prune(directory, newest, keep, protect=()):
     """Removes all but the newest checkpoints.
 
     Args:
         directory: Folder of the run's checkpoints.
-        keep: How many of the newest stay.
+        newest: The step of the newest whole one. Later ones, which are damaged, stay and do not
+            count: the next save removes them.
+        keep: How many up to it stay.
         protect: Steps that stay besides, whether or not they exist.
     """
     directory = pathlib.Path(directory)
-    old = [step for step in steps(directory)[:-keep] if step not in set(protect)]
+    whole = [step for step in steps(directory) if step <= newest]
+    old = [step for step in whole[:-keep] if step not in set(protect)]
     if not old:
         return
     try:
@@ -194,6 +199,7 @@ def read_best(directory):
             "file to use the latest checkpoint."
         ) from None
     except OSError as error:
+        raise_if_of_system(error)
         raise UserError(f"{path}: could not be read: {reason(error)}.") from None
 
 
@@ -216,7 +222,7 @@ def _write_and_rename(target, step, tensors, metadata):
 def _last_good(directory):
     """Says which checkpoint a run that cannot save would go on from."""
     for earlier in reversed(steps(directory)):
-        with contextlib.suppress(UserError):
+        with contextlib.suppress(UserError, OSError):
             read_manifest(path_of(directory, earlier))
             return f"the last good one is step {earlier}"
     return "there is no earlier one"

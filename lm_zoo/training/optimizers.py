@@ -2,6 +2,8 @@
 
 import keras
 
+from lm_zoo.training.adafactor import Adafactor
+
 
 def build_optimizer(config, variables):
     """Builds the optimizer and its slots.
@@ -28,10 +30,7 @@ def build_optimizer(config, variables):
         "adamw": lambda: keras.optimizers.AdamW(
             rate, epsilon=config.epsilon, weight_decay=config.weight_decay, **betas
         ),
-        # relative_step would replace the schedule's learning rate by Adafactor's own.
-        "adafactor": lambda: keras.optimizers.Adafactor(
-            rate, relative_step=False, weight_decay=decay
-        ),
+        "adafactor": lambda: Adafactor(rate, weight_decay=decay),
         "lion": lambda: keras.optimizers.Lion(rate, weight_decay=decay, **betas),
     }
     optimizer = makers[config.name]()

@@ -60,7 +60,7 @@ class AsynchronousTrainStep(TrainStep):
         for i, (rate, batch) in enumerate(zip(learning_rates, batches)):
             if self._waiting == MOST_WAITING:
                 self.wait()
-            if rate != self._learning_rate:
+            if rate != self._learning_rate:  # to be shown; each step brings its own
                 self.optimizer.learning_rate.assign(rate)
                 self._learning_rate = rate
             arguments = batch.model_arguments
@@ -98,9 +98,6 @@ class AsynchronousTrainStep(TrainStep):
     def _count_update(self):
         # Keras' own counter reads, adds and writes, which loses counts when workers race.
         self.optimizer.iterations.value.assign_add(1)
-
-    def _set_learning_rate(self, learning_rate):
-        pass  # each step brings its own; the chief sets the variable that is shown
 
     def wait(self):
         """Waits for the steps that were handed out, and adds up what they found."""

@@ -17,29 +17,34 @@ SECONDS_BETWEEN_LINES = 5.0
 class Progress:
     """Shows how far training is and how it goes.
 
-    On a terminal, a bar with the figures and the time left stays at the bottom and lines pass
-    above it. Elsewhere (a pipe, a log file) figures come as plain lines: one in five seconds, and
-    the latest ones before each line that stays.
+    On a terminal, a bar with the figures and the time left stays at the bottom, on standard error,
+    and lines pass above it. Figures and lines are results: they go to standard output, as plain
+    lines, unless that is a terminal with the bar. Of figures one line is written in five seconds,
+    and the latest ones before each line that stays.
 
     Args:
         total_steps: Step at which training ends.
         start_step: Step at which it begins or goes on.
-        stream: Where to write; default: standard error as it is now.
+        output: Where results go; default: standard output as it is now.
+        display: Where the bar is, if it is a terminal; default: standard error as it is now.
         interval: Seconds between plain lines.
     """
 
-    def __init__(self, total_steps, start_step=0, stream=None, interval=SECONDS_BETWEEN_LINES):
+    def __init__(
+        self, total_steps, start_step=0, output=None, display=None, interval=SECONDS_BETWEEN_LINES
+    ):
         self.total_steps = total_steps
         self.start_step = start_step
-        self.stream = sys.stderr if stream is None else stream
+        self.output = sys.stdout if output is None else output
         self.interval = interval
         self._started = time.monotonic()
         self._last_line = None  # when the last plain line of figures was written
         self._waiting = None  # figures that came too soon after it
-        console = Console(file=self.stream)
+        console = Console(file=sys.stderr if display is None else display)
         self._bar = None
         if console.is_terminal and not console.is_dumb_terminal:
             self._bar = self._live_bar(console)
+        self._is_plain = self._bar is None or not self.output.isatty()
 
     def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
         """Shows the figures of a step.
@@ -53,9 +58,11 @@ class Progress:
         """
         figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
         if self._bar:
+            shown = figures
             if self._bar.console.width < 100:
-                figures = figures.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
-            self._bar.update(self._task, completed=step, figures=figures)
+                shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
+            self._bar.update(self._task, completed=step, figures=shown)
+        if not self._is_plain:
             return
         now = time.monotonic()
         if self._last_line is None or now - self._last_line >= self.interval:
@@ -67,7 +74,7 @@ class Progress:
         """Writes a line that stays, such as a validation's result."""
         if self._bar:
             self._bar.console.print(Text(text), soft_wrap=True)
-        else:
+        if self._is_plain:
             self._write_waiting()
             self._write(text)
 
@@ -75,8 +82,7 @@ class Progress:
         """Ends the display; the last figures stay. Further calls do nothing."""
         if self._bar:
             self._bar.stop()
-        else:
-            self._write_waiting()
+        self._write_waiting()
 
     def __enter__(self):
         return self
@@ -115,8 +121,8 @@ class Progress:
         self._write("  ".join(filter(None, parts)))
 
     def _write(self, text):
-        self.stream.write(text + "\n")
-        self.stream.flush()
+        self.output.write(text + "\n")
+        self.output.flush()
 
 
 class _TimeLeft(ProgressColumn):

@@ -54,8 +54,8 @@ class PlateauState:
     """What validation has found so far: drives `plateau`, early stopping and the best checkpoint.
 
     Attributes:
-        best: Lowest validation figure, or None before the first: the loss in nats per token, or
-            minus BLEU.
+        best: Lowest validation figure, or None before the first that is a finite number: the loss
+            in nats per token, or minus BLEU.
         best_step: The step it was measured at.
         since_best: Validations since then.
         since_drop: Validations without improvement since the last division of the learning rate.
@@ -81,8 +81,11 @@ class PlateauState:
         return cls(**{name: values[name] for name in expected})
 
     def update(self, schedule, step, figure):
-        """Takes in one validation figure, lower for better; returns whether it is the best."""
-        if self.best is None or figure < self.best:
+        """Takes in one validation figure, lower for better; returns whether it is the best.
+
+        One that is not finite is never the best, and a validation without improvement.
+        """
+        if math.isfinite(figure) and (self.best is None or figure < self.best):
             self.best, self.best_step = figure, step
             self.since_best = self.since_drop = 0
             return True

@@ -20,10 +20,8 @@ import struct
 import time
 
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_file_loader import (
-    EventFileLoader,
-    RawEventFileLoader,
-)
+from absl import logging
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.compat.proto import types_pb2
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -38,11 +36,12 @@ from tensorboard.util import tensor_util
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
+from lm_zoo.input_files import open_input
+from lm_zoo.training.event_records import whole_records
 
 SPLITS = ("train", "validation")
 _EVENT_FILES = "events.out.tfevents.*"
 _HEADERS = ("file_version", "session_log")  # what a file of ours begins with
-_FRAME = 16  # bytes of a record beside its content: length, checksum of length and of content
 
 
 class NoSummaries:
@@ -165,11 +164,15 @@ class RunSummaries:
 def truncate(directory, last_step):
     """Removes all events after a step, and what a kill left half written.
 
-    Each file is changed in one piece, so a kill on the way does no harm: the next call goes on.
+    Each file is changed in one piece, so a kill on the way does no harm: the next call goes on. Of
+    a damaged file all whole events are kept, those behind the damage too, and a warning says so.
 
     Args:
         directory: What `RunSummaries` was given; it need not exist.
         last_step: The step of the checkpoint that the run goes on from; -1 removes everything.
+
+    Returns:
+        Split -> the steps that its curve of the loss has, a set.
 
     Raises:
         UserError: When a file cannot be read or replaced.
@@ -177,14 +180,17 @@ def truncate(directory, last_step):
     directory = pathlib.Path(directory)
     for path in sorted(directory.rglob(f"{TEMPORARY_PREFIX}*")):
         path.unlink(missing_ok=True)
+    curves = {split: set() for split in SPLITS}
     for path in sorted(directory.rglob(_EVENT_FILES)):
         try:
-            _truncate_file(path, last_step)
+            steps = _truncate_file(path, last_step)
+            curves.get(path.parent.name, set()).update(steps)
         except OSError as error:
             raise UserError(
                 f"cannot remove the events after step {last_step} from {path}: {reason(error)}; "
                 "mend that and run the same command again."
             ) from error
+    return curves
 
 
 def read_scalars(directory, tag):
@@ -291,25 +297,38 @@ def _new_path(folder):
 
 
 def _truncate_file(path, last_step):
-    content = path.read_bytes()
-    kept, end, holds_events = [], 0, False
-    for record in RawEventFileLoader(str(path)).Load():
-        start, end = end, end + len(record) + _FRAME
-        event = Event.FromString(record)
+    """Returns the steps that have a loss in what stays of the file."""
+    with open_input(path) as file:
+        data = file.read()
+    records, lost = whole_records(path, data)
+    kept, holds_events, steps = [], False, set()
+    for record in records:
+        event = Event.FromString(record.content)
         if event.HasField("file_version") or event.step <= last_step:
-            kept.append(content[start:end])
+            kept.append(data[record.begin : record.end])
             holds_events = holds_events or event.WhichOneof("what") not in _HEADERS
+            if any(value.tag == "loss" for value in event.summary.value):
+                steps.add(event.step)
+    if lost:
+        logging.warning(
+            "%s is damaged: %d of its %d bytes cannot be read; the %d whole events are kept",
+            path,
+            lost,
+            len(data),
+            len(records),
+        )
     rest = b"".join(kept)
     if not holds_events and not path.name.endswith(".profile-empty"):
         path.unlink()
-    elif rest == content:
-        return
-    elif content.startswith(rest):  # The usual case, and it works on a full disk.
+    elif rest == data:
+        pass
+    elif data.startswith(rest):  # The usual case, and it works on a full disk.
         with open(path, "r+b") as file:
             file.truncate(len(rest))
             os.fsync(file.fileno())
     else:
         write_atomically(path, rest)
+    return steps
 
 
 def _events(directory):

@@ -189,7 +189,8 @@ class TrainStep:
         nominal = self.distribution.num_replicas * tf.size(inputs)
         scale = tf.convert_to_tensor(self.loss_scale) / tf.cast(nominal, tf.float32)
         rows = inputs, targets, weights, dict(zip(self._argument_names, arguments))
-        sums, gradients, carried = self._accumulate(step, rows, carried, scale)
+        sums, gradients, after = self._accumulate(step, rows, carried, scale)
+        carried = self._without_overflow(carried, after) if self.scales_loss else after
         sums, gradients = self._reduce(sums, gradients)
         norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(sums[2], 1.0))
         return (sums, norm), gradients, carried
@@ -214,6 +215,29 @@ class TrainStep:
         if self.carries_state:
             carried = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *states)
         return sums, gradients, carried
+
+    def _without_overflow(self, before, after):
+        """The state to go on from: that of rows whose new state overflowed is the one before.
+
+        After a step that overflowed too, it is the initial state, lest one that leads to overflow
+        comes back each time.
+        """
+        if not self.carries_state:
+            return after
+        skipped_before = tf.convert_to_tensor(self.finite_steps) < 1.0
+        initial = self._replica_initial_state()
+        # The next step reads the state in the compute dtype.
+        rows = [
+            tf.reduce_all(tf.math.is_finite(tf.cast(t, self.model.compute_dtype)), axis=-1)
+            for t in tf.nest.flatten(after)
+        ]
+        fine = tf.reduce_all(tf.stack(rows), axis=0)[:, None]  # (B, 1)
+        return tf.nest.map_structure(
+            lambda new, old, first: tf.where(fine, new, tf.where(skipped_before, first, old)),
+            after,
+            before,
+            initial,
+        )
 
     def _first_row(self, num_rows):
         """Index, in the global batch, of the first of this replica's `num_rows` rows."""
@@ -269,6 +293,7 @@ class TrainStep:
 
     def _finish_step(self, learning_rate, sums, norm, gradients):
         """Updates, across replicas, and counts; the sums are of objective, NLL and tokens."""
+        self.optimizer.learning_rate.assign(learning_rate)  # to be shown; the update is given it
         if self.scales_loss:
             finite = tf.math.is_finite(norm)
             tf.cond(
@@ -279,6 +304,8 @@ class TrainStep:
             self._adjust_loss_scale(finite)
             norm = tf.where(finite, norm, 0.0)
             self._count(skipped=1.0 - tf.cast(finite, tf.float32))
+            # Of an overflow on the way to the loss nothing was measured.
+            sums = tf.where(tf.reduce_all(tf.math.is_finite(sums)), sums, tf.zeros_like(sums))
         else:
             self._update(learning_rate, gradients)
         self._count_loss(*tf.unstack(sums))
@@ -299,7 +326,6 @@ class TrainStep:
         Not by the optimizer's `apply`, which would sum the gradients of the replicas once more, and
         which cannot stand inside `tf.cond` in a replica.
         """
-        self._set_learning_rate(learning_rate)
         variables = self.model.trainable_variables
         for variable, gradient in zip(variables, gradients):
             self.strategy.extended.update(
@@ -311,9 +337,6 @@ class TrainStep:
                 average, self._update_average, args=(variable.value,), group=False
             )
         return tf.constant(True)
-
-    def _set_learning_rate(self, learning_rate):
-        self.optimizer.learning_rate.assign(learning_rate)
 
     def _count_update(self):
         self.optimizer.iterations.assign_add(1)

@@ -12,6 +12,7 @@ import time
 import typing
 
 import tensorflow as tf
+from absl import logging
 
 from lm_zoo import config as config_lib
 from lm_zoo.data.audit import DataAudit
@@ -27,6 +28,7 @@ from lm_zoo.training.schedules import PlateauState, learning_rate_factor
 from lm_zoo.training.summaries import NoSummaries, Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
+SHOWN = ("loss", "perplexity", "learning_rate", "tokens_per_second")  # beside the progress bar
 SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
 
 
@@ -127,6 +129,7 @@ class Trainer:
             )
         self.plateau = PlateauState()
         self.step = 0
+        self._saved = None  # the step of the last checkpoint
         self.finished = ""
         self._stop_signal = None
         self._stops = False
@@ -238,31 +241,28 @@ class Trainer:
         self._clock, self._clock_step = now, self.step
         flops = 3 * self.model.flops_per_token(self._row_length)
         applied = sums["steps"] - sums["skipped"]
-        points = {
-            "loss": loss,
-            "perplexity": math.exp(min(loss, 700.0)),
-            "learning_rate": rate,
-            "gradient_norm": sums["gradient_norm"] / max(applied, 1.0),
-            "tokens_per_second": tokens_per_second,
-            "flops_per_second": tokens_per_second * flops,
-        }
-        if "objective" in sums:
-            points["smoothed_loss"] = sums["objective"] / max(sums["tokens"], 1.0)
-        if self.bytes_per_token:
-            split = self.batches.split
-            hides_text = split.num_unknown or split.bytes_lost
-            tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
-            points[tag] = bits_per_byte(loss, self.bytes_per_token)
+        points = {"learning_rate": rate}
+        if sums["tokens"]:  # none where float16 overflowed in all the steps
+            points["loss"] = loss
+            points["perplexity"] = math.exp(min(loss, 700.0))
+            if "objective" in sums:
+                points["smoothed_loss"] = sums["objective"] / sums["tokens"]
+            if self.bytes_per_token:
+                split = self.batches.split
+                hides_text = split.num_unknown or split.bytes_lost
+                tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
+                points[tag] = bits_per_byte(loss, self.bytes_per_token)
+            points["tokens_per_second"] = tokens_per_second
+            points["flops_per_second"] = tokens_per_second * flops
+        if applied:
+            points["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
-        self.summaries.scalars("train", self.step, points)
         self.progress.update(
             self.step,
-            loss=loss,
-            perplexity=points["perplexity"],
-            learning_rate=rate,
-            tokens_per_second=tokens_per_second,
+            **{name: points.get(name) for name in SHOWN},
         )
+        self.summaries.scalars("train", self.step, points)
 
     @property
     def _row_length(self):
@@ -293,6 +293,12 @@ class Trainer:
         points |= seen.scalars
         figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
         better = self.plateau.update(self.config.schedule, self.step, figure)
+        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
+        mark = "  (best so far)" if better else ""
+        self.progress.line(
+            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
+            f"{written(ledger.perplexity, 2)}{few_tokens_mark(ledger.tokens_scored)}{bleu}{mark}"
+        )
         self.summaries.scalars("validation", self.step, points)
         for tag, text in seen.texts.items():
             self.summaries.text(tag, self.step, _as_markdown(text))
@@ -300,12 +306,6 @@ class Trainer:
             self.summaries.text(tag, self.step, table)
         for tag, image in seen.images.items():
             self.summaries.image(tag, self.step, image)
-        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
-        mark = "  (best so far)" if better else ""
-        self.progress.line(
-            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-            f"{written(ledger.perplexity, 2)}{few_tokens_mark(ledger.tokens_scored)}{bleu}{mark}"
-        )
         # Validation and sampling are not training time.
         self._clock, self._clock_step = time.monotonic(), self.step
 
@@ -331,14 +331,23 @@ class Trainer:
         """Writes a checkpoint; events up to this step are on disk before it counts."""
         self._check_finite()
         self.summaries.flush()
-        metadata = {"plateau": dataclasses.asdict(self.plateau), "finished": self.finished}
+        metadata = {
+            "plateau": dataclasses.asdict(self.plateau),
+            "finished": self.finished,
+            "previous": self._saved,
+        }
         tensors = self.train_step.tensors()
+        self._saved = self.step
         if not self.is_chief:
             return
         checkpoints.save(self.folder.checkpoints, self.step, tensors, metadata)
         self._mark_best()
+        self._prune()
+
+    def _prune(self):
         protect = {self.plateau.best_step} if self.plateau.best is not None else set()
-        checkpoints.prune(self.folder.checkpoints, self.config.training.keep_checkpoints, protect)
+        keep = self.config.training.keep_checkpoints
+        checkpoints.prune(self.folder.checkpoints, self.step, keep, protect)
 
     def _mark_best(self):
         best = self.plateau.best_step, self._best
@@ -348,14 +357,36 @@ class Trainer:
     def _restore_latest(self):
         found = checkpoints.load_latest(self.folder.checkpoints)
         self.step = found.step if found else 0
+        self._saved = found.step if found else None
         if found:
             self.train_step.restore(found.tensors)
             self._restore_metadata(found)
         self._require_same_step()
         if self.is_chief:
-            if found:
+            if found:  # a kill may have come between the checkpoint and these
                 self._mark_best()
-            truncate(self.folder.tensorboard, self.step if found else -1)
+                self._prune()
+            curves = truncate(self.folder.tensorboard, self.step if found else -1)
+            self._warn_of_gaps("train", self.config.training.log_interval, curves)
+            if self.validate is not None:
+                self._warn_of_gaps("validation", self.validation_interval, curves)
+
+    def _warn_of_gaps(self, split, interval, curves):
+        """Says which steps a curve has lost, with an event file that was damaged or removed."""
+        expected = set(range(interval, self.step + 1, interval))
+        if self.step == self.total_steps:
+            expected.add(self.step)
+        if lost := sorted(expected - curves[split]):
+            listed = ", ".join(map(str, lost if len(lost) < 8 else [*lost[:3], "...", lost[-1]]))
+            logging.warning(
+                "TensorBoard's %s curves in %s lack %d of %d points (steps %s): an event file was "
+                "damaged or removed; the figures are not made again",
+                split,
+                self.folder.tensorboard,
+                len(lost),
+                len(expected),
+                listed,
+            )
 
     def _restore_metadata(self, found):
         try:

@@ -65,14 +65,16 @@ class Fields:
 
     def choice(self, name, default, meanings):
         """Returns what a value means; `meanings` has all values that our model can do."""
-        value = self.values.get(name, default)
+        value = self.values.get(name)
+        value = default if value is None else value
         if not isinstance(value, str) or value not in meanings:
             raise self.error(name, f"{' or '.join(meanings)}, which lm_zoo's model can do", value)
         return meanings[value]
 
     def require(self, name, expected, default=None):
         """Raises a `UserError` unless a field has the one value that our model can do."""
-        value = self.values.get(name, default)
+        value = self.values.get(name)
+        value = default if value is None else value
         if isinstance(expected, bool) or expected is None:
             right = value is expected
         else:

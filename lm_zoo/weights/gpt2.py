@@ -2,20 +2,23 @@
 
 import re
 
-from lm_zoo.weights.parts import same, zeros
+from lm_zoo.weights.parts import has_bias, num_rows, same, zeros
 
 MODEL_TYPE = "gpt2"
 ARCHITECTURE = "GPT2LMHeadModel"
 DEFAULT_BOS = 50256  # where config.json says nothing
 HEAD, TABLE = "lm_head.weight", "wte.weight"
 
-# transformers' names of the tanh approximation, and of the other one that our model has.
+# transformers' names of the tanh approximation, and of the others that our model has.
 _ACTIVATIONS = {
     "gelu_new": "gelu",
     "gelu_pytorch_tanh": "gelu",
     "gelu_fast": "gelu",
+    "gelu": "gelu_exact",
+    "gelu_python": "gelu_exact",
     "relu": "relu",
 }
+_NAMES = {"gelu": "gelu_new", "gelu_exact": "gelu", "relu": "relu"}
 _BUFFERS = re.compile(r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)")  # masks of old files
 
 
@@ -25,9 +28,6 @@ def read_config(fields):
     Raises:
         UserError: Naming a field whose value our model cannot compute.
     """
-    fields.require("layer_norm_epsilon", 1e-5, default=1e-5)
-    fields.require("scale_attn_weights", True, default=True)
-    fields.require("scale_attn_by_inverse_layer_idx", False, default=False)
     fields.require("add_cross_attention", False, default=False)
     hidden_dim = fields.size("n_embd", 768)
     return {
@@ -38,6 +38,9 @@ def read_config(fields):
         "intermediate_dim": fields.size("n_inner", 4 * hidden_dim),
         "context_length": fields.size("n_positions", 1024),
         "feed_forward": fields.choice("activation_function", "gelu_new", _ACTIVATIONS),
+        "norm_epsilon": fields.number("layer_norm_epsilon", 1e-5),
+        "scale_attention": fields.flag("scale_attn_weights", True),
+        "scale_attention_by_layer": fields.flag("scale_attn_by_inverse_layer_idx", False),
         "tie_embeddings": fields.flag("tie_word_embeddings", True),
         "dropout": fields.number("resid_pdrop", 0.1),
     }
@@ -51,10 +54,10 @@ def write_config(model):
         "n_head": model.num_heads,
         "n_inner": model.blocks[0].intermediate_dim,
         "n_positions": model.context_length,
-        "activation_function": "gelu_new" if model.feed_forward == "gelu" else model.feed_forward,
-        "layer_norm_epsilon": 1e-5,
-        "scale_attn_weights": True,
-        "scale_attn_by_inverse_layer_idx": False,
+        "activation_function": _NAMES[model.feed_forward],
+        "layer_norm_epsilon": model.norm_epsilon,
+        "scale_attn_weights": model.scale_attention,
+        "scale_attn_by_inverse_layer_idx": model.scale_attention_by_layer,
         "reorder_and_upcast_attn": False,
         "resid_pdrop": model.dropout,
         "embd_pdrop": model.dropout,
@@ -70,7 +73,7 @@ def cannot_hold(model):
     for name, held in (
         ("position", ("learned",)),
         ("normalization", ("layer_norm",)),
-        ("feed_forward", ("gelu", "relu")),
+        ("feed_forward", tuple(_NAMES)),
         ("num_kv_heads", (0, model.num_heads)),
     ):
         if getattr(model, name) not in held:
@@ -78,22 +81,23 @@ def cannot_hold(model):
     return None
 
 
-def parts(arguments, prefix="transformer."):
+def parts(arguments, prefix="transformer.", table=""):
     """Yields the `Part`s of a model.
 
     Args:
         arguments: Of our constructor.
         prefix: Before the names of all but the head; files of a bare GPT2Model have none.
+        table: The name of the embedding, where it is another than usual.
     """
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
-    has_bias = arguments.get("use_bias", True)
 
-    def vector(variable, name, size):
-        if has_bias:
+    def vector(variable, name, size, part="use_bias"):
+        if has_bias(arguments, part):
             return same(variable, name, (size,))
         return zeros(name, (size,))
 
-    yield same("token_embedding/embeddings", prefix + TABLE, (arguments["vocab_size"], width))
+    shape = (num_rows(arguments), width)
+    yield same("token_embedding/embeddings", table or prefix + TABLE, shape)
     yield same(
         "position_embedding/embeddings",
         f"{prefix}wpe.weight",
@@ -111,15 +115,16 @@ def parts(arguments, prefix="transformer."):
             ("mlp/outer", "mlp.c_proj", inner, width),
         ):
             yield same(f"{ours}/{product}/kernel", f"{theirs}.{name}.weight", (inputs, outputs))
-            yield vector(f"{ours}/{product}/bias", f"{theirs}.{name}.bias", outputs)
+            part = "mlp_bias" if product.startswith("mlp") else "attention_bias"
+            yield vector(f"{ours}/{product}/bias", f"{theirs}.{name}.bias", outputs, part)
     yield same("final_norm/gamma", f"{prefix}ln_f.weight", (width,))
     yield vector("final_norm/beta", f"{prefix}ln_f.bias", width)
     if not arguments["tie_embeddings"]:
-        yield same("output_projection/kernel", HEAD, (arguments["vocab_size"], width))
+        yield same("output_projection/kernel", HEAD, shape)
 
 
 def prefix_of(names):
-    return "" if TABLE in names else "transformer."
+    return "" if TABLE in names or "ln_f.weight" in names else "transformer."
 
 
 def is_buffer(name):

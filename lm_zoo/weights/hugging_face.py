@@ -12,8 +12,8 @@ from lm_zoo.weights.foreign_model import (
     check_written,
     written,
 )
+from lm_zoo.weights.hugging_face_card import model_card
 from lm_zoo.weights.hugging_face_tokenizer import (
-    adds_start_token,
     read_tokenizer,
     tokenizer_files,
     write_json,
@@ -65,16 +65,22 @@ def read(folder, tokenizer=None):
     def ignored(name):
         return architecture.is_buffer(name) or (tied and name == architecture.HEAD)
 
-    check_tensors(architecture.parts(arguments, prefix), source, ignored)
+    # A tied table may be there under the head's name alone: safetensors keep shared tensors once.
+    table = prefix + architecture.TABLE
+    if tied and table not in source.names and architecture.HEAD in source.names:
+        table = architecture.HEAD
+    check_tensors(architecture.parts(arguments, prefix, table), source, ignored)
     if tied and architecture.HEAD in source.names:
-        _check_tied(source, prefix + architecture.TABLE, architecture.HEAD)
-    tokenizer = read_tokenizer(folder) if tokenizer is None else copy.copy(tokenizer)
-    if tokenizer is not None:
-        _begin_texts(tokenizer, values.get("bos_token_id", architecture.DEFAULT_BOS), folder)
+        _check_tied(source, table, architecture.HEAD)
+    bos, ends = values.get("bos_token_id", architecture.DEFAULT_BOS), values.get("eos_token_id")
+    ends = ends if isinstance(ends, list) else [ends]
+    tokenizer = read_tokenizer(folder, bos, ends) if tokenizer is None else copy.copy(tokenizer)
+    if tokenizer is not None and tokenizer.bos_id is None and bos == tokenizer.eos_id:
+        tokenizer.eos_in_text = True  # GPT-2's texts follow each other's ends
     return ForeignModel(
         MODEL,
         arguments,
-        list(architecture.parts(arguments, prefix)),
+        list(architecture.parts(arguments, prefix, table)),
         source,
         tokenizer,
         [folder / CONFIG, *source.files, *tokenizer_files(folder)],
@@ -106,7 +112,7 @@ def write(run, folder, shard_bytes=0):
         {
             "architectures": [architecture.ARCHITECTURE],
             "model_type": kind,
-            "vocab_size": model.vocab_size,
+            "vocab_size": model.num_rows,
             **architecture.write_config(model),
             "tie_word_embeddings": model.tie_embeddings,
             "bos_token_id": int(start_ids[0]) if len(start_ids) == 1 else None,
@@ -117,6 +123,8 @@ def write(run, folder, shard_bytes=0):
         },
     )
     write_tokenizer(tokenizer, folder, model.context_length)
+    card = model_card(run, kind, architecture.ARCHITECTURE)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     where = write_safetensors(folder, parts, model, shard_bytes)
     with SafetensorsFolder(folder) as source:
         check_written(parts, source, model)
@@ -143,16 +151,6 @@ def _architecture_of(run):
         f"--format=hugging_face: transformers has no model of this form ({'; '.join(reasons)}); "
         "export it as a SavedModel."
     )
-
-
-def _begin_texts(tokenizer, bos, folder):
-    """Lets texts begin with what stood before those that the model was trained on, if anything."""
-    if list(tokenizer.start_ids) == [bos] or type(bos) is not int:
-        return
-    if bos == tokenizer.eos_id:  # GPT-2's texts follow each other's ends
-        tokenizer.eos_in_text = True
-    elif 0 <= bos < tokenizer.vocab_size and not tokenizer.token_bytes(bos):  # no text: `<s>`
-        tokenizer.bos_id = bos if adds_start_token(folder) else None
 
 
 def _check_tied(source, table, head):

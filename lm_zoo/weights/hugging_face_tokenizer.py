@@ -3,53 +3,57 @@
 import json
 
 from lm_zoo.config import TokenizerConfig
-from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import (
-    BytePairTokenizer,
     foreign_kind,
     load_tokenizer,
     train_tokenizer,
 )
-from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
-from lm_zoo.weights.foreign_json import read_json
+from lm_zoo.weights.tokenizer_json import read_byte_pairs
+from lm_zoo.weights.tokenizer_settings import SETTINGS, TokenizerSettings
 
 TOKENIZER_JSON = "tokenizer.json"
-SETTINGS = "tokenizer_config.json"
+NAMES = (FILE_NAME, TOKENIZER_JSON, SETTINGS, "special_tokens_map.json", "added_tokens.json")
+NAMES += ("vocab.json", "merges.txt", "encoder.json", "vocab.bpe", "vocab.txt")
 
 
-def read_tokenizer(folder):
+def read_tokenizer(folder, bos_id=None, eos_ids=()):
     """Returns the `Tokenizer` in a folder, or None if there is none.
 
     That is, in this order, one of ours, a SentencePiece `.model`, a `tokenizer.json` that does what
-    GPT-2's does, and without one GPT-2's `vocab.json` and `merges.txt` or BERT's `vocab.txt`: these
-    do not say how text is split, and `tokenizer.json` does.
+    GPT-2's or Llama 3's does, and without one GPT-2's `vocab.json` and `merges.txt` or BERT's
+    `vocab.txt`: these do not say how text is split, and `tokenizer.json` does.
+
+    Args:
+        folder: The folder.
+        bos_id: The token that the model's config says begins texts, or None.
+        eos_ids: The tokens that it says end them.
 
     Raises:
-        UserError: If there is one that is damaged, or that we have no like of.
+        UserError: If there is one that is damaged, or that does what ours cannot.
     """
     if (folder / FILE_NAME).is_file():
         return load_tokenizer(folder)
+    settings = TokenizerSettings(folder)
     if (folder / TOKENIZER_JSON).is_file() and not any(folder.glob("*.model")):
-        return _byte_pairs(folder / TOKENIZER_JSON)
-    settings = folder / SETTINGS
-    if settings.is_file() and read_json(settings).get("add_prefix_space"):
-        raise _unlike(settings, "it puts a space before each text (add_prefix_space)")
+        tokenizer = read_byte_pairs(folder / TOKENIZER_JSON, eos_ids)
+        settings.check_byte_pairs(tokenizer)
+        return tokenizer
     kind = foreign_kind(folder)
-    return train_tokenizer(TokenizerConfig(name=kind, path=str(folder)), ()) if kind else None
-
-
-def adds_start_token(folder):
-    """Whether texts begin with the start token that `config.json` names: so it is with Llama."""
-    settings = folder / SETTINGS
-    return not settings.is_file() or read_json(settings).get("add_bos_token") is not False
+    if kind is None:
+        return None
+    tokenizer = train_tokenizer(TokenizerConfig(name=kind, path=str(folder)), ())
+    if kind == "bpe":
+        tokenizer = settings.with_added(tokenizer, eos_ids)
+        settings.check_byte_pairs(tokenizer)
+    elif kind.startswith("sentencepiece"):
+        return settings.with_start_of_sentence_piece(tokenizer, bos_id, folder / TOKENIZER_JSON)
+    return settings.with_start(tokenizer, bos_id)
 
 
 def tokenizer_files(folder):
     """Returns those of a folder's files that `read_tokenizer` may look at."""
-    names = (FILE_NAME, TOKENIZER_JSON, SETTINGS, "vocab.json", "merges.txt")
-    names += ("encoder.json", "vocab.bpe", "vocab.txt")
-    files = [folder / name for name in names]
+    files = [folder / name for name in NAMES]
     return [file for file in files if file.is_file()] + sorted(folder.glob("*.model"))
 
 
@@ -75,15 +79,13 @@ def write_tokenizer(tokenizer, folder, max_length):
 
 
 def _write_byte_pairs(tokenizer, folder, max_length):
-    import tokenizers
-    from tokenizers import decoders, models, pre_tokenizers, processors
+    from tokenizers import decoders, processors
 
-    vocabulary, merges = tokenizer.vocabulary, tokenizer.merges
-    write_json(folder / "vocab.json", vocabulary)
-    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges), ""]
-    (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
-    library = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if tokenizer.split_name == "gpt2" and not tokenizer.ignore_merges:  # what these files stand for
+        write_json(folder / "vocab.json", tokenizer.vocabulary)
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in tokenizer.merges), ""]
+        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+    library = tokenizer.library()
     library.decoder = decoders.ByteLevel()
     library.post_processor = processors.ByteLevel(trim_offsets=False)
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": False}
@@ -91,8 +93,17 @@ def _write_byte_pairs(tokenizer, folder, max_length):
     if max_length is not None:
         settings["model_max_length"] = max_length
     if tokenizer.eos_id is not None:
-        library.add_special_tokens([END_OF_TEXT])
-        settings |= dict.fromkeys(("bos_token", "eos_token", "unk_token"), END_OF_TEXT)
+        end = tokenizer.token_text(tokenizer.eos_id)
+        settings |= dict.fromkeys(("bos_token", "eos_token", "unk_token"), end)
+    if tokenizer.bos_id is not None:
+        start = tokenizer.token_text(tokenizer.bos_id)
+        settings["bos_token"] = start
+        template = processors.TemplateProcessing(
+            single=[start, "$A"],
+            pair=[start, "$A", f"{start}:1", "$B:1"],
+            special_tokens=[(start, tokenizer.bos_id)],
+        )
+        library.post_processor = processors.Sequence([library.post_processor, template])
     library.save(str(folder / TOKENIZER_JSON))
     write_json(folder / SETTINGS, settings)
 
@@ -100,36 +111,3 @@ def _write_byte_pairs(tokenizer, folder, max_length):
 def write_json(path, values):
     """Writes JSON as transformers does: readable, and not in ASCII alone."""
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _byte_pairs(path):
-    """Reads a `tokenizer.json` whose every part is GPT-2's."""
-    values = read_json(path)
-    model, before = values.get("model"), values.get("pre_tokenizer")
-    if not isinstance(model, dict) or model.get("type") != "BPE" or model.get("byte_fallback"):
-        raise _unlike(path, "its model is not byte-level BPE")
-    right = isinstance(before, dict) and before.get("type") == "ByteLevel"
-    if not right or before.get("add_prefix_space") or not before.get("use_regex", True):
-        raise _unlike(path, "its pre_tokenizer does not split as GPT-2's does")
-    if values.get("normalizer") or model.get("ignore_merges") or model.get("dropout"):
-        raise _unlike(path, "it normalizes text, ignores merges or drops some")
-    try:
-        vocabulary = dict(model["vocab"])
-        merges = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
-        added = {token["content"]: token["id"] for token in values.get("added_tokens") or []}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{path}: expected vocab and merges; copy it again.") from None
-    for token in added:
-        if token != END_OF_TEXT:
-            raise _unlike(path, f"it has the token {token!r} besides {END_OF_TEXT}")
-    vocabulary |= added
-    if not all(type(i) is int for i in vocabulary.values()):
-        raise UserError(f"{path}: expected token to id in vocab; copy it again.")
-    return BytePairTokenizer(vocabulary, merges)
-
-
-def _unlike(path, why):
-    return UserError(
-        f"{path}: lm_zoo has no tokenizer like this one ({why}); expected GPT-2's form, or a "
-        "SentencePiece tokenizer.model beside it, or give --tokenizer."
-    )

@@ -2,11 +2,10 @@
 
 import contextlib
 import json
-import pathlib
 import shutil
 
+from lm_zoo import checksums, config_checks, files
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, files
 from lm_zoo.config import (
     IMPORTED,
     DataConfig,
@@ -23,6 +22,7 @@ from lm_zoo.training.train_step import model_tensors
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.parts import assign
 
+MOST_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
 
 
@@ -43,16 +43,20 @@ def import_run(source, workdir, format="", tokenizer=None):
         UserError: If a file is not what it says, the model is not one of ours, the tokenizer is
             missing or has another size, or the workdir is used or cannot be written.
     """
-    source, folder = pathlib.Path(source), RunFolder(workdir)
+    source, folder = files.expanded(source), RunFolder(workdir)
     if not source.is_dir():
         raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
     _check_unused(folder)
+    files.check_writable(folder.path)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
+    if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
+        advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
+        checksums.verify(source, "--from", advice, complete=False)
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
-        _check_tokenizer(foreign, source)
+        foreign = _with_padding(foreign, source, given=tokenizer is not None)
         config = _config(foreign, source)
         model = build_model(
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
@@ -80,19 +84,30 @@ def _format_of(source):
     )
 
 
-def _check_tokenizer(foreign, source):
+def _with_padding(foreign, source, given):
+    """Returns the `ForeignModel` with the rows that its tokenizer has no token for as padding.
+
+    A tokenizer that was given, and is not the files' own, must fit weights whose rows were rounded
+    up: another number of rows says that it is another model's.
+    """
     size = foreign.arguments["vocab_size"]
     if foreign.tokenizer is None:
         raise UserError(
             f"tokenizer: {source} has none that lm_zoo reads; expected one of {size} tokens: give "
             "it by --tokenizer."
         )
-    if foreign.tokenizer.vocab_size != size:
+    padding = size - foreign.tokenizer.vocab_size
+    fits = padding < max(MOST_PADDING, size // 16) and (not given or size % 8 == 0)
+    if padding and not (padding > 0 and fits):
         raise UserError(
             f"tokenizer: expected {size} tokens, as the weights have, received a "
             f"{foreign.tokenizer.name} tokenizer of {foreign.tokenizer.vocab_size}; give that of "
             "the model by --tokenizer."
         )
+    if not padding:
+        return foreign
+    sizes = {"vocab_size": foreign.tokenizer.vocab_size, "vocab_padding": padding}
+    return foreign._replace(arguments=foreign.arguments | sizes)
 
 
 def _config(foreign, source):

@@ -103,6 +103,13 @@ def write(run, folder):
         lacking = ("feed_forward", ("gelu",))
     if lacking is None and not model.tie_embeddings:
         lacking = ("tie_embeddings", (True,))
+    for name, only in (
+        ("norm_epsilon", 1e-5),
+        ("scale_attention", True),
+        ("scale_attention_by_layer", False),
+    ):
+        if lacking is None and getattr(model, name) != only:
+            lacking = (name, (only,))
     if lacking is not None:
         name, held = lacking
         raise UserError(
@@ -112,7 +119,7 @@ def write(run, folder):
     all_parts = list(parts(arguments_of(model)))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
-        "vocabulary_size": model.vocab_size,
+        "vocabulary_size": model.num_rows,
         "num_layers": model.num_layers,
         "num_heads": model.num_heads,
         "hidden_dim": model.hidden_dim,
@@ -158,8 +165,10 @@ def _read_tokenizer(folder):
 def _write_tokenizer(tokenizer, folder):
     """Writes ours, and of byte pairs keras-hub's too."""
     tokenizer.save(folder)
-    if tokenizer.name != "bpe" or tokenizer.eos_id is None:
+    if tokenizer.name != "bpe" or END_OF_TEXT not in tokenizer.specials:
         return  # keras-hub's GPT-2 tokenizer insists on <|endoftext|>
+    if tokenizer.split_name != "gpt2" or tokenizer.ignore_merges:
+        return  # and splits in GPT-2's way alone
     (folder / ASSETS).mkdir(parents=True, exist_ok=True)
     write_json(folder / ASSETS / "vocabulary.json", tokenizer.vocabulary)
     lines = "".join(" ".join(pair) + "\n" for pair in tokenizer.merges)
@@ -168,7 +177,7 @@ def _write_tokenizer(tokenizer, folder):
         "config_file": TOKENIZER_JSON,
         "sequence_length": None,
         "add_prefix_space": False,
-        "unsplittable_tokens": [END_OF_TEXT],
+        "unsplittable_tokens": tokenizer.specials,
     }
     values = _serialized("gpt2_tokenizer", "GPT2Tokenizer", "int32", settings)
     write_json(folder / TOKENIZER_JSON, values)

@@ -2,19 +2,18 @@
 
 import numpy as np
 
-from lm_zoo.weights.parts import Part, same, zeros
+from lm_zoo.weights.parts import Part, has_bias, num_rows, same, zeros
 
 
 def parts(arguments):
     """Yields the `Part`s of a model; the names are the places in the file."""
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
     heads = arguments["num_heads"]
-    has_bias = arguments.get("use_bias", True)
 
-    def vector(variable, name, size):
-        return same(variable, name, (size,)) if has_bias else zeros(name, (size,))
+    def vector(variable, name, size, part="use_bias"):
+        return same(variable, name, (size,)) if has_bias(arguments, part) else zeros(name, (size,))
 
-    table = (arguments["vocab_size"], width)
+    table = (num_rows(arguments), width)
     positions = (arguments["context_length"], width)
     yield same("token_embedding/embeddings", "layers/reversible_embedding/vars/0", table)
     yield same("position_embedding/embeddings", "layers/position_embedding/vars/0", positions)
@@ -26,19 +25,20 @@ def parts(arguments):
         ):
             yield same(f"block_{index}/{norm}/gamma", f"{theirs}/{name}/vars/0", (width,))
             yield vector(f"block_{index}/{norm}/beta", f"{theirs}/{name}/vars/1", width)
-        yield from _attention(f"block_{index}/attention", theirs, width, heads, has_bias)
+        biased = has_bias(arguments, "attention_bias")
+        yield from _attention(f"block_{index}/attention", theirs, width, heads, biased)
         for product, name, inputs, outputs in (
             ("mlp/inner", "_feedforward_intermediate_dense", width, inner),
             ("mlp/outer", "_feedforward_output_dense", inner, width),
         ):
             place = f"{theirs}/{name}/vars"
             yield same(f"block_{index}/{product}/kernel", f"{place}/0", (inputs, outputs))
-            yield vector(f"block_{index}/{product}/bias", f"{place}/1", outputs)
+            yield vector(f"block_{index}/{product}/bias", f"{place}/1", outputs, "mlp_bias")
     yield same("final_norm/gamma", "layers/layer_normalization/vars/0", (width,))
     yield vector("final_norm/beta", "layers/layer_normalization/vars/1", width)
 
 
-def _attention(ours, theirs, width, heads, has_bias):
+def _attention(ours, theirs, width, heads, biased):
     """Yields the parts of attention, whose heads have an axis of their own there."""
     theirs = f"{theirs}/_self_attention_layer"
     places = [f"{theirs}/{name}_dense/vars" for name in ("query", "key", "value")]
@@ -50,7 +50,7 @@ def _attention(ours, theirs, width, heads, has_bias):
         lambda a: [piece.reshape(width, *per_head) for piece in np.split(a, 3, 1)],
     )
     biases = {f"{place}/1": per_head for place in places}
-    if has_bias:
+    if biased:
         yield Part(
             f"{ours}/query_key_value/bias",
             biases,
@@ -66,7 +66,7 @@ def _attention(ours, theirs, width, heads, has_bias):
         lambda a: a.reshape(width, width),
         lambda a: [a.reshape(*per_head, width)],
     )
-    if has_bias:
+    if biased:
         yield same(f"{ours}/output_projection/bias", f"{place}/1", (width,))
     else:
         yield zeros(f"{place}/1", (width,))

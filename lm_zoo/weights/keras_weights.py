@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import check_regular
 from lm_zoo.training.train_step import model_tensors
 from lm_zoo.weights.parts import taken_apart
@@ -124,6 +125,7 @@ class _ErrorKeepingFile(io.FileIO):
 
 
 def _damaged(path, error):
+    raise_if_of_system(error)
     return UserError(
         f"{path}: expected a Keras weights file, found another or a damaged one ({error}); copy it "
         "again."

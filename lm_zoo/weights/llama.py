@@ -2,7 +2,8 @@
 
 import re
 
-from lm_zoo.weights.parts import end_to_end, same, side_by_side
+from lm_zoo.weights.llama_rope import read_rope, write_rope
+from lm_zoo.weights.parts import end_to_end, has_bias, num_rows, same, side_by_side
 
 MODEL_TYPE = "llama"
 ARCHITECTURE = "LlamaForCausalLM"
@@ -19,14 +20,13 @@ def read_config(fields):
         UserError: Naming a field whose value our model cannot compute.
     """
     fields.require("hidden_act", "silu", default="silu")
-    fields.require("rms_norm_eps", 1e-5, default=1e-6)
     hidden_dim = fields.size("hidden_size", 4096)
     num_heads = fields.size("num_attention_heads", 32)
     if hidden_dim % num_heads == 0:  # else our model says so
-        fields.size("head_dim", hidden_dim // num_heads)
         fields.require("head_dim", hidden_dim // num_heads, default=hidden_dim // num_heads)
-    use_bias = fields.flag("attention_bias", False)
-    fields.require("mlp_bias", use_bias, default=False)
+    theta, scaling = read_rope(fields)
+    attention_bias = fields.flag("attention_bias", False)
+    mlp_bias = fields.flag("mlp_bias", False)
     return {
         "vocab_size": fields.size("vocab_size", 32000),
         "hidden_dim": hidden_dim,
@@ -36,16 +36,21 @@ def read_config(fields):
         "intermediate_dim": fields.size("intermediate_size", 11008),
         "context_length": fields.size("max_position_embeddings", 2048),
         "position": "rope",
-        "rope_theta": _theta(fields),
+        "rope_theta": theta,
+        **({} if scaling is None else {"rope_scaling": scaling}),
         "normalization": "rms_norm",
+        "norm_epsilon": fields.number("rms_norm_eps", 1e-6),
         "feed_forward": "swiglu",
-        "use_bias": use_bias,
+        "use_bias": attention_bias and mlp_bias,
+        **({} if attention_bias == mlp_bias else {"attention_bias": attention_bias}),
+        **({} if attention_bias == mlp_bias else {"mlp_bias": mlp_bias}),
         "tie_embeddings": fields.flag("tie_word_embeddings", False),
     }
 
 
 def write_config(model):
     """Returns what `config.json` says of a model, its tokens apart."""
+    biases = {name: getattr(model, name) for name in ("use_bias", "attention_bias", "mlp_bias")}
     return {
         "hidden_size": model.hidden_dim,
         "num_hidden_layers": model.num_layers,
@@ -55,11 +60,10 @@ def write_config(model):
         "intermediate_size": model.blocks[0].intermediate_dim,
         "max_position_embeddings": model.context_length,
         "hidden_act": "silu",
-        "rms_norm_eps": 1e-5,
-        "rope_theta": model.rope_theta,  # transformers 4
-        "rope_parameters": {"rope_type": "default", "rope_theta": model.rope_theta},
-        "attention_bias": model.use_bias,
-        "mlp_bias": model.use_bias,
+        "rms_norm_eps": model.norm_epsilon,
+        **write_rope(model),
+        "attention_bias": has_bias(biases, "attention_bias"),
+        "mlp_bias": has_bias(biases, "mlp_bias"),
     }
 
 
@@ -69,24 +73,27 @@ def cannot_hold(model):
         ("position", ("rope",)),
         ("normalization", ("rms_norm",)),
         ("feed_forward", ("swiglu",)),
+        ("scale_attention", (True,)),
+        ("scale_attention_by_layer", (False,)),
     ):
         if getattr(model, name) not in held:
             return name, held
     return None
 
 
-def parts(arguments, prefix="model."):
+def parts(arguments, prefix="model.", table=""):
     """Yields the `Part`s of a model.
 
     Args:
         arguments: Of our constructor.
         prefix: Before the names of all but the head; files of a bare LlamaModel have none.
+        table: The name of the embedding, where it is another than usual.
     """
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
     kv_heads = arguments["num_kv_heads"] or arguments["num_heads"]
     kv_width = width // arguments["num_heads"] * kv_heads
-    table = (arguments["vocab_size"], width)
-    yield same("token_embedding/embeddings", prefix + TABLE, table)
+    shape = (num_rows(arguments), width)
+    yield same("token_embedding/embeddings", table or prefix + TABLE, shape)
     for index in range(arguments["num_layers"]):
         ours, theirs = f"block_{index}", f"{prefix}layers.{index}"
         for norm, name in (
@@ -112,38 +119,20 @@ def parts(arguments, prefix="model."):
                 f"{ours}/{product}/kernel",
                 {f"{theirs}.{name}.weight": (size, inputs) for name, size in outputs.items()},
             )
-            if arguments["use_bias"]:
+            if has_bias(arguments, "mlp_bias" if product.startswith("mlp") else "attention_bias"):
                 yield end_to_end(
                     f"{ours}/{product}/bias",
                     {f"{theirs}.{name}.bias": (size,) for name, size in outputs.items()},
                 )
     yield same("final_norm/scale", f"{prefix}norm.weight", (width,))
     if not arguments["tie_embeddings"]:
-        yield same("output_projection/kernel", HEAD, table)
+        yield same("output_projection/kernel", HEAD, shape)
 
 
 def prefix_of(names):
-    return "" if TABLE in names else "model."
+    return "" if TABLE in names or "norm.weight" in names else "model."
 
 
 def is_buffer(name):
     """Whether a tensor is none of the weights."""
     return _BUFFERS.fullmatch(name) is not None
-
-
-def _theta(fields):
-    """Returns the base of the wavelengths, under transformers 5's or 4's name."""
-    rope = fields.values.get("rope_parameters") or fields.values.get("rope_scaling") or {}
-    if not isinstance(rope, dict):
-        raise fields.error("rope_parameters", "a mapping", rope)
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind != "default":
-        raise fields.error("rope_parameters", "rope_type 'default': no scaling of positions", rope)
-    for values in (rope, fields.values):
-        if values.get("partial_rotary_factor", 1) != 1:
-            raise fields.error("partial_rotary_factor", "1", values["partial_rotary_factor"])
-    theta = rope.get("rope_theta", fields.values.get("rope_theta", 10000.0))
-    right = isinstance(theta, (int, float)) and not isinstance(theta, bool) and theta > 0
-    if not right:
-        raise fields.error("rope_theta", "a number above 0", theta)
-    return float(theta)

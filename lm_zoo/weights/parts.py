@@ -25,6 +25,17 @@ class Part(typing.NamedTuple):
     split: typing.Callable
 
 
+def num_rows(arguments):
+    """How many rows a model's embedding and output have, by its constructor's arguments."""
+    return arguments["vocab_size"] + arguments.get("vocab_padding", 0)
+
+
+def has_bias(arguments, part="use_bias"):
+    """Whether a part of a Transformer (`attention_bias`, `mlp_bias`) has biases."""
+    own = arguments.get(part)
+    return arguments.get("use_bias", True) if own is None else own
+
+
 def same(variable, name, shape):
     """The other library's tensor is our variable."""
     return Part(variable, {name: tuple(shape)}, lambda a: a, lambda a: [a])

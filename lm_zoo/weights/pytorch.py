@@ -104,7 +104,7 @@ def write(run, folder, shard_bytes=0):
     parts = list(recurrent.parts(name, arguments_of(model), NAMES))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
-        "vocab_size": model.vocab_size,
+        "vocab_size": model.num_rows,
         "embedding_dim": model.embedding_dim or model.hidden_dim,
         "hidden_dim": model.hidden_dim,
         "num_layers": model.num_layers,

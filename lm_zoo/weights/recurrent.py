@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lm_zoo.weights.parts import Part, same, transposed
+from lm_zoo.weights.parts import Part, num_rows, same, transposed
 
 GATES = {"rnn_lm": 1, "gru_lm": 3, "lstm_lm": 4}
 CLASSES = {"rnn_lm": "RNN", "gru_lm": "GRU", "lstm_lm": "LSTM"}  # of torch.nn
@@ -21,7 +21,7 @@ def parts(name, arguments, names):
         names: PyTorch's names: `rnn` (what stands before `weight_ih_l0`), `encoder`, `decoder`
             (or None where the file has the tied table once), `bias`, `projection`.
     """
-    width, size = arguments["hidden_dim"], arguments["vocab_size"]
+    width, size = arguments["hidden_dim"], num_rows(arguments)
     embedding_dim = arguments["embedding_dim"] or width
     tied = arguments["tie_embeddings"]
     table = "token_embedding/embeddings"

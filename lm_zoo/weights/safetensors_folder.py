@@ -11,7 +11,7 @@ import ml_dtypes  # noqa: F401  (numpy knows bfloat16 by it, and so does safeten
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import cannot_write
+from lm_zoo.files import cannot_write, raise_if_of_system
 from lm_zoo.input_files import check_regular
 from lm_zoo.training.train_step import model_tensors
 from lm_zoo.weights.foreign_json import read_json
@@ -119,6 +119,7 @@ class SafetensorsFolder:
         except FileNotFoundError:
             raise UserError(f"{self.folder}: {path.name} is missing; {INDEX} lists it.") from None
         except (SafetensorError, OSError) as error:
+            raise_if_of_system(_os_error(error, path))
             raise UserError(
                 f"{path}: expected a safetensors file, found another or a damaged one ({error}); "
                 "copy it again."
@@ -177,10 +178,19 @@ def _save(path, tensors):
         save_file(tensors, path, metadata={"format": "pt"})
         os.chmod(path, 0o644)  # it comes as 600, which a server's own user could not read
     except SafetensorError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        if not number:
+        met = _os_error(error, path)
+        if met is None:
             raise
-        raise cannot_write(path, OSError(int(number[1]), os.strerror(int(number[1])))) from None
+        raise cannot_write(path, met) from None
+
+
+def _os_error(error, path):
+    """Returns the `OSError` that an error of safetensors' is, or speaks of, or None."""
+    number = getattr(error, "errno", None) or re.search(r"os error (\d+)", str(error))
+    if number is None:
+        return None
+    number = number if isinstance(number, int) else int(number[1])
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _planned(parts, shard_bytes):

@@ -1,5 +1,7 @@
 """The `lm-zoo` command: help at once, mistakes in one line, exit statuses."""
 
+import io
+import json
 import os
 import pathlib
 import subprocess
@@ -130,7 +132,7 @@ def test_what_run_raises_decides_the_status(command, capsys, body, status, messa
     assert message in error and error.count("\n") == bool(message)
 
 
-@pytest.mark.parametrize("error", [MemoryError, RuntimeError, PermissionError])
+@pytest.mark.parametrize("error", [RuntimeError, PermissionError, FileNotFoundError])
 def test_a_bug_keeps_its_traceback(command, error):
     command(f"raise {error.__name__}")
     with pytest.raises(error):
@@ -299,3 +301,34 @@ def test_a_module_that_fails_to_load_shows_what_it_said(tmp_path, monkeypatch, c
 
 def test_user_errors_are_value_errors_for_library_callers():
     assert issubclass(UserError, ValueError)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_text_is_written_whatever_the_encoding_of_standard_output(command, monkeypatch, encoding):
+    text = "ü 中 😀 \udcff"
+    command(f"import json; print(json.dumps({text!r}, ensure_ascii=False))")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr("sys.stdout", stream)
+    assert cli.main(["probe", "--target=t"]) == 0
+    assert json.loads(stream.buffer.getvalue().decode(encoding)) == text
+
+
+def test_an_argument_that_is_no_text_is_one_line():
+    done = lm_zoo("list", os.fsdecode(b"\xff"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "arguments: expected text in UTF-8, received the bytes b'\\xff'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        ("MemoryError()", "there is not enough memory; close other programs"),
+        ("OSError(24, 'Too many open files', 'a/b')", "a/b: Too many open files; raise the limit"),
+        ("PermissionError(13, 'Permission denied', 'a/b')", "a/b: Permission denied; give this"),
+    ],
+)
+def test_what_the_system_does_not_give_is_one_line(command, capsys, error, line):
+    command(f"raise {error}")
+    assert cli.main(["probe", "--target=t"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"lm-zoo probe: error: {line}") and shown.count("\n") == 1

@@ -20,6 +20,7 @@ LSTM = next(case for case in CASES if case.variant == "lstm_lm")
 ATTENTION = next(case for case in CASES if case.variant == "transformer_decoder")
 OVERFLOW = Case("lstm_lm", "contiguous", "sgd", precision="float16", overflow_step=4)
 BFLOAT16 = Case("lstm_lm", "contiguous", "sgd", precision="bfloat16")
+ADAFACTOR = Case("rnn_lm", "contiguous", "adafactor")  # with an optimizer of our own
 XLA = Case("transformer_decoder", "windows", "sgd", jit_compile=True)
 DIVIDED = ["mirrored x2, accumulation x2, 5 steps a call", "2 workers"]
 CENTRAL = "central storage x2"
@@ -28,6 +29,8 @@ TRIED = [(case, layout) for case in CASES for layout in DIVIDED] + [
     (LSTM, "mirrored x4"),
     (LSTM, "3 workers"),
     (LSTM, CENTRAL),
+    (ADAFACTOR, "mirrored x2, accumulation x2, 5 steps a call"),
+    (ADAFACTOR, CENTRAL),
     (ATTENTION, "central storage x2, accumulation x2, 5 steps a call"),
 ]
 PRECISE = [
@@ -49,7 +52,7 @@ def without_defect(case):
 def folder(tmp_path_factory):
     """All that the quick tests look at, trained by a few processes at once."""
     path = tmp_path_factory.mktemp("replicas")
-    jobs = [*TRIED, *PRECISE, *((case, ONE) for case in (*CASES, OVERFLOW, BFLOAT16))]
+    jobs = [*TRIED, *PRECISE, *((case, ONE) for case in (*CASES, OVERFLOW, BFLOAT16, ADAFACTOR))]
     jobs += [(dataclasses.replace(XLA, jit_compile=False), ONE), (without_defect(CLIP), ONE)]
     jobs += [(SPARSE, ONE), (SPARSE, "accumulation x2")]
     jobs += [(case, "mirrored x2") for case in (CLIP, DROPOUT, FIRST_ONLY)]

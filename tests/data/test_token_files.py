@@ -1,6 +1,7 @@
 """Token files are whole or absent, reused when nothing changed, and never trusted unverified."""
 
 import concurrent.futures
+import errno
 import hashlib
 import json
 import os
@@ -12,10 +13,11 @@ import pytest
 
 from lm_zoo.data.cache import WORK_PREFIX
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import TokenSplit, open_tokens, prepare
+from lm_zoo.data.token_files import TokenSplit, copy_splits, open_tokens, prepare
 from lm_zoo.data.token_reader import MANIFEST
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
+from tests.shortage import without_descriptors
 
 TEXTS = {"train": "the cat sat\non the mat\n" * 40, "validation": "a dög\n", "test": ""}
 
@@ -243,3 +245,19 @@ def test_the_environment_can_name_the_cache(corpus, tmp_path, monkeypatch):
 def test_a_split_can_be_made_of_arrays():
     split = TokenSplit("train", (np.arange(5), np.arange(5, 7)))
     assert split.num_tokens == 7 and split.read(3, 6).tolist() == [3, 4, 5]
+
+
+def test_a_lack_of_files_is_no_damage(corpus, tmp_path):
+    tokenizer = ByteTokenizer()
+    directory = prepare(corpus, tokenizer, tmp_path).directory
+    with without_descriptors(), pytest.raises(OSError) as caught:
+        open_tokens(directory, tokenizer)
+    assert caught.value.errno == errno.EMFILE
+
+
+def test_what_no_cache_has_is_not_to_be_deleted(corpus, tmp_path):
+    tokenizer = ByteTokenizer()
+    copy_splits(prepare(corpus, tokenizer, tmp_path / "cache"), ("validation",), tmp_path / "held_out")
+    next((tmp_path / "held_out").glob("*.bin")).unlink()
+    with pytest.raises(UserError, match="is missing; restore it.$"):
+        open_tokens(tmp_path / "held_out", tokenizer, remedy="restore it")

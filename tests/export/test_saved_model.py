@@ -1,5 +1,6 @@
 """What `lm-zoo export` writes, as a program without lm_zoo finds it."""
 
+import hashlib
 import json
 import re
 import unittest
@@ -66,6 +67,8 @@ def test_it_says_what_was_verified_and_what_the_precision_costs(exported):
         r"Perplexity [\d.]+ before, [\d.]+ after \([+-][\d.]+%\), on [\d,]+ of [\d,]+ validation",
         exported.printed,
     )
+    digest = hashlib.sha256((exported.version / "SHA256SUMS").read_bytes()).hexdigest()
+    assert f"Checksums in SHA256SUMS, whose own SHA-256 is {digest}\n" in exported.printed
     assert exported.printed.endswith(f"Wrote {exported.version}\n")
 
 

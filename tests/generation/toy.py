@@ -87,6 +87,7 @@ class PieceTokenizer:
     """Token i stands for the bytes `pieces[i]`; encoding takes the longest piece that fits."""
 
     name = "piece"
+    in_streams = True
     unk_id = None
     fingerprint = "piece"
 
@@ -102,7 +103,7 @@ class PieceTokenizer:
         self.start_ids = np.array(start_ids, np.int32)
         self.starts_prompts = starts_prompts
 
-    def encode(self, text):
+    def encode(self, text, special_tokens="control"):
         data, ids = text.encode(), []
         while data:
             fits = [i for i, p in enumerate(self.pieces) if p and data.startswith(p)]

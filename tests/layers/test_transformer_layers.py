@@ -8,6 +8,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.layers.attention import CausalSelfAttention
 from lm_zoo.layers.embedding import Embedding
+from lm_zoo.layers.feed_forward import KINDS as FEED_FORWARD_KINDS
 from lm_zoo.layers.feed_forward import FeedForward, gelu
 from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, write
 from lm_zoo.layers.normalization import RMSNormalization, normalization
@@ -190,3 +191,61 @@ def test_logits_are_float32_products_with_one_vector_per_token(tied, dtype):
 def test_unknown_kinds_are_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+EXTREMES = [0.0, 1e-3, 1.0, 5.0, 12.0, 100.0, 255.0, 256.0, 300.0, 4e3, 6e4]
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32], ids=lambda d: d.name)
+@pytest.mark.parametrize("kind", FEED_FORWARD_KINDS)
+def test_activations_have_a_slope_wherever_they_have_a_value(kind, dtype):
+    """The square of 256 is infinite in float16; of 1e20 in the two others."""
+    more = [] if dtype == tf.float16 else [1e19, 1e20, 1e30]
+    x = np.asarray(tf.constant([*EXTREMES, *more], dtype), np.float64)
+    x = np.concatenate([x, -x])
+    with np.errstate(over="ignore"):
+        if kind == "gelu":  # Keras' form of it, in float64
+            u = np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+            slope_of_u = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x**2)
+            tanh = np.tanh(u)
+            value = x / 2 * (1 + tanh)
+            slope = (1 + tanh) / 2 + x / 2 * (1 - tanh) * (1 + tanh) * slope_of_u
+            activate = gelu
+        elif kind == "relu":
+            value, slope, activate = np.maximum(x, 0), (x > 0).astype(float), tf.nn.relu
+        else:  # the gate of swiglu
+            gate = 1 / (1 + np.exp(-x))
+            value, slope, activate = x * gate, gate * (1 + x * (1 - gate)), tf.nn.silu
+    for function in (activate, tf.function(activate, jit_compile=True)):
+        with tf.GradientTape() as tape:
+            inputs = tf.constant(x, dtype)
+            tape.watch(inputs)
+            outputs = function(inputs)
+        found = np.asarray(tape.gradient(outputs, inputs), np.float64)
+        unit = {tf.float16: 2**-10, tf.bfloat16: 2**-7, tf.float32: 1e-6}[dtype]
+        np.testing.assert_allclose(np.asarray(outputs, np.float64), value, rtol=4 * unit, atol=unit)
+        np.testing.assert_allclose(found, slope, atol=8 * unit)
+
+
+@pytest.mark.parametrize("kind", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 300.0, 6e4])
+def test_normalisations_have_float16_gradients_at_every_size(kind, size):
+    """The squares and their sum are beyond float16 from a few hundred on."""
+    rng = np.random.default_rng(0)
+    x, slopes = rng.uniform(-1, 1, (2, 5, 64)), rng.normal(size=(5, 64))
+    x = np.asarray(tf.constant(x[0] * size, tf.float16), np.float64)
+    layers = [normalization(kind, True, "norm", dtype) for dtype in ("mixed_float16", "float64")]
+    outputs, gradients = [], []
+    for layer, dtype in zip(layers, (tf.float16, tf.float64)):
+        layer.build((None, 64))
+        inputs = tf.constant(x, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs.append(layer(inputs))
+        slope = tf.constant(slopes * min(size, 300.0), dtype)
+        found = tape.gradient(outputs[-1], [inputs, *layer.trainable_variables], slope)
+        gradients.append([np.asarray(g, np.float64) for g in found])
+    np.testing.assert_allclose(*(np.asarray(o, np.float64) for o in outputs), atol=4e-3)
+    for found, expected in zip(*gradients):
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=2e-3 * largest + 2**-24)

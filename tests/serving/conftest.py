@@ -113,7 +113,7 @@ class Server:
         self._bound = serving.bind("127.0.0.1", 0)
         self.port = self._bound.getsockname()[1]
         self.address = serving.address_of(self._bound)
-        self._server = serving.make_server(make_app(model, limits, **options))
+        self._server = serving.make_server(make_app(model, limits, **options), limits)
         self._thread = threading.Thread(target=self._server.run, args=([self._bound],))
 
     def __enter__(self):

@@ -1,9 +1,11 @@
 """`lm-zoo serve`: begins with a line, ends in order, and refuses what cannot be served."""
 
+import dataclasses
 import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +15,9 @@ import sys
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checksums
 from lm_zoo.cli.main import main
+from lm_zoo.serving.limits import ServingLimits
 from tests.serving.conftest import NAME
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,9 +25,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
     process = subprocess.Popen(
-        [sys.executable, "-m", "lm_zoo", "serve", f"--model={place}/exports/{NAME}", "--port=0"],
+        [sys.executable, "-m", "lm_zoo", "serve", f"--model={place}/exports/{NAME}", "--port=0"]
+        + ["--log_format=json"],
         cwd=ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "LM_ZOO_API_KEY": "one-of-a-kind"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,13 +45,19 @@ def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
         body["stream_options"] = {"include_usage": True}
         connection.request("POST", "/v1/completions", json.dumps(body))
         response = connection.getresponse()
+        assert response.status == 401 and b"Bearer KEY" in response.read()
+        headers = {"Authorization": "Bearer one-of-a-kind", "Content-Type": "application/json"}
+        connection.request("POST", "/v1/completions", json.dumps(body), headers)
+        response = connection.getresponse()
         assert response.readline().startswith(b"data: ")
         process.send_signal(signal.SIGTERM)
         *_, usage, done = response.read().split(b"\n\n")[:-1]
         assert done == b"data: [DONE]"
         assert json.loads(usage.removeprefix(b"data: "))["usage"]["completion_tokens"] == 600
         output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0 and output == "Ended.\n" and not errors
+        *log, last = output.splitlines()
+        assert process.returncode == 0 and last == "Ended." and not errors
+        assert [json.loads(line)["status"] for line in log] == [403, 401, 200]
     finally:
         process.kill()
 
@@ -71,6 +82,8 @@ def broken(place, tmp_path_factory):
     (data,) = (root / "short/1/variables").glob("variables.data-*")
     os.truncate(data, data.stat().st_size // 2)
     os.truncate(root / "index/1/variables/variables.index", 100)
+    for name in ("foreign", "unsigned", "cut", "card", "tokenizer", "variables", "short", "index"):
+        checksums.write(root / name / "1")  # so that it is not they that refuse it
     return root
 
 
@@ -93,6 +106,12 @@ def broken(place, tmp_path_factory):
         (["--model=ROOT/empty", "--port=PORT"], ["host, port", "in use", "PORT"]),
         (["--model=ROOT/empty", "--host=no.such.host.invalid"], ["host, port", "no.such.host"]),
         (["--model=ROOT/empty", "--allowed_hosts=a.org,b.org:80"], ["allowed_hosts", "b.org:80"]),
+        (["--model=ROOT/empty", "--cors_origins=a.org"], ["cors_origins", "'a.org'"]),
+        (["--model=ROOT/empty", "--api_key_file=ROOT/nowhere"], ["api_key_file", "nowhere"]),
+        (["--model=ROOT/empty", "--api_key_file=ROOT/file"], ["api_key_file", "nothing"]),
+        (["--model=ROOT/empty", "--log_format=xml"], ["--log_format", "xml", "json"]),
+        (["--model=ROOT/empty", "--max_connections=0"], ["max_connections", "0"]),
+        (["--model=ROOT/empty", "--write_seconds=-1"], ["write_seconds", "-1"]),
         (["--model=ROOT/empty", "--port=70000"], ["--port", "70000"]),
         (["--model=ROOT/empty", "--max_batch_size=0"], ["--max_batch_size", "0"]),
         (["--model=ROOT/empty", "--max_body_bytes=0"], ["max_body_bytes", "0"]),
@@ -127,3 +146,13 @@ def test_of_several_versions_the_highest_is_served(place, tmp_path):
     assert find_version(tmp_path / NAME)[:2] == (NAME, 10)
     assert find_version(f"{tmp_path}/{NAME}/2/")[:2] == (NAME, 2)
     assert find_version(place / "exports" / NAME)[2] == place.resolve() / "exports" / NAME / "1"
+
+
+def test_the_help_names_every_limit_with_its_default(capsys):
+    assert main(["serve", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for field in dataclasses.fields(ServingLimits):
+        found = re.search(rf"--{field.name}=[NX] (.*?)\(default: ([^)]*)\)", text)
+        assert found and float(found[2]) == field.default, field.name
+    for word in ("TLS", "proxy", "LM_ZOO_API_KEY", "--cors_origins", "--log_format"):
+        assert word in text

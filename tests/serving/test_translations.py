@@ -100,6 +100,16 @@ def translate(**inputs):
     return {"signature_name": "translate", "inputs": {"text": ["a bird"]} | inputs}
 
 
+def test_embeddings_are_those_of_sources(server, run):
+    status, answer = server.ask("POST", "/v1/embeddings", {"model": NAME, "input": SOURCES[:2]})
+    assert status == 200
+    vectors = [one["embedding"] for one in answer["data"]]
+    for vector, expected in zip(vectors, run.embed(SOURCES[:2]), strict=True):
+        assert vector == pytest.approx(expected.tolist(), abs=1e-5)
+    status, answer = server.ask("POST", "/v1/embeddings", {"input": [SOURCES[0], ""]})
+    assert status == 400 and "number 2" in answer["error"]["message"]
+
+
 def score(**inputs):
     return {"signature_name": "score", "inputs": {"text": ["a"], "source": ["a"]} | inputs}
 
@@ -121,7 +131,7 @@ def score(**inputs):
         (translate(temperature=1.0), ["temperature", "no such input", "beam_size"]),
         ({"signature_name": "generate", "instances": ["a"]}, ["generate", "translate"]),
         ({"signature_name": "score", "instances": ["a"]}, ["source, text"]),
-        (score(text=["a" * 60]), ["text", "at most 60 tokens", "61"]),
+        (score(text=["ta " * 60]), ["text", "at most 60 tokens", "61"]),
         (score(source=["a" * 60]), ["source", "at most 60 tokens", "61"]),
         ({"signature_name": "embed", "instances": ["a" * 60]}, ["text", "at most 60", "61"]),
         (

@@ -16,6 +16,7 @@ from lm_zoo.text.tokenizers import (
     load_tokenizer,
     train_tokenizer,
 )
+from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from tests.text.strings import STRINGS
 
 
@@ -81,16 +82,21 @@ def test_in_the_graph_agrees_on_random_strings(alphabet, trained):
         assert row == trained["bpe"].encode(text).tolist(), repr(text)
 
 
+@pytest.fixture(scope="module", params=sorted(SPLITS))
+def split(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def pieces_in_graph(trained):
-    """Returns a function that says where the in-graph tokenizer begins its pieces of some texts."""
+def pieces_in_graph(split):
+    """Returns a function that says where pieces of some texts begin in the graph."""
     import tensorflow as tf
 
-    module = trained["bpe"].in_graph()
+    from lm_zoo.text.tokenizers.bpe_pieces_in_graph import piece_starts, shift
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2)
     def starts_of(characters, rows):
-        starts, _ = module._split(characters, rows)
+        starts = piece_starts(SPLITS[split], characters, rows != shift(rows, 1, -1))
         return tf.where(starts)[:, 0]
 
     def pieces(*texts):
@@ -101,39 +107,38 @@ def pieces_in_graph(trained):
     return pieces
 
 
-def pieces_of_the_library(text):
-    from tokenizers import pre_tokenizers
-
-    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+def pieces_of_the_library(text, split):
+    splitter = bpe._library_tokenizer({}, [], split).pre_tokenizer
     return [start for _, (start, _) in splitter.pre_tokenize_str(text)]
 
 
-def test_in_the_graph_cuts_random_strings_into_the_same_pieces(pieces_in_graph):
+def test_in_the_graph_cuts_random_strings_into_the_same_pieces(pieces_in_graph, split):
     """Compared themselves, since ids show a wrong cut only where a merge would cross it."""
     rng = random.Random(0)
     alphabets = [ALPHABETS[name] for name in sorted(ALPHABETS) if name != "specials"]
     for text in STRINGS + ["".join(rng.choices(rng.choice(alphabets), k=500)) for _ in range(300)]:
         if "<|endoftext|>" not in text and text:
-            assert pieces_in_graph(text) == pieces_of_the_library(text), repr(text[:80])
+            assert pieces_in_graph(text) == pieces_of_the_library(text, split), repr(text[:80])
 
 
-def test_in_the_graph_cuts_each_text_of_a_batch_as_if_alone(pieces_in_graph):
+def test_in_the_graph_cuts_each_text_of_a_batch_as_if_alone(pieces_in_graph, split):
     """The texts of a batch lie end to end in memory, and none may look into the next."""
     rng = random.Random(0)
     texts = ["'r", "e", "'", "s", "'l", "l", "a ", " b", "c", "d  ", "\n", "1", " ", "x"]
+    texts += ["!", "\n", "!", "a", "\r", "\n", "'", "S", "12", "34", "\t", "a", " ", "!"]
     texts += ["".join(rng.choices("'' srevl\n1!", k=rng.randrange(1, 4))) for _ in range(2000)]
     expected, before = [], 0
     for text in texts:
-        expected += [before + start for start in pieces_of_the_library(text)]
+        expected += [before + start for start in pieces_of_the_library(text, split)]
         before += len(text)
     assert pieces_in_graph(*texts) == expected
 
 
-def test_in_the_graph_knows_the_class_of_every_character(pieces_in_graph):
+def test_in_the_graph_knows_the_class_of_every_character(pieces_in_graph, split):
     """Next to a letter and a number, a character shows whether it is one of them, or a space."""
     characters = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
     text = "".join(f"a{chr(c)}1\n" for c in characters[:0x20000] + characters[0x20000::61])
-    assert pieces_in_graph(text) == pieces_of_the_library(text)
+    assert pieces_in_graph(text) == pieces_of_the_library(text, split)
 
 
 def test_in_the_graph_agrees_with_merges_learned_out_of_order():
@@ -146,7 +151,7 @@ def test_in_the_graph_agrees_with_merges_learned_out_of_order():
     tokens = [*alphabet, *dict.fromkeys("".join(pair) for pair in merges)]
     tokenizer = BytePairTokenizer({token: i for i, token in enumerate(tokens)}, merges)
     module = tokenizer.in_graph()
-    assert module._rules["one_at_a_time"].any()
+    assert module._rules.one_at_a_time.any()
     rng = random.Random(0)
     texts = ["".join(rng.choices("aabbcc", k=rng.randrange(30))) + "abcabcabc" for _ in range(500)]
     rows = module.tokenize(tf.constant(texts)).to_list()

@@ -17,6 +17,7 @@ from lm_zoo.text.tokenizers import (
     WordPieceTokenizer,
     WordTokenizer,
 )
+from lm_zoo.text.tokenizers.bpe import byte_of
 
 WORDS = ("a", "be", "sea", "dee", "e", "eff", "ge", "h")  # each a piece of wordpiece
 
@@ -46,6 +47,15 @@ def test_lossless_tokenizers_lose_nothing_of_any_text():
         SentencePieceUnigramTokenizer.train(text, 310),
     ):
         assert measured(tokenizer, text) == measured(tokenizer, text, "", text[:50]) == (0, 0)
+
+
+def test_documents_that_cannot_be_cut_at_line_ends_are_not():
+    """Llama 3's pattern takes punctuation and the line end after it together."""
+    byte_level = sorted(byte_of(), key=byte_of().get)
+    vocabulary = {token: i for i, token in enumerate([*byte_level, "!\u010a"])}
+    tokenizer = BytePairTokenizer(vocabulary, [("!", "\u010a")], split="llama3")
+    assert tokenizer.encode("a!\nb").tolist() == [*b"a", 256, *b"b"] and not tokenizer.in_streams
+    assert measured(tokenizer, "a!\nb\n", "", "!\n!\n") == (0, 0)
 
 
 def test_words_keep_one_space_and_wordpiece_no_line_end():

@@ -301,7 +301,7 @@ def test_a_damaged_or_altered_tokenizer_is_an_error(tokenizer, tmp_path):
         with pytest.raises(UserError, match="damaged or was altered"):
             load_tokenizer(tmp_path)
     path.write_text(json.dumps(dict(values, format_version=99)))
-    with pytest.raises(UserError, match="format version 99, expected 1"):
+    with pytest.raises(UserError, match="format version 99, expected 2"):
         load_tokenizer(tmp_path)
     path.write_text(json.dumps(dict(values, name="morphemes")))
     with pytest.raises(UserError, match="kind 'morphemes', expected one of: bpe"):

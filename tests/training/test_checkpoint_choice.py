@@ -11,13 +11,13 @@ from lm_zoo.training.checkpoint_choice import find_checkpoint
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoints")
-    for step in (10, 20, 30, 40):
+    for previous, step in zip((None, 10, 20, 30), (10, 20, 30, 40)):
         tensors = {
             "model/kernel": np.full((2, 2), step, np.float32),
             "ema/kernel": np.full((2, 2), step / 10, np.float32),
             "optimizer/0000": np.array(step, np.int64),
         }
-        checkpoints.save(path, step, tensors, {"finished": ""})
+        checkpoints.save(path, step, tensors, {"finished": "", "previous": previous})
     checkpoints.write_best(path, 20, 1.5)
     return path
 
@@ -41,7 +41,7 @@ def test_parameters_are_averaged_over_the_latest(directory):
 @pytest.mark.parametrize(
     "choice, message",
     [
-        ("average:5", "needs 5 checkpoints.* has 4; average fewer.*keep_checkpoints"),
+        ("average:5", "needs 5 checkpoints that followed.* has 4; average fewer.*keep_checkpoints"),
         ("average:0", "a number above 0 after 'average:', received 'average:0'"),
         ("average:", "a number above 0 after 'average:', received 'average:'"),
         ("newest", "expected 'best', 'latest', a step number or 'average:N', received 'newest'"),
@@ -51,3 +51,16 @@ def test_parameters_are_averaged_over_the_latest(directory):
 def test_what_there_is_not_is_named(directory, choice, message):
     with pytest.raises(UserError, match=message):
         find_checkpoint(directory, choice)
+
+
+def test_an_older_best_checkpoint_is_in_no_average(tmp_path):
+    """The best one is kept when those between are gone: it is not one of the latest."""
+    for previous, step in zip((None, 10, 20, 30), (10, 20, 30, 40)):
+        tensors = {"model/kernel": np.full((2, 2), step, np.float32)}
+        checkpoints.save(tmp_path, step, tensors, {"previous": previous})
+    checkpoints.write_best(tmp_path, 10, 1.5)
+    checkpoints.prune(tmp_path, keep=2, protect={10})
+    found = find_checkpoint(tmp_path, "average:2")
+    np.testing.assert_array_equal(found.tensors["model/kernel"], 35.0)
+    with pytest.raises(UserError, match="'average:3' needs 3 .* has 2; average fewer"):
+        find_checkpoint(tmp_path, "average:3")

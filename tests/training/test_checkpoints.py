@@ -1,5 +1,6 @@
 """Checkpoints are whole or absent, and what was saved comes back bit for bit."""
 
+import errno
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.training import checkpoints
+from tests.shortage import without_descriptors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -177,9 +179,9 @@ def test_saving_again_replaces_the_step_and_later_ones(tmp_path):
 def test_prune_keeps_the_newest_and_the_protected(tmp_path):
     for step in range(1, 7):
         checkpoints.save(tmp_path, step, {"x": np.int32(step)}, {})
-    checkpoints.prune(tmp_path, 2, protect={3, 99})
+    checkpoints.prune(tmp_path, 9, 2, protect={3, 99})
     assert checkpoints.steps(tmp_path) == [3, 5, 6]
-    checkpoints.prune(tmp_path, 2, protect={3})
+    checkpoints.prune(tmp_path, 9, 2, protect={3})
     assert checkpoints.steps(tmp_path) == [3, 5, 6]
     assert not hidden(tmp_path)
 
@@ -239,7 +241,7 @@ while True:
     values = {f"t{i}": np.full((40_000,), step * 10 + i, np.int32) for i in range(4)}
     checkpoints.save(sys.argv[1], step, values, {"step": step})
     checkpoints.write_best(sys.argv[1], step, 1.0 / step)
-    checkpoints.prune(sys.argv[1], 2)
+    checkpoints.prune(sys.argv[1], step, 2)
     if step % 3 == 0:  # replace one, too
         checkpoints.save(sys.argv[1], step, values, {"step": step})
     print(step, flush=True)
@@ -321,3 +323,26 @@ def test_the_manifest_lists_what_is_there(tmp_path):
     assert content["step"] == 4
     assert content["tensors"] == {"x": {"dtype": "float16", "shape": [2, 3]}}
     assert sorted(content["files"]) == ["tensors.data-00000-of-00001", "tensors.index"]
+
+
+def test_a_lack_of_files_is_no_damage(tmp_path, caplog):
+    """An older checkpoint must not be taken for the newest because a file could not be opened."""
+    for step in (1, 2):
+        checkpoints.save(tmp_path, step, tensors_of(step), {})
+    checkpoints.write_best(tmp_path, 1, 2.0)
+    newest = checkpoints.path_of(tmp_path, 2)
+    for attempt, right in (
+        (lambda: checkpoints.read_best(tmp_path).step, 1),
+        (lambda: checkpoints.load(newest).step, 2),
+        (lambda: checkpoints.load_latest(tmp_path).step, 2),
+    ):
+        refused = []
+        for left in range(5):
+            try:
+                with without_descriptors(left):
+                    assert attempt() == right
+            except OSError as error:
+                assert error.errno == errno.EMFILE
+                refused.append(left)
+        assert 0 in refused and 4 not in refused
+    assert not caplog.records

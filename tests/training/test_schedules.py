@@ -147,3 +147,15 @@ def test_epochs_of_a_broken_number_of_steps_begin_when_they_do():
 def test_epochs_are_made_of_no_step_too_many(windows, batch_size, epochs, steps):
     batches = types.SimpleNamespace(steps_per_epoch=windows / batch_size)
     assert total_steps(TrainingConfig(epochs=epochs), batches) == steps
+
+
+@pytest.mark.parametrize("figure", [math.nan, math.inf, -math.inf])
+def test_a_figure_that_is_not_finite_is_never_the_best(figure):
+    schedule = ScheduleConfig(name="plateau", decay_factor=0.5, plateau_patience=1)
+    state = PlateauState()
+    assert not state.update(schedule, 10, figure)
+    assert (state.best, state.since_best, state.factor) == (None, 1, 0.5)
+    assert state.update(schedule, 20, 3.0)
+    assert not state.update(schedule, 30, figure)
+    assert (state.best, state.best_step, state.since_best) == (3.0, 20, 1)
+    assert state.update(schedule, 40, 2.0)

@@ -19,6 +19,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+from tensorboard.compat.proto.event_pb2 import Event
 
 from lm_zoo.errors import UserError
 from lm_zoo.training.summaries import Profiler, RunSummaries, read_scalars, truncate
@@ -135,6 +136,50 @@ def test_a_record_torn_by_a_kill_is_dropped(tmp_path, cut):
     clean = list(tf.data.TFRecordDataset([str(p) for p in event_files(tmp_path / "train")]))
     # Two headers each, config, points of 1 to 10, the sample of 5, the point of 11.
     assert len(clean) == 2 * 2 + 1 + 10 + 1 + 1
+
+
+def losses(data):
+    """Where each record with a loss begins and ends in an event file, by step."""
+    places, begin = {}, 0
+    while begin < len(data):
+        end = begin + int.from_bytes(data[begin : begin + 8], "little") + 16
+        event = Event.FromString(data[begin + 12 : end - 4])
+        if any(value.tag == "loss" for value in event.summary.value):
+            places[event.step] = begin, end
+        begin = end
+    return places
+
+
+def flip(data, begin, end):
+    return data[:begin] + bytes([data[begin] ^ 1]) + data[begin + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage, lost",
+    [
+        (lambda d, p: flip(d, p[4][0] + 30, 0), [4]),  # a content
+        (lambda d, p: flip(d, p[4][0], 0), [4]),  # a length
+        (lambda d, p: flip(d, p[4][0] + 9, 0), [4]),  # a length's checksum
+        (lambda d, p: flip(d, p[4][1] - 2, 0), [4]),  # a content's checksum
+        (lambda d, p: d[: p[4][0] + 5] + d[p[4][0] + 9 :], [4]),  # some bytes are gone
+        (lambda d, p: d[: p[3][0] + 7] + bytes(p[6][0] - p[3][0]) + d[p[6][0] + 7 :], [3, 4, 5, 6]),
+        (lambda d, p: b"\xff" * p[1][1] + d[p[1][1] :], [1]),  # from the beginning on
+        (lambda d, p: d[: p[9][0] + 7] + bytes(len(d) - p[9][0] - 7), [9, 10]),  # to the end
+    ],
+)
+def test_of_a_damaged_file_all_whole_events_stay(tmp_path, caplog, damage, lost):
+    write_run(tmp_path, 1, 10)
+    (path,) = event_files(tmp_path / "train")
+    data = path.read_bytes()
+    path.write_bytes(damage(data, losses(data)))
+    kept = [step for step in range(1, 11) if step not in lost]
+    assert truncate(tmp_path, 10) == {"train": set(kept), "validation": {5, 10}}
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and str(path) in record.getMessage()
+    assert [step for step, _ in read_scalars(tmp_path / "train", "loss")] == kept
+    assert len(list(tf.data.TFRecordDataset([str(path)]))), "it is whole again"
+    caplog.clear()
+    assert truncate(tmp_path, 10)["train"] == set(kept) and not caplog.records
 
 
 def test_a_file_killed_before_its_first_record_goes(tmp_path):

@@ -241,3 +241,43 @@ def test_compiled_with_xla_it_learns_the_same(model):
     compiled.config.runtime.jit_compile = True
     compiled = TrainStep(compiled.model, compiled.config)
     assert_close(train(compiled, batches), plain, 2e-5)
+
+
+@pytest.mark.parametrize("name", ["rnn_lm", "gru_lm", "lstm_lm"])
+def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
+    """The row that overflows goes on from where it was; after a second time, from the start."""
+    config = ExperimentConfig(
+        data=DataConfig(batch_size=4, sequence_length=5), model=ModelConfig(name)
+    )
+    config.training.precision = "float16"
+    model = build_model(
+        name, vocab_size=VOCAB, seed=1, hidden_dim=8, num_layers=1, dtype="mixed_float16"
+    )
+    table = model.token_embedding.embeddings
+    table.assign(tf.tensor_scatter_nd_update(table.value, [[10]], [[1e6] * 8]))  # beyond float16
+    step, (first, good) = TrainStep(model, config), make_batches(2)
+    bad = good._replace(inputs=np.where(np.arange(4)[:, None] == 2, 10, good.inputs))
+
+    def state():
+        return [t.numpy() for t in tf.nest.flatten(step.carried)]
+
+    step(0, 0.01, first)
+    step.take_sums()
+    before, learned = state(), parameters(step)
+    _, whole = model.forward(good.inputs, step.carried)
+    step(1, 0.02, bad)
+    for found, old, new in zip(state(), before, tf.nest.flatten(whole)):
+        np.testing.assert_array_equal(found[2], old[2])
+        others = [0, 1, 3]
+        np.testing.assert_allclose(found[others], new.numpy()[others], atol=2e-3)
+    assert_close(parameters(step), learned, 0)
+    sums = step.take_sums()
+    assert (sums["skipped"], sums["steps"], sums["tokens"], sums["nll"]) == (1, 1, 0, 0)
+    assert float(step.optimizer.learning_rate.numpy()) == pytest.approx(0.02)
+    step(2, 0.01, bad)
+    assert all(not value[2].any() and np.isfinite(value).all() for value in state())
+    step.take_sums()
+    step(3, 0.01, good)
+    sums = step.take_sums()
+    assert sums["skipped"] == 0 and sums["tokens"] == good.weights.sum()
+    assert np.isfinite(sums["nll"]) and np.isfinite(state()).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import lm_zoo
+from lm_zoo.cli.main import main
 from lm_zoo.config import (
     DataConfig,
     EvaluationConfig,
@@ -128,12 +129,92 @@ def test_curves_have_every_point_once(finished):
     assert train[-1][1] < train[0][1]
 
 
+@pytest.mark.parametrize("tokenizer, hides", [("byte", False), ("word", True)])
+def test_bits_per_byte_have_another_tag_where_text_was_not_predicted(tokenizer, hides, tmp_path):
+    """Curves of both kinds never lie in one chart."""
+    text = tmp_path / "text.txt"
+    text.write_text("one two  three four\n" * 200, encoding="utf-8")
+    config = tiny_config(str(tmp_path / "cache"), steps=4, sample_length=0)
+    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    config.tokenizer.name, config.tokenizer.vocab_size = tokenizer, 0 if tokenizer == "byte" else 5
+    lm_zoo.train(config, tmp_path / "run")
+    for split in ("train", "validation"):
+        curves = tmp_path / "run" / "tensorboard" / split
+        exact = read_scalars(curves, "bits_per_byte")
+        bound = read_scalars(curves, "bits_per_byte_lower_bound")
+        assert (bool(bound), bool(exact)) == (hides, not hides)
+
+
 def test_latest_and_best_checkpoints_are_kept_and_no_others(cache, tmp_path):
     config = tiny_config(cache, keep_checkpoints=2, checkpoint_interval=1, sample_length=0)
     config.optimizer.learning_rate = 1e-9  # so that the best validation is as likely the first
     result = lm_zoo.train(config, tmp_path / "run")
     kept = checkpoints.steps(tmp_path / "run" / "checkpoints")
     assert set(kept) == {11, 12} | {result.best_step}
+
+
+def test_a_kill_before_the_old_checkpoints_go_leaves_none_for_good(cache, tmp_path, monkeypatch):
+    config = tiny_config(cache, keep_checkpoints=2, checkpoint_interval=1, sample_length=0)
+    prune = checkpoints.prune
+
+    def killed(directory, newest, *rest):
+        if newest == 12:
+            raise KeyboardInterrupt
+        prune(directory, newest, *rest)
+
+    monkeypatch.setattr(checkpoints, "prune", killed)
+    with pytest.raises(KeyboardInterrupt):
+        lm_zoo.train(config, tmp_path)
+    monkeypatch.undo()
+    assert checkpoints.read_best(tmp_path / "checkpoints").step == 12
+    assert checkpoints.steps(tmp_path / "checkpoints") == [8, 10, 11, 12]  # 8 was the best before
+    assert lm_zoo.train(config, tmp_path).reason == "finished"
+    assert checkpoints.steps(tmp_path / "checkpoints") == [11, 12]
+
+
+def test_a_damaged_newest_checkpoint_does_not_cost_the_whole_one(finished, cache, tmp_path):
+    config = tiny_config(cache, keep_checkpoints=1)
+    lm_zoo.train(config, tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoints"
+    copied = checkpoints.path_of(folder, 8)
+    if not copied.exists():
+        shutil.copytree(checkpoints.path_of(finished[0] / "checkpoints", 8), copied)
+    (folder / "best.json").unlink()
+    next(checkpoints.path_of(folder, 12).glob("tensors.data*")).unlink()
+    assert lm_zoo.train(config, tmp_path / "run").step == 12
+    assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(finished[0]))
+
+
+def test_lost_points_of_the_curves_are_said(finished, cache, tmp_path, caplog):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run)
+    lm_zoo.train(tiny_config(cache), run)
+    assert "curves" not in caplog.text
+    for path in (run / "tensorboard" / "train").iterdir():
+        path.unlink()
+    lm_zoo.train(tiny_config(cache), run)
+    (line,) = [r.getMessage() for r in caplog.records if "curves" in r.getMessage()]
+    assert "train curves" in line and "lack 6 of 6 points (steps 2, 4, 6, 8, 10, 12)" in line
+
+
+def test_a_lost_config_is_asked_for_and_put_back(finished, cache, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run)
+    config, written = tiny_config(cache), (run / "config.json").read_bytes()
+    (run / "config.json").unlink()
+    for command in ("train", "evaluate", "generate", "inspect"):
+        assert main([command, f"--workdir={run}"]) == 2
+        line = capsys.readouterr().err
+        assert "lost its config.json" in line and "--config=" in line and line.count("\n") == 1
+    other = tiny_config(cache)
+    other.optimizer.learning_rate = 0.01
+    with pytest.raises(UserError, match="began with another config than this"):
+        lm_zoo.train(other, run)
+    config.runtime.steps_per_call = 2  # how it is executed may differ
+    assert lm_zoo.train(config, run).reason == "finished"
+    assert json.loads((run / "config.json").read_bytes()) == json.loads(written) | {
+        "runtime": json.loads(written)["runtime"] | {"steps_per_call": 2}
+    }
 
 
 def test_a_finished_run_is_left_alone(finished, cache):

@@ -1,5 +1,6 @@
 """Corpora: where text comes from."""
 
+from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.catalogue import CATALOGUE
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
@@ -35,6 +36,12 @@ def load_corpus(config):
     Raises:
         UserError: For an unknown corpus, or files that cannot be used.
     """
+    if config.corpus == IMPORTED:
+        raise UserError(
+            "data.corpus: this run's weights were imported and no text came with them, so it cannot "
+            "be trained on or looked at; generate, score, export and serve it, or train a model "
+            "of its form from the beginning by a --config with a data.corpus and a new --workdir."
+        )
     if config.corpus not in CORPORA:
         raise unknown_name("data.corpus", config.corpus, CORPORA)
     if config.data_dir and config.corpus in IN_MEMORY:

@@ -27,11 +27,14 @@ class Corpus:
         has_documents: Whether splits are sequences of documents.
         has_pairs: Whether each document is a sentence pair: two lines, the source and the target.
         num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
+        asked_shares: Split -> the share of the text that it was to get, of validation and test where
+            they are cut from the training text as the config says.
     """
 
     has_documents = False
     has_pairs = False
     num_bytes = 0
+    asked_shares = {}
 
     @property
     def fingerprint(self):

@@ -69,6 +69,10 @@ class FileCorpus(Corpus):
     def num_bytes(self):
         return self._splits.num_bytes
 
+    @property
+    def asked_shares(self):
+        return self._splits.asked_shares
+
     @functools.cached_property
     def fingerprint(self):
         """A hash of the files' names and bytes, and of how they are read and split."""

@@ -13,6 +13,7 @@ from lm_zoo.data.corpora.source_file import (
     SourceFile,
 )
 from lm_zoo.errors import UserError
+from lm_zoo.files import expanded
 
 READ_IN_FOLDERS = (*TEXT_SUFFIXES, *FORMATS)
 
@@ -23,7 +24,8 @@ def find_files(field, names, folder="", only_records=False):
     A file is read whatever its name. A folder stands for the files below it, at any depth, whose
     suffix is one of `READ_IN_FOLDERS` (perhaps with `.gz`, ... behind it); a pattern (`*`, `?`,
     `[...]`, `**` for folders at any depth) for all files that it matches. Both come in the order of
-    their names, and without hidden ones.
+    their names, and without hidden ones. What is there by its very name is no pattern: neither a
+    file `a[1].txt` nor the folder of `set[1]/*.txt`.
 
     Args:
         field: The config field that has them.
@@ -37,11 +39,12 @@ def find_files(field, names, folder="", only_records=False):
     """
     found = []
     for name in names:
-        path = os.path.join(os.path.expanduser(folder), os.path.expanduser(name))
-        if os.path.isdir(path):
-            found += _in_folder(field, pathlib.Path(path), only_records)
-        elif glob.has_magic(path) and not os.path.exists(path):
-            found += _matching(field, path)
+        path = expanded(folder) / expanded(name)
+        there, rest = _what_is_there(path)
+        if not rest and path.is_dir():
+            found += _in_folder(field, path, only_records)
+        elif glob.has_magic(rest):
+            found += _matching(field, there, rest)
         else:
             found.append(SourceFile.found(field, path))
     for file in found:
@@ -52,7 +55,7 @@ def find_files(field, names, folder="", only_records=False):
 
 def _in_folder(field, folder, only_records):
     paths = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
     suffixes = READ_IN_FOLDERS
@@ -78,6 +81,10 @@ def _in_folder(field, folder, only_records):
     return [SourceFile.found(field, p, p.relative_to(folder).as_posix(), False) for p in kept]
 
 
+def _raise(error):
+    raise error  # `os.walk` itself would leave out, without a word, what it may not list
+
+
 def _suffix(path):
     """A file's suffix, the one before it if that is of a compression."""
     if path.suffix.lower() in COMPRESSIONS:
@@ -85,13 +92,17 @@ def _suffix(path):
     return path.suffix.lower()
 
 
-def _matching(field, pattern):
-    paths = sorted(map(pathlib.Path, glob.glob(pattern, recursive=True)))
-    files = [path for path in paths if path.is_file()]
-    if not files:
-        raise UserError(f"{field}: no file matches {pattern!r}; check the pattern.")
-    common = os.path.dirname(glob.escape(pattern).split("[")[0])
-    return [
-        SourceFile.found(field, p, os.path.relpath(p, common or ".").replace(os.sep, "/"), False)
-        for p in files
-    ]
+def _what_is_there(path):
+    """Cuts a path after the last part that is there by its very name; the rest may be a pattern."""
+    there, rest = pathlib.Path(path.anchor), list(path.parts[bool(path.anchor) :])
+    while rest and (there / rest[0]).exists():
+        there /= rest.pop(0)
+    return there, os.path.join("", *rest)
+
+
+def _matching(field, folder, pattern):
+    names = sorted(map(pathlib.Path, glob.glob(pattern, root_dir=folder, recursive=True)))
+    names = [name for name in names if (folder / name).is_file()]
+    if not names:
+        raise UserError(f"{field}: no file matches {str(folder / pattern)!r}; check the pattern.")
+    return [SourceFile.found(field, folder / name, name.as_posix(), False) for name in names]

@@ -49,6 +49,10 @@ class FilePairCorpus(PairCorpus):
     def num_bytes(self):
         return self._splits.num_bytes
 
+    @property
+    def asked_shares(self):
+        return self._splits.asked_shares
+
     @functools.cached_property
     def fingerprint(self):
         return self._splits.fingerprint([self._encoding, *self._fields.values(), "pairs"])

@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import open_input
 
-READING_VERSION = 1  # part of the fingerprint: raised when the same files give another text
+READING_VERSION = 2  # part of the fingerprint: raised when the same files give another text
 _COMPRESSION_RATIO = 4  # of text, about, where a file does not tell how long it is
 
 
@@ -31,6 +31,12 @@ class FileSplits:
         """Returns all files of a split, or of all splits."""
         splits = SPLITS if split is None else (split,)
         return [file for name in splits for group in self._groups[name] for file in group]
+
+    @property
+    def asked_shares(self):
+        """Split -> its share of the training files' text, of splits that are cut from it."""
+        shares = {n: self.splitting.share(n) for n in SPLITS[1:] if not self._groups[n]}
+        return {name: share for name, share in shares.items() if share}
 
     @property
     def num_bytes(self):

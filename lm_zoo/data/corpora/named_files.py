@@ -1,7 +1,6 @@
 """The named corpora: their files found in a folder or the cache, or fetched, and verified."""
 
 import json
-import pathlib
 import shutil
 
 from lm_zoo.data.cache import cache_dir, made_once, publish, write_file
@@ -10,7 +9,7 @@ from lm_zoo.data.corpora.fetching import checksum_of, fetch
 from lm_zoo.data.corpora.source_file import SourceFile
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
+from lm_zoo.files import expanded, raise_if_of_system, reason
 from lm_zoo.json_files import NotJson, read_json
 
 MANIFEST = "sha256.json"
@@ -39,7 +38,7 @@ class NamedFiles:
         cache = cache_dir(config.cache_dir)
         downloads = cache / "downloads" / self.entry.name
         if config.data_dir:
-            paths = self._in_folder(pathlib.Path(config.data_dir).expanduser(), downloads, cache)
+            paths = self._in_folder(expanded(config.data_dir), downloads, cache)
         else:
             paths = self._in_cache(downloads, cache)
         field = "data.data_dir" if config.data_dir else "data.corpus"
@@ -177,7 +176,8 @@ def _check(path, checksum, cache):
 def _manifest(folder):
     try:
         return read_json(folder / MANIFEST, {str: str})
-    except (OSError, NotJson):
+    except (OSError, NotJson) as error:
+        raise_if_of_system(error)
         return {}
 
 

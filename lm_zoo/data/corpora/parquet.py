@@ -9,6 +9,7 @@ from lm_zoo.data.corpora.parquet_stream import can_stream, stream_texts
 from lm_zoo.data.corpora.record_text import no_field, texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
+from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import open_input
 
 MAX_PAGE = MAX_LENGTH + (1 << 20)  # bytes: one text as long as may be, and what stands around it
@@ -71,6 +72,7 @@ def parquet_rows(source, encoding, fields):
     except UserError:
         raise
     except (pyarrow.ArrowException, ValueError, OSError, EOFError, zlib.error, ZstdError) as error:
+        raise_if_of_system(error)
         detail = " ".join(str(error).split())
         raise source.error(f"not a Parquet file that can be read ({detail:.300}).") from None
     source.check_unchanged()

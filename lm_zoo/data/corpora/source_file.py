@@ -6,7 +6,7 @@ import pathlib
 import stat
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
+from lm_zoo.files import raise_if_of_system, reason
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 FORMATS = {  # suffix -> how its records are read
@@ -88,7 +88,8 @@ class SourceFile:
         """Raises a `UserError` if the file is not as it was when it was found."""
         try:
             unchanged = _state(self.path) == self.state
-        except OSError:
+        except OSError as error:
+            raise_if_of_system(error)
             unchanged = False
         if not unchanged:
             raise self.error(

@@ -1,10 +1,12 @@
 """How one text becomes the training, validation and test splits."""
 
 import dataclasses
+import fractions
 import hashlib
 import itertools
+import math
 
-from lm_zoo.data.corpora.corpus import cut_places
+from lm_zoo.data.corpora.corpus import SPLITS, cut_places
 from lm_zoo.text.words import utf8
 
 
@@ -12,17 +14,21 @@ from lm_zoo.text.words import utf8
 class ByFraction:
     """Validation and test are the end of the text, in this order: shares of its characters.
 
-    Of documents, they are shares of their number.
+    Of documents, they are shares of their number, to the nearest whole one; a half is rounded up.
     """
 
     validation: float
     test: float
 
     def bounds(self, split, length):
-        """Returns where a split begins and ends in `length` characters or documents."""
-        places = (0, *cut_places(length, self.validation, self.test), length)
-        number = ("train", "validation", "test").index(split)
-        return places[number], places[number + 1]
+        """Returns where a split begins and ends in `length` characters."""
+        return _between(split, *cut_places(length, self.validation, self.test), length)
+
+    def document_bounds(self, split, count):
+        """Returns where a split begins and ends in `count` documents."""
+        test = min(_nearest(count, self.test), count)
+        validation = min(_nearest(count, self.validation), count - test)
+        return _between(split, count - test - validation, count - test, count)
 
     def share(self, split):
         """Returns a split's share of the text: 1 is all of it, 0 nothing, whatever its length."""
@@ -35,7 +41,7 @@ class ByFraction:
 
     def documents(self, split, documents, length):
         """Yields a split's documents; `length()` is how many there are in all."""
-        yield from itertools.islice(documents, *self.bounds(split, length()))
+        yield from itertools.islice(documents, *self.document_bounds(split, length()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +110,17 @@ class ByBytes:
         first, second = max(end - self.validation - self.test, 0), max(end - self.test, 0)
         bounds = {"train": (0, first), "validation": (first, second), "test": (second, end)}
         yield from between(pieces, *bounds[split], measure=_byte_length, index=_character_at)
+
+
+def _nearest(count, share):
+    """Returns the whole number nearest to a share of a count, in exact decimal arithmetic."""
+    return math.floor(count * fractions.Fraction(str(float(share))) + fractions.Fraction(1, 2))
+
+
+def _between(split, *places):
+    """Returns where a split begins and ends, of where validation and test begin, and the end."""
+    number = SPLITS.index(split)
+    return (0, *places)[number], places[number]
 
 
 def between(pieces, start, end, measure=len, index=lambda text, place: place):

@@ -1,8 +1,7 @@
 """Tokenizers: text to ids and back. Importing this does not import TensorFlow."""
 
-import pathlib
-
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import expanded
 from lm_zoo.text.tokenizers import tokenizer as _tokenizer
 from lm_zoo.text.tokenizers.bpe import BytePairTokenizer
 from lm_zoo.text.tokenizers.byte import ByteTokenizer
@@ -72,7 +71,7 @@ def train_tokenizer(config, texts, num_bytes=0):
         if config.name in SUBWORDS:
             texts = spread(_tokenizer.as_texts(texts), config.training_bytes, num_bytes)
         return kind.train(texts, config.vocab_size, config.min_count)
-    path = pathlib.Path(config.path)
+    path = expanded(config.path)
     if not (path / _tokenizer.FILE_NAME).exists():
         foreign = read_foreign(config.name, path)
         if foreign is not None:

@@ -1,15 +1,17 @@
-"""Byte-level byte-pair encoding, GPT-2's (Radford et al. 2019), by the `tokenizers` library."""
+"""Byte-level byte-pair encoding (Radford et al. 2019), by the `tokenizers` library."""
 
 import functools
 import json
 import pathlib
 import typing
 
-from lm_zoo.errors import UserError
+from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, natural, read_json
 from lm_zoo.text.cuts import parts
+from lm_zoo.text.special_tokens import CONTROL, TEXT
+from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
@@ -23,32 +25,67 @@ GPT2_FILES = (  # OpenAI's, Hugging Face's and keras-hub's names
 
 
 class BytePairTokenizer(Tokenizer):
-    """GPT-2's tokenizer over any vocabulary and merges that hold all 256 bytes.
+    """GPT-2's tokenizer over any vocabulary and merges that hold all 256 bytes; also Llama 3's.
 
-    `<|endoftext|>`, where the vocabulary has it, is `eos_id`, and written out in a text it is that
-    token, as in Hugging Face's GPT-2. Everything else is ordinary text; decoding gives it back
-    exactly.
+    Special tokens written out in a text are themselves, as in Hugging Face's tokenizers, unless
+    they are to be read as text. Everything else is ordinary text; decoding gives it back exactly.
 
     Args:
-        vocabulary: Token -> id. Tokens are in GPT-2's byte alphabet (`Ġ` is a space).
+        vocabulary: Token -> id, special ones included. Tokens are in GPT-2's byte alphabet (`Ġ` is
+            a space), special ones are written as they are.
         merges: Pairs of tokens, the earliest learned first.
+        specials: The special tokens; None means `<|endoftext|>`, where the vocabulary has it.
+        eos: The one that ends a text, or None; by default `<|endoftext|>` if that is one of them.
+        split: How text is cut before merging: one of `SPLITS`.
+        ignore_merges: Whether a piece that is a token is that token, whatever the merges say.
     """
 
-    CONTENT: typing.ClassVar = {"tokens": [str], "merges": [[str]]}
+    CONTENT: typing.ClassVar = {
+        "tokens": [str],
+        "merges": [[str]],
+        "specials": [natural],
+        "eos": (natural, None),
+        "split": str,
+        "ignore_merges": bool,
+    }
     name = "bpe"
     eos_in_text = False  # a split is one text, without <|endoftext|> in it
 
-    def __init__(self, vocabulary, merges):
+    def __init__(
+        self,
+        vocabulary,
+        merges,
+        specials=None,
+        eos=END_OF_TEXT,
+        split="gpt2",
+        ignore_merges=False,
+    ):
         self.vocabulary = dict(vocabulary)
         self.merges = [tuple(pair) for pair in merges]
         self.vocab_size = len(self.vocabulary)
-        self.eos_id = self.vocabulary.get(END_OF_TEXT)
+        if specials is None:
+            specials = [END_OF_TEXT] if END_OF_TEXT in self.vocabulary else []
+        self.specials = sorted(specials, key=self.vocabulary.get)
+        self.eos_id = self.vocabulary[eos] if eos in self.specials else None
+        if split not in SPLITS:
+            raise unknown_name("tokenizer.split", split, SPLITS)
+        self.split_name, self.split = split, SPLITS[split]
+        self.ignore_merges = bool(ignore_merges)
         self._check()
         by_id = sorted(self.vocabulary, key=self.vocabulary.get)
+        special = set(self.specials)
         self.pieces = [
-            utf8(token) if token == END_OF_TEXT else bytes(byte_of()[c] for c in token)
+            utf8(token) if token in special else bytes(byte_of()[c] for c in token)
             for token in by_id
         ]
+
+    @property
+    def in_streams(self):
+        return self.split.in_streams
+
+    @property
+    def special_ids(self):
+        return [self.vocabulary[token] for token in self.specials]
 
     def _check(self):
         if sorted(self.vocabulary.values()) != list(range(self.vocab_size)):
@@ -60,8 +97,15 @@ class BytePairTokenizer(Tokenizer):
                 f"tokenizer: expected all 256 bytes in the vocabulary, byte {missing[0]} is "
                 f"missing; give a byte-level vocabulary like GPT-2's."
             )
+        special = set(self.specials)
+        for token in special:
+            if not token or "\n" in token:
+                raise UserError(
+                    f"tokenizer: expected special tokens of one line, received {token!r}; text is "
+                    "cut into parts between lines."
+                )
         for token in self.vocabulary:
-            if token != END_OF_TEXT and not (token and all(c in known for c in token)):
+            if token not in special and not (token and all(c in known for c in token)):
                 raise UserError(
                     f"tokenizer: the vocabulary's token {token!r} is not in GPT-2's byte alphabet; "
                     f"give a byte-level vocabulary like GPT-2's."
@@ -158,40 +202,77 @@ class BytePairTokenizer(Tokenizer):
 
     @classmethod
     def from_content(cls, content):
-        return cls({t: i for i, t in enumerate(content["tokens"])}, content["merges"])
+        tokens = content["tokens"]
+        return cls(
+            {t: i for i, t in enumerate(tokens)},
+            content["merges"],
+            [tokens[i] for i in content["specials"]],
+            None if content["eos"] is None else tokens[content["eos"]],
+            content["split"],
+            content["ignore_merges"],
+        )
 
     def content(self):
         by_id = sorted(self.vocabulary, key=self.vocabulary.get)
-        return {"tokens": by_id, "merges": [list(pair) for pair in self.merges]}
+        return {
+            "tokens": by_id,
+            "merges": [list(pair) for pair in self.merges],
+            "specials": self.special_ids,
+            "eos": self.eos_id,
+            "split": self.split_name,
+            "ignore_merges": self.ignore_merges,
+        }
+
+    def library(self):
+        """Returns a `tokenizers.Tokenizer` that does the same, to encode with or to write."""
+        library = _library_tokenizer(
+            self.vocabulary, self.merges, self.split_name, self.ignore_merges
+        )
+        library.add_special_tokens(self.specials)
+        return library
 
     @functools.cached_property
     def _library(self):
-        special = [END_OF_TEXT] if self.eos_id is not None else []
-        library = _library_tokenizer(self.vocabulary, self.merges)
-        library.add_special_tokens(special)
-        return library
+        return self.library()
 
-    def encode(self, text):
-        return encode_texts(self._library, [text])[0]
+    @functools.cached_property
+    def _library_of_text(self):
+        """The same without special tokens, which no merging of text can then give."""
+        special = set(self.specials)
+        vocabulary = {t: i for t, i in self.vocabulary.items() if t not in special}
+        return _library_tokenizer(vocabulary, self.merges, self.split_name, self.ignore_merges)
+
+    def encode(self, text, special_tokens=CONTROL):
+        library = self._library_of_text if special_tokens == TEXT else self._library
+        return encode_texts(library, [text], self.split.safe_cut)[0]
 
     def encode_batch(self, texts):
-        return encode_texts(self._library, texts)
+        return encode_texts(self._library, texts, self.split.safe_cut)
 
     def decode_bytes(self, token_ids):
         return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.bpe_in_graph import BytePairModule
 
-        return BytePairModule(self)
+        return BytePairModule(self, special_tokens)
 
 
-def _library_tokenizer(vocabulary, merges):
+def _library_tokenizer(vocabulary, merges, split="gpt2", ignore_merges=False):
     import tokenizers
-    from tokenizers import models, pre_tokenizers
+    from tokenizers import Regex, models, pre_tokenizers
 
-    library = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    model = models.BPE(vocab=vocabulary, merges=merges, ignore_merges=ignore_merges)
+    library = tokenizers.Tokenizer(model)
+    if split == "gpt2":  # the pattern that ByteLevel has in it
+        library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        return library
+    library.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLITS[split].pattern), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     return library
 
 

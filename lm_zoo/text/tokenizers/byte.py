@@ -3,6 +3,7 @@
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.words import utf8
 
@@ -29,13 +30,13 @@ class ByteTokenizer(Tokenizer):
     def content(self):
         return {}
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         return np.frombuffer(utf8(text), np.uint8).astype(np.int32)
 
     def decode_bytes(self, token_ids):
         return self._checked(token_ids).astype(np.uint8).tobytes()
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.in_graph import ByteModule
 
         return ByteModule()

@@ -5,6 +5,7 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -69,7 +70,7 @@ class CharacterTokenizer(Tokenizer):
     def content(self):
         return {"characters": self.characters}
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         return self._ids[_code_points(text)]
 
     def token_ends(self, text):
@@ -82,7 +83,7 @@ class CharacterTokenizer(Tokenizer):
     def token_text(self, token_id):
         return "<unk>" if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.in_graph import CharacterModule
 
         return CharacterModule(self.code_points)

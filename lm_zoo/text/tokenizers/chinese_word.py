@@ -11,6 +11,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import sha256
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words
 from lm_zoo.text.words import utf8
@@ -87,7 +88,7 @@ class ChineseWordTokenizer(Tokenizer):
             )
         return dictionary
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         words = self.its_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
@@ -100,7 +101,7 @@ class ChineseWordTokenizer(Tokenizer):
     def token_text(self, token_id):
         return UNK if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.chinese_word_in_graph import ChineseWordModule
 
         return ChineseWordModule(self)

@@ -84,7 +84,7 @@ class ChineseWordModule(tf.Module):
         words = tf.concat([first_column[:, tf.newaxis], words[:, 1:]], axis=1)
         following = self._best_path(words, firsts, run_ends)
 
-        starts = chain(firsts, following, run_ends)
+        starts = chain(run_starts, following, ends)
         letters = starts & (following == places + 1) & _within(codes, LETTERS)
         return starts & ~(letters & _before(letters, False) & ~run_starts)
 
@@ -97,36 +97,41 @@ class ChineseWordModule(tf.Module):
             ends: Where they end, int32 `(runs,)`.
         """
         depth, num_places = self._trie.depth, tf.shape(words)[0]
-        scores = tf.constant(self._scores)
         lengths = ends - firsts
         order = tf.argsort(lengths, direction="DESCENDING", stable=True)  # the long ones go on
         lengths, ends = tf.gather(lengths, order), tf.gather(ends, order)
-        backwards = tf.constant(np.arange(depth, 0, -1), tf.int32)  # of equals, the longest word
-
-        def step(distance, best, following):
-            going_on = tf.searchsorted(-lengths, [-distance], side="right")[0]
-            end = ends[:going_on]
-            here = end - distance  # (runs,)
-            candidates = tf.gather(words, here)[:, ::-1]  # (runs, depth)
-            after = tf.minimum(here[:, tf.newaxis] + backwards, num_places)
-            rest = tf.where(after == end[:, tf.newaxis], np.float64(0), tf.gather(best, after))
-            totals = tf.gather(scores, tf.maximum(candidates, 0)) + rest
-            totals = tf.where(candidates == NONE, tf.constant(-np.inf, tf.float64), totals)
-            chosen = tf.argmax(totals, axis=1, output_type=tf.int32)
-            score = tf.gather(totals, chosen, batch_dims=1)
-            best = tf.tensor_scatter_nd_update(best, here[:, tf.newaxis], score)
-            following = tf.tensor_scatter_nd_update(
-                following, here[:, tf.newaxis], here + tf.gather(backwards, chosen)
-            )
-            return distance + 1, best, following
-
         longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
-        *_, following = tf.while_loop(
-            lambda distance, best, following: distance <= longest,
-            step,
-            (1, tf.zeros([num_places + 1], tf.float64), tf.zeros([num_places], tf.int32)),
+        # How many runs have a place so far from their ends.
+        counts = tf.searchsorted(-lengths, -tf.range(1, longest + 1), side="right")
+        words = words[:, ::-1]  # of equals, the longest word
+        scores = tf.where(
+            words == NONE,
+            tf.constant(-np.inf, tf.float64),
+            tf.gather(tf.constant(self._scores), tf.maximum(words, 0)),
         )
-        return following
+
+        def step(distance, best, chosen):
+            count = counts[distance - 1]
+            totals = tf.gather(scores, ends[:count] - distance) + best[:count]  # (runs, depth)
+            which = tf.argmax(totals, axis=1, output_type=tf.int32)
+            score = tf.gather(totals, which[:, tf.newaxis], batch_dims=1)
+            best = tf.ensure_shape(tf.concat([best[:count, 1:], score], axis=1), [None, depth])
+            return distance + 1, best, chosen.write(distance - 1, which)
+
+        # Of each run, the scores from the places after the last one on: the nearest stands last.
+        best = tf.zeros([tf.size(lengths), depth], tf.float64)
+        chosen = tf.TensorArray(tf.int32, longest, element_shape=(None,), infer_shape=False)
+        *_, chosen = tf.while_loop(
+            lambda distance, *_: distance <= longest,
+            step,
+            (1, best, chosen),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, depth]), None),
+        )
+        chosen = tf.cond(longest > 0, chosen.concat, lambda: tf.zeros([0], tf.int32))
+        distances = tf.repeat(tf.range(1, longest + 1), counts)
+        runs = tf.range(tf.size(distances)) - tf.repeat(tf.cumsum(counts, exclusive=True), counts)
+        here = tf.gather(ends, runs) - distances
+        return tf.scatter_nd(here[:, tf.newaxis], here + depth - chosen, [num_places])
 
 
 def _within(codes, ranges):

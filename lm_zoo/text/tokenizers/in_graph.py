@@ -67,18 +67,17 @@ class WordModule(tf.Module):
     """Words to ids and back.
 
     Args:
-        words: The word of each id.
+        ids: Word -> id, with `LINE_END` for a newline; words are bytes.
         pieces: How each id is written, as bytes: a newline for `<eos>`, the word otherwise.
         unk_id: The id of words that are not among them.
     """
 
-    def __init__(self, words, pieces, unk_id):
+    def __init__(self, ids, pieces, unk_id):
         super().__init__(name="word_tokenizer")
         self._pieces = np.array(pieces, object)
         self.ids = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
-                tf.constant([word.encode("utf-8") for word in words]),
-                tf.range(len(words), dtype=tf.int32),
+                tf.constant(list(ids)), tf.constant(list(ids.values()), tf.int32)
             ),
             default_value=unk_id,
         )
@@ -86,7 +85,9 @@ class WordModule(tf.Module):
     @tf.function(input_signature=[STRINGS])
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
-        marked = tf.strings.regex_replace(strings, "\n", " <eos> ")
+        from lm_zoo.text.tokenizers.word import LINE_END
+
+        marked = tf.strings.regex_replace(strings, "\n", b" " + LINE_END + b" ")
         words = tf.strings.split(marked)  # at ASCII white space, as lm_zoo.text.words does
         return words.with_flat_values(self.ids.lookup(words.flat_values))
 

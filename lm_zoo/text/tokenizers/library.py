@@ -4,19 +4,20 @@ import itertools
 
 import numpy as np
 
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import SAFE_CUT, parts
 from lm_zoo.text.words import utf8
 
 CHUNK_CHARACTERS = 1 << 16
 BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
 
 
-def encode_texts(library, texts):
+def encode_texts(library, texts, safe_cut=SAFE_CUT):
     """Encodes several texts, of any length.
 
     Args:
         library: A `tokenizers.Tokenizer` whose tokens never cross a safe cut (`lm_zoo.text.cuts`).
         texts: Iterable of strings.
+        safe_cut: Where its tokens never cross, a compiled pattern.
 
     Returns:
         All ids, int32 `(total,)`, and the number of ids of each text, int64 `(texts,)`.
@@ -34,7 +35,7 @@ def encode_texts(library, texts):
 
     for text in texts:
         utf8(text)  # the library would panic on a lone surrogate
-        for chunk in parts(text, CHUNK_CHARACTERS):
+        for chunk in parts(text, CHUNK_CHARACTERS, safe_cut):
             chunks.append(chunk)
             owners.append(num_texts)
             waiting += len(chunk)

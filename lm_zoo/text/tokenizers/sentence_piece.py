@@ -13,6 +13,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -21,7 +22,8 @@ KINDS = {1: "sentencepiece_unigram", 2: "sentencepiece_bpe"}  # by the model's o
 BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
 # A line with the newlines before it, and of a very long one the parts, cut before spaces. Each is
 # encoded by itself: the library adds scores in float32, which for long texts chooses by rounding.
-STRETCH = re.compile("\n*(?:[^\n]{1000,}?[^\n ](?= )|[^\n]+)|\n+")
+LONG = 1000  # characters
+STRETCH = re.compile("\n*(?:[^\n]{%d,}?[^\n ](?= )|[^\n]+)|\n+" % LONG)
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -156,7 +158,7 @@ class SentencePieceTokenizer(Tokenizer):
     def content(self):
         return {"model": base64.b64encode(self.model).decode("ascii")}
 
-    def encode(self, text):
+    def encode(self, text, special_tokens=CONTROL):
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts):
@@ -228,7 +230,7 @@ class SentencePieceTokenizer(Tokenizer):
     def token_text(self, token_id):
         return super().token_text(token_id) or self._names[token_id]
 
-    def in_graph(self):
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.sentence_piece_in_graph import SentencePieceModule
 
         return SentencePieceModule(self)

@@ -9,9 +9,8 @@ import tensorflow as tf
 import tensorflow_text
 
 from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS, join_pieces
-
-CUT = b"\xff"  # in no UTF-8
-LONG = "([^\n]{1000}[^\n]*?[^\n ]) "  # stretches like those outside the graph, within a line
+from lm_zoo.text.tokenizers.sentence_piece import LONG
+from lm_zoo.text.tokenizers.trie_in_graph import chain
 
 
 class SentencePieceModule(tf.Module):
@@ -35,21 +34,14 @@ class SentencePieceModule(tf.Module):
     @tf.function(input_signature=[STRINGS])
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
-        strings = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8")  # replaces what is not
-        if not self._in_stretches:
-            return self._tokenizer.tokenize(strings)
-        marked = tf.strings.regex_replace(strings, LONG, rb"\1" + CUT + b" ")
-        marked = tf.strings.regex_replace(marked, "([^\n])\n", rb"\1" + CUT + b"\n")
-        lines = tf.strings.split(marked, CUT)  # (batch, None)
+        if not self._in_stretches:  # bytes that are not UTF-8 are replaced
+            return self._tokenizer.tokenize(tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8"))
+        lines = _stretches(strings)  # (batch, None)
         if self._of_parts is None:
             ids = self._tokenizer.tokenize(lines.flat_values)  # (lines, None)
         else:
-            starts = lines.row_starts()
-            first = tf.tensor_scatter_nd_update(
-                tf.zeros_like(lines.flat_values, tf.bool),
-                starts[:, tf.newaxis],
-                tf.ones_like(starts, tf.bool),
-            )
+            rows = lines.value_rowids()
+            first = tf.concat([tf.ones_like(rows[:1], tf.bool), rows[1:] != rows[:-1]], axis=0)
             of_first = self._tokenizer.tokenize(tf.where(first, lines.flat_values, ""))
             of_parts = self._of_parts.tokenize(tf.where(first, "", lines.flat_values))
             ids = tf.concat([of_first, of_parts], axis=1)
@@ -62,3 +54,38 @@ class SentencePieceModule(tf.Module):
         if self._leading_space is None:
             return joined
         return tf.strings.regex_replace(joined, self._leading_space, "", replace_global=False)
+
+
+def _stretches(strings):
+    """Cuts texts as `sentence_piece.STRETCH` does: a line with the newlines before it, long ones
+    cut before spaces; RaggedTensor of strings `(batch, None)`."""
+    characters = tf.strings.unicode_decode(strings, "UTF-8")  # bytes that are not are replaced
+    codes, rows = characters.flat_values, characters.value_rowids()
+    size, places = tf.size(codes), tf.range(tf.size(codes))
+
+    def before(values, fill):
+        return tf.concat([tf.fill([tf.minimum(size, 1)], fill), values[:-1]], axis=0)
+
+    def after(values, fill):
+        return tf.concat([values[1:], tf.fill([tf.minimum(size, 1)], fill)], axis=0)
+
+    new_row = rows != before(rows, np.int64(-1))
+    newline, space = codes == ord("\n"), codes == ord(" ")
+    line_starts = ~newline & (new_row | before(newline, False))
+    bounds = tf.where(newline | new_row)[:, 0]  # where no line goes on
+    bounds = tf.concat([tf.cast(bounds, tf.int32), [size]], axis=0)
+    line_ends = tf.gather(bounds, tf.searchsorted(bounds, places, side="right"))
+    # A long line may be cut after a visible character that a space follows.
+    cuts = ~newline & ~space & after(space, False) & (after(rows, np.int64(-1)) == rows)
+    cuts = tf.concat([tf.cast(tf.where(cuts)[:, 0], tf.int32), [size]], axis=0)
+    following = tf.gather(cuts, tf.searchsorted(cuts, tf.minimum(places + LONG, size))) + 1
+    starts = chain(line_starts, following, line_ends) & ~line_starts
+    starts |= new_row | (newline & ~before(newline, False))
+    begins = tf.boolean_mask(places, starts)
+    texts = tf.RaggedTensor.from_row_starts(codes, begins, validate=False)
+    return tf.RaggedTensor.from_value_rowids(
+        tf.strings.unicode_encode(texts, "UTF-8"),
+        tf.boolean_mask(rows, starts),
+        nrows=tf.size(strings, tf.int64),
+        validate=False,
+    )

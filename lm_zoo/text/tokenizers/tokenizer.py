@@ -18,9 +18,10 @@ from lm_zoo.json_files import (
     read_json,
     sha256,
 )
+from lm_zoo.text.special_tokens import CONTROL, TEXT
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _SAVED = {  # what `check` makes sure of
     "name": str,
     "fingerprint": sha256,
@@ -47,6 +48,8 @@ class Tokenizer:
             prompts are read after it.
         saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
             module is loaded, or "" where TensorFlow is enough.
+        in_streams: Whether a stream of text can be read in parts (`lm_zoo.text.cuts`).
+        special_ids: The ids of tokens that steer a model, and stand for no text of their own.
     """
 
     CONTENT: typing.ClassVar = {}
@@ -59,6 +62,7 @@ class Tokenizer:
     eos_id = None
     bos_id = None
     saved_model_needs = ""
+    in_streams = True
 
     @classmethod
     def train(cls, texts, vocab_size=0, min_count=1):
@@ -74,8 +78,14 @@ class Tokenizer:
         """Returns what defines the tokenizer, as JSON-ready values."""
         raise NotImplementedError
 
-    def encode(self, text):
-        """Returns the token ids of `text`, int32 of shape `(num_tokens,)`."""
+    def encode(self, text, special_tokens=CONTROL):
+        """Returns the token ids of `text`, int32 of shape `(num_tokens,)`.
+
+        Args:
+            text: A string.
+            special_tokens: What a special token that is written out in it is: `control`, the token,
+                as corpora have it; or `text`, as what a user types should be.
+        """
         raise NotImplementedError
 
     def encode_batch(self, texts):
@@ -96,13 +106,13 @@ class Tokenizer:
         """
         return self.encode_batch(parts)
 
-    def encode_prompt(self, text):
+    def encode_prompt(self, text, special_tokens=TEXT):
         """Returns the ids that a model reads to go on from `text`, int32 `(num_tokens,)`.
 
-        They begin with `bos_id` where there is one. An empty text stands for the start of one:
-        `start_ids`.
+        Special tokens that are written out in it are text, unless asked otherwise. The ids begin
+        with `bos_id` where there is one. An empty text stands for the start of one: `start_ids`.
         """
-        ids = self.encode(text)
+        ids = self.encode(text, special_tokens)
         return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
     def token_ends(self, text):
@@ -128,7 +138,11 @@ class Tokenizer:
         """Returns the bytes that one token stands for."""
         return self.decode_bytes([token_id])
 
-    def in_graph(self):
+    @property
+    def special_ids(self):
+        return [i for i in (self.eos_id, self.bos_id) if i is not None]
+
+    def in_graph(self, special_tokens=CONTROL):
         """Returns a `tf.Module` that does the same with TensorFlow ops, inside a SavedModel.
 
         `tokenize(strings (batch,)) -> int32 RaggedTensor (batch, None)`, and

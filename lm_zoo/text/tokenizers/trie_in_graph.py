@@ -41,27 +41,31 @@ def words_from(trie, codes, ends, nodes):
 def chain(starts, following, ends):
     """Follows from each start the places that come after one another.
 
+    By doubling: what is reached in two, four, eight steps is known from what is in half as many, so
+    that a chain of n places takes log n passes over all of them.
+
     Args:
-        starts: Where chains begin, int32 `(chains,)`.
+        starts: Where chains begin, bool `(places,)`.
         following: The place after each, beyond it, int32 `(places,)`.
-        ends: Where each chain is at its end, int32 `(chains,)`.
+        ends: Where the chain that a place may be in is at its end, int32 `(places,)`.
 
     Returns:
         Whether a chain has been at a place, bool `(places,)`.
     """
+    size = tf.size(following)
+    nowhere = tf.fill([1], size)
 
-    def step(here, ends, visited):
-        visited = tf.tensor_scatter_nd_update(
-            visited, here[:, tf.newaxis], tf.ones_like(here, tf.bool)
-        )
-        here = tf.gather(following, here)
-        going_on = here < ends
-        return tf.boolean_mask(here, going_on), tf.boolean_mask(ends, going_on), visited
+    def double(visited, leap, _):
+        reached = tf.boolean_mask(leap, visited[:-1])  # some are nowhere, the place after the last
+        ones = tf.ones_like(reached, tf.bool)
+        visited = tf.tensor_scatter_nd_update(visited, reached[:, tf.newaxis], ones)
+        leap = tf.gather(tf.concat([leap, nowhere], axis=0), leap)
+        return visited, leap, tf.reduce_any(leap < size)
 
-    *_, visited = tf.while_loop(
-        lambda here, ends, visited: tf.size(here) > 0,
-        step,
-        (starts, ends, tf.zeros_like(following, tf.bool)),
-        shape_invariants=(tf.TensorShape([None]), tf.TensorShape([None]), tf.TensorShape([None])),
+    leap = tf.where(following < ends, following, size)
+    visited, *_ = tf.while_loop(
+        lambda visited, leap, goes_on: goes_on,
+        double,
+        (tf.concat([starts, [False]], axis=0), leap, tf.reduce_any(leap < size)),
     )
-    return visited
+    return visited[:-1]

@@ -7,11 +7,13 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import split_words, utf8
 
 UNK, EOS = "<unk>", "<eos>"
 WORD_OR_NEWLINE = r"\n|[^ \t\n\r\v\f]+"
+LINE_END = b"\xff"  # the word that stands for a newline: in no UTF-8
 AROUND_NEWLINE = " ?\n ?"  # the spaces that joining puts around a newline, taken away again
 
 
@@ -69,8 +71,12 @@ class WordTokenizer(Tokenizer):
         self.vocab_size = len(self.words)
         self.pieces = [utf8("\n" if word == EOS else word) for word in self.words]
         self._ids = IdOf((utf8(word), i) for i, word in enumerate(self.words))
-        if len(self._ids) != self.vocab_size or any(split_words(w) != [w] for w in self._ids):
+        wrong = len(self._ids) != self.vocab_size
+        if wrong or any(split_words(w) != [w] for w in self._ids):
             raise UserError("tokenizer: expected different words without white space in them.")
+        self._ids[LINE_END] = self.eos_id
+        special = (utf8(UNK), utf8(EOS))
+        self._ids_of_text = IdOf((w, i) for w, i in self._ids.items() if w not in special)
 
     @classmethod
     def train(cls, texts, vocab_size=0, min_count=1):
@@ -96,9 +102,10 @@ class WordTokenizer(Tokenizer):
     def content(self):
         return {"words": self.words[2:]}
 
-    def encode(self, text):
-        words = split_words(utf8(text).replace(b"\n", b" <eos> "))
-        return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
+    def encode(self, text, special_tokens=CONTROL):
+        words = split_words(utf8(text).replace(b"\n", b" " + LINE_END + b" "))
+        ids = self.ids_of(special_tokens)
+        return np.fromiter(map(ids.__getitem__, words), np.int32, len(words))
 
     def token_ends(self, text):
         return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
@@ -113,7 +120,15 @@ class WordTokenizer(Tokenizer):
     def token_text(self, token_id):
         return self.words[self._checked(token_id)[0]]
 
-    def in_graph(self):
+    def ids_of(self, special_tokens):
+        """Returns word -> id, with `LINE_END` for a newline; words are bytes."""
+        return self._ids_of_text if special_tokens == TEXT else self._ids
+
+    @property
+    def special_ids(self):
+        return [self.unk_id, self.eos_id]
+
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.in_graph import WordModule
 
-        return WordModule(self.words, self.pieces, self.unk_id)
+        return WordModule(self.ids_of(special_tokens), self.pieces, self.unk_id)

@@ -10,6 +10,7 @@ from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, read_json
 from lm_zoo.text.cuts import parts
+from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
@@ -166,14 +167,22 @@ class WordPieceTokenizer(Tokenizer):
     @functools.cached_property
     def library(self):
         """The `tokenizers.Tokenizer` that does the work."""
-        library = library_tokenizer(
-            self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
-        )
+        library = self._new_library()
         library.add_special_tokens(self.specials)
         return library
 
-    def encode(self, text):
-        return encode_texts(self.library, [text])[0]
+    @functools.cached_property
+    def _library_of_text(self):
+        return self._new_library()
+
+    def _new_library(self):
+        return library_tokenizer(
+            self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
+        )
+
+    def encode(self, text, special_tokens=CONTROL):
+        library = self._library_of_text if special_tokens == TEXT else self.library
+        return encode_texts(library, [text])[0]
 
     def encode_batch(self, texts):
         return encode_texts(self.library, texts)
@@ -220,10 +229,14 @@ class WordPieceTokenizer(Tokenizer):
         text = super().token_text(token_id)
         return CONTINUES + text if _continues(self.pieces[token_id]) else text or "''"
 
-    def in_graph(self):
+    @property
+    def special_ids(self):
+        return [self.vocabulary[piece] for piece in self.specials]
+
+    def in_graph(self, special_tokens=CONTROL):
         from lm_zoo.text.tokenizers.wordpiece_in_graph import WordPieceModule
 
-        return WordPieceModule(self)
+        return WordPieceModule(self, special_tokens)
 
 
 def is_chinese(character):

@@ -8,6 +8,7 @@ need tensorflow-text to load. Here the tables are asked of the library, so that 
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS
 from lm_zoo.text.tokenizers.trie import Trie
 from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
@@ -31,11 +32,12 @@ class WordPieceModule(tf.Module):
 
     Args:
         tokenizer: The `WordPieceTokenizer` to copy.
+        special_tokens: `control` or `text`: what special pieces written out in a text are.
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, special_tokens=CONTROL):
         super().__init__(name="wordpiece_tokenizer")
-        self._specials = tokenizer.specials
+        self._specials = tokenizer.specials if special_tokens == CONTROL else []
         self._unk_id = tokenizer.unk_id
         self._pieces, self._before, self._after = tokenizer.written
         special_codes = {piece: [FIRST_SPECIAL + i] for i, piece in enumerate(tokenizer.specials)}
@@ -76,11 +78,11 @@ class WordPieceModule(tf.Module):
         first = tf.boolean_mask(places, starts)
         last = tf.boolean_mask(ends, starts)
         follows = tf.where(longest > 0, places + longest, ends)  # without a piece, the word ends
-        visited = chain(first, follows, last)
+        visited = chain(starts, follows, ends)
         of_word = tf.maximum(tf.cumsum(tf.cast(starts, tf.int32)) - 1, 0)
         stuck = tf.math.unsorted_segment_max(
-            tf.cast(visited & (longest == 0), tf.int32), of_word, tf.size(first)
-        )
+            tf.cast(visited & (longest == 0), tf.int32), of_word, tf.size(first) + 1
+        )[:-1]  # white space has none
         unknown = (stuck > 0) | (last - first > LONGEST_WORD)
         unknown = tf.gather(tf.concat([unknown, [False]], axis=0), of_word)
         ids = tf.where(unknown, self._unk_id, ids)

@@ -10,7 +10,8 @@ import random
 import pytest
 import zstandard
 
-from lm_zoo.data.corpora import decoding, documents, source_file
+from lm_zoo.config import DataConfig
+from lm_zoo.data.corpora import decoding, documents, load_corpus, source_file
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import SAFE_CUT
 
@@ -282,6 +283,34 @@ def test_bad_files_are_named(folder, field):
             for split in SPLITS:
                 corpus.text(split)
         one_line(caught)
+
+
+def test_a_folder_with_brackets_holds_a_pattern(folder):
+    folder.write("set[1]/x.txt", "x" * 20)
+    folder.write("set1/y.txt", "y" * 20)
+    place = str(folder.path)
+    for fields in (
+        {"data_dir": f"{place}/set[1]", "train_files": ("*.txt",)},
+        {"data_dir": f"{place}/set[1]", "train_files": ("[x-z]*.txt",)},
+        {"data_dir": place, "train_files": ("set[1]/*.txt",)},
+        {"train_files": (f"{place}/set[1]/[x].txt",)},
+        {"data_dir": f"{place}/set[1]"},
+    ):
+        cache = {"cache_dir": f"{place}/cache", "validation_fraction": 0.0, "test_fraction": 0.0}
+        corpus = load_corpus(DataConfig(corpus="text_files", **cache, **fields))
+        assert corpus.text("train") == "x" * 20, fields
+    assert folder.texts("set[0-9]/*.txt") == ["y" * 20], "what is not there by name is a pattern"
+    with pytest.raises(UserError, match="there is no file '.*x2.txt'"):
+        folder.corpus("set[1]/x2.txt")
+
+
+def test_a_file_is_named_from_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.path))
+    folder.write("texts/x.txt", "x" * 20)
+    for fields in ({"train_files": ("~/texts/*.txt",)}, {"data_dir": "~/texts"}):
+        cache = {"cache_dir": "~/cache", "validation_fraction": 0.0, "test_fraction": 0.0}
+        corpus = load_corpus(DataConfig(corpus="text_files", **cache, **fields))
+        assert corpus.text("train") == "x" * 20
 
 
 def test_no_files_and_no_text_left_are_errors(folder):

@@ -1,0 +1,137 @@
+"""`POST /v1/embeddings`: the embeddings of the OpenAI API, by the signature `embed`."""
+
+import asyncio
+import base64
+
+import numpy as np
+from starlette.responses import Response
+
+from lm_zoo.errors import nearest
+from lm_zoo.serving.call import Call
+from lm_zoo.serving.connection import in_time
+from lm_zoo.serving.input_shapes import too_many_rows
+from lm_zoo.serving.json_text import dump, joined
+from lm_zoo.serving.request_body import field, read_json, shown
+from lm_zoo.serving.request_error import RequestError, other_model
+from lm_zoo.serving.text_lengths import require_length
+
+NAMES = ("input", "model", "encoding_format", "dimensions", "user")
+FORMATS = ("float", "base64")
+
+
+class Embeddings:
+    """Answers requests for embeddings.
+
+    Args:
+        model: A `ServedModel` with the signature `embed`.
+        predictor: A `Predictor`.
+        limits: `ServingLimits`.
+    """
+
+    def __init__(self, model, predictor, limits):
+        self._model = model
+        self._signature = model.signatures["embed"]
+        self._predictor = predictor
+        self._limits = limits
+
+    async def embeddings(self, request):
+        """Answers one request."""
+        body = await read_json(request, self._limits)
+        return await in_time(request, self._limits.request_seconds, self._answer(body))
+
+    async def _answer(self, body):
+        self._check(body)
+        texts = await asyncio.to_thread(self._texts, body.get("input"))
+        inputs = {"text": np.array([text.encode("utf-8") for text in texts], object)}
+        call = await self._predictor.counted("embed", Call(len(texts), (), inputs))
+        is_empty = call.lengths <= (1 if self._model.reads_source else 0)
+        if is_empty.any():
+            raise RequestError(
+                f"input: expected text, received none in number {int(is_empty.argmax()) + 1}.",
+                param="input",
+            )
+        outputs = await self._predictor.predict(self._signature, call)
+        vectors = outputs["vector"].astype(np.float32)
+        if body.get("dimensions") not in (None, vectors.shape[1]):
+            raise RequestError(
+                f"dimensions: expected {vectors.shape[1]}, those of this model, or nothing, "
+                f"received {shown(body['dimensions'])}.",
+                param="dimensions",
+            )
+        is_base64 = body.get("encoding_format") == "base64"
+        return Response(
+            await asyncio.to_thread(self._written, vectors, is_base64, call.tokens),
+            media_type="application/json",
+        )
+
+    def _check(self, body):
+        for name in body:
+            if name not in NAMES:
+                guess, name = nearest(name, NAMES), field(name)
+                hint = f" Did you mean {guess!r}?" if guess else ""
+                raise RequestError(f"{name}: there is no such parameter.{hint}", param=name)
+        if body.get("model", self._model.name) != self._model.name:
+            raise other_model(self._model.name, shown(body["model"]))
+        if body.get("encoding_format") not in (None, *FORMATS):
+            raise RequestError(
+                f"encoding_format: expected {' or '.join(FORMATS)}, received "
+                f"{shown(body['encoding_format'])}.",
+                param="encoding_format",
+            )
+
+    def _texts(self, value):
+        """Returns the strings of `input`: a string, token ids, or a list of such."""
+        is_one = isinstance(value, str) or _begins_with_id(value)
+        values = [value] if is_one else value
+        if not isinstance(values, list) or not values:
+            raise _wrong(value)
+        if len(values) > self._limits.max_rows:
+            raise too_many_rows("input", self._limits.max_rows, len(values))
+        return [self._text(one) for one in values]
+
+    def _text(self, value):
+        if isinstance(value, str):
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise RequestError(
+                    f"input: expected valid Unicode, received {shown(value)}.", param="input"
+                ) from None
+            return value
+        if not _begins_with_id(value):
+            raise _wrong(value)
+        require_length("input", len(value), self._limits.max_prompt_tokens)
+        if not all(isinstance(token, int) and not isinstance(token, bool) for token in value):
+            raise _wrong(value)
+        tokenizer = self._model.source_tokenizer
+        if all(0 <= token < tokenizer.vocab_size for token in value):
+            text = tokenizer.decode(value)
+            if tokenizer.encode(text).tolist() == value:  # texts alone can be embedded
+                return text
+        raise RequestError(
+            "input: expected text, or token ids that this model's tokenizer gives for a text, "
+            f"received {shown(value)}; send the text.",
+            param="input",
+        )
+
+    def _written(self, vectors, is_base64, num_tokens):
+        parts = []
+        for index, vector in enumerate(vectors):
+            content = vector.astype("<f4").tobytes()
+            written = base64.b64encode(content).decode("ascii") if is_base64 else vector.tolist()
+            parts.append(dump({"object": "embedding", "index": index, "embedding": written}))
+        usage = dump({"prompt_tokens": num_tokens, "total_tokens": num_tokens})
+        name = dump(self._model.name)
+        return f'{{"object":"list","data":{joined(parts)},"model":{name},"usage":{usage}}}'.encode()
+
+
+def _begins_with_id(value):
+    is_list = isinstance(value, list) and bool(value)
+    return is_list and isinstance(value[0], int) and not isinstance(value[0], bool)
+
+
+def _wrong(value):
+    return RequestError(
+        f"input: expected a string, a list of strings, or token ids, received {shown(value)}.",
+        param="input",
+    )
