@@ -116,7 +116,6 @@ READS_BY_ITSELF = {
     "serving/request_body.py": "a body that is in memory, with the words of HTTP",
     "text/tokenizers/bpe.py": "what a library has just made",
     "text/tokenizers/chinese_word.py": "the installation",
-    "training/summaries.py": "events of TensorBoard",
 }
 
 
@@ -132,7 +131,7 @@ def test_files_of_others_are_opened_in_one_place(path):
         assert not function.endswith(("read_bytes", ".read_text")), f"line {node.lineno}"
         if function == "open":
             mode = node.args[1].value if len(node.args) > 1 else "r"
-            assert "r" not in mode, f"line {node.lineno}"
+            assert mode[0] != "r" or "+" in mode, f"line {node.lineno}"
 
 
 def test_setup_lists_every_package():

@@ -13,7 +13,7 @@ from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
 from tests.mutations import damage, restored
 
-CASES = 60  # of each kind of folder
+CASES = 100  # of each kind of folder
 SECONDS = 60  # that one command may take
 CONFIG = """
 from lm_zoo.config import *

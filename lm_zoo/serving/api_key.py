@@ -8,6 +8,7 @@ import re
 from starlette.requests import Request
 
 from lm_zoo.errors import UserError
+from lm_zoo.input_files import open_input
 from lm_zoo.serving.request_error import RequestError
 
 VARIABLE = "LM_ZOO_API_KEY"
@@ -32,7 +33,7 @@ def read_api_key(path, environment):
     if not path.is_file():
         raise UserError(f"api_key_file: {path} is not a file; give one that holds the key alone.")
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"api_key_file: could not read {path}: {error.strerror}.") from None

@@ -36,6 +36,7 @@ from tensorboard.util import tensor_util
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
+from lm_zoo.input_files import open_input
 from lm_zoo.training.event_records import whole_records
 
 SPLITS = ("train", "validation")
@@ -297,7 +298,8 @@ def _new_path(folder):
 
 def _truncate_file(path, last_step):
     """Returns the steps that have a loss in what stays of the file."""
-    data = path.read_bytes()
+    with open_input(path) as file:
+        data = file.read()
     records, lost = whole_records(path, data)
     kept, holds_events, steps = [], False, set()
     for record in records:

@@ -1,10 +1,14 @@
 """Records in Parquet files, within bounds of memory: see `lm_zoo.data.corpora.parquet_pages`."""
 
 import contextlib
+import zlib
 
+from lm_zoo.data.corpora.decoding import too_long
 from lm_zoo.data.corpora.parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, pages
+from lm_zoo.data.corpora.parquet_stream import can_stream, stream_texts
 from lm_zoo.data.corpora.record_text import no_field, texts_of
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import open_input
 
@@ -21,8 +25,11 @@ def parquet_rows(source, encoding, fields):
     """Yields the fields' texts of each row of a Parquet file.
 
     A column chunk's dictionary and one page are in memory, each of at most `MAX_PAGE` decompressed
-    and again as much compressed, and about `BATCH_BYTES` of rows.
+    and again as much compressed, and about `BATCH_BYTES` of rows; of a larger page a text at a time
+    (`lm_zoo.data.corpora.parquet_stream`).
     """
+    from zstandard import ZstdError
+
     del encoding  # Parquet's strings are UTF-8
     try:
         import pyarrow
@@ -49,12 +56,22 @@ def parquet_rows(source, encoding, fields):
             )
             number = 0
             for group in range(file.metadata.num_row_groups):
-                size = _batch_rows(source, raw, file.metadata.row_group(group), found, number)
-                batches = file.iter_batches(size, [group], list(fields.values()), False)
-                for row in _rows(source, batches, fields, number):
+                chunks = file.metadata.row_group(group)
+                streams = all(
+                    can_stream(file.schema.column(n), chunks.column(n)) for n, *_ in found
+                )
+                size = _batch_rows(source, raw, chunks, found, number, streams)
+                if size:
+                    batches = file.iter_batches(size, [group], list(fields.values()), False)
+                    rows = _rows(source, batches, fields, number)
+                else:
+                    rows = _streamed(source, raw, file.schema, chunks, found, number)
+                for row in rows:
                     number += 1
                     yield texts_of(source, row, fields, number, "row")
-    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+    except UserError:
+        raise
+    except (pyarrow.ArrowException, ValueError, OSError, EOFError, zlib.error, ZstdError) as error:
         raise_if_of_system(error)
         detail = " ".join(str(error).split())
         raise source.error(f"not a Parquet file that can be read ({detail:.300}).") from None
@@ -77,8 +94,10 @@ def _columns(file, fields):
     return found
 
 
-def _batch_rows(source, raw, group, columns, before):
+def _batch_rows(source, raw, group, columns, before, streams):
     """Returns how many rows of a row group may be read at once, from what its pages say.
+
+    That is 0 where a page is too large, but can be read a text at a time.
 
     Args:
         source: The `SourceFile`.
@@ -86,6 +105,7 @@ def _batch_rows(source, raw, group, columns, before):
         group: The row group's metadata.
         columns: As `_columns` gives them.
         before: How many rows there are before it.
+        streams: Whether all columns can be read a text at a time.
 
     Raises:
         UserError: For what would take too much memory whatever is done, by its first row.
@@ -94,7 +114,7 @@ def _batch_rows(source, raw, group, columns, before):
     for number, path, is_list in columns:
         row, values, most = before + 1, 0, 0
         for page in pages(raw, group.column(number)):
-            _check_page(source, page, path, is_list, row)
+            _check_page(source, page, path, is_list, row, streams)
             most = max(most, page.num_bytes)
             if page.kind != DICTIONARY_PAGE:
                 values += page.num_values
@@ -107,14 +127,16 @@ def _batch_rows(source, raw, group, columns, before):
                 "row",
             )
         largest += most
+        if most > MAX_PAGE:
+            return 0
     return max(1, min(BATCH_ROWS, BATCH_BYTES // largest))
 
 
 _SMALLER_GROUPS = "write the file with smaller row groups (row_group_size of pyarrow's write_table)"
 
 
-def _check_page(source, page, path, is_list, row):
-    if page.num_bytes > MAX_PAGE:
+def _check_page(source, page, path, is_list, row, streams):
+    if page.num_bytes > MAX_PAGE and not streams:
         raise source.error(
             f"{path!r}: the page that begins here takes {page.num_bytes:,} bytes, more than the "
             f"{MAX_PAGE:,} that are read at once; {_SMALLER_GROUPS}.",
@@ -135,6 +157,21 @@ def _check_page(source, page, path, is_list, row):
             row,
             "row",
         )
+
+
+def _streamed(source, raw, schema, group, columns, number):
+    """Yields rows as dicts, a text of each column at a time."""
+    texts = [
+        stream_texts(raw, group.column(n), schema.column(n).max_definition_level > 0, MAX_LENGTH)
+        for n, *_ in columns
+    ]
+    names = [path for _, path, _ in columns]
+    try:
+        for row in zip(*texts, strict=True):
+            yield dict(zip(names, row, strict=True))
+            number += 1
+    except OverflowError:
+        raise too_long(source, number + 1, "the text", "row") from None
 
 
 def _rows(source, batches, fields, number):

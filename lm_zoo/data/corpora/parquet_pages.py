@@ -25,12 +25,20 @@ class Page:
         num_bytes: Decompressed, levels included.
         num_values: How many values it has; of lists, their elements.
         encoding: Of the values.
+        start: Where in the file its bytes begin, behind the header.
+        length: How many bytes they are there.
+        levels: How many of them say which values there are, where these are never compressed.
+        is_compressed: Whether the rest is compressed, where the file is.
     """
 
     kind: int
     num_bytes: int
     num_values: int
     encoding: int
+    start: int
+    length: int
+    levels: int
+    is_compressed: bool
 
 
 def pages(file, column):
@@ -49,8 +57,7 @@ def pages(file, column):
     end = start + column.total_compressed_size
     while start < end:
         header, length = _read_header(file, start, end)
-        page = _page(header)
-        yield page
+        yield _page(header, start + length)
         start += length + header[3]
 
 
@@ -72,11 +79,20 @@ def _read_header(file, start, end):
             size *= 2
 
 
-def _page(header):
+def _page(header, start):
     kind = header.get(1)
     inner = header.get({DATA_PAGE: 5, DICTIONARY_PAGE: 7, DATA_PAGE_V2: 8}.get(kind), {})
     encoding = inner.get(4 if kind == DATA_PAGE_V2 else 2, PLAIN)
-    return Page(kind, header[2], inner.get(1, 0), encoding)
+    return Page(
+        kind=kind,
+        num_bytes=header[2],
+        num_values=inner.get(1, 0),
+        encoding=encoding,
+        start=start,
+        length=header[3],
+        levels=inner.get(5, 0) + inner.get(6, 0) if kind == DATA_PAGE_V2 else 0,
+        is_compressed=kind != DATA_PAGE_V2 or inner.get(7, True),
+    )
 
 
 def _damaged():

@@ -3,6 +3,7 @@
 import bz2
 import json
 import lzma
+import random
 import subprocess
 import sys
 
@@ -12,13 +13,13 @@ import pyarrow.parquet
 import pytest
 
 from lm_zoo.config import DataConfig
-from lm_zoo.data.corpora import json_values, tables
+from lm_zoo.data.corpora import json_values, parquet, tables
 from lm_zoo.data.corpora.parquet_pages import DICTIONARY_PAGE, pages
 from lm_zoo.data.corpora.text_files import text_files
 from lm_zoo.errors import UserError
 
 HUGE = "a" * 8_000_000
-MOST_MEBIBYTES = 400  # of which Python, numpy and pyarrow take 70
+MOST_MEBIBYTES = 500  # of which Python, numpy and pyarrow take 70, and what was read before some
 READ = """
 import json, sys
 from lm_zoo.config import DataConfig
@@ -72,6 +73,9 @@ def test_the_peak_of_a_process_that_reads_them_one_after_another(tmp_path):
     write_parquet(tmp_path / "list.parquet", listed([0, 1, 301], HUGE))
     write_parquet(tmp_path / "many.parquet", listed([0, 20_000_000], ""))
     write_parquet(tmp_path / "page.parquet", ["a", "b" * 140_000_000], use_dictionary=False)
+    letters = np.random.default_rng(0).integers(97, 123, (80, 2_000_000), np.uint8)
+    books = pyarrow.table({"t": [row.tobytes().decode() for row in letters]})
+    pyarrow.parquet.write_table(books, tmp_path / "books.parquet")  # in pyarrow's own way
     deep = '{"t": "a", "x": [' + '{"a":[]},' * 600_000 + "1]}"
     (tmp_path / "deep.jsonl").write_text('{"t": "a"}\n' + deep)
     (tmp_path / "deep.json").write_text('[{"t": "a"},\n' + deep + "]")
@@ -88,7 +92,8 @@ def test_the_peak_of_a_process_that_reads_them_one_after_another(tmp_path):
         "delta.parquet": (40, ""),
         "list.parquet": (1, "row 2: the texts in the list 't' are 2,400,000,300 bytes"),
         "many.parquet": (0, "row 1: 't.list.element': the page that begins here has 20,000,000"),
-        "page.parquet": (0, "row 1: 't': the page that begins here takes 140,0"),
+        "page.parquet": (1, "row 2: the text is longer than 128 MiB"),
+        "books.parquet": (40, ""),
         "deep.jsonl": (1, "line 2: not JSON that can be read (a value has more than 4,194,304"),
         "deep.json": (1, "line 2: not JSON (a value has more than 4,194,304 brackets"),
         "wide.csv": (1, "line 3: the record that begins here is longer than 32 MiB"),
@@ -157,6 +162,65 @@ def test_every_shape_of_parquet_gives_its_texts(tmp_path):
     assert read(path, text_field="x.t") == expected
     pyarrow.parquet.write_table(pyarrow.table({"t": [["a", "b"], [], None, ["c"]]}), path)
     assert read(path) == ["a\nb", "c"]
+
+
+@pytest.fixture
+def small_pages(monkeypatch):
+    """All pages are too large to be read whole."""
+    monkeypatch.setattr(parquet, "MAX_PAGE", 0)
+
+
+def some_texts():
+    """Texts as they come: words that repeat, nulls, empty ones, long ones, some of them twice."""
+    chance = random.Random(0)
+    words = "the of and to in é 中 as was with 😀 be".split()
+    lengths = [chance.choice([0, 1, 30, 3000]) for _ in range(300)]
+    texts = [" ".join(chance.choices(words, k=length)) for length in lengths]
+    return [*texts, None, "x" * 200_000, "ab" * 70_001, None, *texts[:20]]
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
+def test_pages_read_piece_by_piece_give_what_pyarrow_gives(tmp_path, small_pages, compression):
+    path, nullable = tmp_path / "a.parquet", some_texts()
+    for version in ("1.0", "2.0"):
+        for use_dictionary in (True, False):
+            for texts in (nullable, [text or "" for text in nullable]):
+                field = pyarrow.field("t", pyarrow.string(), nullable=texts is nullable)
+                pyarrow.parquet.write_table(
+                    pyarrow.table({"t": texts}, pyarrow.schema([field])),
+                    path,
+                    compression=compression,
+                    data_page_version=version,
+                    use_dictionary=use_dictionary,
+                    row_group_size=150,
+                )
+                assert read(path) == [text for text in texts if text]
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
+def test_damaged_pages_are_one_line(tmp_path, small_pages, compression):
+    path, chance, refused = tmp_path / "a.parquet", random.Random(0), 0
+    table = pyarrow.table({"t": some_texts()[:100]})
+    pyarrow.parquet.write_table(table, path, compression=compression)
+    whole = path.read_bytes()
+    for _ in range(30):
+        data = bytearray(whole)
+        data[chance.randrange(4, len(data) - 8)] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        try:
+            read(path)
+        except UserError as error:
+            assert "a.parquet" in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 2
+
+
+def test_what_is_around_a_text_is_not_read_piece_by_piece(tmp_path, small_pages):
+    path = tmp_path / "a.parquet"
+    for column, field in (([["a"], ["b"]], "t"), ([{"t": "a"}], "t.t"), ([1, 2], "t")):
+        pyarrow.parquet.write_table(pyarrow.table({"t": column}), path)
+        with pytest.raises(UserError, match="row 1: .*the page that begins here takes"):
+            read(path, text_field=field)
 
 
 def test_a_value_of_json_ends_where_the_library_ends_it(monkeypatch):
