@@ -14,7 +14,6 @@ from lm_zoo.serving.json_text import dump, joined
 from lm_zoo.serving.request_body import field, read_json, shown
 from lm_zoo.serving.request_error import RequestError, other_model
 from lm_zoo.serving.text_lengths import require_length
-from lm_zoo.text.tokenizers.tokenizer import TEXT
 
 NAMES = ("input", "model", "encoding_format", "dimensions", "user")
 FORMATS = ("float", "base64")
