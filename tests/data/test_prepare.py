@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import pathlib
 import random
 import subprocess
@@ -12,7 +11,6 @@ import time
 import numpy as np
 import pytest
 
-from lm_zoo.data.corpora.corpus import TextCorpus
 from lm_zoo.data.token_files import copy_splits, open_tokens, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import (

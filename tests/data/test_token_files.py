@@ -257,7 +257,9 @@ def test_a_lack_of_files_is_no_damage(corpus, tmp_path):
 
 def test_what_no_cache_has_is_not_to_be_deleted(corpus, tmp_path):
     tokenizer = ByteTokenizer()
-    copy_splits(prepare(corpus, tokenizer, tmp_path / "cache"), ("validation",), tmp_path / "held_out")
+    copy_splits(
+        prepare(corpus, tokenizer, tmp_path / "cache"), ("validation",), tmp_path / "held_out"
+    )
     next((tmp_path / "held_out").glob("*.bin")).unlink()
     with pytest.raises(UserError, match="is missing; restore it.$"):
         open_tokens(tmp_path / "held_out", tokenizer, remedy="restore it")
