@@ -100,7 +100,7 @@ def define_flags(flag_values):
         "default none but the server's own page.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    define_path(
         "api_key_file",
         None,
         "File with the key that clients must send as `Authorization: Bearer KEY`; by default the "
