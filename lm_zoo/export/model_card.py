@@ -46,7 +46,6 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
         "start_ids": [int(token) for token in tokenizer.start_ids],
         "eos_id": tokenizer.eos_id,
         "unk_id": tokenizer.unk_id,
-        "special_tokens": exported.special_tokens,
         "saved_model_needs": needs,
         "tokenizer": _described(tokenizer),
         "data": run.folder.data_record(),

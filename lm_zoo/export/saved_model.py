@@ -167,6 +167,7 @@ class PreparedExport:
             examples,
             self.model.source_length if self.model.reads_source else None,
         )
+        card["special_tokens"] = self.exported.special_tokens
         with writing(folder):
             self.run.tokenizer.save(own / "tokenizer")
             if self.run.source_tokenizer is not self.run.tokenizer:

@@ -8,14 +8,16 @@ _own = threading.local()
 
 
 class _OfThisThread:
-    """Stands for the manager of the thread that asks: TensorFlow has one place for all threads."""
+    """Stands for the manager of the thread that asks: TensorFlow has one place for all threads.
 
-    def __init__(self):
-        self._never = cancellation.CancellationManager()
+    A thread that gives nothing up has a new one for each call: TensorFlow cancels the manager of a
+    call that fails, and with it every later call.
+    """
 
     @property
     def _impl(self):
-        return getattr(_own, "manager", self._never)._impl
+        manager = getattr(_own, "manager", None) or cancellation.CancellationManager()
+        return manager._impl
 
 
 _of_this_thread = _OfThisThread()
@@ -24,15 +26,20 @@ _of_this_thread = _OfThisThread()
 class Cancelling:
     """Ends the calls of TensorFlow that one thread makes inside this context, on request.
 
-    A graph that is cancelled ends at the next turn of a loop, of which everything long has one, by
-    `tf.errors.CancelledError`; so does every later call inside the context.
+    The context may be entered again. A graph that is cancelled ends at the next turn of a loop, of
+    which everything long has one, by `tf.errors.CancelledError`; so does every later call inside.
     """
 
     def __init__(self):
-        self._manager = cancellation.CancellationManager()
+        self._manager = None
+        self._is_cancelled = False
         self._lock = threading.Lock()
 
     def __enter__(self):
+        with self._lock:
+            self._manager = cancellation.CancellationManager()  # a call that failed ended the last
+            if self._is_cancelled:
+                self._manager.start_cancel()
         cancellation.CancellationManagerContext(_of_this_thread).__enter__()
         _own.manager = self._manager
         return self
@@ -43,5 +50,6 @@ class Cancelling:
     def cancel(self):
         """Ends what runs; may be called from any thread, and again."""
         with self._lock:
-            if not self._manager.is_cancelled:
+            self._is_cancelled = True
+            if self._manager and not self._manager.is_cancelled:
                 self._manager.start_cancel()

@@ -45,9 +45,9 @@ def test_prepare_shows_what_cleaning_did_and_training_records_it(place, capsys):
     assert run(place, "prepare", *settings) == 0
     shown = capsys.readouterr().out.splitlines()
     rows = {tuple(line.split()[:2]): line.split()[2:5] for line in shown if " train " in line}
-    assert rows["html", "train"] == ["32", "32", "0"]
-    assert rows["exact_duplicates", "train"] == ["32", "0", "1"]
-    assert rows["length", "train"] == ["31", "0", "2"]  # the first two are shortest
+    assert rows["html", "train"] == ["33", "33", "0"]
+    assert rows["exact_duplicates", "train"] == ["33", "0", "1"]
+    assert rows["length", "train"] == ["32", "0", "2"]  # the first two are shortest
     command = ["train", f"--config={place}/config.py", f"--workdir={place}/run"]
     assert main([*command, *(f"--config.cleaning.{setting}" for setting in settings)]) == 0
     record = json.loads((place / "run" / "data.json").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def test_prepare_shows_what_cleaning_did_and_training_records_it(place, capsys):
         (["steps=length", "min_characters=-1"], ["cleaning.min_characters", "at least 0"]),
         (
             ["steps=html,length", "min_characters=1000"],
-            ["no train text is left", "'length'", "32 of 32", "fewer than 1000 characters"],
+            ["no train text is left", "'length'", "33 of 33", "fewer than 1000 characters"],
         ),
         (["steps=language", "languages=ja"], ["no train text is left", "'language'"]),
     ],

@@ -59,7 +59,7 @@ def test_an_older_best_checkpoint_is_in_no_average(tmp_path):
         tensors = {"model/kernel": np.full((2, 2), step, np.float32)}
         checkpoints.save(tmp_path, step, tensors, {"previous": previous})
     checkpoints.write_best(tmp_path, 10, 1.5)
-    checkpoints.prune(tmp_path, keep=2, protect={10})
+    checkpoints.prune(tmp_path, newest=40, keep=2, protect={10})
     found = find_checkpoint(tmp_path, "average:2")
     np.testing.assert_array_equal(found.tensors["model/kernel"], 35.0)
     with pytest.raises(UserError, match="'average:3' needs 3 .* has 2; average fewer"):
