@@ -61,6 +61,7 @@ def test_the_command_writes_a_file_that_generates(trained_run, tmp_path, capsys)
     written = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
     assert written == {
         "README.md",
+        "SHA256SUMS",
         "language_model.tflite",
         "model_card.json",
         "tokenizer/lm_zoo_tokenizer.json",

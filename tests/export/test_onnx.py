@@ -50,6 +50,7 @@ def test_the_command_writes_files_that_onnx_runtime_reads(trained_run, tmp_path,
     assert "Verified by ONNX Runtime: score " in capsys.readouterr().out
     assert {path.name for path in output.iterdir()} == {
         "README.md",
+        "SHA256SUMS",
         "decode.onnx",
         "model_card.json",
         "score.onnx",
