@@ -1,6 +1,7 @@
 """The object that becomes a SavedModel: weights, tokenizers, and functions of strings."""
 
 import inspect
+import pathlib
 
 import tensorflow as tf
 
@@ -83,6 +84,7 @@ class ExportedModel(tf.Module):
         signatures = {name: _calling(getattr(self, name)) for name in self._signatures}
         signatures["serving_default"] = signatures[self._signatures[0]]
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         with plain_path(folder) as path:
             tf.saved_model.save(self, path, signatures, options)
 
