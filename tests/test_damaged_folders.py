@@ -66,11 +66,11 @@ def commands_on_weights(root, folder, number):
     return "import", f"--from={folder}", f"--workdir={folder}-imported-{number}"
 
 
-def serve(folder):
+def serve(folder, trust):
     """What `lm-zoo serve` does before it listens."""
     from lm_zoo.serving.served_model import ServedModel
 
-    ServedModel(folder).warm_up()
+    ServedModel(folder, trust=trust).warm_up()
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_one_line(place, tmp_path, capsys, no_waiting, name, c
         no_waiting()
         try:
             if commands is None:
-                serve(next(folder.glob("model*")) if (folder / "model").exists() else folder)
+                serve(folder / "model", trust=number % 2 == 1)  # else the checksums end it at once
                 continue
             arguments = commands(place, folder, number)
             capsys.readouterr()
