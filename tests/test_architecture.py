@@ -60,6 +60,10 @@ ALLOWED = {
     "inspection": {"text", "data", "evaluation"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
+    "tasks": {
+        *("data", "distribution", "evaluation", "export", "figures", "generation", "inspection"),
+        *("layers", "models", "text", "registry"),
+    },
     "weights": {
         *("checksums", "data", "files", "layers", "registry", "run_folder", "text", "training")
     },
