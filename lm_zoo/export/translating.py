@@ -50,8 +50,8 @@ class Translating:
             self.end_id,
             num_beams,
             self._longest(max_new_tokens, lengths),
+            num_return_sequences,
             length_penalty,
-            num_return_sequences=num_return_sequences,
         )
 
     def _longest(self, max_new_tokens, source_lengths):
