@@ -35,6 +35,7 @@ ALLOWED = {
     "errors": set(),
     "figures": set(),
     "files": set(),
+    "html_page": set(),
     "checksums": {"files"},
     "input_files": set(),
     "json_files": set(),
@@ -56,8 +57,8 @@ ALLOWED = {
         "layers",
         "training",
     },
-    "serving": {"checksums", "text", "generation", "files"},
-    "inspection": {"text", "data", "evaluation"},
+    "serving": {"checksums", "text", "generation", "files", "html_page"},
+    "inspection": {"text", "data", "evaluation", "html_page"},
     "evaluation": {"text", "data", "training", "distribution", "figures"},
     "training": {"data", "figures", "files", "layers", "distribution"},
     "weights": {
@@ -79,7 +80,10 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize(
     "name",
-    ["config", "config_checks", "errors", "figures", "files", "input_files", "json_files"],
+    [
+        *("config", "config_checks", "errors", "figures", "files", "html_page", "input_files"),
+        "json_files",
+    ],
 )
 def test_these_import_the_standard_library_alone(name):
     for module in imports(ROOT / "lm_zoo" / f"{name}.py"):
