@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import graphlib
 import pathlib
 import sys
 
@@ -55,6 +56,7 @@ ALLOWED = {
         "files",
         "generation",
         "layers",
+        "text",
         "training",
     },
     "serving": {"checksums", "text", "generation", "files", "html_page"},
@@ -163,3 +165,28 @@ def test_importing_lm_zoo_loads_nothing_heavy():
         check=True,
     ).stdout
     assert output.strip() == "[]"
+
+
+def test_no_modules_import_each_other():
+    """In a circle, imports inside functions too; the package itself, for its version, is aside."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                graph[name].update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):  # of `from package import module` the latter
+                found = [f"{node.module}.{alias.name}" for alias in node.names]
+                graph[name].update(m if m in modules else node.module for m in found)
+        graph[name] &= set(modules) - {name, "lm_zoo"}
+    assert len(graph) == len(FILES) and any(graph.values())
+    graphlib.TopologicalSorter(graph).prepare()  # raises a CycleError that names them
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_tokenizers_are_free_of_tensorflow(path):
+    if path.parent.name == "tokenizers":
+        for name in imports(path):
+            assert name.split(".")[0] not in ("tensorflow", "tensorflow_text", "keras"), name
+            assert not name.startswith("lm_zoo.text.in_graph"), name
