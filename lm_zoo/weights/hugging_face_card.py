@@ -2,7 +2,7 @@
 
 import json
 
-import lm_zoo
+from lm_zoo import __version__
 from lm_zoo.training import checkpoints
 
 
@@ -25,7 +25,7 @@ def model_card(run, kind, class_name):
         f"A {class_name} of {model.num_parameters:,} parameters after {run.step:,} steps, with a "
         f"{tokenizer.name} vocabulary of {tokenizer.vocab_size:,} tokens and texts of up to "
         f"{model.context_length:,}. Written by "
-        f"lm_zoo {lm_zoo.__version__}.",
+        f"lm_zoo {__version__}.",
         "",
         "## Use",
         "",
