@@ -62,6 +62,7 @@ ALLOWED = {
     "errors": set(),
     "figures": set(),
     "files": set(),
+    "checkpoints": set(),
     "checksums": {"files"},
     "compiled": set(),
     "input_files": set(),
@@ -77,16 +78,16 @@ ALLOWED = {
     "data": {"text"},
     "generation": {"compiled", "layers", "text"},
     "export": {
-        *("checksums", "data", "evaluation", "figures", "generation", "layers", "limits"),
-        "training",
+        *("checkpoints", "checksums", "data", "evaluation", "figures", "generation", "layers"),
+        "limits",
     },
     "serving": {"checksums", "generation", "limits", "text"},
     "inspection": {"data", "evaluation", "text"},
     "evaluation": {"compiled", "data", "distribution", "figures", "layers", "limits", "text"},
-    "training": {"data", "distribution", "figures", "layers", "model_tensors"},
+    "training": {"checkpoints", "data", "distribution", "figures", "layers", "model_tensors"},
     "weights": {
-        *("checksums", "data", "layers", "model_tensors", "registry", "run_folder", "text"),
-        "training",
+        *("checkpoints", "checksums", "data", "layers", "model_tensors", "registry"),
+        *("run_folder", "text"),
     },
     # The wiring.
     "validation_translations": {"evaluation", "generation", "inspection", "training"},
@@ -96,8 +97,8 @@ ALLOWED = {
     },
     "pair_experiment": {"data", "evaluation", "experiment", "text", "validation_translations"},
     "run": {
-        *("data", "distribution", "evaluation", "experiment", "export", "generation"),
-        *("model_tensors", "pair_experiment", "run_folder", "text", "training"),
+        *("checkpoints", "data", "distribution", "evaluation", "experiment", "export"),
+        *("generation", "model_tensors", "pair_experiment", "run_folder", "text"),
     },
     "cli": {
         *("__main__", "data", "distribution", "evaluation", "experiment", "export", "figures"),

@@ -7,10 +7,9 @@ import sys
 import keras
 import tensorflow as tf
 
-from lm_zoo import __version__
+from lm_zoo import __version__, checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.export.card_page import readable
-from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
 FILE_NAME = "model_card.json"

@@ -2,8 +2,7 @@
 
 import json
 
-from lm_zoo import __version__
-from lm_zoo.training import checkpoints
+from lm_zoo import __version__, checkpoints
 
 
 def model_card(run, kind, class_name):
