@@ -89,6 +89,10 @@ ALLOWED = {
         *("checkpoints", "checksums", "data", "layers", "model_tensors", "registry"),
         *("run_folder", "text"),
     },
+    "tasks": {
+        *("data", "distribution", "evaluation", "export", "figures", "generation", "inspection"),
+        *("layers", "model_tensors", "models", "registry", "text"),
+    },
     # The wiring.
     "validation_translations": {"evaluation", "generation", "inspection", "training"},
     "experiment": {
