@@ -82,7 +82,7 @@ def _search_options(flag_values, config):
 
 def _given_texts(flag_values, what):
     """Returns the lines of `--sources` or `--translations`, and of each of `--references`."""
-    from lm_zoo.cli.text_lines import read_aligned
+    from lm_zoo.cli.lines import read_aligned
 
     named = [(f"--{what}", getattr(flag_values, what))]
     named += [("--references", path) for path in flag_values.references]

@@ -81,7 +81,7 @@ def define_flags(flag_values):
 
 def run(flag_values, arguments):
     from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.cli.input_lines import InputLines
+    from lm_zoo.cli.lines import InputLines
     from lm_zoo.distribution.cluster import find_cluster
     from lm_zoo.errors import UserError
     from lm_zoo.run import load
