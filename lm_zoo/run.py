@@ -22,12 +22,12 @@ from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training.checkpoint_choice import find_checkpoint
-from lm_zoo.training.train_step import assign_tensors, model_tensors
 
 
 def train(config, workdir, profile_steps=None):
@@ -228,14 +228,13 @@ class Run:
             return ledger
         tokens = self.tokens(split)
         settings = self.config.evaluation
-        length = sequence_length or settings.sequence_length or self.config.data.sequence_length
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
         evaluator = Evaluator(
             self.model,
             self.tokenizer,
             batch_size=batch_size or (1 if carried else settings.batch_size),
-            sequence_length=length,
-            stride=stride or settings.stride or max(1, length // 2),
+            sequence_length=sequence_length or self.config.evaluation_length,
+            stride=stride or settings.stride,
             context_rule=context,
             within_documents=self.config.data.within_documents,
             distribution=self.distribution,

@@ -36,8 +36,11 @@ ALLOWED = {
     "figures": set(),
     "files": set(),
     "checksums": {"files"},
+    "compiled": set(),
     "input_files": set(),
     "json_files": set(),
+    "limits": set(),
+    "model_tensors": set(),
     "run_folder": {"data", "files"},
     "distribution": {"files"},
     "layers": set(),
@@ -45,7 +48,7 @@ ALLOWED = {
     "registry": {"models"},
     "text": {"files"},
     "data": {"text", "files"},
-    "generation": {"text", "layers"},
+    "generation": {"compiled", "text", "layers"},
     "export": {
         "checksums",
         "data",
@@ -54,18 +57,29 @@ ALLOWED = {
         "files",
         "generation",
         "layers",
+        "limits",
         "training",
     },
-    "serving": {"checksums", "text", "generation", "files"},
+    "serving": {"checksums", "text", "generation", "files", "limits"},
     "inspection": {"text", "data", "evaluation"},
-    "evaluation": {"text", "data", "training", "distribution", "figures"},
-    "training": {"data", "figures", "files", "layers", "distribution"},
+    "evaluation": {"compiled", "text", "data", "distribution", "figures", "layers", "limits"},
+    "training": {"data", "figures", "files", "layers", "distribution", "model_tensors"},
     "tasks": {
         *("data", "distribution", "evaluation", "export", "figures", "generation", "inspection"),
-        *("layers", "models", "text", "registry"),
+        *("layers", "model_tensors", "models", "text", "registry"),
     },
     "weights": {
-        *("checksums", "data", "files", "layers", "registry", "run_folder", "text", "training")
+        *(
+            "checksums",
+            "data",
+            "files",
+            "layers",
+            "model_tensors",
+            "registry",
+            "run_folder",
+            "text",
+            "training",
+        )
     },
 }
 
@@ -83,7 +97,16 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize(
     "name",
-    ["config", "config_checks", "errors", "figures", "files", "input_files", "json_files"],
+    [
+        "config",
+        "config_checks",
+        "errors",
+        "figures",
+        "files",
+        "input_files",
+        "json_files",
+        "limits",
+    ],
 )
 def test_these_import_the_standard_library_alone(name):
     for module in imports(ROOT / "lm_zoo" / f"{name}.py"):

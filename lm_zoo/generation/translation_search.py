@@ -4,9 +4,8 @@ import weakref
 
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.graph_beam_search import beam_search
-
-_SEARCHES = weakref.WeakKeyDictionary()  # model -> Search
 
 
 class Search:
@@ -66,6 +65,4 @@ class Search:
 
 def search_of(model):
     """Returns the model's `Search`, made once, so that later calls find the traces."""
-    if model not in _SEARCHES:
-        _SEARCHES[model] = Search(model)
-    return _SEARCHES[model]
+    return compiled_for(model, "generation.translation_search", lambda _: Search(model))

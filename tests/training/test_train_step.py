@@ -14,8 +14,9 @@ from lm_zoo.config import (
     OptimizerConfig,
 )
 from lm_zoo.data.batches import Batch
+from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
-from lm_zoo.training.train_step import TrainStep, model_tensors
+from lm_zoo.training.train_step import TrainStep
 
 VOCAB = 11
 MODELS = {
