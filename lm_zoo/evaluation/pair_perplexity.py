@@ -12,7 +12,7 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import check_vocabulary
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 
 
 class PairEvaluator:

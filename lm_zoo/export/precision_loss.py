@@ -10,7 +10,7 @@ from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.figures import written
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 
 MOST_TOKENS = 20_000
 ROWS = 64  # pairs scored at once

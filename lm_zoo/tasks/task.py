@@ -25,12 +25,14 @@ class Observations(typing.NamedTuple):
         texts: Tag -> generated text.
         tables: Tag -> Markdown.
         images: Tag -> PNG file, bytes.
+        summary: What of it belongs in the line that is printed: `BLEU 31.20`; or "".
     """
 
     scalars: typing.Mapping = {}
     texts: typing.Mapping = {}
     tables: typing.Mapping = {}
     images: typing.Mapping = {}
+    summary: str = ""
 
 
 class Report(typing.Protocol):
@@ -71,6 +73,7 @@ class Task:
         fields: The `Field`s of a record, in their order.
         figures: Names of the sums that curves are made of. One named `tokens` counts the tokens
             that a step has read, for the speed.
+        shown: Tags of `curves` that are shown beside the progress bar.
         monitors: Figure -> `min` or `max`: what `training.best_by` may name, and what is better.
         Arguments: Dataclass of what `config.task` may say besides the name.
         rows_are_independent: Whether the sums of a row hang on that row alone. False refuses
@@ -82,6 +85,7 @@ class Task:
     name = ""
     fields = ()
     figures = ()
+    shown = ("loss",)
     monitors = {"loss": min}
     Arguments = None
     rows_are_independent = True
@@ -106,7 +110,7 @@ class Task:
         raise NotImplementedError
 
     def with_head(self, model):
-        """Returns the model that is trained: the registered one, or a head on it."""
+        """Returns the model that is trained: the one that the config names, or a head on it."""
         return model
 
     def check(self, model):
@@ -140,25 +144,57 @@ class Task:
         """
         raise NotImplementedError
 
-    def curves(self, totals, split):
+    def curves(self, totals, batches):
         """Returns tag -> number for the training curves.
 
         Args:
             totals: Name -> float: `objective`, `weight` and `figures`, over all rows.
-            split: The `ExampleSplit` that is trained on.
+            batches: The training `Batches`.
         """
         return {"loss": totals["objective"] / totals["weight"]}
 
-    def evaluator(self, model, distribution=None, **options):
-        """Returns an object whose `evaluate(split, on_progress=None)` gives a `Report`."""
+    def num_measured(self, split):
+        """Returns how much of a split can be evaluated; of 0 there is no validation."""
+        return split.num_examples
+
+    def evaluate(self, model, split, distribution=None, on_progress=None, batch_size=None):
+        """Measures a model on a split; tasks may take more keywords.
+
+        Args:
+            model: The model.
+            split: An `ExampleSplit`.
+            distribution: The `Distribution`; None is the device that TensorFlow chooses. Every
+                process has to evaluate.
+            on_progress: Called as `on_progress(done, of how many)` after each call of the model.
+            batch_size: Examples at once; None is the config's.
+
+        Returns:
+            A `Report`.
+        """
+        from lm_zoo.evaluation.task_sums import total_sums
+
+        batches = self.batches(split, model, training=False)
+        totals = total_sums(self, model, batches, distribution, on_progress)
+        return self.report(model, split, batches, totals)
+
+    def report(self, model, split, batches, totals):
+        """Returns the `Report` of sums over all batches of a split.
+
+        Args:
+            model: The model.
+            split: The `ExampleSplit`.
+            batches: Its `Batches`, of which one epoch was measured.
+            totals: As for `curves`.
+        """
         raise NotImplementedError
 
-    def observer(self, model, validation, distribution):
+    def observer(self, model, examples, corpus, distribution):
         """Returns a function without arguments that gives `Observations`, or None.
 
         Args:
             model: The model.
-            validation: The validation split's records as text, an iterable of tuples of `fields`.
+            examples: The `Examples`.
+            corpus: The cleaned `Corpus`.
             distribution: The `Distribution`; every process calls the function.
         """
         return None

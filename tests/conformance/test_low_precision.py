@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.registry import build_model
-from lm_zoo.training.losses import token_losses
+from lm_zoo.layers.token_losses import row_losses
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 VOCAB, ROWS, LENGTH, SOURCE_LENGTH, PARTS = 19, 256, 16, 12, 8

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.training.losses import token_losses
+from lm_zoo.layers.token_losses import row_losses
 
 
 def numpy_nll(logits, targets):
