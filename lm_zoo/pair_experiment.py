@@ -14,7 +14,7 @@ from lm_zoo.experiment import (
     shown_count,
 )
 from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.validation_translations import ValidationTranslations
+from lm_zoo.tasks.translation.observation import ValidationTranslations
 
 
 def experiment_of(config, *arguments):

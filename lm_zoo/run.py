@@ -13,11 +13,11 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.evaluation.pair_scoring import score_pairs
+from lm_zoo.tasks.translation.scoring import score_pairs
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.evaluation.source_embedding import embed_sources
-from lm_zoo.evaluation.translation_evaluation import evaluate_translations
+from lm_zoo.tasks.translation.embedding import embed_sources
+from lm_zoo.tasks.translation.evaluation import evaluate_translations
 from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
@@ -284,7 +284,7 @@ class Run:
             sources: A list of strings; those of a split, with their references, are `pairs(split)`.
             references: A string for each of them; or a list of several such lists.
             **settings: `metrics`, `tokenize` and `lowercase`, as in
-                `lm_zoo.evaluation.translation_metrics.translation_scores`; and fields of
+                `lm_zoo.tasks.translation.metrics.translation_scores`; and fields of
                 `TranslationOptions`, e.g. `beam_size=5`.
 
         Returns:

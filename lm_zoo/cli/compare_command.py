@@ -60,7 +60,7 @@ def _read_ledger(name, split):
 
 def _read_translations(name, split, ledger):
     """Returns the `TranslationScores` beside a run's ledger, or None."""
-    from lm_zoo.evaluation.translation_scores import TranslationScores
+    from lm_zoo.tasks.translation.scores import TranslationScores
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 

@@ -17,7 +17,7 @@ def run(flag_values, folder, config):
         config: The run's `ExperimentConfig`.
     """
     from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.evaluation.translation_metrics import check_metrics
+    from lm_zoo.tasks.translation.metrics import check_metrics
     from lm_zoo.run import load
 
     # What can be found to be wrong is found before the model is loaded.
@@ -103,8 +103,8 @@ def _texts_of_split(folder, split):
 
 def _measure_ready(flag_values, folder, settings):
     """Measures `--translations` and prints the scores."""
-    from lm_zoo.evaluation.translation_metrics import translation_scores
-    from lm_zoo.evaluation.translation_scores import render_scores
+    from lm_zoo.tasks.translation.metrics import translation_scores
+    from lm_zoo.tasks.translation.scores import render_scores
 
     if flag_values.references:
         translations, *references = _given_texts(flag_values, "translations")
@@ -127,7 +127,7 @@ def _write(flag_values, folder, name, ledger, evaluation):
     """Prints ledger and translations, and writes them to the run's results."""
     from lm_zoo.cli.results import show_and_keep
     from lm_zoo.evaluation.ledger_table import render_table
-    from lm_zoo.evaluation.translation_evaluation import render_evaluation
+    from lm_zoo.tasks.translation.evaluation import render_evaluation
     from lm_zoo.files import write_atomically
 
     values, tables, found = ledger.to_dict(), [render_table(ledger)], {}

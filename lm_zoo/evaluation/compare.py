@@ -5,7 +5,7 @@ import dataclasses
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
 from lm_zoo.evaluation.tables import render
-from lm_zoo.evaluation.translation_scores import (
+from lm_zoo.tasks.translation.scores import (
     METRICS,
     check_like_scores,
     describe_signatures,

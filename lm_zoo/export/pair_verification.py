@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.evaluation.source_embedding import embed_sources
+from lm_zoo.tasks.translation.embedding import embed_sources
 from lm_zoo.export.verification import (
     TOLERANCE,
     array,

@@ -5,7 +5,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.evaluation.pair_scoring import score_pairs
+from lm_zoo.tasks.translation.scoring import score_pairs
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
 from tests.conformance.models import TINY_PAIR_MODELS

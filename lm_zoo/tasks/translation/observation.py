@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 
-from lm_zoo.evaluation.translation_metrics import (
+from lm_zoo.tasks.translation.metrics import (
     bleu_counts,
     bleu_of_counts,
     require_sacrebleu,
 )
 from lm_zoo.generation.translation import TranslationOptions, translate
-from lm_zoo.inspection.attention_picture import attention_picture, require_matplotlib
+from lm_zoo.tasks.translation.attention_picture import attention_picture, require_matplotlib
 from lm_zoo.training.trainer import Observations
 
 
