@@ -71,7 +71,6 @@ ALLOWED = {
         "layers",
         "limits",
         "text",
-        "training",
     },
     "training": {"data", "distribution", "figures", "files", "layers", "model_tensors"},
     "tasks": {
