@@ -40,6 +40,7 @@ def row_losses(logits, targets, weights, label_smoothing=0.0):
     weights = tf.cast(weights, tf.float32)
     logits = tf.cast(logits, tf.float32)
     nll = token_nll(logits, targets)  # (B, T)
+    nll = tf.where(weights > 0.0, nll, 0.0)  # of padding it may be anything
     nats, tokens = tf.reduce_sum(nll * weights, 1), tf.reduce_sum(weights, 1)
     if not label_smoothing:
         return nats, nats, tokens

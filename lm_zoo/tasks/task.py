@@ -1,6 +1,9 @@
 """What a run is trained to do: the one seam between the general code and a task's own."""
 
+import dataclasses
 import typing
+
+from lm_zoo.options import option
 
 
 class Sums(typing.NamedTuple):
@@ -36,7 +39,7 @@ class Observations(typing.NamedTuple):
 
 
 class Report(typing.Protocol):
-    """What evaluation found on a split.
+    """What evaluation found on a split: a dataclass, with `corpus` and `step` among its fields.
 
     Attributes:
         figures: Tag -> float, for the curves; `loss` is among them.
@@ -46,14 +49,37 @@ class Report(typing.Protocol):
     figures: dict
     identity: dict
 
-    def table_rows(self):
-        """Returns `(name, value)` strings, to print."""
-
     def summary(self):
         """Returns one line: `loss 3.98 nats/token, perplexity 53.4`."""
 
+    def table(self):
+        """Returns everything as text, to print."""
+
     def to_dict(self):
         """Returns everything as JSON-ready values."""
+
+    def results(self, name):
+        """Returns file name -> JSON-ready values or text, to keep in the run's folder.
+
+        Args:
+            name: What was measured: a split.
+        """
+
+
+@dataclasses.dataclass
+class NoArguments:
+    """The arguments of a task that has none."""
+
+
+@dataclasses.dataclass
+class BatchSize:
+    """What the evaluation of every task can be asked for.
+
+    Attributes:
+        batch_size: Examples at once.
+    """
+
+    batch_size: int | None = option(None, at_least=1, help="Examples at once.")
 
 
 class Task:
@@ -76,6 +102,8 @@ class Task:
         shown: Tags of `curves` that are shown beside the progress bar.
         monitors: Figure -> `min` or `max`: what `training.best_by` may name, and what is better.
         Arguments: Dataclass of what `config.task` may say besides the name.
+        EvaluationOptions: Dataclass of what an evaluation can be asked for, `--help` included.
+        arguments: Those of the config, an `Arguments`.
         rows_are_independent: Whether the sums of a row hang on that row alone. False refuses
             gradient accumulation.
         predictions: Name -> `Prediction`.
@@ -87,7 +115,8 @@ class Task:
     figures = ()
     shown = ("loss",)
     monitors = {"loss": min}
-    Arguments = None
+    Arguments = NoArguments
+    EvaluationOptions = BatchSize
     rows_are_independent = True
     predictions = {}
     run_class = "lm_zoo.run:Run"
@@ -95,6 +124,7 @@ class Task:
     def __init__(self, config, preprocessors):
         self.config = config
         self.preprocessors = preprocessors
+        self.arguments = self.Arguments(**config.task.arguments)
 
     @classmethod
     def check_model_class(cls, name, model_class):
@@ -116,13 +146,14 @@ class Task:
     def check(self, model):
         """Raises a `UserError` where model and config do not fit, before any text is tokenized."""
 
-    def batches(self, split, model, training=True):
+    def batches(self, split, model, training=True, batch_size=None):
         """Returns the `Batches` of a split.
 
         Args:
             split: An `ExampleSplit`.
             model: The model that reads them.
-            training: Whether they are trained on; else each example comes once.
+            training: Whether they are trained on; else an epoch of them is measured.
+            batch_size: Rows at once; None is the config's.
         """
         raise NotImplementedError
 
@@ -173,7 +204,7 @@ class Task:
         """
         from lm_zoo.evaluation.task_sums import total_sums
 
-        batches = self.batches(split, model, training=False)
+        batches = self.batches(split, model, training=False, batch_size=batch_size)
         totals = total_sums(self, model, batches, distribution, on_progress)
         return self.report(model, split, batches, totals)
 
@@ -187,6 +218,25 @@ class Task:
             totals: As for `curves`.
         """
         raise NotImplementedError
+
+    @classmethod
+    def check_evaluation(cls, config, folder, split, options):
+        """Raises a `UserError` for what cannot be evaluated, before the model is loaded.
+
+        Args:
+            config: The run's `ExperimentConfig`.
+            folder: Its `RunFolder`.
+            split: Name of the split.
+            options: An `EvaluationOptions`.
+        """
+
+    @classmethod
+    def evaluate_given(cls, config, folder, split, options):
+        """Returns the `Report` of what needs no model, since its output is given; else None.
+
+        The arguments are those of `check_evaluation`.
+        """
+        return None
 
     def observer(self, model, examples, corpus, distribution):
         """Returns a function without arguments that gives `Observations`, or None.

@@ -9,7 +9,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
-from lm_zoo.figures import written
+from lm_zoo.figures import named_figure
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -46,17 +46,16 @@ class Progress:
             self._bar = self._live_bar(console)
         self._is_plain = self._bar is None or not self.output.isatty()
 
-    def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
+    def update(self, step, **figures):
         """Shows the figures of a step.
 
         Args:
             step: Steps made so far.
-            loss: Nats per token.
-            perplexity: Of the training text, since the last update.
-            learning_rate: Of the last step.
-            tokens_per_second: Since the last update.
+            **figures: Name -> number since the last update, in the order in which they are shown;
+                None is left out. `learning_rate`, `tokens_per_second` and `examples_per_second` are
+                shown with their units.
         """
-        figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
+        figures = _figures(figures)
         if self._bar:
             shown = figures
             if self._bar.console.width < 100:
@@ -151,17 +150,20 @@ class NoProgress:
         pass
 
 
-def _figures(loss, perplexity, learning_rate, tokens_per_second):
-    parts = []
-    if loss is not None:
-        parts.append(f"loss {loss:.4f}")
-    if perplexity is not None:
-        parts.append(f"perplexity {written(perplexity, 2)}")
-    if learning_rate is not None:
-        parts.append(f"lr {learning_rate:.3g}")
-    if tokens_per_second is not None:
-        parts.append(f"{tokens_per_second:,.0f} tokens/s")
-    return "  ".join(parts)
+def _figures(figures):
+    """Returns figures as text; those that are None are left out."""
+    return "  ".join(
+        _WORDS.get(name, named_figure)(name, value)
+        for name, value in figures.items()
+        if value is not None
+    )
+
+
+_WORDS = {
+    "learning_rate": lambda name, value: f"lr {value:.3g}",
+    "tokens_per_second": lambda name, value: f"{value:,.0f} tokens/s",
+    "examples_per_second": lambda name, value: f"{value:,.0f} examples/s",
+}
 
 
 def _duration(seconds):

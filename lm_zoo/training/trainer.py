@@ -224,7 +224,8 @@ class Trainer:
         sums = self.train_step.take_sums()
         now = time.monotonic()
         seconds = max(now - self._clock, 1e-9)
-        self._require_finite(sums["objective"], sums["gradient_norm"])
+        objective = sums["objective"] / max(sums["weight"], 1.0)
+        self._require_finite(objective, sums["gradient_norm"])
         # The sums may hold examples from before a restart; the clock does not.
         share = min(1.0, (self.step - self._clock_step) / max(sums["steps"], 1.0))
         self._clock, self._clock_step = now, self.step
@@ -242,7 +243,8 @@ class Trainer:
             points["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
-        self.progress.update(self.step, points)
+        shown = (*self.task.shown, "learning_rate", "tokens_per_second", "examples_per_second")
+        self.progress.update(self.step, **{name: points.get(name) for name in shown})
         self.summaries.scalars("train", self.step, points)
 
     def learning_rate_of_last_step(self):

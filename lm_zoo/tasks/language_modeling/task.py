@@ -1,7 +1,6 @@
 """Language modeling: each token of a text is predicted from those before it."""
 
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.fields import Field
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
@@ -9,6 +8,12 @@ from lm_zoo.figures import bits_per_byte, perplexity
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
+from lm_zoo.tasks.language_modeling.arguments import (
+    FIELDS,
+    MONITORS,
+    Arguments,
+)
+from lm_zoo.tasks.language_modeling.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.task import Observations, Sums, Task
 
 
@@ -16,7 +21,10 @@ class LanguageModeling(Task):
     """Predicts the next token of a text; its batches are rows, windows or packed documents."""
 
     name = "language_modeling"
-    fields = (Field("text"),)
+    fields = FIELDS
+    monitors = MONITORS
+    Arguments = Arguments
+    EvaluationOptions = EvaluationOptions
     figures = ("nll", "tokens")
     shown = ("loss", "perplexity")
     run_class = "lm_zoo.tasks.language_modeling.run:LanguageModelRun"
@@ -38,39 +46,35 @@ class LanguageModeling(Task):
         return {"vocab_size": self.tokenizer.vocab_size}
 
     def check(self, model):
-        limit, data, training = model.context_length, self.config.data, self.config.training
+        limit, arguments = model.context_length, self.arguments
         if limit is None:
             return
-        if data.layout == "contiguous":
+        if arguments.layout == "contiguous":
             raise UserError(
-                f"config.data.layout: expected 'windows' or 'packed', because "
+                f"config.task.layout: expected 'windows' or 'packed', because "
                 f"{self.config.model.name} holds {limit} tokens of context and cannot carry state "
                 "on; received 'contiguous'."
             )
-        if data.sequence_length > limit:
+        if arguments.sequence_length > limit:
             raise UserError(
-                f"config.data.sequence_length: expected at most the model's context_length "
-                f"({limit}), received {data.sequence_length}."
+                f"config.task.sequence_length: expected at most the model's context_length "
+                f"({limit}), received {arguments.sequence_length}."
             )
-        length = len(self.tokenizer.encode_prompt(training.sample_prompt))
+        length = len(self.tokenizer.encode_prompt(arguments.sample_prompt))
         if length > limit:
             raise UserError(
-                "config.training.sample_prompt: expected at most the model's context_length "
+                "config.task.sample_prompt: expected at most the model's context_length "
                 f"({limit} tokens), received {length} tokens."
             )
 
-    def batches(self, split, model=None, training=True):
-        data, text = self.config.data, split.fields["text"]
-        if data.layout == "contiguous":
-            return ContiguousBatches(text, data.batch_size, data.sequence_length)
-        if data.layout == "packed":
-            return PackedBatches(
-                text, data.batch_size, data.sequence_length, data.across_documents, self.config.seed
-            )
-        stride = data.window_stride or data.sequence_length
-        return WindowBatches(
-            text, data.batch_size, data.sequence_length, stride, self.config.seed
-        )
+    def batches(self, split, model=None, training=True, batch_size=None):
+        arguments, text = self.arguments, split.fields["text"]
+        rows, length = batch_size or self.config.data.batch_size, arguments.sequence_length
+        if arguments.layout == "contiguous":
+            return ContiguousBatches(text, rows, length)
+        if arguments.layout == "packed":
+            return PackedBatches(text, rows, length, arguments.across_documents, self.config.seed)
+        return WindowBatches(text, rows, length, arguments.window_stride, self.config.seed)
 
     def sums(self, model, features, state, training):
         token_ids = features["token_ids"]  # (B, T)
@@ -79,7 +83,7 @@ class LanguageModeling(Task):
         else:
             starts = {name: features[name] for name in features.keys() & {"document_starts"}}
             logits = model(token_ids, training=training, **starts)
-        smoothing = self.config.training.label_smoothing
+        smoothing = self.arguments.label_smoothing
         objective, nll, tokens = row_losses(
             logits, features["targets"], features["weights"], smoothing
         )
@@ -87,8 +91,8 @@ class LanguageModeling(Task):
 
     def curves(self, totals, batches):
         loss = totals["nll"] / totals["tokens"]
-        points = {"loss": loss, "perplexity": perplexity(loss)}
-        if self.config.training.label_smoothing:
+        points = {"loss": loss, "perplexity": perplexity(min(loss, 700.0))}
+        if self.arguments.label_smoothing:
             points["smoothed_loss"] = totals["objective"] / totals["tokens"]
         text = batches.split
         per_byte = bits_per_byte(loss, text.num_bytes / max(1, text.num_tokens))
@@ -126,30 +130,30 @@ class LanguageModeling(Task):
         Returns:
             A `Ledger`.
         """
-        settings = self.config.evaluation
+        arguments = self.arguments
         evaluator = Evaluator(
             model,
             self.tokenizer,
-            batch_size=batch_size or settings.batch_size,
-            sequence_length=sequence_length or self.config.evaluation_length,
-            stride=stride or settings.stride,
+            batch_size=batch_size or self.config.evaluation.batch_size,
+            sequence_length=sequence_length or arguments.evaluation_length,
+            stride=stride or arguments.evaluation_stride,
             context_rule=context,
-            within_documents=self.config.data.within_documents,
+            within_documents=arguments.within_documents,
             distribution=distribution,
         )
         return evaluator.evaluate(split.fields["text"], on_progress)
 
     def observer(self, model, examples, corpus, distribution):
-        training = self.config.training
-        if not training.sample_length:
+        arguments = self.arguments
+        if not arguments.sample_length:
             return None
         options = GenerationOptions(
-            max_new_tokens=training.sample_length,
+            max_new_tokens=arguments.sample_length,
             temperature=0.8,
             seed=self.config.seed,
             ignore_eos=True,  # for the word tokenizer's ends a line, not the text
         )
-        prompt = training.sample_prompt
+        prompt = arguments.sample_prompt
         if not prompt and not len(self.tokenizer.start_ids):
             first = examples.split("train").fields["text"].read(0, 1)
             prompt = self.tokenizer.decode(first)

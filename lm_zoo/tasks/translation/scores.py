@@ -3,9 +3,8 @@
 import dataclasses
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.tables import render
-
-METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER"}  # name -> what people call it
+from lm_zoo.tables import render
+from lm_zoo.tasks.translation.evaluation_options import METRICS
 
 
 @dataclasses.dataclass
@@ -43,6 +42,14 @@ class TranslationScores:
     def to_dict(self):
         """Returns plain values for JSON."""
         return dataclasses.asdict(self)
+
+    def table(self):
+        """Returns the scores as a table of text."""
+        return render_scores(self)
+
+    def results(self, name):
+        """Returns nothing to keep: the translations were not the run's."""
+        return {}
 
     @classmethod
     def from_dict(cls, values):
