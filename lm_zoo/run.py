@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
@@ -13,7 +14,6 @@ from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import resolve, task_class
-from lm_zoo.training.checkpoint_choice import find_checkpoint
 
 
 def train(config, workdir, profile_steps=None):

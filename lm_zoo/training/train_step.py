@@ -277,11 +277,9 @@ class TrainStep:
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
             sums, state = self.task.sums(self.model, features, state, training=True)
             scaled = tf.reduce_sum(sums.objective) * scale
-        gradients = tape.gradient(
-            scaled,
-            [v.value for v in self.model.trainable_variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+        # TensorFlow's own variables: of Keras' it cannot make the zeros for one outside the loss.
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
         parts = [sums.objective, sums.weight, *(sums.figures[name] for name in self.task.figures)]
         total = tf.stack([tf.reduce_sum(tf.cast(part, tf.float32)) for part in parts])
         return total, [self.dense(gradient) for gradient in gradients], state

@@ -14,13 +14,13 @@ import typing
 import tensorflow as tf
 from absl import logging
 
+from lm_zoo import checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.prefetch import prefetched
 from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, check
-from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import NoProgress, Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor
