@@ -5,13 +5,10 @@ from lm_zoo import config_checks
 from lm_zoo.data import audit_proof
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
+from lm_zoo.data.fields import fields_of
 from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.preparation import (
-    data_record,
-    prepared_corpus,
-    prepared_tokenizer,
-    prepared_tokens,
-)
+from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
@@ -20,7 +17,6 @@ from lm_zoo.files import check_writable
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training import parameter_server
 from lm_zoo.training.trainer import Observations, Trainer, total_steps
 
@@ -41,8 +37,8 @@ class Experiment:
         config: The validated `ExperimentConfig`.
         folder: The `RunFolder`.
         corpus: The cleaned `Corpus`.
-        tokenizer: The tokenizer: the run's own if the run exists.
-        tokens: The `TokenDataset`.
+        preprocessors: Field name -> `Tokenizer`: the run's own if the run exists.
+        examples: The `Examples`.
         model: The built, freshly initialised model.
         batches: Training batches.
     """
@@ -71,17 +67,21 @@ class Experiment:
         if self.folder.begun():
             self.folder.check_config(self.config)
             self.corpus = prepared_corpus(self.config, observer)
-            self._load_tokenizers()
+            self.preprocessors = self.folder.preprocessors(fields_of(self.config))
         else:
             self.folder.check_unused()
             self.corpus = prepared_corpus(self.config, observer)
-            self._make_tokenizers(observer)
+            self.preprocessors = prepared_preprocessors(
+                self.config, self.corpus, fields_of(self.config), observer
+            )
 
-    def _load_tokenizers(self):
-        self.tokenizer = load_tokenizer(self.folder.tokenizer)
+    @property
+    def tokenizer(self):
+        return self.preprocessors["text"]
 
-    def _make_tokenizers(self, observer):
-        self.tokenizer = prepared_tokenizer(self.config, self.corpus, observer)
+    @property
+    def tokens(self):
+        return self.examples.fields["text"]
 
     def _build_model(self):
         return build_configured_model(self.config, self.tokenizer)
@@ -90,11 +90,10 @@ class Experiment:
         return training_batches(self.config, self.tokens.split("train"))
 
     def _prepare_tokens(self, observer):
-        self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
-        self.data_record = data_record(self.corpus, self.tokenizer, self.tokens)
+        self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
+        self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
         if self.folder.begun():
-            for split in SPLITS:
-                self.folder.check_text(self.tokens, split)
+            self.folder.check_examples(self.examples)
 
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
@@ -102,7 +101,7 @@ class Experiment:
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
             *self._describe_tokens(),
-            *split_notes(self.corpus, self._split_entries()),
+            *split_notes(self.corpus, self.examples),
             f"Batches: {self._describe_batches()}; {steps:,} steps, "
             f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
@@ -110,10 +109,6 @@ class Experiment:
             self.model.summary_table(self.config.data.sequence_length),
         ]
         return "\n".join(lines)
-
-    def _split_entries(self):
-        """The splits' entries in the manifest of the token files."""
-        return self.tokens.manifest["splits"]
 
     def _describe_tokens(self):
         return [describe_tokens(self.tokenizer, self.tokens)]
@@ -131,13 +126,21 @@ class Experiment:
             return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
             if not self.folder.begun():
-                self._begin_run()
+                self.begin_run()
             elif not self.folder.exists():  # its config was lost, and was given again
                 self.folder.write_config(self.config)
             return self._trainer(profile_steps, audit_data).train()
 
-    def _begin_run(self):
-        self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
+    def begin_run(self):
+        """Writes what the run is into its folder."""
+        self.folder.begin(
+            self.config,
+            fields_of(self.config),
+            self.preprocessors,
+            self.examples,
+            self.corpus,
+            self.data_record,
+        )
 
     def verify_audit(self, steps):
         """Returns a line that says that `steps` steps used all data; see `audit_proof`."""

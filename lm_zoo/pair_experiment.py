@@ -1,11 +1,7 @@
 """An experiment on pairs of texts, for models that read one and write the other."""
 
-from lm_zoo.data.cache import writing
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.held_out_pairs import write_held_out_pairs
 from lm_zoo.data.pair_batches import PairBatches
-from lm_zoo.data.pair_tokens import pair_data_record, prepared_pair_tokens
-from lm_zoo.data.preparation import prepared_tokenizers
 from lm_zoo.evaluation.pair_perplexity import PairEvaluator
 from lm_zoo.experiment import (
     Experiment,
@@ -13,7 +9,6 @@ from lm_zoo.experiment import (
     describe_tokens,
     shown_count,
 )
-from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.validation_translations import ValidationTranslations
 
 
@@ -24,48 +19,30 @@ def experiment_of(config, *arguments):
 
 
 class PairExperiment(Experiment):
-    """As `Experiment`; the corpus is a `PairCorpus`, the tokens are `PairTokens`.
+    """As `Experiment`; the corpus is a `PairCorpus`, the tokens are `PairTokens`."""
 
-    Attributes:
-        source_tokenizer: The tokenizer of sources: `tokenizer` itself where both sides share one.
-    """
+    @property
+    def tokenizer(self):
+        return self.preprocessors["target"]
 
-    def _load_tokenizers(self):
-        super()._load_tokenizers()
-        self.source_tokenizer = load_source_tokenizer(self.folder, self.tokenizer)
-
-    def _make_tokenizers(self, observer):
-        self.tokenizer, self.source_tokenizer = prepared_tokenizers(
-            self.config, self.corpus, observer
-        )
+    @property
+    def source_tokenizer(self):
+        return self.preprocessors["source"]
 
     def _build_model(self):
         return build_configured_model(self.config, self.tokenizer, self.source_tokenizer)
 
     def _training_batches(self):
-        return pair_batches(self.config, self.model, self.tokens, "train")
-
-    def _prepare_tokens(self, observer):
-        self.tokens = prepared_pair_tokens(
-            self.config, self.corpus, self.tokenizer, self.source_tokenizer, observer
-        )
-        self.data_record = pair_data_record(
-            self.corpus, self.tokenizer, self.source_tokenizer, self.tokens
-        )
-        if self.folder.begun():
-            for split in SPLITS:
-                self.folder.check_text(self.tokens.targets, split)
-                self.folder.check_text(self.tokens.sources, split, "source_sha256")
-
-    def _split_entries(self):
-        return self.tokens.targets.manifest["splits"]
+        return pair_batches(self.config, self.model, self.examples.split("train"))
 
     def _describe_tokens(self):
-        pairs = ", ".join(f"{name} {shown_count(self.tokens.num_pairs(name))}" for name in SPLITS)
+        counts = {name: self.examples.split(name).num_examples for name in SPLITS}
+        pairs = ", ".join(f"{name} {shown_count(count)}" for name, count in counts.items())
+        sources, targets = self.examples.fields.values()
         return [
             f"Pairs: {pairs}",
-            describe_tokens(self.source_tokenizer, self.tokens.sources, "Source tokens"),
-            describe_tokens(self.tokenizer, self.tokens.targets, "Target tokens"),
+            describe_tokens(self.source_tokenizer, sources, "Source tokens"),
+            describe_tokens(self.tokenizer, targets, "Target tokens"),
         ]
 
     def _describe_batches(self):
@@ -80,18 +57,9 @@ class PairExperiment(Experiment):
             lines += f", {batches.num_truncated:,} pairs too long and truncated"
         return lines
 
-    def _begin_run(self):
-        with writing(self.folder.path, "workdir"):
-            self.folder.path.mkdir(parents=True, exist_ok=True)
-        if self.source_tokenizer is not self.tokenizer:
-            self.source_tokenizer.save(self.folder.source_tokenizer)
-        self.folder.hold_out(self.tokens.sources, self.folder.held_out_sources)
-        write_held_out_pairs(self.corpus, self.folder.held_out_pairs)
-        self.folder.begin(self.config, self.tokenizer, self.tokens.targets, self.data_record)
-
     def _validation(self):
-        sources, targets = self.tokens.pair_of_splits("validation")
-        if not self.tokens.num_pairs("validation"):
+        split = self.examples.split("validation")
+        if not split.num_examples:
             return None
         evaluator = PairEvaluator(
             self.model,
@@ -99,7 +67,7 @@ class PairExperiment(Experiment):
             batch_size=self.config.evaluation.batch_size,
             distribution=self.distribution.for_evaluation,
         )
-        return lambda: evaluator.evaluate(sources, targets)
+        return lambda: evaluator.evaluate(*split.fields.values())
 
     def _check_sampling(self):
         ValidationTranslations.check(self.config)
@@ -115,18 +83,11 @@ class PairExperiment(Experiment):
         ).observe
 
 
-def load_source_tokenizer(folder, tokenizer):
-    """Returns the tokenizer of sources of a run of pairs: its own, or `tokenizer`."""
-    if folder.source_tokenizer.is_dir():
-        return load_tokenizer(folder.source_tokenizer)
-    return tokenizer
-
-
-def pair_batches(config, model, tokens, split):
-    """Returns the `PairBatches` of a split of `PairTokens`."""
+def pair_batches(config, model, split):
+    """Returns the `PairBatches` of an `ExampleSplit`."""
     data = config.data
     return PairBatches(
-        *tokens.pair_of_splits(split),
+        *split.fields.values(),
         batch_size=data.batch_size,
         batch_tokens=data.batch_tokens,
         max_source_length=model.source_length or 0,

@@ -4,11 +4,11 @@ import dataclasses
 
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.held_out_pairs import read_held_out_pairs
-from lm_zoo.data.pair_tokens import prepared_pair_tokens
-from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
+from lm_zoo.data.examples import prepared_examples
+from lm_zoo.data.fields import fields_of
+from lm_zoo.data.held_out import HELD_OUT
+from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.text_split import split_of_texts
-from lm_zoo.data.token_files import open_tokens
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.embedding import embed_texts
@@ -22,10 +22,9 @@ from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
-from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
+from lm_zoo.pair_experiment import experiment_of
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.special_tokens import TEXT
-from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.train_step import assign_tensors, model_tensors
 
@@ -69,8 +68,8 @@ def load(workdir, checkpoint="best", distribution=None):
     config = folder.config()
     found = find_checkpoint(folder.checkpoints, checkpoint)
     _check_all_found(found.step, distribution)
-    tokenizer = load_tokenizer(folder.tokenizer)
-    source_tokenizer = load_source_tokenizer(folder, tokenizer)
+    *sources, tokenizer = folder.preprocessors(fields_of(config)).values()
+    source_tokenizer = sources[0] if sources else tokenizer
     tensors = dict(found.tensors)
     for name in found.tensors:
         if name.startswith("ema/"):
@@ -293,16 +292,23 @@ class Run:
         """
         return evaluate_translations(self, sources, references, **settings)
 
-    def tokens(self, split):
-        """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
+    def examples(self, split):
+        """Returns the `ExampleSplit`: held out from the run's folder, training from the corpus."""
         self._check_split(split)
+        names = [field.name for field in fields_of(self.config)]
+        tokenizers = (self.source_tokenizer, self.tokenizer)[-len(names) :]
+        preprocessors = dict(zip(names, tokenizers))
         if split != "train":
-            return self._held_out(self.folder.held_out, self.tokenizer, split)
+            return self.folder.held_out_examples(preprocessors, split)
         with self.distribution.chief_first():
             corpus = prepared_corpus(self.config)
-            tokens = prepared_tokens(self.config, corpus, self.tokenizer)
-        self.folder.check_text(tokens, "train")
-        return tokens.split("train")
+            examples = prepared_examples(self.config, corpus, preprocessors)
+        self.folder.check_examples(examples, ("train",))
+        return examples.split("train")
+
+    def tokens(self, split):
+        """Returns the `TokenSplit` of the text that the model writes; as `examples`."""
+        return list(self.examples(split).fields.values())[-1]
 
     def pairs(self, split):
         """Returns a split's texts, `(sources, targets)`, two lists; for a run of pairs.
@@ -310,29 +316,13 @@ class Run:
         Args:
             split: `validation` or `test`.
         """
-        self._check_split(split, ("validation", "test"))
-        return read_held_out_pairs(self.folder.held_out_pairs, split)
+        self._check_split(split, HELD_OUT)
+        records = self.folder.held_out_texts(fields_of(self.config), split)
+        return [source for source, _ in records], [target for _, target in records]
 
     def pair_tokens(self, split):
-        """Returns the `(sources, targets)` of a split, a `TokenSplit` each; as `tokens`."""
-        self._check_split(split)
-        if split != "train":
-            return (
-                self._held_out(self.folder.held_out_sources, self.source_tokenizer, split),
-                self._held_out(self.folder.held_out, self.tokenizer, split),
-            )
-        with self.distribution.chief_first():
-            corpus = prepared_corpus(self.config)
-            tokens = prepared_pair_tokens(
-                self.config, corpus, self.tokenizer, self.source_tokenizer
-            )
-        self.folder.check_text(tokens.targets, "train")
-        self.folder.check_text(tokens.sources, "train", "source_sha256")
-        return tokens.pair_of_splits("train")
-
-    def _held_out(self, directory, tokenizer, split):
-        remedy = "restore it from a copy of the run"  # no cache has it
-        return open_tokens(directory, tokenizer, remedy=remedy).split(split)
+        """Returns the `(sources, targets)` of a split, a `TokenSplit` each; as `examples`."""
+        return tuple(self.examples(split).fields.values())
 
     def _check_split(self, split, splits=SPLITS):
         if split not in splits:

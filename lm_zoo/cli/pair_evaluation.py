@@ -91,14 +91,16 @@ def _given_texts(flag_values, what):
 
 def _texts_of_split(folder, split):
     """Returns a split's sources and targets, two lists."""
-    from lm_zoo.data.held_out_pairs import HELD_OUT, read_held_out_pairs
+    from lm_zoo.data.fields import fields_of
+    from lm_zoo.data.held_out import HELD_OUT
 
     if split not in HELD_OUT:
         raise UserError(
             f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
             f"{split!r}; `--metrics=` measures the perplexity of the training pairs alone."
         )
-    return read_held_out_pairs(folder.held_out_pairs, split)
+    records = folder.held_out_texts(fields_of(folder.config()), split)
+    return [source for source, _ in records], [target for _, target in records]
 
 
 def _measure_ready(flag_values, folder, settings):
