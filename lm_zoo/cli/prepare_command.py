@@ -33,9 +33,11 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli import preparation_summary as summaries
     from lm_zoo.cli.preparation_progress import PreparationProgress
-    from lm_zoo.data import pair_tokens, preparation
+    from lm_zoo.cli.preparation_summary import as_text, summary
+    from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
+    from lm_zoo.data.fields import fields_of
+    from lm_zoo.data.preparation import prepared_corpus
     from lm_zoo.errors import UserError
 
     if arguments:
@@ -47,16 +49,8 @@ def run(flag_values, arguments):
         config.runtime.data_processes = flag_values.processes
     started = time.monotonic()
     with PreparationProgress() as progress:
-        corpus = preparation.prepared_corpus(config, progress)
-        if config.data.layout == "pairs":
-            tokenizers = preparation.prepared_tokenizers(config, corpus, progress)
-            tokens = pair_tokens.prepared_pair_tokens(config, corpus, *tokenizers, progress)
-        else:
-            tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
-            tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
-    seconds = time.monotonic() - started if progress.worked else 0.0
-    if config.data.layout == "pairs":
-        values, as_text = summaries.pair_summary(corpus, tokens, seconds), summaries.pair_text
-    else:
-        values, as_text = summaries.summary(corpus, tokens, seconds), summaries.as_text
+        corpus = prepared_corpus(config, progress)
+        preprocessors = prepared_preprocessors(config, corpus, fields_of(config), progress)
+        examples = prepared_examples(config, corpus, preprocessors, progress)
+    values = summary(corpus, examples, time.monotonic() - started if progress.worked else 0.0)
     print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

@@ -190,6 +190,7 @@ def _chosen(flag_values, action):
 def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
     from lm_zoo.config import TokenizerConfig
+    from lm_zoo.data.fields import fields_of
     from lm_zoo.errors import UserError
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
@@ -202,7 +203,10 @@ def find_tokenizer(source):
     if kind:
         return train_tokenizer(TokenizerConfig(name=kind, path=source), ())
     folder = RunFolder(path)
-    return load_tokenizer(folder.tokenizer if folder.begun() else path)
+    if not folder.begun():
+        return load_tokenizer(path)
+    *_, tokenizer = folder.preprocessors(fields_of(folder.require().config())).values()
+    return tokenizer
 
 
 def _find_or_train(flag_values, source):

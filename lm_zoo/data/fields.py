@@ -16,3 +16,4 @@ class Field:
     name: str
     kind: str = "text"
     shares: str = ""
+

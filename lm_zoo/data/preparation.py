@@ -1,4 +1,4 @@
-"""From a config to cleaned text, a tokenizer and token files, each kept in the cache."""
+"""From a config to cleaned text and tokenizers, each kept in the cache."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import json
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.pair_corpus import PairCorpus
-from lm_zoo.data.token_files import prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 
@@ -96,61 +95,6 @@ def prepared_tokenizer(config, corpus, observer=None, settings=None):
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
-
-
-def prepared_tokenizers(config, corpus, observer=None):
-    """Returns the tokenizers of targets and of sources that a config of pairs describes.
-
-    Args:
-        config: An `ExperimentConfig`.
-        corpus: The cleaned `PairCorpus`.
-        observer: An `Observer`.
-
-    Returns:
-        `(tokenizer, source_tokenizer)`: the same object twice where both sides share one.
-    """
-    if not config.source_tokenizer.name:
-        tokenizer = prepared_tokenizer(config, corpus, observer)
-        return tokenizer, tokenizer
-    return (
-        prepared_tokenizer(config, corpus.side("target"), observer),
-        prepared_tokenizer(config, corpus.side("source"), observer, config.source_tokenizer),
-    )
-
-
-def prepared_tokens(config, corpus, tokenizer, observer=None):
-    """Returns the corpus as a verified `TokenDataset`; see `token_files.prepare`.
-
-    Args:
-        config: An `ExperimentConfig`.
-        corpus: The cleaned `Corpus`.
-        tokenizer: Its `Tokenizer`.
-        observer: An `Observer`.
-    """
-    observer = observer or Observer()
-    observer.begin("tokenizing", corpus.num_bytes)
-    return prepare(
-        corpus,
-        tokenizer,
-        config.data.cache_dir,
-        processes=config.runtime.data_processes,
-        on_progress=observer.update,
-        on_line=observer.line,
-    )
-
-
-def data_record(corpus, tokenizer, tokens):
-    """Returns what a run keeps of its data, JSON-ready: origin, checksums and what cleaning did."""
-    splits = tokens.manifest["splits"]
-    record = {
-        "corpus": corpus.name,
-        "source": corpus.source,
-        "licence": corpus.licence,
-        "sha256": {name: entry["text_sha256"] for name, entry in splits.items()},
-        "tokenizer_fingerprint": tokenizer.fingerprint,
-    }
-    cleaning = tokens.manifest.get("cleaning")
-    return record | ({"cleaning": cleaning} if cleaning else {})
 
 
 def _tokenizer_directory(config, corpus, settings):

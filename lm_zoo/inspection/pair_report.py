@@ -12,15 +12,14 @@ from lm_zoo.inspection.report import document_lengths, tokens_of
 RATIO_EDGES = (0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 4 / 5, 1, 5 / 4, 3 / 2, 2, 3, 4, np.inf)
 
 
-def inspect_pairs(corpus, tokenizers, tokens, batches, split="train", pairs=3, num_batches=1):
+def inspect_pairs(corpus, preprocessors, split, batches, pairs=3, num_batches=1):
     """Looks at a split of a corpus of sentence pairs; memory is bounded as in `report.inspect`.
 
     Args:
-        corpus: The cleaned `PairCorpus`; all its splits are read twice, for duplicates.
-        tokenizers: Of targets and of sources; may be the same object twice.
-        tokens: Its `PairTokens`.
+        corpus: The cleaned `Corpus`; all its splits are read twice, for duplicates.
+        preprocessors: Field name -> `Tokenizer`.
+        split: The `ExampleSplit`.
         batches: The split's `PairBatches`, or None.
-        split: Name of the split.
         pairs: How many pairs are shown.
         num_batches: How many batches are shown.
 
@@ -29,31 +28,31 @@ def inspect_pairs(corpus, tokenizers, tokens, batches, split="train", pairs=3, n
         of its tokens and `lengths`; `ratio` of their lengths; `epoch`, of the batches; `texts` and
         `batches`, token by token; `duplicates` of whole pairs and of sources alone.
     """
-    by_side = dict(zip(SIDES, zip(reversed(tokenizers), tokens.pair_of_splits(split))))
+    by_side = {side: (preprocessors[side], tokens) for side, tokens in split.fields.items()}
     sides = {
-        side: tokens_of(corpus.side(side), tokenizer, token_split)
+        side: tokens_of(corpus.column(side), tokenizer, token_split)
         | {"lengths": document_lengths(token_split, f"tokens of a {side}, its end included")}
         for side, (tokenizer, token_split) in by_side.items()
     }
     return {
         "corpus": corpus.name,
-        "split": split,
-        "pairs": tokens.num_pairs(split),
+        "split": split.name,
+        "pairs": split.num_examples,
         "sides": sides,
-        "ratio": describe_ratio(*tokens.pair_of_splits(split)),
+        "ratio": describe_ratio(*split.fields.values()),
         "epoch": _describe_epoch(batches),
         "texts": [
             {
                 "number": number,
                 **{side: _document(*found, number) for side, found in by_side.items()},
             }
-            for number in range(min(pairs, tokens.num_pairs(split)))
+            for number in range(min(pairs, split.num_examples))
         ],
         "batches": [
-            preview_pair_batch(batches, step, tokenizers)
+            preview_pair_batch(batches, step, preprocessors)
             for step in range(num_batches if batches else 0)
         ],
-        "duplicates": _duplicates(corpus, split),
+        "duplicates": _duplicates(corpus, split.name),
     }
 
 
@@ -85,13 +84,13 @@ def describe_ratio(sources, targets):
     }
 
 
-def preview_pair_batch(batches, step, tokenizers, most_rows=MOST_ROWS, most_places=MOST_PLACES):
+def preview_pair_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_places=MOST_PLACES):
     """Returns one batch of pairs, JSON-ready.
 
     Args:
         batches: The `PairBatches`.
         step: Which.
-        tokenizers: Of targets and of sources.
+        preprocessors: Field name -> `Tokenizer`.
         most_rows: Rows shown.
         most_places: Places shown of each side of them.
 
@@ -101,7 +100,7 @@ def preview_pair_batch(batches, step, tokenizers, most_rows=MOST_ROWS, most_plac
         and text of its source's places, and of its target's id and text of the input, id of the
         target, and weight.
     """
-    tokenizer, source_tokenizer = tokenizers
+    tokenizer, source_tokenizer = preprocessors["target"], preprocessors["source"]
     batch = batches.batch(step)
     weights, lengths = np.asarray(batch.weights), np.asarray(batch.source_lengths)
     shown = []
@@ -168,7 +167,7 @@ def _document(tokenizer, token_split, number):
 
 def _duplicates(corpus, split):
     found = {}
-    for unit, texts in (("pairs", PairDocuments(corpus)), ("sources", corpus.side("source"))):
+    for unit, texts in (("pairs", PairDocuments(corpus)), ("sources", corpus.column("source"))):
         digests = Digests()
         for name in SPLITS:
             for text in texts.texts(name):

@@ -24,7 +24,7 @@ def cache(tmp_path_factory):
 def trainer_of(config, workdir):
     """A trainer of a run that is begun."""
     experiment = experiment_of(config, workdir)
-    experiment.folder.begin(config, experiment.tokenizer, experiment.tokens, experiment.data_record)
+    experiment.begin_run()
     return experiment._trainer(None, False)
 
 
