@@ -7,8 +7,9 @@ class SearchOptions:
 
 import dataclasses
 import math
+import typing
 
-from lm_zoo.errors import UserError
+from lm_zoo.errors import UserError, unknown_name
 
 FACTS = ("at_least", "above", "at_most", "note", "choices", "help")
 LARGEST = 2**31 - 1  # of whole numbers: they are int32 in a graph
@@ -25,6 +26,30 @@ def option(default, **facts):
     return dataclasses.field(default=default, metadata={"option": facts})
 
 
+def same_option(cls, name):
+    """Returns a dataclass field with the default and the facts of another dataclass's option."""
+    (field,) = (field for field in dataclasses.fields(cls) if field.name == name)
+    return option(field.default, **facts_of(field))
+
+
+def options_of(cls, name, values):
+    """Returns a dataclass of options made of keywords, by its `validate` not yet checked.
+
+    Args:
+        cls: The dataclass.
+        name: What is asked for, in messages: `generate`.
+        values: Option name -> value.
+
+    Raises:
+        UserError: For a name that is no option.
+    """
+    names = [field.name for field in dataclasses.fields(cls)]
+    for option_name in values:
+        if option_name not in names:
+            raise unknown_name(name, option_name, names)
+    return cls(**values)
+
+
 def facts_of(field):
     """Returns the facts that `option` was given of a `dataclasses.Field`."""
     return field.metadata.get("option", {})
@@ -39,6 +64,10 @@ def check_options(options):
     for field in dataclasses.fields(options):
         value, facts = getattr(options, field.name), facts_of(field)
         kind = type(field.default)
+        if field.default is None:
+            if value is None:
+                continue
+            kind = _type_beside_none(type(options), field.name)
         if "choices" in facts:
             require(value in facts["choices"], field.name, " or ".join(facts["choices"]), value)
         elif kind is bool:
@@ -51,6 +80,12 @@ def check_options(options):
             require(is_number and fits(value, **bounds), field.name, expected, value)
             if kind is int:
                 require(value <= LARGEST, field.name, f"a number below {LARGEST + 1}", value)
+
+
+def _type_beside_none(cls, name):
+    """Returns the type of an option that may be None."""
+    hint = typing.get_type_hints(cls)[name]
+    return next(kind for kind in typing.get_args(hint) if kind is not type(None))
 
 
 def require(condition, name, expected, received):

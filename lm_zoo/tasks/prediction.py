@@ -6,7 +6,8 @@ declarations. This module imports the standard library alone: help answers witho
 
 import dataclasses
 
-from lm_zoo.options import expected_number, facts_of, fits
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.options import expected_number, facts_of, fits, require
 
 DTYPES = {bool: "bool", int: "int32", float: "float32", str: "string", tuple: "string"}
 
@@ -61,6 +62,26 @@ class Input:
             return " or ".join(self.choices) or "text"
         return expected_number(self.dtype == "int32", **self._bounds(), note=self.note)
 
+    def checked(self, value):
+        """Returns a value as Python has it; a string where several may be is a list of one.
+
+        Raises:
+            UserError: If it is none that the input can have.
+        """
+        if self.field or self.each == "list":
+            values = [value] if isinstance(value, str) else list(value)
+            require(all(isinstance(v, str) for v in values), self.name, "strings", value)
+            return values
+        if self.dtype in ("int32", "float32"):
+            types = (int,) if self.dtype == "int32" else (int, float)
+            is_number = isinstance(value, types) and not isinstance(value, bool)
+            require(is_number and self.fits(value), self.name, self.expected, value)
+        elif self.dtype == "bool":
+            require(isinstance(value, bool), self.name, "True or False", value)
+        elif self.choices:
+            require(value in self.choices, self.name, self.expected, value)
+        return value
+
     def fits(self, values):
         """Tells which numbers are within the bounds: a number, an array, or a tensor."""
         return fits(values, **self._bounds())
@@ -96,6 +117,40 @@ class Prediction:
     beside: tuple = ()
     example: dict = dataclasses.field(default_factory=dict)
     help: str = ""
+
+    def checked(self, texts, values):
+        """Returns input name -> value, in Python: texts as lists of strings, one value of others.
+
+        Args:
+            texts: A list of strings for each text input, in their order; a string is a list of one.
+            values: Input name -> value; what is missing has its default.
+
+        Raises:
+            UserError: For an unknown or missing input, and for a value that it cannot have.
+        """
+        names = [each.name for each in self.inputs if each.field]
+        if len(texts) > len(names):
+            raise UserError(
+                f"texts: expected {len(names)} ({', '.join(names)}), received {len(texts)}."
+            )
+        given = dict(zip(names, texts)) | values
+        known = {each.name: each for each in self.inputs}
+        for name in given:
+            if name not in known:
+                raise unknown_name("inputs", name, known)
+        for name, each in known.items():
+            if name not in given and each.is_required:
+                raise UserError(f"{name}: it is needed, and was not given ({each.help}).")
+        checked = {
+            name: each.checked(given.get(name, each.default)) for name, each in known.items()
+        }
+        rows = {len(checked[name]) for name in names}
+        if len(rows) > 1:
+            raise UserError(
+                f"{names[1]}: expected one for each {names[0]}, of which there are "
+                f"{len(checked[names[0]])}, received {len(checked[names[1]])}."
+            )
+        return checked
 
     @property
     def exported_inputs(self):
