@@ -22,6 +22,7 @@ from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
+from lm_zoo.text.in_graph import module_class
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
@@ -91,6 +92,8 @@ class PreparedExport:
         special_tokens=TEXT,
     ):
         require_special_tokens(special_tokens)
+        for tokenizer in (run.tokenizer, run.source_tokenizer):
+            module_class(tokenizer)  # there is one
         self.run = run
         self.name = name or run.folder.path.resolve().name
         self.signatures = checked_signatures(run.model, signatures)
