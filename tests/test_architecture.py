@@ -40,8 +40,14 @@ def imports(path):
                 yield name if name in MODULES or node.module == "lm_zoo" else node.module
 
 
+# Modules that all may import, whatever they lie in: declarations.
+OPEN_MODULES = {"lm_zoo.tasks.prediction": "prediction"}
+
+
 def part_of(name):
     """`lm_zoo.training.trainer` -> `training`, `lm_zoo` -> `__init__`."""
+    if name in OPEN_MODULES:
+        return OPEN_MODULES[name]
     root, _, rest = name.partition(".")
     return (rest.partition(".")[0] or "__init__") if root == "lm_zoo" else None
 
@@ -54,6 +60,8 @@ OPEN_TO_ALL = (
     "files",
     "input_files",
     "json_files",
+    "options",
+    "prediction",
 )
 # What each part may import of lm_zoo besides what is open to all.
 ALLOWED = {
@@ -73,7 +81,9 @@ ALLOWED = {
     "layers": set(),
     "limits": set(),
     "model_tensors": set(),
-    "tasks": set(),
+    "options": set(),
+    "prediction": set(),
+    "tasks": {"generation"},
     "text": set(),
     "data": {"text"},
     "generation": {"compiled", "layers", "text"},
@@ -102,6 +112,7 @@ ALLOWED = {
         "generation",
         "layers",
         "limits",
+        "tasks",
         "text",
     },
     "inspection": {"data", "evaluation", "html_page", "text"},
@@ -186,11 +197,11 @@ SPELLINGS = {
     "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
 }
 MOST_SPELLINGS = {
-    "reads_source": 33,
+    "reads_source": 32,
     "has_pairs": 22,
     "layout": 11,
-    "name": 18,
-    "source_tokenizer": 5,
+    "name": 15,
+    "source_tokenizer": 3,
 }
 
 
@@ -231,6 +242,8 @@ def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
         "input_files",
         "json_files",
         "limits",
+        "options",
+        "tasks/prediction",
     ],
 )
 def test_these_import_the_standard_library_alone(name):
