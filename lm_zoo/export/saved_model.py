@@ -17,7 +17,6 @@ from lm_zoo.export.samples import (
     sample_prompts,
     sample_texts,
 )
-from lm_zoo.export.task_of import task_of
 from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
@@ -98,7 +97,7 @@ class PreparedExport:
         self.name = name or run.folder.path.resolve().name
         self.signatures = checked_signatures(run.model, signatures)
         self.max_length = checked_max_length(run.model, max_length)
-        self.limits = task_of(run).length_limits(run.model, max_length)
+        self.limits = run.task.length_limits(run.model, max_length)
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, self.max_length)
         if run.model.reads_source and max_length:

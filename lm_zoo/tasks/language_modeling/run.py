@@ -3,7 +3,8 @@
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.generation import GenerationOptions, generate
-from lm_zoo.generation.options import options_of, require_special_tokens
+from lm_zoo.generation.options import require_special_tokens
+from lm_zoo.options import options_of
 from lm_zoo.run import Run
 from lm_zoo.text.special_tokens import TEXT
 

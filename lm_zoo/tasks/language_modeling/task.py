@@ -14,6 +14,7 @@ from lm_zoo.tasks.language_modeling.arguments import (
     Arguments,
 )
 from lm_zoo.tasks.language_modeling.evaluation_options import EvaluationOptions
+from lm_zoo.tasks.language_modeling.predictions import PREDICTIONS
 from lm_zoo.tasks.task import Observations, Sums, Task
 
 
@@ -27,6 +28,7 @@ class LanguageModeling(Task):
     EvaluationOptions = EvaluationOptions
     figures = ("nll", "tokens")
     shown = ("loss", "perplexity")
+    predictions = PREDICTIONS
     run_class = "lm_zoo.tasks.language_modeling.run:LanguageModelRun"
 
     @property

@@ -3,8 +3,9 @@
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.text_split import split_of_texts
 from lm_zoo.errors import UserError
-from lm_zoo.generation.options import options_of, require_special_tokens
+from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.options import options_of
 from lm_zoo.run import Run
 from lm_zoo.tasks.translation.embedding import embed_sources
 from lm_zoo.tasks.translation.evaluation import evaluate_translations

@@ -20,6 +20,7 @@ from lm_zoo.tasks.translation.arguments import (
 from lm_zoo.tasks.translation.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.translation.metrics import check_metrics, translation_scores
 from lm_zoo.tasks.translation.observation import ValidationTranslations
+from lm_zoo.tasks.translation.predictions import PREDICTIONS
 
 
 class Translation(Task):
@@ -32,6 +33,7 @@ class Translation(Task):
     EvaluationOptions = EvaluationOptions
     figures = ("nll", "tokens")
     shown = ("loss", "perplexity")
+    predictions = PREDICTIONS
     run_class = "lm_zoo.tasks.translation.run:TranslationRun"
 
     @property
@@ -129,6 +131,10 @@ class Translation(Task):
             tokens_not_scored=targets.num_tokens - 1 - tokens,
             why_not_scored=why,
         )
+
+    def length_limits(self, model, max_length=0):
+        longest = min(filter(None, (model.source_length, max_length)), default=None)
+        return super().length_limits(model, max_length) | {"source": longest}
 
     @classmethod
     def check_evaluation(cls, config, folder, split, options):
