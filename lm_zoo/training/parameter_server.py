@@ -17,8 +17,8 @@ def check(config, batches):
     """
     if batches.carries_state:
         raise UserError(
-            "runtime.strategy: parameter_server makes steps in any order, and data.layout="
-            "'contiguous' carries state from step to step; set data.layout to 'windows' or "
+            "runtime.strategy: parameter_server makes steps in any order, and task.layout="
+            "'contiguous' carries state from step to step; set task.layout to 'windows' or "
             "'packed', or take another strategy."
         )
     if config.training.precision == "float16":

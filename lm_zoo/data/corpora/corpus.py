@@ -21,8 +21,8 @@ class Corpus:
     Subclasses set the attributes and write `texts` and `fingerprint`.
 
     Attributes:
-        name: As in `data.corpus` of a config.
         fields: Names of the parts of a record, in their order.
+        name: As in `corpus.name` of a config.
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
