@@ -41,7 +41,7 @@ class Experiment:
     """
 
     def __init__(self, config, workdir, observer=None, distribution=None):
-        self.config = config_checks.validate(config)
+        self.config = config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
         kind = task_class(config.task.name)

@@ -126,27 +126,3 @@ def expected_number(is_whole, at_least=None, above=None, at_most=None, note=""):
         link = " of " if bounds[0].startswith("at") else " "
         expected += link + " and ".join(bounds)
     return f"{expected} ({note})" if note else expected
-
-
-def same_option(cls, name):
-    """Returns the dataclass field of an option that another dataclass has already."""
-    (field,) = (field for field in dataclasses.fields(cls) if field.name == name)
-    return dataclasses.field(default=field.default, metadata=field.metadata)
-
-
-def options_of(cls, what, values):
-    """Makes an options object of keywords.
-
-    Args:
-        cls: The dataclass.
-        what: What takes them, for the error.
-        values: Name -> value.
-
-    Raises:
-        UserError: For a name that it has not.
-    """
-    names = [field.name for field in dataclasses.fields(cls)]
-    for name in values:
-        if name not in names:
-            raise unknown_name(what, name, names)
-    return cls(**values)

@@ -106,12 +106,12 @@ def _prepared(config, folder, flag_values):
     """Returns the cleaned corpus, the preprocessors (the run's own, if any) and the examples."""
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-    from lm_zoo.data.fields import fields_of
     from lm_zoo.data.preparation import prepared_corpus
+    from lm_zoo.tasks import fields_of
 
     fields = fields_of(config)
     with PreparationProgress() as progress:
-        corpus = prepared_corpus(config, progress)
+        corpus = prepared_corpus(config, fields, progress)
         if folder:
             preprocessors = folder.preprocessors(fields)
         else:

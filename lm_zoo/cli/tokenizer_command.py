@@ -97,7 +97,7 @@ def _train(flag_values, arguments):
                     f"config's fields by --config.tokenizer.FIELD=VALUE."
                 )
         config = flag_values.config
-        tokenizer = prepared_tokenizer(config, prepared_corpus(config))
+        tokenizer = prepared_tokenizer(config, prepared_corpus(config, fields_of(config)))
     else:
         config = TokenizerConfig(
             name=flag_values.name,
@@ -190,10 +190,10 @@ def _chosen(flag_values, action):
 def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
     from lm_zoo.config import TokenizerConfig
-    from lm_zoo.data.fields import fields_of
     from lm_zoo.errors import UserError
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 
     path = expanded(source)

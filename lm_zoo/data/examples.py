@@ -80,7 +80,7 @@ def prepared_preprocessors(config, corpus, fields, observer=None):
     made = {}
     for owner in dict.fromkeys(owners.values()):
         names = tuple(name for name in owners if owners[name] == owner)
-        settings = tokenizer_settings(config, owner)
+        settings = config.tokenizers.get(owner, config.tokenizer)
         made[owner] = prepared_tokenizer(config, corpus.columns(names), observer, settings)
     return {name: made[owner] for name, owner in owners.items()}
 
@@ -172,22 +172,9 @@ def data_record(corpus, preprocessors, examples):
     return record | ({"cleaning": corpus.report} if corpus.report else {})
 
 
-def tokenizer_settings(config, name):
-    """Returns the `TokenizerConfig` of a field, or None where it has none of its own.
-
-    Args:
-        config: An `ExperimentConfig`.
-        name: The field's name.
-    """
-    if name != "source":
-        return config.tokenizer
-    return config.source_tokenizer if config.source_tokenizer.name else None
-
-
 def _owner(config, field):
     """Returns the name of the field whose tokenizer a field uses: its own or another's."""
-    shared = field.shares and tokenizer_settings(config, field.name) is None
-    return field.shares if shared else field.name
+    return field.name if field.name in config.tokenizers else field.shares or field.name
 
 
 def _num_documents(split):

@@ -161,7 +161,7 @@ class PreparedExport:
             loss = precision_loss.measure(self.run, self.model)
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
-        task = task_of(self.run)
+        task = self.run.task
         card = model_card.model_card(
             self.run, self.name, self.exported.weights, self.limits, loss, parity
         )

@@ -9,7 +9,6 @@ import dataclasses
 import math
 import signal
 import time
-import typing
 
 import tensorflow as tf
 from absl import logging

@@ -59,7 +59,7 @@ def gradients(variant, policy, rows=slice(None), rounded_to=None, compiled=False
     def differentiate():
         with tf.GradientTape() as tape:
             logits = model(ids[:, :-1], training=True, **arguments)
-            loss, _, _ = token_losses(logits, ids[:, 1:], np.ones_like(ids[:, 1:]))
+            loss = tf.reduce_sum(row_losses(logits, ids[:, 1:], np.ones_like(ids[:, 1:]))[0])
             scaled = loss * (SCALE / (ROWS * LENGTH))
         return tape.gradient(scaled, variables)
 
