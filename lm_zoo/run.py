@@ -24,6 +24,7 @@ from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import task_arguments
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
 from lm_zoo.training.checkpoint_choice import find_checkpoint
@@ -227,17 +228,17 @@ class Run:
             ledger.corpus = self.folder.data_record()["corpus"]
             return ledger
         tokens = self.tokens(split)
-        settings = self.config.evaluation
-        length = sequence_length or settings.sequence_length or self.config.data.sequence_length
+        settings, task = self.config.evaluation, task_arguments(self.config)
+        length = sequence_length or task.evaluation_sequence_length or task.sequence_length
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
         evaluator = Evaluator(
             self.model,
             self.tokenizer,
             batch_size=batch_size or (1 if carried else settings.batch_size),
             sequence_length=length,
-            stride=stride or settings.stride or max(1, length // 2),
+            stride=stride or task.evaluation_stride or max(1, length // 2),
             context_rule=context,
-            within_documents=self.config.data.within_documents,
+            within_documents=task.within_documents,
             distribution=self.distribution,
         )
         ledger = evaluator.evaluate(tokens)
@@ -337,7 +338,7 @@ class Run:
     def _check_split(self, split, splits=SPLITS):
         if split not in splits:
             raise unknown_name("split", split, splits)
-        if self.config.data.corpus == IMPORTED:
+        if self.config.corpus.name == IMPORTED:
             raise UserError(
                 f"split: the weights in {self.folder.path} were imported, and no {split} text came "
                 "with them; `lm-zoo score` measures text that you give."

@@ -70,7 +70,9 @@ class RunFolder:
 
     def config(self):
         """Returns the run's `ExperimentConfig`."""
-        return config_checks.validate(config_lib.from_dict(self._read_json(self.config_path, dict)))
+        values = self._read_json(self.config_path, dict)
+        config = config_lib.from_saved(values, f"workdir: {self.config_path}")
+        return config_checks.resolve(config, needs_corpus=False)
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""

@@ -66,9 +66,9 @@ def run(flag_values, arguments):
         raise unknown_name("split", flag_values.split, SPLITS)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
-    config = config_checks.validate(with_data_dir(config, flag_values.data_dir))
+    config = config_checks.resolve(with_data_dir(config, flag_values.data_dir))
     path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         report = _inspect_pairs(config, folder, flag_values)
         as_page, as_text = pair_page.pairs_as_page, pair_terminal.pairs_as_text
     else:

@@ -25,7 +25,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 import lm_zoo
-from lm_zoo.cli.flags import load_config
+from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, is_of_system, os_error_of, reason

@@ -74,7 +74,7 @@ def _search_options(flag_values, config):
 
     options = {name: getattr(flag_values, name) for name in SEARCH_FLAGS}
     options["too_long"] = flag_values.too_long or (
-        "truncate" if config.data.too_long == "truncate" else "error"
+        "truncate" if config.task.too_long == "truncate" else "error"
     )
     TranslationOptions(**options).validate()
     return options

@@ -48,14 +48,14 @@ def run(flag_values, arguments):
     started = time.monotonic()
     with PreparationProgress() as progress:
         corpus = preparation.prepared_corpus(config, progress)
-        if config.data.layout == "pairs":
+        if config.task.name == "translation":
             tokenizers = preparation.prepared_tokenizers(config, corpus, progress)
             tokens = pair_tokens.prepared_pair_tokens(config, corpus, *tokenizers, progress)
         else:
             tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
             tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
     seconds = time.monotonic() - started if progress.worked else 0.0
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         values, as_text = summaries.pair_summary(corpus, tokens, seconds), summaries.pair_text
     else:
         values, as_text = summaries.summary(corpus, tokens, seconds), summaries.as_text

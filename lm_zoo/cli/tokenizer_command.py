@@ -232,11 +232,11 @@ def _find_or_train(flag_values, source):
 
 def _texts_of(flag_values, name):
     """Returns an iterator over the texts of the files that a flag names, and about their size."""
-    from lm_zoo.config import DataConfig
+    from lm_zoo.config import CorpusConfig
     from lm_zoo.data.corpora import load_corpus
 
-    config = DataConfig(
-        corpus="text_files",
+    config = CorpusConfig(
+        "text_files",
         train_files=tuple(flag_values[name].value),
         encoding=flag_values.encoding,
         text_field=flag_values.text_field,

@@ -92,7 +92,7 @@ class PairBatches:
         self.num_windows, self.num_targets = len(self._kept), int(lengths[:, 1].sum())
         if not self.num_windows:
             raise UserError(
-                f"data.train_files: expected at least one pair in the {target.name} split, "
+                f"corpus.train_files: expected at least one pair in the {target.name} split, "
                 "received none; give more text, or longer max_source_length and max_target_length."
             )
         longer = lengths.max(axis=1)
@@ -184,7 +184,7 @@ def _bounds(longest):
 def _lengths(split):
     if split.document_starts is None:
         raise UserError(
-            f"data.layout: 'pairs' needs a text of one sentence a line on each side, and the "
+            f"task.name: 'translation' needs a text of one sentence a line on each side, and the "
             f"{split.name} split is one stream."
         )
     return np.diff(split.document_starts)
@@ -206,7 +206,7 @@ def _too_long(name, lengths, limits):
         if length > limit
     ]
     return UserError(
-        f"data.too_long: {len(over)} of {len(lengths)} pairs of the {name} split are too long for "
-        f"the model (pair {first + 1}: {' and '.join(listed)}); set data.too_long to 'truncate' or "
+        f"task.too_long: {len(over)} of {len(lengths)} pairs of the {name} split are too long for "
+        f"the model (pair {first + 1}: {' and '.join(listed)}); set task.too_long to 'truncate' or "
         "'drop', or give the model a larger source_length and context_length."
     )

@@ -27,7 +27,7 @@ class Observer:
 
 
 def prepared_corpus(config, observer=None):
-    """Returns the cleaned `Corpus` that a config describes; a `PairCorpus` for layout `pairs`.
+    """Returns the cleaned `Corpus` that a config describes; a `PairCorpus` for translation.
 
     Args:
         config: An `ExperimentConfig`.
@@ -37,8 +37,8 @@ def prepared_corpus(config, observer=None):
         UserError: For text that cannot be used, or of which cleaning leaves nothing.
     """
     observer = observer or Observer()
-    corpus = load_corpus(config.data)
-    _check_layout(config.data, corpus)
+    corpus = load_corpus(config.corpus, config.data.cache_dir)
+    _check_task(config, corpus)
     cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
     if isinstance(corpus, PairCorpus):
         from lm_zoo.data.cleaned_pairs import clean_pairs
@@ -55,17 +55,18 @@ def prepared_corpus(config, observer=None):
     return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
 
 
-def _check_layout(data, corpus):
-    has_pairs, wants_pairs = isinstance(corpus, PairCorpus), data.layout == "pairs"
+def _check_task(config, corpus):
+    has_pairs, wants_pairs = isinstance(corpus, PairCorpus), config.task.name == "translation"
     if has_pairs and not wants_pairs:
         raise UserError(
-            f"data.layout: expected 'pairs', because corpus {data.corpus!r} has pairs of texts; "
-            f"received {data.layout!r}."
+            f"config.task.name: expected 'translation', because corpus {config.corpus.name!r} has "
+            f"pairs of texts; received {config.task.name!r}."
         )
     if wants_pairs and not has_pairs:
         raise UserError(
-            f"data.layout: 'pairs' needs a corpus of pairs of texts, and {data.corpus!r} has none; "
-            "set data.corpus to 'text_pairs' for files of yours, or to a named corpus of pairs."
+            f"config.task.name: 'translation' needs a corpus of pairs of texts, and "
+            f"{config.corpus.name!r} has none; set corpus.name to 'text_pairs' for files of yours, "
+            "or to a named corpus of pairs."
         )
 
 
@@ -109,12 +110,13 @@ def prepared_tokenizers(config, corpus, observer=None):
     Returns:
         `(tokenizer, source_tokenizer)`: the same object twice where both sides share one.
     """
-    if not config.source_tokenizer.name:
+    own = config.tokenizers
+    if not own:
         tokenizer = prepared_tokenizer(config, corpus, observer)
         return tokenizer, tokenizer
     return (
-        prepared_tokenizer(config, corpus.side("target"), observer),
-        prepared_tokenizer(config, corpus.side("source"), observer, config.source_tokenizer),
+        prepared_tokenizer(config, corpus.side("target"), observer, own.get("target")),
+        prepared_tokenizer(config, corpus.side("source"), observer, own.get("source")),
     )
 
 

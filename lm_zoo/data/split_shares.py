@@ -29,14 +29,14 @@ def split_notes(corpus, splits):
         + (f"has {shares[name]:.3g}" if shares[name] else "is empty")
         for name in far
     )
-    fields = " and ".join(f"data.{name}_files" for name in far)
-    fractions = " and ".join(f"data.{name}_fraction" for name in far)
+    fields = " and ".join(f"corpus.{name}_files" for name in far)
+    fractions = " and ".join(f"corpus.{name}_fraction" for name in far)
     why = remedy = ""
     if corpus.has_documents:
         pairs = isinstance(corpus, PairCorpus)
         documents = sum(sizes[name][1] for name in ("train", *asked))
         why = f"; there are {documents:,} {'pairs' if pairs else 'documents'}, which are not cut"
-        remedy = "" if pairs else ", or make documents smaller (data.documents)"
+        remedy = "" if pairs else ", or make documents smaller (corpus.documents)"
     return [
         f"Splits: a share of the text was asked of {found}{why}. Give {fields}, change {fractions}"
         f"{remedy}."

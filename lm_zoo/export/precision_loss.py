@@ -60,7 +60,7 @@ def measure(run, exported):
     if split.num_tokens < 2:
         return None
     part = TokenSplit("validation", (split.read(0, MOST_TOKENS),))
-    length = run.config.evaluation.sequence_length or run.config.data.sequence_length
+    length = run.config.task.evaluation_sequence_length or run.config.task.sequence_length
     length = min(length, exported.context_length or length)
     figures = []
     for model in (run.model, exported):

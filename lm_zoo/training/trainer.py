@@ -267,9 +267,9 @@ class Trainer:
     @property
     def _row_length(self):
         """Tokens in a row, the mean where rows have lengths of their own."""
-        if self.config.data.layout == "pairs":
+        if self.config.task.name == "translation":
             return round(self.batches.num_targets / self.batches.num_windows)
-        return self.config.data.sequence_length
+        return self.config.task.sequence_length
 
     @property
     def bytes_per_token(self):

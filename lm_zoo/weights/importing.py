@@ -8,9 +8,10 @@ from lm_zoo import checksums, config_checks, files
 from lm_zoo import config as config_lib
 from lm_zoo.config import (
     IMPORTED,
-    DataConfig,
+    CorpusConfig,
     ExperimentConfig,
     ModelConfig,
+    TaskConfig,
     TokenizerConfig,
 )
 from lm_zoo.data.cache import writing
@@ -114,19 +115,18 @@ def _config(foreign, source):
     """Returns what a run of this model is: text and training there were elsewhere."""
     arguments = {k: v for k, v in foreign.arguments.items() if k != "vocab_size"}
     limit = arguments.get("context_length")
-    return config_checks.validate(
+    windows = {"layout": "windows", "sequence_length": limit} if limit else {}
+    return config_checks.resolve(
         ExperimentConfig(
             name=source.resolve().name,
-            data=DataConfig(
-                corpus=IMPORTED,
-                layout="windows" if limit else "contiguous",
-                sequence_length=limit or DataConfig.sequence_length,
-            ),
+            task=TaskConfig("language_modeling", **windows),
+            corpus=CorpusConfig(IMPORTED),
             tokenizer=TokenizerConfig(
                 name=foreign.tokenizer.name, vocab_size=foreign.tokenizer.vocab_size
             ),
             model=ModelConfig(foreign.name, **arguments),
-        )
+        ),
+        needs_corpus=False,
     )
 
 

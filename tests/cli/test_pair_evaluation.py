@@ -25,14 +25,15 @@ def place(tmp_path_factory):
         corpus="synthetic_translation", synthetic_pairs=200, layout="pairs", cache_dir=cache
     )
     config = config_lib.ExperimentConfig(
+        task=config_lib.TaskConfig("translation", sample_translations=0),
         data=data,
         tokenizer=config_lib.TokenizerConfig(name="word"),
-        source_tokenizer=config_lib.TokenizerConfig(name="character"),
         model=config_lib.ModelConfig(
             "recurrent_encoder_decoder", hidden_dim=8, num_layers=1, embedding_dim=8
         ),
-        training=config_lib.TrainingConfig(steps=1, sample_translations=0),
+        training=config_lib.TrainingConfig(steps=1),
         evaluation=config_lib.EvaluationConfig(batch_size=16),
+        tokenizers={"source": config_lib.TokenizerConfig(name="character")},
     )
     lm_zoo.train(config, root / "run")
     (root / "lm").mkdir()

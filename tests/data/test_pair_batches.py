@@ -128,5 +128,5 @@ def test_padding_stays_within_the_limits():
 
 def test_a_stream_has_no_pairs():
     stream = TokenSplit("train", (np.zeros(9, np.uint16),))
-    with pytest.raises(UserError, match="data.layout: 'pairs' needs"):
+    with pytest.raises(UserError, match="task.name: 'translation' needs"):
         PairBatches(stream, stream)

@@ -21,7 +21,7 @@ class Corpus:
     Subclasses set the attributes and write `texts` and `fingerprint`.
 
     Attributes:
-        name: As in `data.corpus` of a config.
+        name: As in `corpus.name` of a config.
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
