@@ -48,15 +48,19 @@ def part_of(name):
     """`lm_zoo.training.trainer` -> `training`, `lm_zoo` -> `__init__`."""
     if name in OPEN_MODULES:
         return OPEN_MODULES[name]
-    root, _, rest = name.partition(".")
-    return (rest.partition(".")[0] or "__init__") if root == "lm_zoo" else None
+    root, *rest = name.split(".")
+    if root != "lm_zoo":
+        return None
+    if rest[:1] == ["tasks"] and rest[1:] and (ROOT / "lm_zoo" / "tasks" / rest[1]).is_dir():
+        return "each task"  # found by its name: nothing general imports it
+    return rest[0] if rest else "__init__"
 
 
 OPEN_TO_ALL = (
     "__version__",
     "errors",
     "config",
-    "config_checks",
+    "config_fields",
     "files",
     "input_files",
     "json_files",
@@ -70,7 +74,7 @@ ALLOWED = {
     "checksums": set(),
     "compiled": set(),
     "config": set(),
-    "config_checks": set(),
+    "config_fields": set(),
     "distribution": set(),
     "errors": set(),
     "figures": set(),
@@ -83,83 +87,25 @@ ALLOWED = {
     "model_tensors": set(),
     "options": set(),
     "prediction": set(),
-    "tasks": {"generation"},
     "text": set(),
     "data": {"text"},
     "generation": {"compiled", "layers", "text"},
     "models": {"layers"},
     "evaluation": {"compiled", "data", "distribution", "figures", "layers", "limits", "text"},
     "registry": {"models"},
-    "run_folder": {"data"},
     "serving": {"checksums", "generation", "html_page", "limits", "text"},
     "training": {"checkpoints", "data", "distribution", "figures", "layers", "model_tensors"},
-    "experiment": {
-        "data",
-        "distribution",
-        "evaluation",
-        "generation",
-        "registry",
-        "run_folder",
-        "text",
-        "training",
-    },
-    "export": {
-        "checkpoints",
-        "checksums",
-        "data",
-        "evaluation",
-        "figures",
-        "generation",
-        "layers",
-        "limits",
-        "tasks",
-        "text",
-    },
     "inspection": {"data", "evaluation", "html_page", "text"},
-    "weights": {
-        "checkpoints",
-        "checksums",
-        "data",
-        "layers",
-        "model_tensors",
-        "registry",
-        "run_folder",
-        "text",
-    },
-    "validation_translations": {"evaluation", "generation", "inspection", "training"},
-    "pair_experiment": {"data", "evaluation", "experiment", "text", "validation_translations"},
-    "run": {
-        "checkpoints",
-        "data",
-        "distribution",
-        "evaluation",
-        "experiment",
-        "export",
-        "generation",
-        "model_tensors",
-        "pair_experiment",
-        "run_folder",
-        "text",
-    },
+    "tasks": {"evaluation"},
+    "config_checks": {"data", "tasks"},
+    "run_folder": {"config_checks", "data"},
+    "experiment": {"config_checks", "data", "distribution", "registry", "run_folder", "tasks", "training"},
+    "weights": {"checkpoints", "checksums", "config_checks", "data", "layers", "model_tensors", "registry", "run_folder", "text"},
     "__main__": {"cli"},
-    "cli": {
-        "__main__",
-        "data",
-        "distribution",
-        "evaluation",
-        "experiment",
-        "export",
-        "figures",
-        "generation",
-        "inspection",
-        "pair_experiment",
-        "registry",
-        "run",
-        "run_folder",
-        "serving",
-        "text",
-        "weights",
-    },
+    "cli": {"__init__", "__main__", "config_checks", "data", "distribution", "evaluation", "experiment", "export", "figures", "generation", "inspection", "pair_experiment", "registry", "run", "run_folder", "serving", "tasks", "text", "weights"},
+    "each task": {"compiled", "data", "distribution", "evaluation", "figures", "generation", "layers", "models", "run", "tasks", "text"},
+    "export": {"checkpoints", "checksums", "data", "each task", "evaluation", "figures", "generation", "layers", "limits", "text"},
+    "run": {"checkpoints", "data", "distribution", "experiment", "export", "model_tensors", "run_folder", "tasks"},
 }
 
 

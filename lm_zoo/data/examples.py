@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from lm_zoo.data.preparation import Observer, prepared_tokenizer
 from lm_zoo.data.token_files import TokenDataset, TokenSplit, prepare
 from lm_zoo.errors import UserError
@@ -25,6 +27,19 @@ class ExampleSplit:
         """Number of records; None for a stream, which has none."""
         starts = next(iter(self.fields.values())).document_starts
         return None if starts is None else len(starts) - 1
+
+    def first(self, num_tokens):
+        """Returns the first examples, with about so many tokens of the last field, and one at least.
+
+        Of a stream they are its first tokens.
+        """
+        last = next(reversed(self.fields.values()))
+        if last.document_starts is None:
+            fields = {name: split.first_tokens(num_tokens) for name, split in self.fields.items()}
+            return ExampleSplit(self.name, fields)
+        count = max(1, int(np.searchsorted(last.document_starts, num_tokens, side="right")) - 1)
+        fields = {name: split.first_documents(count) for name, split in self.fields.items()}
+        return ExampleSplit(self.name, fields)
 
     @property
     def text_sha256(self):
