@@ -80,6 +80,7 @@ def _train(flag_values, arguments):
     from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizer
     from lm_zoo.errors import UserError
     from lm_zoo.files import check_writable
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import train_tokenizer
 
     if arguments:

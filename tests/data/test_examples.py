@@ -46,7 +46,7 @@ def cache_dir(tmp_path_factory):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_batch_holds_both_texts_of_each_pair(name, source_name, cache_dir):
     made = config(name, source_name, cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     preprocessors = prepared_preprocessors(made, corpus, FIELDS)
     source_tokenizer, tokenizer = preprocessors["source"], preprocessors["target"]
     assert (source_tokenizer is tokenizer) == (not source_name)
@@ -75,7 +75,7 @@ def test_a_batch_holds_both_texts_of_each_pair(name, source_name, cache_dir):
 
 def test_a_run_keeps_the_checksums_of_each_field(cache_dir):
     made = config("character", "", cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     preprocessors = prepared_preprocessors(made, corpus, FIELDS)
     examples = prepared_examples(made, corpus, preprocessors)
     record = data_record(corpus, preprocessors, examples)
@@ -92,7 +92,7 @@ def test_a_run_keeps_the_checksums_of_each_field(cache_dir):
 
 def test_fields_of_different_numbers_of_documents_are_refused(cache_dir):
     made = config("character", "", cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     examples = prepared_examples(made, corpus, prepared_preprocessors(made, corpus, FIELDS))
     fields = examples.fields
     other = dict(fields["target"].splits, train=fields["target"].split("test"))

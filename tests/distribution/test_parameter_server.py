@@ -12,7 +12,6 @@ import threading
 import pytest
 
 from lm_zoo import checkpoints
-from lm_zoo.config import ExperimentConfig, RuntimeConfig
 from lm_zoo import config_checks
 from lm_zoo.config import (
     ExperimentConfig,
