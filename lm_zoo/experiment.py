@@ -289,13 +289,13 @@ def training_batches(config, split):
 
 def configured_evaluator(config, model, tokenizer, distribution=None):
     """Returns the `Evaluator` that a config's `evaluation` part describes."""
-    length = config.task.evaluation_sequence_length or config.task.sequence_length
+    task = task_arguments(config)
     return Evaluator(
         model,
         tokenizer,
         batch_size=config.evaluation.batch_size,
-        sequence_length=length,
-        stride=config.task.evaluation_stride or max(1, length // 2),
-        within_documents=task_arguments(config).within_documents,
+        sequence_length=task.evaluation_length,
+        stride=task.evaluation_stride,
+        within_documents=task.within_documents,
         distribution=distribution,
     )

@@ -24,7 +24,8 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-import lm_zoo
+from lm_zoo import __doc__ as ABOUT
+from lm_zoo import __version__
 from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
@@ -143,7 +144,7 @@ def _dispatch(arguments):
         return 0
     command, *rest = arguments
     if command in ("--version", "-version"):
-        print(f"lm-zoo {lm_zoo.__version__}")
+        print(f"lm-zoo {__version__}")
         return 0
     if command == "help":
         return _dispatch([*rest[:1], "--help"])
@@ -169,7 +170,7 @@ def _overview():
     return f"""\
 usage: lm-zoo COMMAND [--FLAG=VALUE ...]
 
-{lm_zoo.__doc__.splitlines()[0]}
+{ABOUT.splitlines()[0]}
 
 commands:
 {listed}

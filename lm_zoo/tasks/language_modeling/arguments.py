@@ -47,3 +47,8 @@ class Arguments:
     def within_documents(self):
         """Whether each document is read by itself: nothing is known of the one before it."""
         return self.layout == "packed" and not self.across_documents
+
+    @property
+    def evaluation_length(self):
+        """Tokens per call when perplexity is measured, and the window of bounded models."""
+        return self.evaluation_sequence_length or self.sequence_length
