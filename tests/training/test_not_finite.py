@@ -24,7 +24,9 @@ def cache(tmp_path_factory):
 def trainer_of(config, workdir):
     """A trainer of a run that is begun."""
     experiment = experiment_of(config, workdir)
-    experiment.folder.begin(config, experiment.tokenizer, experiment.tokens, experiment.data_record)
+    experiment.folder.begin(
+        experiment.config, experiment.tokenizer, experiment.tokens, experiment.data_record
+    )
     return experiment._trainer(None, False)
 
 
@@ -42,7 +44,7 @@ def test_a_first_validation_without_a_figure_is_not_the_best(best_by, cache, tmp
 
     bleu = iter([math.nan, 20.0, 10.0])
     if best_by == "bleu":
-        config.training.best_by = "bleu"
+        trainer.config.training.best_by = "bleu"
         trainer.observe = lambda: Observations(scalars={"bleu": next(bleu)})
     trainer.validate = validate
     result = trainer.train()
