@@ -26,7 +26,7 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-import lm_zoo
+from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
 from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
@@ -172,7 +172,7 @@ def _overview():
     return f"""\
 usage: lm-zoo COMMAND [--FLAG=VALUE ...]
 
-{lm_zoo.__doc__.splitlines()[0]}
+{ABOUT.splitlines()[0]}
 
 commands:
 {listed}

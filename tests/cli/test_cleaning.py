@@ -69,7 +69,10 @@ def test_prepare_shows_what_cleaning_did_and_training_records_it(place, capsys):
         (["steps=language"], ["cleaning.languages", "en,de"]),
         (["steps=language", "languages=english"], ["cleaning.languages", "'english'"]),
         (["steps=length", "max_words=3", "min_words=4"], ["cleaning.max_words", "(4)", "3"]),
-        (["steps=near_duplicates", "near_duplicate_similarity=1.5"], ["from 0 to 1", "1.5"]),
+        (
+            ["steps=near_duplicates", "near_duplicate_similarity=1.5"],
+            ["above 0 and at most 1", "1.5"],
+        ),
         (["steps=near_duplicates", "near_duplicate_similarity=0"], ["above 0"]),
         (["steps=held_out_overlap", "overlap_words=0"], ["cleaning.overlap_words", "at least 1"]),
         (["steps=held_out_overlap", "max_overlap=1"], ["cleaning.max_overlap", "below 1"]),

@@ -33,7 +33,7 @@ def get_config():
             context_length=16,
             source_length=16,
         ),
-        tokenizers={"source": TokenizerConfig("word")},
+        tokenizers=dict(source=TokenizerConfig("word")),
     )
 """
 
@@ -85,7 +85,8 @@ def test_inspect_shows_pairs(place, capsys):
     [
         ("cleaning.steps=gutenberg", "'gutenberg' works on documents"),
         ("corpus.source_field=4", "expected 4 columns, received 2"),
-        ("task.layout=packed", "task.layout: expected 'pairs'"),
+        ("task.layout=packed", "task.layout: there is no such field of 'translation'"),
+        ("task.name=language_modeling", "config.tokenizers: unknown name 'source'"),
         ("corpus.train_files=none.tsv", "there is no file"),
     ],
 )

@@ -11,13 +11,8 @@ import threading
 
 import pytest
 
-from lm_zoo import checkpoints
-from lm_zoo import config_checks
-from lm_zoo.config import (
-    ExperimentConfig,
-    RuntimeConfig,
-    TaskConfig,
-)
+from lm_zoo import checkpoints, config_checks
+from lm_zoo.config import ExperimentConfig, RuntimeConfig, TaskConfig
 from lm_zoo.distribution.strategies import Distribution, default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
