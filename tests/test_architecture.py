@@ -105,6 +105,7 @@ ALLOWED = {
         *("generation", "model_tensors", "pair_experiment", "run_folder", "text"),
     },
     "cli": {
+        "__init__",
         *("__main__", "data", "distribution", "evaluation", "experiment", "export", "figures"),
         *("generation", "inspection", "pair_experiment", "registry", "run", "run_folder"),
         *("serving", "text", "weights"),
