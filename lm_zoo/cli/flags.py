@@ -18,8 +18,6 @@ from lm_zoo.cli.config_files import read_config
 from lm_zoo.errors import UserError
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
-# have no files of their own
-MADE_CORPORA = ("python_reference", "synthetic", "synthetic_translation")
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
 _KINDS = {
@@ -87,7 +85,9 @@ def with_data_dir(config, data_dir):
     """
     if data_dir is None:
         return config
-    if config.data.corpus in MADE_CORPORA:
+    from lm_zoo.data.corpora import IN_MEMORY
+
+    if config.data.corpus in IN_MEMORY:
         raise UserError(
             f"--data_dir: expected a config whose text is read from files, its data.corpus is "
             f"{config.data.corpus!r}; leave it out, or set --config.data.corpus."

@@ -17,7 +17,6 @@ from lm_zoo.cli.distribution_flags import define_strategy_flag
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 from lm_zoo.cli.path_flags import define_path
 
-LEAVE_SECONDS = 10  # that the chief waits for the others, which miss it otherwise
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
@@ -91,7 +90,7 @@ def _train(config, flag_values, distribution, profile_steps):
         result = experiment.train(profile_steps, flag_values.audit_data)
     if distribution.is_chief:
         if distribution.name == "multi_worker":
-            wait_until_gone(distribution.cluster, LEAVE_SECONDS)
+            wait_until_gone(distribution.cluster)
         if result.reason not in SIGNAL_STATUS:
             if flag_values.audit_data:
                 print(experiment.verify_audit(result.step))
