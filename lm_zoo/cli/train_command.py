@@ -18,7 +18,6 @@ from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data
 from lm_zoo.cli.path_flags import define_path
 from lm_zoo.cli.run_flags import run_of_arguments
 
-LEAVE_SECONDS = 10  # that the chief waits for the others, which miss it otherwise
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
@@ -85,7 +84,7 @@ def _train(config, flag_values, distribution, profile_steps):
         result = experiment.train(profile_steps, flag_values.audit_data)
     if distribution.is_chief:
         if distribution.name == "multi_worker":
-            wait_until_gone(distribution.cluster, LEAVE_SECONDS)
+            wait_until_gone(distribution.cluster)
         if result.reason not in SIGNAL_STATUS:
             if flag_values.audit_data:
                 print(experiment.verify_audit(result.step))

@@ -3,15 +3,12 @@
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import ProgressColumn
 from rich.table import Column
 from rich.text import Text
 
 from lm_zoo.figures import named_figure
-
-SECONDS_BETWEEN_LINES = 5.0
+from lm_zoo.live_bar import SECONDS_BETWEEN_LINES, bar_column, live_bar, terminal, text_column
 
 
 class Progress:
@@ -40,10 +37,8 @@ class Progress:
         self._started = time.monotonic()
         self._last_line = None  # when the last plain line of figures was written
         self._waiting = None  # figures that came too soon after it
-        console = Console(file=sys.stderr if display is None else display)
-        self._bar = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._bar = self._live_bar(console)
+        console = terminal(display)
+        self._bar = self._live_bar(console) if console else None
         self._is_plain = self._bar is None or not self.output.isatty()
 
     def update(self, step, **figures):
@@ -90,17 +85,13 @@ class Progress:
         self.close()
 
     def _live_bar(self, console):
-        bar = RichProgress(
-            TextColumn("{task.completed:,}/{task.total:,}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        bar = live_bar(
+            console,
+            text_column("{task.completed:,}/{task.total:,}"),
+            bar_column(),
+            text_column("{task.fields[figures]}"),
             _TimeLeft(table_column=Column(no_wrap=True)),
-            console=console,
-            expand=True,
-            refresh_per_second=4,
-            # What other code prints passes above the bar only where it would mix with it.
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
+            transient=False,
         )
         self._task = bar.add_task("", total=self.total_steps, completed=self.start_step, figures="")
         bar.start()
