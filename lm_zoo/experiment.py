@@ -75,9 +75,7 @@ class Experiment:
             )
 
     def _prepare_examples(self, observer):
-        self.examples = prepared_examples(
-            self.config, self.corpus, self.preprocessors, observer
-        )
+        self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
         self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
         if self.folder.begun():
             self.folder.check_examples(self.examples)
@@ -131,9 +129,7 @@ class Experiment:
             self.batches,
             self.folder,
             validate=self._validation(),
-            observe=self.task.observer(
-                self.model, self.examples, self.corpus, self.distribution
-            ),
+            observe=self.task.observer(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,
             distribution=self.distribution,
             audit_data=audit_data,

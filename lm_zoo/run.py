@@ -127,9 +127,7 @@ class Run:
         Returns:
             The task's `Report`.
         """
-        report = self.task.evaluate(
-            self.model, self.examples(split), self.distribution, **options
-        )
+        report = self.task.evaluate(self.model, self.examples(split), self.distribution, **options)
         return self._with_origin(report, self.folder.data_record()["corpus"])
 
     def report(self, split, options):
@@ -154,7 +152,9 @@ class Run:
         Returns:
             `(path, report)`: the folder, and lines of text that say what was verified.
         """
-        from lm_zoo.export.export import export  # what only exporting needs is imported by it
+        from lm_zoo.export.export import (
+            export,  # what only exporting needs is imported by it
+        )
 
         return export(self, output, format, **options)
 

@@ -52,6 +52,7 @@ def part_of(name):
 
 
 OPEN_TO_ALL = (
+    "__doc__",
     "__version__",
     "errors",
     "config",
@@ -125,7 +126,6 @@ ALLOWED = {
     },
     "__main__": {"cli"},
     "cli": {
-        "__doc__",
         "__main__",
         "config_checks",
         "data",
@@ -237,13 +237,15 @@ SPELLINGS = {
     r"|[!=]= (?:'(?:source|translate|generate)'|GENERATE\b|TRANSLATE\b)"
     r"|(?<!for )\b\w+(?: not)? in \((?:'\w+', )*'(?:source|translate|generate)'",
     "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
+    "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
 }
 MOST_SPELLINGS = {
-    "reads_source": 33,
-    "has_pairs": 22,
-    "layout": 11,
-    "name": 18,
-    "source_tokenizer": 5,
+    "reads_source": 19,
+    "has_pairs": 17,
+    "layout": 0,
+    "name": 15,
+    "source_tokenizer": 1,
+    "task": 2,
 }
 
 
@@ -263,7 +265,7 @@ def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in FILES
-        if part_of(module_name(path)) not in ("models", "tasks")
+        if part_of(module_name(path)) not in ("models", "tasks", "each task")
         for line in code(path).splitlines()
         for _ in re.finditer(SPELLINGS[name], line)
     ]

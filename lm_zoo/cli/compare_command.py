@@ -31,8 +31,7 @@ def run(flag_values, arguments):
         raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
     ledgers = {name: _read_ledger(name, flag_values.split) for name in arguments}
     translations = {
-        name: _read_scores(name, flag_values.split, ledger)
-        for name, ledger in ledgers.items()
+        name: _read_scores(name, flag_values.split, ledger) for name, ledger in ledgers.items()
     }
     comparison = compare(ledgers, translations=translations)
     if flag_values.json:

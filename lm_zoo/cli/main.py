@@ -146,7 +146,7 @@ def _dispatch(arguments):
         return 0
     command, *rest = arguments
     if command in ("--version", "-version"):
-        print(f"lm-zoo {lm_zoo.__version__}")
+        print(f"lm-zoo {__version__}")
         return 0
     if command == "help":
         return _dispatch([*rest[:1], "--help"])

@@ -6,7 +6,13 @@ import time
 from rich.progress import TimeRemainingColumn
 
 from lm_zoo.data.preparation import Observer
-from lm_zoo.live_bar import SECONDS_BETWEEN_LINES, bar_column, live_bar, terminal, text_column
+from lm_zoo.live_bar import (
+    SECONDS_BETWEEN_LINES,
+    bar_column,
+    live_bar,
+    terminal,
+    text_column,
+)
 
 MEGABYTE = 1e6
 

@@ -16,4 +16,3 @@ class Field:
     name: str
     kind: str = "text"
     shares: str = ""
-

@@ -71,8 +71,7 @@ def compare(ledgers, by="auto", translations=None):
     labels = {k: v for scores in translations.values() for k, v in scores.labels.items()}
     best_known = next(iter(labels), None)
     ranks_scores = labels and all(
-        name in translations and best_known in translations[name].values
-        for name, _ in named
+        name in translations and best_known in translations[name].values for name, _ in named
     )
     several = len({ledger.tokenizer_fingerprint for _, ledger in named}) > 1
     notes = []

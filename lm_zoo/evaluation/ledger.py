@@ -4,7 +4,13 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
-from lm_zoo.figures import FEW_TOKENS, bits_per_byte, few_tokens_mark, perplexity, written
+from lm_zoo.figures import (
+    FEW_TOKENS,
+    bits_per_byte,
+    few_tokens_mark,
+    perplexity,
+    written,
+)
 
 FIGURES = (
     "perplexity",

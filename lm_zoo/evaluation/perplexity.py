@@ -5,11 +5,10 @@ import numpy as np
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation import passes
+from lm_zoo.evaluation.context_rules import CONTEXT_RULES
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.windows import default_stride, plan_streams
-
-CONTEXT_RULES = ("auto", "carried", "windows")
 
 
 class Evaluator:

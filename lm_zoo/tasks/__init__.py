@@ -48,9 +48,7 @@ def declaration(name):
     """
     found = _found(name)
     if not isinstance(found, str):
-        return Declaration(
-            found.Arguments, found.monitors, found.fields, found.EvaluationOptions
-        )
+        return Declaration(found.Arguments, found.monitors, found.fields, found.EvaluationOptions)
     package = found.partition(":")[0].rpartition(".")[0]
     module = importlib.import_module(f"{package}.arguments")
     options = importlib.import_module(f"{package}.evaluation_options").EvaluationOptions

@@ -8,7 +8,13 @@ from rich.table import Column
 from rich.text import Text
 
 from lm_zoo.figures import named_figure
-from lm_zoo.live_bar import SECONDS_BETWEEN_LINES, bar_column, live_bar, terminal, text_column
+from lm_zoo.live_bar import (
+    SECONDS_BETWEEN_LINES,
+    bar_column,
+    live_bar,
+    terminal,
+    text_column,
+)
 
 
 class Progress:

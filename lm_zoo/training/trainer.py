@@ -280,9 +280,7 @@ class Trainer:
     def _check_finite(self):
         self.train_step.wait()
         sums = self.train_step.sums
-        self._require_finite(
-            float(sums["objective"].numpy()), float(sums["gradient_norm"].numpy())
-        )
+        self._require_finite(float(sums["objective"].numpy()), float(sums["gradient_norm"].numpy()))
 
     def _require_finite(self, loss, norm):
         scale = float(self.train_step.loss_scale.numpy())
@@ -437,9 +435,7 @@ class Trainer:
         self.summaries.finish(self.step, {} if self._best is None else {name: self._best})
 
     def _result(self, reason):
-        return TrainingResult(
-            self.step, reason, self._best, self.plateau.best_step, self._best_by
-        )
+        return TrainingResult(self.step, reason, self._best, self.plateau.best_step, self._best_by)
 
 
 def _as_markdown(text):

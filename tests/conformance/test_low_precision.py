@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.registry import build_model
 from lm_zoo.layers.token_losses import row_losses
+from lm_zoo.registry import build_model
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 VOCAB, ROWS, LENGTH, SOURCE_LENGTH, PARTS = 19, 256, 16, 12, 8

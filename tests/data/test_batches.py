@@ -27,8 +27,13 @@ def check_shape_and_shift(batch, rows, length):
         assert array.shape == (rows, length) and array.dtype == dtype
     counted = batch.features["weights"] == 1
     assert np.all(counted | (batch.features["weights"] == 0))
-    assert np.array_equal(batch.features["targets"][counted], batch.features["token_ids"][counted] + 1)
-    assert not batch.features["token_ids"][~counted].any() and not batch.features["targets"][~counted].any()
+    assert np.array_equal(
+        batch.features["targets"][counted], batch.features["token_ids"][counted] + 1
+    )
+    assert (
+        not batch.features["token_ids"][~counted].any()
+        and not batch.features["targets"][~counted].any()
+    )
     for row in counted:  # padding comes last
         assert np.all(row[:-1] >= row[1:])
     for row, weights in zip(batch.features["token_ids"], counted):
@@ -85,7 +90,9 @@ def test_windows_use_every_target_once_an_epoch(rows, length, num_tokens):
         batch = batches.batch(step)
         check_shape_and_shift(batch, rows, length)
         assert batch.reset is True
-        sequence += [t[w == 1].tolist() for t, w in zip(batch.features["targets"], batch.features["weights"])]
+        sequence += [
+            t[w == 1].tolist() for t, w in zip(batch.features["targets"], batch.features["weights"])
+        ]
     for epoch in range(rows):
         used = sum(sequence[epoch * windows : (epoch + 1) * windows], [])
         assert collections.Counter(used) == collections.Counter(range(1, num_tokens))

@@ -5,11 +5,11 @@ import hashlib
 
 import numpy as np
 import pytest
+from lm_zoo.data.pair_batches import PairBatches
 
 from lm_zoo.config import DataConfig, ExperimentConfig, TokenizerConfig
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.fields import Field
-from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS

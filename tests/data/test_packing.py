@@ -82,10 +82,17 @@ def test_every_token_but_the_first_is_a_target_once_an_epoch(window, seed):
         for array, kind in zip((*rows_of(batch), batch.features["document_starts"]), kinds):
             assert array.shape == (rows, window) and array.dtype == kind
         counted = batch.features["weights"] == 1
-        assert np.array_equal(batch.features["targets"][counted], batch.features["token_ids"][counted] + 1)
-        assert not batch.features["token_ids"][~counted].any() and not batch.features["document_starts"][~counted].any()
+        assert np.array_equal(
+            batch.features["targets"][counted], batch.features["token_ids"][counted] + 1
+        )
+        assert (
+            not batch.features["token_ids"][~counted].any()
+            and not batch.features["document_starts"][~counted].any()
+        )
         # Marks stand where documents or their pieces begin, and between marks text is unbroken.
-        assert set(batch.features["token_ids"][batch.features["document_starts"]].tolist()) <= firsts
+        assert (
+            set(batch.features["token_ids"][batch.features["document_starts"]].tolist()) <= firsts
+        )
         assert batch.features["document_starts"][:, 0].all()
         unbroken = counted[:, 1:] & ~batch.features["document_starts"][:, 1:]
         assert np.all(np.diff(batch.features["token_ids"])[unbroken] == 1)

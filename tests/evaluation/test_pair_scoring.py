@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.tasks.translation.scoring import score_pairs
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
+from lm_zoo.tasks.translation.scoring import score_pairs
 from tests.conformance.models import TINY_PAIR_MODELS
 from tests.evaluation.test_pair_perplexity import (
     END,

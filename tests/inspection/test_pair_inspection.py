@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from lm_zoo.data.pair_batches import PairBatches
 
 from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
-from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.examples import Examples
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.pair_page import pairs_as_page

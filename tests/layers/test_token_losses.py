@@ -68,7 +68,9 @@ def test_label_smoothing_agrees_with_numpy_and_keras(smoothing):
         from_logits=True, label_smoothing=smoothing, reduction=None
     )
     one_hot = tf.one_hot(targets, logits.shape[-1])
-    np.testing.assert_allclose(objective, np.sum(keras_loss(one_hot, logits) * weights, 1), rtol=1e-6)
+    np.testing.assert_allclose(
+        objective, np.sum(keras_loss(one_hot, logits) * weights, 1), rtol=1e-6
+    )
     np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(1), rtol=1e-6)
     np.testing.assert_array_equal(tokens, weights.sum(1))
 

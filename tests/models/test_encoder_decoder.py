@@ -10,13 +10,13 @@ from lm_zoo.errors import UserError
 from lm_zoo.experiment import build_task_model
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
-from tests.small import language_modeling
 from tests.conformance.models import (
     SOURCE_LENGTHS,
     SOURCES,
     TINY_PAIR_MODELS,
     first_state,
 )
+from tests.small import language_modeling
 
 VOCAB, ROWS, LENGTH = 19, 4, 9
 VARIANTS = {

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from lm_zoo.config import TokenizerConfig
-from lm_zoo.config import CorpusConfig
+from lm_zoo.config import CorpusConfig, TokenizerConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.text.tokenizers import TOKENIZERS, chinese_word, train_tokenizer
 from tests.text.strings import STRINGS, WORDPIECE_ALPHABET

@@ -144,7 +144,9 @@ SLOTS = {"momentum": "m", "velocity": "v"}
 
 def gradients_of(model):
     with tf.GradientTape() as tape:
-        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(BATCH.features["targets"], model(BATCH.features["token_ids"]))
+        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            BATCH.features["targets"], model(BATCH.features["token_ids"])
+        )
         mean = tf.reduce_mean(nll)
     return [np.asarray(g, np.float64) for g in tape.gradient(mean, model.trainable_variables)]
 

@@ -9,8 +9,8 @@ from safetensors.numpy import save_file
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.registry import build_model
 from lm_zoo.tasks.language_modeling.run import LanguageModelRun
-from tests.small import language_modeling
 from lm_zoo.text.tokenizers import BytePairTokenizer, CharacterTokenizer
+from tests.small import language_modeling
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
 GPT2 = {

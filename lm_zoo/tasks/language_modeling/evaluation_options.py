@@ -2,9 +2,8 @@
 
 import dataclasses
 
+from lm_zoo.evaluation.context_rules import CONTEXT_RULES
 from lm_zoo.options import option
-
-CONTEXT_RULES = ("auto", "carried", "windows")
 
 
 @dataclasses.dataclass
