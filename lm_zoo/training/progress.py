@@ -3,7 +3,7 @@
 import sys
 import time
 
-from lm_zoo.figures import written
+from lm_zoo.figures import named_figure
 from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar, duration
 
 
@@ -36,17 +36,16 @@ class Progress:
         self._bar = Bar("", total_steps, start_step, stream=display, transient=False)
         self._is_plain = not self._bar.is_live or not self.output.isatty()
 
-    def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
+    def update(self, step, **figures):
         """Shows the figures of a step.
 
         Args:
             step: Steps made so far.
-            loss: Nats per token.
-            perplexity: Of the training text, since the last update.
-            learning_rate: Of the last step.
-            tokens_per_second: Since the last update.
+            **figures: Name -> number since the last update, in the order in which they are shown;
+                None is left out. `learning_rate`, `tokens_per_second` and `examples_per_second` are
+                shown with their units.
         """
-        figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
+        figures = _figures(figures)
         shown = figures
         if self._bar.console.width < 100:
             shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
@@ -108,14 +107,17 @@ class NoProgress:
         pass
 
 
-def _figures(loss, perplexity, learning_rate, tokens_per_second):
-    parts = []
-    if loss is not None:
-        parts.append(f"loss {loss:.4f}")
-    if perplexity is not None:
-        parts.append(f"perplexity {written(perplexity, 2)}")
-    if learning_rate is not None:
-        parts.append(f"lr {learning_rate:.3g}")
-    if tokens_per_second is not None:
-        parts.append(f"{tokens_per_second:,.0f} tokens/s")
-    return "  ".join(parts)
+def _figures(figures):
+    """Returns figures as text; those that are None are left out."""
+    return "  ".join(
+        _WORDS.get(name, named_figure)(name, value)
+        for name, value in figures.items()
+        if value is not None
+    )
+
+
+_WORDS = {
+    "learning_rate": lambda name, value: f"lr {value:.3g}",
+    "tokens_per_second": lambda name, value: f"{value:,.0f} tokens/s",
+    "examples_per_second": lambda name, value: f"{value:,.0f} examples/s",
+}
