@@ -140,7 +140,10 @@ class WithHead(GRULM):
 def test_a_weight_outside_the_loss_stays_and_the_others_move(micro_batches):
     model = WithHead(VOCAB, hidden_dim=8, num_layers=1, seed=1)
     model.build((None, None))
-    config = ExperimentConfig(data=DataConfig(batch_size=4, sequence_length=5))
+    config = ExperimentConfig(
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
+    )
     config.optimizer = OptimizerConfig(name="adam", clip_norm=0.05)
     config.runtime.micro_batches = micro_batches
     step = TrainStep(model, config)
