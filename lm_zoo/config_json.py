@@ -49,8 +49,11 @@ def from_dict(values, kind=ExperimentConfig, path=""):
             raise unknown_name(f"config field {prefix}{key}", key, kinds)
         here, held = f"{prefix}{key}", typing.get_args(kinds[key])
         if typing.get_origin(kinds[key]) is dict:
-            items = value.items() if isinstance(value, dict) else ()
-            value = {name: from_dict(item, held[1], f"{here}.{name}") for name, item in items}
+            if not isinstance(value, dict):
+                raise UserError(f"{here}: expected a mapping, received {value!r}.")
+            value = {
+                name: from_dict(item, held[1], f"{here}.{name}") for name, item in value.items()
+            }
         elif _has_fields(kinds[key]):
             value = from_dict(value, kinds[key], here)
         arguments[key] = _from_json(value)

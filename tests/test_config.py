@@ -161,6 +161,10 @@ def test_from_dict_refuses_unknown_fields_and_shapes():
         config_json.from_dict({"data": {"batchsize": 3}})
     with pytest.raises(UserError, match="data: expected a mapping"):
         config_json.from_dict({"data": 3})
+    with pytest.raises(UserError, match="tokenizers: expected a mapping, received 3"):
+        config_json.from_dict({"tokenizers": 3})
+    with pytest.raises(UserError, match="TaskConfig: 'arguments' cannot be an argument"):
+        config_json.from_dict({"task": {"name": "translation", "arguments": 3}})
     with pytest.raises(UserError, match="model: expected a mapping with a name"):
         config_json.from_dict({"model": {"size": "x"}})
 

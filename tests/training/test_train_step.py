@@ -146,7 +146,7 @@ def test_a_weight_outside_the_loss_stays_and_the_others_move(micro_batches):
     )
     config.optimizer = OptimizerConfig(name="adam", clip_norm=0.05)
     config.runtime.micro_batches = micro_batches
-    step = TrainStep(model, config)
+    step = TrainStep(model, config_checks.resolve(config))
     before, after = parameters(step), train(step, make_batches(3))
     stayed = {name for name in before if (before[name] == after[name]).all()}
     assert stayed == {"model/output_projection/kernel", "model/output_projection/bias"}
