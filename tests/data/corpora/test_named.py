@@ -176,7 +176,9 @@ def test_settings_of_the_users_own_files_are_refused(cache, tmp_path):
     }
     for field, value in fields.items():
         message = refusal(cache, **{field: value})
-        expected = f"config.corpus.{field}: there is no such field of 'wikitext2'. It has: data_dir."
+        expected = (
+            f"config.corpus.{field}: there is no such field of 'wikitext2'. It has: data_dir."
+        )
         assert message == expected
 
 
