@@ -134,8 +134,9 @@ def _record(foreign, name, source):
         "corpus": IMPORTED,
         "source": f"weights of {source.resolve().name} in {name} form",
         "licence": "that of the weights, which lm_zoo does not know",
-        "sha256": {},  # no text of any split was seen here
-        "tokenizer_fingerprint": foreign.tokenizer.fingerprint,
+        "fields": {  # no text of any split was seen here
+            "text": {"sha256": {}, "tokenizer_fingerprint": foreign.tokenizer.fingerprint}
+        },
         "imported": {
             "format": name,
             "files": {
@@ -151,7 +152,7 @@ def _write(folder, config, tokenizer, model, record):
     with writing(folder.path, "workdir"), folder.locked():
         _check_unused(folder)  # another import may have been faster
         try:
-            tokenizer.save(folder.tokenizer)
+            tokenizer.save(folder.tokenizer_path("text"))
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
             files.write_atomically(folder.config_path, config_json.dumps(config))
             checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
@@ -173,5 +174,5 @@ def _clear(folder, existed):
         return
     for path in (folder.config_path, folder.data_path, folder.path / ".lock"):
         path.unlink(missing_ok=True)
-    for path in (folder.tokenizer, folder.checkpoints):
+    for path in (folder.fields, folder.checkpoints):
         shutil.rmtree(path, ignore_errors=True)

@@ -164,7 +164,7 @@ def test_a_damaged_config_is_refused(copied, capsys):
 
 
 def test_a_damaged_tokenizer_is_refused(copied, capsys):
-    flip_a_byte(next((copied / "run" / "tokenizer").iterdir()))
+    flip_a_byte(next((copied / "run" / "fields" / "text" / "tokenizer").iterdir()))
     assert "tokenizer" in refused(capsys, copied, *GENERATE)
 
 
@@ -238,7 +238,7 @@ def test_an_altered_note_of_the_best_checkpoint_is_refused(copied, capsys, text)
 
 @pytest.mark.parametrize("token", [9, 300, 65535])
 def test_a_held_out_token_outside_the_vocabulary_is_refused(copied, capsys, token):
-    folder = copied / "run" / "held_out"
+    folder = copied / "run" / "fields" / "text" / "held_out"
     shard = folder / "test-00000.bin"
     data = bytearray(shard.read_bytes())
     data[20:22] = token.to_bytes(2, "little")
@@ -263,16 +263,17 @@ def test_a_held_out_token_outside_the_vocabulary_is_refused(copied, capsys, toke
     ],
 )
 def test_altered_token_files_are_refused(copied, capsys, change, expected):
-    altered(copied / "run" / "held_out" / "manifest.json", change)
+    altered(copied / "run" / "fields/text/held_out/manifest.json", change)
     assert expected in refused(capsys, copied, "evaluate", "--workdir=ROOT/run")
 
 
 @pytest.mark.parametrize(
     "name",
-    ["config.json", "data.json", "tokenizer/lm_zoo_tokenizer.json", "held_out/manifest.json"]
+    ["config.json", "data.json", "fields/text/tokenizer/lm_zoo_tokenizer.json"]
     + [
         "checkpoints/best.json",
-        "held_out/test-00000.bin",
+        "fields/text/held_out/manifest.json",
+        "fields/text/held_out/test-00000.bin",
         "checkpoints/step-00000004/manifest.json",
     ]
     + ["checkpoints/step-00000004/tensors.index"],
@@ -288,7 +289,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_wait(copied, capsys, name):
 
 
 def test_json_that_is_nested_without_end_is_refused(copied, capsys):
-    for name in ("config.json", "tokenizer/lm_zoo_tokenizer.json", "data.json"):
+    for name in ("config.json", "fields/text/tokenizer/lm_zoo_tokenizer.json", "data.json"):
         path = copied / "run" / name
         before = path.read_text()
         path.write_text('{"a":' * 100_000)

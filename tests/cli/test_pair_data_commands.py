@@ -54,15 +54,16 @@ def test_prepare_says_what_came_of_pairs(place, capsys):
     text = capsys.readouterr().out
     assert "pair_empty      train          40        0        2" in text
     assert "pair_identical  train          38        0        1" in text
-    assert "Tokenizer of sources: word, vocabulary" in text
-    assert "Sources lie in: " in text and "Took" in text
+    assert "Tokenizer of source: word, vocabulary" in text
+    assert "Lies in (source): " in text and "Took" in text
     assert main(["prepare", f"--config={place}/config.py", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert {name: split["pairs"] for name, split in values["splits"].items()} == {
-        "train": 37, "validation": 5, "test": 5,
-    }  # fmt: skip
-    train = values["splits"]["train"]
-    assert train["source"]["tokens"] == 37 * 3 + 1 and train["target"]["tokens"] == 37 * 4 + 1
+    splits = {name: field["splits"] for name, field in values["fields"].items()}
+    for name in ("source", "target"):
+        counts = {split: entry["documents"] for split, entry in splits[name].items()}
+        assert counts == {"train": 37, "validation": 5, "test": 5}
+    assert splits["source"]["train"]["tokens"] == 37 * 3 + 1
+    assert splits["target"]["train"]["tokens"] == 37 * 4 + 1
     assert values["corpus"]["name"] == "text_pairs" and values["seconds"] == 0
     assert values["cleaning"]["has_pairs"] and len(values["cleaning"]["steps"]) == 3
 

@@ -89,10 +89,11 @@ def process(*arguments, **options):
 def test_it_says_what_the_text_has_become(place, capsys):
     assert main(["prepare", f"--config={place}/config.py", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
+    field = values["fields"]["text"]
     documents = (place / "text.txt").read_text().splitlines()
     parts = {"train": documents[:160], "validation": documents[160:180], "test": documents[180:]}
     for name, part in parts.items():
-        text, split = "".join(line + "\n" for line in part), values["splits"][name]
+        text, split = "".join(line + "\n" for line in part), field["splits"][name]
         assert split["documents"] == len(part)
         assert split["characters"] == len(text)
         assert split["words"] == len(text.split()) + len(part)
@@ -101,7 +102,7 @@ def test_it_says_what_the_text_has_become(place, capsys):
     assert values["peak_memory_bytes"]["this_process"] > 1e6
     assert main(["prepare", f"--config={place}/config.py"]) == 0
     shown = capsys.readouterr().out
-    assert f"{values['splits']['train']['tokens']:,}" in shown and values["directory"] in shown
+    assert f"{field['splits']['train']['tokens']:,}" in shown and field["directory"] in shown
     assert "was there already" in shown
 
 
@@ -113,7 +114,7 @@ def test_training_finds_what_was_prepared(place, capsys):
     run = lm_zoo.load(place / "run")
     (prepared,) = (place / "cache").glob("text_files-*")
     manifest = json.loads((prepared / "manifest.json").read_text())
-    held_out = json.loads((place / "run" / "held_out" / "manifest.json").read_text())
+    held_out = json.loads((place / "run" / "fields/text/held_out/manifest.json").read_text())
     assert held_out["splits"] == {n: manifest["splits"][n] for n in ("validation", "test")}
     assert run.tokenizer.eos_in_text and run.tokenizer.start_ids.tolist() == [run.tokenizer.eos_id]
     assert run.evaluate("test").tokens_scored == manifest["splits"]["test"]["tokens"] - 1

@@ -334,7 +334,7 @@ def test_a_folder_with_something_else_in_it_is_refused(cache, tmp_path):
 
 
 def test_what_a_killed_start_left_does_not_stand_in_the_way(cache, tmp_path):
-    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "fields" / "text" / "tokenizer").mkdir(parents=True)
     (tmp_path / ".writing-1234-abcd").write_text("{")
     (tmp_path / ".lm_zoo-work-x").mkdir()
     assert lm_zoo.train(tiny_config(cache, sample_length=0), tmp_path).reason == "finished"
