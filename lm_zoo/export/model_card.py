@@ -7,8 +7,7 @@ import sys
 import keras
 import tensorflow as tf
 
-from lm_zoo import __version__, checkpoints
-from lm_zoo import config as config_lib
+from lm_zoo import __version__, checkpoints, config_json
 from lm_zoo.export.card_page import readable
 
 FORMAT_VERSION = 2
@@ -50,7 +49,7 @@ def model_card(run, name, weights, limits, loss, parity):
             "precision_loss": loss and dataclasses.asdict(loss),
         },
         "parity": dataclasses.asdict(parity),
-        "config": config_lib.to_dict(run.config),
+        "config": config_json.to_dict(run.config),
     }
 
 

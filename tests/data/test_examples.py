@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from lm_zoo.data.pair_batches import PairBatches
 
-from lm_zoo.config import DataConfig, ExperimentConfig, TokenizerConfig
+from lm_zoo.config import (
+    CorpusConfig,
+    DataConfig,
+    ExperimentConfig,
+    TaskConfig,
+    TokenizerConfig,
+)
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.fields import Field
 from lm_zoo.data.preparation import prepared_corpus
@@ -24,16 +30,13 @@ def settings(name):
 
 def config(name, source_name, cache_dir):
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic_translation",
-            synthetic_pairs=60,
-            validation_fraction=0.1,
-            test_fraction=0.1,
-            layout="pairs",
-            cache_dir=str(cache_dir),
+        task=TaskConfig("translation"),
+        corpus=CorpusConfig(
+            "synthetic_translation", pairs=60, validation_fraction=0.1, test_fraction=0.1
         ),
+        data=DataConfig(cache_dir=str(cache_dir)),
         tokenizer=settings(name),
-        source_tokenizer=settings(source_name),
+        tokenizers={"source": settings(source_name)},
     )
 
 

@@ -1,7 +1,8 @@
 """Corpora: where text comes from.
 
 A corpus is registered as a dataclass: its fields are the arguments that `config.corpus` may have
-besides the name, and its `load(cache_dir)` returns the `Corpus`.
+besides the name, and its `load(cache_dir)` returns the `Corpus`. It may have a `check(config)` that
+raises a `UserError` where its arguments and the rest of the config do not fit.
 """
 
 from lm_zoo.config import IMPORTED
