@@ -1,7 +1,7 @@
 """The report on sentence pairs as lines of text."""
 
 from lm_zoo.data.corpora.pair_corpus import SIDES
-from lm_zoo.evaluation.tables import render
+from lm_zoo.tables import render
 from lm_zoo.inspection.pair_wording import (
     heading_of_batch,
     heading_of_pair,
