@@ -395,3 +395,11 @@ def test_importing_lm_zoo_loads_nothing_heavy():
         check=True,
     ).stdout
     assert output.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_tokenizers_are_free_of_tensorflow(path):
+    if path.parent.name == "tokenizers":
+        for name in imports(path):
+            assert name.split(".")[0] not in ("tensorflow", "tensorflow_text", "keras"), name
+            assert not name.startswith("lm_zoo.text.in_graph"), name
