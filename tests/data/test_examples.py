@@ -36,7 +36,7 @@ def config(name, source_name, cache_dir):
         ),
         data=DataConfig(cache_dir=str(cache_dir)),
         tokenizer=settings(name),
-        tokenizers={"source": settings(source_name)},
+        tokenizers={"source": settings(source_name)} if source_name else {},
     )
 
 
