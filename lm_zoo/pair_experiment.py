@@ -19,7 +19,7 @@ def experiment_of(config, *arguments):
 
 
 class PairExperiment(Experiment):
-    """As `Experiment`; the corpus is a `PairCorpus`, the tokens are `PairTokens`."""
+    """As `Experiment`, of records with a source and a target."""
 
     @property
     def tokenizer(self):
@@ -78,7 +78,7 @@ class PairExperiment(Experiment):
             self.model,
             self.source_tokenizer,
             self.tokenizer,
-            self.corpus.pairs("validation"),
+            self.corpus.records("validation"),
             self.distribution,
         ).observe
 

@@ -208,7 +208,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
         ),
         (
             lambda c: setattr(c.model, "context_length", 4),
-            "data.too_long: .* pairs of the train split",
+            "data.too_long: .* records of the train split",
         ),
         (
             lambda c: setattr(c.training, "label_smoothing", 1.0),

@@ -102,7 +102,7 @@ def test_pairs_that_are_too_long_are_counted_and_the_others_scored():
     assert whole.perplexity_per_word is None and whole.bits_per_byte is None
     table = render_table(whole)
     assert "the whole source, 11 pairs (2 not scored)" in table and "sha256 ssss" in table
-    with pytest.raises(UserError, match="at least one pair"):
+    with pytest.raises(UserError, match="at least one record"):
         PairEvaluator(model, TOKENIZER).evaluate(*splits_of(too_long))
 
 

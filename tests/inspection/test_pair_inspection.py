@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.corpora.corpus import RecordCorpus
 from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.examples import Examples
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
@@ -53,7 +53,7 @@ def token_dataset(texts, tokenizer):
 @pytest.fixture(scope="module")
 def prepared():
     """Corpus, preprocessors and examples."""
-    corpus = MemoryPairCorpus("small", PAIRS, "here", "none")
+    corpus = RecordCorpus("small", PAIRS, "here", "none", ("source", "target"))
     fields, preprocessors = {}, {}
     for place, side in enumerate(("source", "target")):
         texts = {name: [pair[place] for pair in pairs] for name, pairs in PAIRS.items()}

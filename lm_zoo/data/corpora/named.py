@@ -3,7 +3,6 @@
 from lm_zoo.data.cache import cache_dir
 from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.file_corpus import FileCorpus
-from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.marked_lines import marked_lines
 from lm_zoo.data.corpora.named_files import NamedFiles
 from lm_zoo.errors import UserError
@@ -42,7 +41,9 @@ class NamedCorpus:
             name=entry.name,
             source=", ".join(address for d in entry.downloads for address in d.addresses[:1]),
             licence=entry.licence,
-            files={split: [files[name] for name in names] for split, names in entry.files.items()},
+            groups={
+                split: [(files[name],) for name in names] for split, names in entry.files.items()
+            },
             splitting=entry.splitting,
             cache=cache_dir(config.cache_dir),
             documents=entry.documents,
@@ -67,7 +68,7 @@ class NamedPairs:
         return f"{entry.about}: {listed}. Licence: {entry.licence}. {entry.counts}."
 
     def __call__(self, config):
-        """Returns the `PairCorpus`; see `NamedCorpus`. It is refused, too, for other languages."""
+        """Returns the `Corpus`; see `NamedCorpus`. It is refused, too, for other languages."""
         _refuse_others(config, self.entry.name, "text_pairs")
         source, target = self._direction(config.source_language, config.target_language)
         entry = self.entry.in_direction(source, target)
@@ -76,7 +77,7 @@ class NamedPairs:
             split: list(zip(names[::2], names[1::2], strict=True))
             for split, names in entry.files.items()
         }
-        return FilePairCorpus(
+        return FileCorpus(
             name=entry.name,
             source=f"{source}-{target} of {self.entry.origin}",
             licence=entry.licence,
@@ -86,6 +87,7 @@ class NamedPairs:
             },
             splitting=entry.splitting,
             cache=cache_dir(config.cache_dir),
+            fields={"source": ("", ""), "target": ("", "")},
             read_lines=marked_lines,
         )
 

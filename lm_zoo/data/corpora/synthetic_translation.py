@@ -2,8 +2,7 @@
 
 import random
 
-from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
 from lm_zoo.data.corpora.toy_language import (
     ADJECTIVES,
     ARTICLES,
@@ -37,11 +36,12 @@ def synthetic_translation(config):
     shares = (1.0, config.validation_fraction, config.test_fraction)
     sizes = [round(config.synthetic_pairs * share) for share in shares]
     drawn = iter(draw_pairs(sum(sizes), config.synthetic_seed))
-    return MemoryPairCorpus(
+    return RecordCorpus(
         name="synthetic_translation",
         splits={name: [next(drawn) for _ in range(size)] for name, size in zip(SPLITS, sizes)},
         source=f"synchronous grammar of {len(NOUNS)} nouns, seed {config.synthetic_seed}",
         licence="none needed",
+        fields=("source", "target"),
     )
 
 

@@ -53,14 +53,14 @@ def text_files(config):
         name="text_files",
         source="files " + ", ".join(names or [config.data_dir]),
         licence="not stated",
-        files=files,
+        groups={split: [(file,) for file in found] for split, found in files.items()},
         splitting=splitting(
             0.0 if config.validation_files else config.validation_fraction,
             0.0 if config.test_files else config.test_fraction,
         ),
         cache=cache_dir(config.cache_dir),
         encoding=config.encoding,
-        text_field=config.text_field,
+        fields={"text": ("data.text_field", config.text_field)},
         documents=config.documents,
     )
 

@@ -4,8 +4,8 @@ from lm_zoo.data.cache import cache_dir
 from lm_zoo.data.corpora import settings
 from lm_zoo.data.corpora.decoding import check_encoding
 from lm_zoo.data.corpora.file_lists import find_files
-from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
-from lm_zoo.data.corpora.splitting import ByFraction, BySourceHash
+from lm_zoo.data.corpora.file_corpus import FileCorpus
+from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
 from lm_zoo.errors import UserError
 
 
@@ -39,17 +39,18 @@ def text_pairs(config):
         )
     groups = {split: _groups(config, split) for split in ("train", "validation", "test")}
     fields = {
-        f"data.{side}_field": getattr(config, f"{side}_field") for side in ("source", "target")
+        side: (f"data.{side}_field", getattr(config, f"{side}_field"))
+        for side in ("source", "target")
     }
     files = [group for found in groups.values() for group in found]
-    if any(fields.values()) and not any(len(group) == 1 for group in files):
-        setting, field = next((key, value) for key, value in fields.items() if value)
+    named = [(setting, column) for setting, column in fields.values() if column]
+    if named and not any(len(group) == 1 for group in files):
         raise UserError(
-            f"{setting}: {field!r} is for files of records (.jsonl, .csv, .tsv, .parquet), and "
-            "there are none; leave it empty."
+            "{}: {!r} is for files of records (.jsonl, .csv, .tsv, .parquet), and there are none; "
+            "leave it empty.".format(*named[0])
         )
-    splitting = BySourceHash if config.split_by == "document_hash" else ByFraction
-    return FilePairCorpus(
+    splitting = ByDocumentHash if config.split_by == "document_hash" else ByFraction
+    return FileCorpus(
         name="text_pairs",
         source="files " + ", ".join(file.path.name for group in files for file in group),
         licence="not stated",
