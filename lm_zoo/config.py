@@ -396,6 +396,11 @@ class ExperimentConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
+    @property
+    def evaluation_length(self):
+        """Tokens per call when perplexity is measured, and the window of bounded models."""
+        return self.evaluation.sequence_length or self.data.sequence_length
+
 
 def to_dict(config):
     """Returns the config as nested plain dicts, lists and scalars, ready for JSON."""

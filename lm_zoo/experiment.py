@@ -287,13 +287,12 @@ def training_batches(config, split):
 
 def configured_evaluator(config, model, tokenizer, distribution=None):
     """Returns the `Evaluator` that a config's `evaluation` part describes."""
-    length = config.evaluation.sequence_length or config.data.sequence_length
     return Evaluator(
         model,
         tokenizer,
         batch_size=config.evaluation.batch_size,
-        sequence_length=length,
-        stride=config.evaluation.stride or max(1, length // 2),
+        sequence_length=config.evaluation_length,
+        stride=config.evaluation.stride,
         within_documents=config.data.within_documents,
         distribution=distribution,
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
@@ -22,11 +23,10 @@ from lm_zoo.experiment import build_configured_model
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.pair_experiment import experiment_of
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.special_tokens import TEXT
-from lm_zoo.training.checkpoint_choice import find_checkpoint
-from lm_zoo.training.train_step import assign_tensors, model_tensors
 
 
 def train(config, workdir, profile_steps=None):
@@ -113,7 +113,7 @@ class Run:
             **options: Fields of `GenerationOptions`, e.g. `max_new_tokens=100, temperature=0.8`.
 
         Returns:
-            A list of `Generated`, `num_samples` for each prompt.
+            A list of `Generated`, `num_return_sequences` for each prompt.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         return generate(
@@ -130,10 +130,10 @@ class Run:
 
         Args:
             sources: A string or a list of strings.
-            **options: Fields of `TranslationOptions`, e.g. `beam_size=5, num_best=3`.
+            **options: Fields of `TranslationOptions`, e.g. `num_beams=5, num_return_sequences=3`.
 
         Returns:
-            For each source a list of `Translation`, `num_best` of them, best first.
+            For each source a list of `Translation`, `num_return_sequences` of them, best first.
         """
         sources = [sources] if isinstance(sources, str) else list(sources)
         return translate(
@@ -227,14 +227,13 @@ class Run:
             return ledger
         tokens = self.tokens(split)
         settings = self.config.evaluation
-        length = sequence_length or settings.sequence_length or self.config.data.sequence_length
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
         evaluator = Evaluator(
             self.model,
             self.tokenizer,
             batch_size=batch_size or (1 if carried else settings.batch_size),
-            sequence_length=length,
-            stride=stride or settings.stride or max(1, length // 2),
+            sequence_length=sequence_length or self.config.evaluation_length,
+            stride=stride or settings.stride,
             context_rule=context,
             within_documents=self.config.data.within_documents,
             distribution=self.distribution,
@@ -285,7 +284,7 @@ class Run:
             references: A string for each of them; or a list of several such lists.
             **settings: `metrics`, `tokenize` and `lowercase`, as in
                 `lm_zoo.evaluation.translation_metrics.translation_scores`; and fields of
-                `TranslationOptions`, e.g. `beam_size=5`.
+                `TranslationOptions`, e.g. `num_beams=5`.
 
         Returns:
             A `TranslationEvaluation`.

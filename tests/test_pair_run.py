@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.config import (
     DataConfig,
     EvaluationConfig,
@@ -17,7 +18,6 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.summaries import read_scalars
 
 WORDS = {
@@ -121,7 +121,7 @@ def test_its_folder_alone_translates(finished, tmp_path):
     sources, references = run.pairs("test")
     assert references == [translation_of(source) for source in sources]
     assert not set(sources) & set(run.pairs("validation")[0])
-    translations = run.translate(sources, beam_size=2)
+    translations = run.translate(sources, num_beams=2)
     words = np.mean(
         [
             a == b

@@ -1,17 +1,14 @@
 """Vectors of single texts: the mean of what the model makes of each token."""
 
-import weakref
-
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import piece_lengths
-from lm_zoo.evaluation.windows import plan_windows
+from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.text.special_tokens import TEXT
-
-_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `features`
 
 
 def embed_texts(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
@@ -58,8 +55,7 @@ def embed_texts(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
 def _windows(tokens, context_length):
     """Yields each window's place, its tokens, and how many of them an earlier one had."""
     window = context_length or max(len(tokens), 1)
-    stride = max(1, window // 2) if context_length else window
-    for begin, end, first_new in zip(*plan_windows(len(tokens), window, stride)):
+    for begin, end, first_new in zip(*plan_windows(len(tokens), window, default_stride(window))):
         yield begin, tokens[begin:end], first_new - begin
 
 
@@ -73,25 +69,22 @@ def _add_features(model, windows, sums):
         padded[row, : len(tokens)] = tokens
         counts[row, first : len(tokens)] = True
     state, begin = model.initial_state(rows), 0
+    compiled = compiled_for(model, "evaluation.features", _make_features)
     for length in lengths:
         piece = slice(begin, begin + length)
-        features, state = _features_function(model)(tf.constant(padded[:, piece]), state)
+        features, state = compiled(tf.constant(padded[:, piece]), state)
         summed = np.einsum("rtw,rt->rw", features.numpy().astype(np.float64), counts[:, piece])
         np.add.at(sums, [number for number, _, _ in windows], summed)
         begin += length
 
 
-def _features_function(model):
-    if model not in _FUNCTIONS:
-        reference = weakref.ref(model)  # the cache must not keep a model alive
+def _make_features(reference):
+    @tf.function
+    def features(token_ids, state):
+        vectors, state = reference().features(token_ids, state)
+        return tf.cast(vectors, tf.float32), state
 
-        @tf.function
-        def features(token_ids, state):
-            vectors, state = reference().features(token_ids, state)
-            return tf.cast(vectors, tf.float32), state
-
-        _FUNCTIONS[model] = features
-    return _FUNCTIONS[model]
+    return features
 
 
 def _width(model):

@@ -1,14 +1,10 @@
 """A model's negative log-likelihoods, compiled once per shape and kept for later calls."""
 
-import weakref
-
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
-from lm_zoo.training.losses import token_nll
-
-_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its function
-_ENCODERS = weakref.WeakKeyDictionary()  # model that reads a source -> its compiled `encode`
+from lm_zoo.layers.token_nll import token_nll
 
 
 def nll_function(model):
@@ -18,28 +14,28 @@ def nll_function(model):
     nats. `document_starts` is nothing, or one bool tensor of that shape, as `forward` takes. One
     trace for each shape; training and validation in turns find it again.
     """
-    if model not in _FUNCTIONS:
-        # A weak reference: the cache must not keep a model alive.
-        reference = weakref.ref(model)
+    return compiled_for(model, "evaluation.nll", _make_nll)
 
-        @tf.function
-        def nll(inputs, targets, state, *document_starts):
-            logits, state = reference().forward(inputs, state, False, *document_starts)  # (B, T, V)
-            return token_nll(logits, targets), state
 
-        _FUNCTIONS[model] = nll
-    return _FUNCTIONS[model]
+def _make_nll(reference):
+    @tf.function
+    def nll(inputs, targets, state, *document_starts):
+        logits, state = reference().forward(inputs, state, False, *document_starts)  # (B, T, V)
+        return token_nll(logits, targets), state
+
+    return nll
 
 
 def encode_function(model):
     """Returns the model's compiled `(source_ids, lengths) -> memory`, one trace for all shapes."""
-    if model not in _ENCODERS:
-        reference = weakref.ref(model)
-        signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-        _ENCODERS[model] = tf.function(
-            lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
-        )
-    return _ENCODERS[model]
+    return compiled_for(model, "evaluation.encode", _make_encode)
+
+
+def _make_encode(reference):
+    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
+    return tf.function(
+        lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
+    )
 
 
 def check_vocabulary(model, tokenizer):

@@ -1,20 +1,18 @@
 """Perplexity of target texts given their sources: every pair scored once, and the ledger of it."""
 
 import math
-import weakref
 
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import check_vocabulary
-from lm_zoo.training.losses import token_nll
-
-_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> strategy -> function
+from lm_zoo.layers.token_nll import token_nll
 
 
 class PairEvaluator:
@@ -120,7 +118,12 @@ class PairEvaluator:
             batch = batches.batch(step, layout.local_rows)
             parts = (batch.inputs, batch.targets, batch.weights, *batch.model_arguments.values())
             dealt = tuple(distribution.deal(part, layout) for part in parts)
-            rows = distribution.local(_function_of(self.model, distribution, dealt)(*dealt))
+            row_sums = compiled_for(
+                self.model,
+                ("evaluation.pairs", distribution.strategy),
+                lambda reference: _make_row_sums(reference, distribution, dealt),
+            )
+            rows = distribution.local(row_sums(*dealt))
             rows = rows[:1] if distribution.num_workers > 1 else rows
             sums = np.concatenate([part.numpy() for part in rows]).sum(axis=0, dtype=np.float64)
             nats, tokens = nats + float(sums[0]), tokens + int(sums[1])
@@ -129,25 +132,21 @@ class PairEvaluator:
         return nats, tokens
 
 
-def _function_of(model, distribution, dealt):
+def _make_row_sums(reference, distribution, dealt):
     """Returns the compiled function that gives each row's nats and tokens, `(rows, 2)`.
 
-    Made once for a model and a strategy, and traced once for batches of all shapes.
+    It is traced once for batches of all shapes.
     """
-    functions = _FUNCTIONS.setdefault(model, {})
     strategy, gathers = distribution.strategy, distribution.num_workers > 1
-    if strategy not in functions:
-        reference = weakref.ref(model)  # the cache must not keep a model alive
 
-        def on_replica(inputs, targets, weights, source_ids, source_lengths):
-            logits = reference()(inputs, source_ids=source_ids, source_lengths=source_lengths)
-            nll = tf.where(weights > 0.0, token_nll(logits, targets), 0.0)  # (B, T)
-            sums = tf.stack([tf.reduce_sum(nll, 1), tf.reduce_sum(weights, 1)], axis=1)  # (B, 2)
-            if gathers:  # every process gets all rows
-                sums = tf.distribute.get_replica_context().all_gather(sums, axis=0)
-            return sums
+    def on_replica(inputs, targets, weights, source_ids, source_lengths):
+        logits = reference()(inputs, source_ids=source_ids, source_lengths=source_lengths)
+        nll = tf.where(weights > 0.0, token_nll(logits, targets), 0.0)  # (B, T)
+        sums = tf.stack([tf.reduce_sum(nll, 1), tf.reduce_sum(weights, 1)], axis=1)  # (B, 2)
+        if gathers:  # every process gets all rows
+            sums = tf.distribute.get_replica_context().all_gather(sums, axis=0)
+        return sums
 
-        functions[strategy] = tf.function(
-            lambda *rows: strategy.run(on_replica, rows), input_signature=of_any_shape(dealt)
-        )
-    return functions[strategy]
+    return tf.function(
+        lambda *rows: strategy.run(on_replica, rows), input_signature=of_any_shape(dealt)
+    )

@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation import passes
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import check_vocabulary
-from lm_zoo.evaluation.windows import plan_streams
+from lm_zoo.evaluation.windows import default_stride, plan_streams
 
 CONTEXT_RULES = ("auto", "carried", "windows")
 
@@ -71,7 +71,7 @@ class Evaluator:
         self.tokenizer = tokenizer
         self.batch_size = _whole("batch_size", batch_size, 1)
         self.sequence_length = _whole("sequence_length", sequence_length, 1)
-        self.stride = _whole("stride", stride, 0) or max(1, sequence_length // 2)
+        self.stride = _whole("stride", stride, 0) or default_stride(sequence_length)
         self.context_rule = context_rule
         self.within_documents = within_documents
         self.distribution = distribution or default_distribution()

@@ -1,12 +1,9 @@
 """A model's negative log-likelihoods of many rows, dealt over replicas and processes."""
 
-import weakref
-
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.evaluation.nll import nll_function
-
-_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> strategy -> functions
 
 
 class RowScorer:
@@ -32,7 +29,11 @@ class RowScorer:
         self.layout = distribution.row_layout(max(num_rows, distribution.num_replicas))
         mine = self.layout.local_rows
         self.local_rows = slice(min(mine.start, num_rows), min(mine.stop, num_rows))
-        initial_state, self._function = _functions_of(model, distribution)
+        initial_state, self._function = compiled_for(
+            model,
+            ("evaluation.rows", distribution.strategy),
+            lambda reference: _make_functions(reference, distribution),
+        )
         self.initial_state = initial_state(self.layout.rows_per_replica)
 
     def __call__(self, inputs, targets, state, *document_starts):
@@ -55,18 +56,10 @@ class RowScorer:
         return nll.numpy()[: self.num_rows], state
 
 
-def _functions_of(model, distribution):
-    """Returns `initial_state(rows of a replica)` and `nll_function(model)`, on each replica."""
-    functions = _FUNCTIONS.setdefault(model, {})
-    if distribution.strategy not in functions:
-        functions[distribution.strategy] = _make_functions(model, distribution)
-    return functions[distribution.strategy]
-
-
-def _make_functions(model, distribution):
+def _make_functions(reference, distribution):
+    """Returns `initial_state(rows of a replica)` and the model's `nll_function`, on each replica."""
     strategy, gathers = distribution.strategy, distribution.num_workers > 1
-    reference = weakref.ref(model)  # the cache must not keep a model alive
-    nll_of_part = nll_function(model)
+    nll_of_part = nll_function(reference())
 
     def on_replica(inputs, targets, state, *document_starts):
         nll, state = nll_of_part(inputs, targets, state, *document_starts)

@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
-from lm_zoo.evaluation.windows import plan_windows
+from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
+from lm_zoo.limits import MOST_LOGITS
 from lm_zoo.text.lost_text import lost_between
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
 SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
-MOST_LOGITS = 2**26  # numbers in one call's logits; 256 MiB in float32
 
 
 @dataclasses.dataclass
@@ -108,7 +108,7 @@ def score_texts(model, tokenizer, texts, batch_size=16, stride=0, special_tokens
             f"stride: expected 0 (half the window) to {window} (the model's context_length), "
             f"received {stride!r}."
         )
-    stride = stride or max(1, (window or 2) // 2)
+    stride = stride or default_stride(window or 1)
     start = np.asarray(tokenizer.start_ids, np.int32)
     encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]
     surprisals = [np.full(len(ids), np.nan) for ids in encoded]

@@ -1,14 +1,11 @@
 """Vectors of single texts by a model that reads sources: the mean of its encoder's vectors."""
 
-import weakref
-
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
 from lm_zoo.text.special_tokens import TEXT
-
-_FUNCTIONS = weakref.WeakKeyDictionary()  # model -> its compiled `source_features`
 
 
 def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
@@ -40,6 +37,7 @@ def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
     ]
     order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
     vectors = [None] * len(texts)
+    compiled = compiled_for(model, "evaluation.source_features", _make_source_features)
     for begin in range(0, len(texts), batch_size):
         rows = order[begin : begin + batch_size]
         lengths = np.array([len(encoded[row]) for row in rows], np.int32)
@@ -47,20 +45,17 @@ def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
         for padded, row in zip(source_ids, rows):
             padded[: len(encoded[row])] = encoded[row]
         model.check_source_length(source_ids)
-        features = _features_function(model)(source_ids, lengths).numpy().astype(np.float64)
+        features = compiled(source_ids, lengths).numpy().astype(np.float64)
         for row, length, of_text in zip(rows, lengths - 1, features):
             vectors[row] = of_text[:length].sum(0) / max(length, 1)
     return np.array(vectors, np.float32).reshape(len(texts), -1)
 
 
-def _features_function(model):
-    if model not in _FUNCTIONS:
-        reference = weakref.ref(model)  # the cache must not keep a model alive
-        ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+def _make_source_features(reference):
+    ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
-        @tf.function(input_signature=[ids, rows], autograph=False)
-        def features(source_ids, lengths):
-            return tf.cast(reference().source_features(source_ids, lengths), tf.float32)
+    @tf.function(input_signature=[ids, rows], autograph=False)
+    def features(source_ids, lengths):
+        return tf.cast(reference().source_features(source_ids, lengths), tf.float32)
 
-        _FUNCTIONS[model] = features
-    return _FUNCTIONS[model]
+    return features

@@ -5,6 +5,11 @@ import numpy as np
 from lm_zoo.data.packing import numbers_within
 
 
+def default_stride(window):
+    """Returns the stride of windows where none is asked for: half the window, and at least 1."""
+    return max(1, window // 2)
+
+
 def plan_windows(num_inputs, window, stride):
     """Cuts a text into overlapping windows so that every target is scored exactly once.
 

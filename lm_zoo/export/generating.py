@@ -6,13 +6,12 @@ from lm_zoo.export.stop_strings import cut_at_stops, stops_of_rows, tokens_until
 from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
-from lm_zoo.generation.decoding_state import begin_with_features, state_specs
+from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs
 from lm_zoo.generation.samplers import SamplingSettings
 from lm_zoo.generation.text_stream import CONTEXT
 
 STOP_STEPS = 16  # steps between two looks at the text for stop strings
 MOST_STEPS = 512  # steps whose results are kept in one piece
-SLOTS = 64  # a state's slots are a multiple of this
 
 
 class Generating:
@@ -291,12 +290,12 @@ class Generating:
         return decoding_state.begin(self.model, token_ids[:, :-1], lengths - 1, num_slots)
 
     def _slots(self, lengths, max_new_tokens):
-        """Enough slots for prompts and texts, a multiple of `SLOTS`, at most `max_length`."""
+        """Enough slots for prompts and texts, rounded up, at most `max_length`."""
         if self.state_limit is None:
             return None
         longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
         needed = longest + tf.minimum(max_new_tokens, self.state_limit)
-        return tf.minimum(self.state_limit, (needed + SLOTS - 1) // SLOTS * SLOTS)
+        return tf.minimum(self.state_limit, slots_for(needed))
 
     def _check_lengths(self, lengths):
         checks = [

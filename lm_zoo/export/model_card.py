@@ -7,10 +7,9 @@ import sys
 import keras
 import tensorflow as tf
 
-import lm_zoo
+from lm_zoo import __version__, checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.export.card_page import readable
-from lm_zoo.training import checkpoints
 
 FORMAT_VERSION = 1
 FILE_NAME = "model_card.json"
@@ -81,7 +80,7 @@ def _described(tokenizer):
 def versions(needs):
     """Returns the versions of what an export was made by."""
     found = {
-        "lm_zoo": lm_zoo.__version__,
+        "lm_zoo": __version__,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "python": ".".join(map(str, sys.version_info[:3])),

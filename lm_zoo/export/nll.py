@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.reading import MOST_LOGITS
-from lm_zoo.training.losses import token_nll
+from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.limits import MOST_LOGITS
 
 
 def totals(log_probs):

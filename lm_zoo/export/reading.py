@@ -7,10 +7,12 @@ import typing
 
 import tensorflow as tf
 
+from lm_zoo.evaluation.windows import default_stride
+from lm_zoo.limits import MOST_LOGITS
+
 LONGEST = 256  # tokens of a row per call of the model
 MOST_TOKENS = 4096  # of all rows together
 FEWEST_ROWS = 16  # of long texts: a recurrent step with fewer takes as long
-MOST_LOGITS = 2**26  # numbers in one call's logits; 256 MiB in float32
 
 
 class Piece(typing.NamedTuple):
@@ -87,7 +89,7 @@ def _plan(texts, window):
         window = tf.maximum(tf.reduce_max(tf.concat([lengths, [1]], 0)), 1)
         stride = window
     else:
-        stride = max(1, window // 2)
+        stride = default_stride(window)
     counts = tf.where(lengths > 0, 1 + tf.maximum(0, -((window - lengths) // stride)), 0)
     text = tf.repeat(tf.range(tf.size(lengths)), counts)  # (windows,)
     number = tf.range(tf.size(text)) - tf.gather(tf.cumsum(counts, exclusive=True), text)

@@ -4,20 +4,18 @@ import weakref
 
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import (
     begin_with_features,
     make_room,
+    slots_for,
     state_specs,
     stepped,
     take,
 )
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings, mark_seen, penalize_repetition
-
-SLOTS = 64  # a state's slots are a multiple of this, at most the context
-
-_DECODERS = weakref.WeakKeyDictionary()  # model -> Decoder
 
 
 class Decoder:
@@ -67,7 +65,7 @@ class Decoder:
         """
         texts = list(dict.fromkeys(tuple(row.token_ids) for row in rows))
         token_ids, lengths = padded([text[: len(text) - leave_last] for text in texts])
-        num_slots = -(-(int(lengths.max()) + 1 + max_new_tokens) // SLOTS) * SLOTS
+        num_slots = slots_for(int(lengths.max()) + 1 + max_new_tokens)
         num_slots = min(num_slots, self.context_length or 0)  # recurrent states have none
         read = self._begin(token_ids, lengths, num_slots)
         if len(texts) == len(rows):
@@ -140,9 +138,7 @@ def beam_step(model, num_beams, state, tokens, active, seen, scores, repetition_
 
 def decoder_of(model):
     """Returns the model's `Decoder`, made once, so that later calls find the traces."""
-    if model not in _DECODERS:
-        _DECODERS[model] = Decoder(model)
-    return _DECODERS[model]
+    return compiled_for(model, "generation.decoder", lambda _: Decoder(model))
 
 
 def _reorder(state, seen, parents, tokens):

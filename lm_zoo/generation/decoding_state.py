@@ -1,13 +1,13 @@
 """What has been read of a batch of texts, as tensors: begun, kept in bounds, rearranged."""
 
-import weakref
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-PIECE = 256  # tokens read at once: bounds the memory that a long prompt takes
+from lm_zoo.compiled import compiled_for
 
-_SPECS = weakref.WeakKeyDictionary()  # model -> what `state_specs` returns
+SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
+PIECE = 256  # tokens read at once: bounds the memory that a long prompt takes
 
 
 class DecodingState(NamedTuple):
@@ -87,22 +87,34 @@ def state_specs(model):
         `(state, features)`: a `DecodingState` with a `tf.TensorSpec` for each tensor, and the
         `tf.TensorSpec` of a row's features, `(batch, width)`.
     """
+    return compiled_for(model, "generation.state_specs", _make_state_specs)
+
+
+def _make_state_specs(reference):
+    model = reference()
 
     def read_one(batch_size, num_slots):
         state = model.initial_state(batch_size, num_slots)
         return state, model.features(tf.zeros([batch_size, 1], tf.int32), state)[0][:, 0]
 
-    if model not in _SPECS:
-        number = tf.TensorSpec((), tf.int32)
-        with tf.init_scope():
-            made = tf.function(read_one, autograph=False).get_concrete_function(number, number)
-        specs, features = tf.nest.map_structure(
-            lambda t: tf.TensorSpec(t.shape, t.dtype), made.structured_outputs
-        )
-        slots, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
-        bounds = ((), ()) if model.context_length is None else (slots, rows)
-        _SPECS[model] = DecodingState(specs, *bounds), features
-    return _SPECS[model]
+    number = tf.TensorSpec((), tf.int32)
+    with tf.init_scope():
+        made = tf.function(read_one, autograph=False).get_concrete_function(number, number)
+    specs, features = tf.nest.map_structure(
+        lambda t: tf.TensorSpec(t.shape, t.dtype), made.structured_outputs
+    )
+    slots, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+    bounds = ((), ()) if model.context_length is None else (slots, rows)
+    return DecodingState(specs, *bounds), features
+
+
+def slots_for(num_tokens):
+    """Returns the slots of a state for so many tokens, of which there are few sizes.
+
+    Args:
+        num_tokens: A Python number or an int32 tensor.
+    """
+    return (num_tokens + SLOTS - 1) // SLOTS * SLOTS
 
 
 def make_room(model, state, active, limit):

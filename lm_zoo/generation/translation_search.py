@@ -4,9 +4,8 @@ import weakref
 
 import tensorflow as tf
 
+from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.graph_beam_search import beam_search
-
-_SEARCHES = weakref.WeakKeyDictionary()  # model -> Search
 
 
 class Search:
@@ -31,9 +30,9 @@ class Search:
             source_ids,
             source_lengths,
             end_id,
-            options.beam_size,
-            options.num_best,
-            options.max_length,
+            options.num_beams,
+            options.num_return_sequences,
+            options.max_new_tokens,
             options.length_penalty,
         ]
         if options.coverage_penalty:
@@ -45,9 +44,9 @@ class Search:
         source_ids,
         source_lengths,
         end_id,
-        beam_size,
-        num_best,
-        max_length,
+        num_beams,
+        num_return_sequences,
+        max_new_tokens,
         length_penalty,
         coverage_penalty=None,
     ):
@@ -56,16 +55,14 @@ class Search:
             source_ids,
             source_lengths,
             end_id,
-            beam_size,
-            max_length,
+            num_beams,
+            max_new_tokens,
             length_penalty,
             coverage_penalty,
-            num_best,
+            num_return_sequences,
         )
 
 
 def search_of(model):
     """Returns the model's `Search`, made once, so that later calls find the traces."""
-    if model not in _SEARCHES:
-        _SEARCHES[model] = Search(model)
-    return _SEARCHES[model]
+    return compiled_for(model, "generation.translation_search", lambda _: Search(model))

@@ -7,10 +7,10 @@ import time
 
 import numpy as np
 
+from lm_zoo.generation.decoding_state import slots_for
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.serving.request_error import RequestError, queue_full
 
-SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
 FEW_STEPS, MOST_STEPS = 8, 32  # in one call
 STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someone watches or not
 MOST_PROMPT_TOKENS = 4096  # read in one go, padding included, while others wait for their steps
@@ -126,7 +126,7 @@ class Engine:
         token_ids, lengths = padded(prompts)
         self._metrics.tokens.labels("read").inc(int(lengths.sum()))
         longest = max(len(text.prompt_ids) + text.options.max_new_tokens for text in texts)
-        num_slots = -(-(longest + MOST_STEPS) // SLOTS) * SLOTS
+        num_slots = slots_for(longest + MOST_STEPS)
         if self._max_length is not None:
             num_slots = min(num_slots, self._max_length)
         state = self._functions.begin(token_ids, lengths, np.int32(num_slots))

@@ -4,9 +4,8 @@ import typing
 
 import numpy as np
 
+from lm_zoo.limits import MOST_LOGITS
 from lm_zoo.serving.growing_text import NewToken
-
-MOST_LOGITS = 2**26  # numbers in one call's logits; 256 MiB in float32
 
 
 class PromptCall(typing.NamedTuple):

@@ -2,20 +2,7 @@
 
 import tensorflow as tf
 
-
-def token_nll(logits, targets):
-    """Negative log-likelihood of each target.
-
-    Args:
-        logits: Shape `(batch, length, vocab_size)`.
-        targets: Token ids, shape `(batch, length)`.
-
-    Returns:
-        Nats, float32, shape `(batch, length)`.
-    """
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=targets, logits=tf.cast(logits, tf.float32)
-    )
+from lm_zoo.layers.token_nll import token_nll
 
 
 def token_losses(logits, targets, weights, label_smoothing=0.0):

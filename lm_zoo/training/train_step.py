@@ -5,14 +5,13 @@ negative log-likelihood over micro-batches (and replicas), divide once by the nu
 by the global norm, update.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
-from lm_zoo.errors import UserError
 from lm_zoo.layers.dropout import dropout_scope
+from lm_zoo.model_tensors import assign_tensors, check_tensor, ema_tensors, model_tensors
 from lm_zoo.training.losses import token_losses
 from lm_zoo.training.optimizers import build_optimizer
 
@@ -278,9 +277,9 @@ class TrainStep:
                 logits, targets, weights, self.config.training.label_smoothing
             )
             scaled = objective * scale
-        gradients = tape.gradient(
-            scaled, self.model.trainable_variables, unconnected_gradients="zero"
-        )
+        # TensorFlow's own variables: of Keras' it cannot make the zeros for one outside the loss.
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
         sums = tf.stack([objective, nll, tokens])
         return sums, [self._dense(gradient) for gradient in gradients], state
 
@@ -362,45 +361,3 @@ class TrainStep:
 
 def _scalar(value, dtype):
     return tf.Variable(value, trainable=False, dtype=dtype)
-
-
-def _name_within_model(variable):
-    """The variable's path without the model's own name, which Keras numbers within a process."""
-    return variable.path.split("/", 1)[-1]
-
-
-def model_tensors(model):
-    """Returns `model/<path>` -> variable, for all variables of a model."""
-    return {f"model/{_name_within_model(v)}": v for v in model.variables}
-
-
-def ema_tensors(model, averages):
-    """Returns `ema/<path>` -> averaged variable, in the order of the trainable variables."""
-    return {f"ema/{_name_within_model(v)}": a for v, a in zip(model.trainable_variables, averages)}
-
-
-def assign_tensors(variables, tensors):
-    """Assigns arrays to variables by name.
-
-    Raises:
-        UserError: If a name is missing or a shape differs, naming it.
-    """
-    for name, variable in variables.items():
-        check_tensor(name, variable.shape, tensors)
-    for name, variable in variables.items():
-        value = tensors[name]
-        if isinstance(variable, keras.Variable):
-            variable = variable.value
-        variable.assign(value if isinstance(value, np.ndarray) else np.asarray(value))
-
-
-def check_tensor(name, shape, tensors):
-    """Raises a `UserError` unless `tensors` has one of that name and shape."""
-    if name not in tensors:
-        raise UserError(f"checkpoint: no tensor {name!r}; it belongs to another model.")
-    received = tuple(tensors[name].shape)
-    if received != tuple(shape):
-        raise UserError(
-            f"checkpoint: tensor {name!r}: expected shape {tuple(shape)}, received {received}; it "
-            "belongs to another model."
-        )

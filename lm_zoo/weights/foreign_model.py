@@ -5,7 +5,7 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.training.train_step import model_tensors
+from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.parts import check_tensors
 
 

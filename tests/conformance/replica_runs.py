@@ -131,7 +131,8 @@ def train(case, layout, distribution):
     """Trains one case in this process; returns its `Result`."""
     import tensorflow as tf
 
-    from lm_zoo.training.train_step import TrainStep, model_tensors
+    from lm_zoo.model_tensors import model_tensors
+    from lm_zoo.training.train_step import TrainStep
     from tests.conformance.defects import DEFECTS
 
     config = case.config(layout)

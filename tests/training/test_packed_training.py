@@ -8,8 +8,9 @@ from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig, OptimizerCo
 from lm_zoo.data.batches import Batch
 from lm_zoo.data.packed_batches import PackedBatch, PackedBatches
 from lm_zoo.data.token_files import TokenSplit
+from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
-from lm_zoo.training.train_step import TrainStep, model_tensors
+from lm_zoo.training.train_step import TrainStep
 
 VOCAB, ROWS, LENGTH = 11, 4, 12
 MODELS = {
