@@ -194,9 +194,12 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
                 setattr(c.data, "layout", "windows"),
                 setattr(c.training, "best_by", "loss"),
             ),
-            "data.layout: expected 'pairs', because corpus 'text_pairs' has pairs.*windows",
+            "data.corpus: expected records of text for .*'windows', received 'text_pairs'",
         ),
-        (lambda c: setattr(c.data, "corpus", "python_reference"), "data.layout: 'pairs' needs"),
+        (
+            lambda c: setattr(c.data, "corpus", "python_reference"),
+            "data.corpus: expected records of source and target for",
+        ),
         (
             lambda c: setattr(c, "model", ModelConfig("lstm_lm")),
             "config.model.name: expected a model that reads a source.*lstm_lm",
