@@ -6,7 +6,6 @@ from lm_zoo.data import audit_proof
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
-from lm_zoo.data.fields import fields_of
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.split_shares import split_notes
@@ -17,6 +16,7 @@ from lm_zoo.files import check_writable
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import task_arguments, task_fields
 from lm_zoo.training import parameter_server
 from lm_zoo.training.trainer import Observations, Trainer, total_steps
 
@@ -44,7 +44,7 @@ class Experiment:
     """
 
     def __init__(self, config, workdir, observer=None, distribution=None):
-        self.config = config_checks.validate(config)
+        self.config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
         with self.distribution.chief_first():
@@ -56,9 +56,9 @@ class Experiment:
         with self.distribution.chief_first():
             self._prepare_tokens(observer)
         self.batches = self._training_batches()
-        self.distribution.row_layout(config.data.batch_size)  # enough rows for all
+        self.distribution.row_layout(self.config.data.batch_size)  # enough rows for all
         if self.distribution.name == "parameter_server":
-            parameter_server.check_config(config)
+            parameter_server.check_config(self.config)
 
     def _begin(self, observer):
         """Finds text and tokenizer: the run's own, if one was begun."""
@@ -66,13 +66,13 @@ class Experiment:
             check_writable(self.folder.path)
         if self.folder.begun():
             self.folder.check_config(self.config)
-            self.corpus = prepared_corpus(self.config, observer)
-            self.preprocessors = self.folder.preprocessors(fields_of(self.config))
+            self.corpus = prepared_corpus(self.config, task_fields(self.config), observer)
+            self.preprocessors = self.folder.preprocessors(task_fields(self.config))
         else:
             self.folder.check_unused()
-            self.corpus = prepared_corpus(self.config, observer)
+            self.corpus = prepared_corpus(self.config, task_fields(self.config), observer)
             self.preprocessors = prepared_preprocessors(
-                self.config, self.corpus, fields_of(self.config), observer
+                self.config, self.corpus, task_fields(self.config), observer
             )
 
     @property
@@ -106,19 +106,23 @@ class Experiment:
             f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
             f"Model: {self.config.model.name}",
-            self.model.summary_table(self.config.data.sequence_length),
+            self.model.summary_table(self._row_length),
         ]
         return "\n".join(lines)
 
     def _describe_tokens(self):
         return [describe_tokens(self.tokenizer, self.tokens)]
 
+    @property
+    def _row_length(self):
+        return self.config.task.sequence_length
+
     def _describe_batches(self):
-        data = self.config.data
-        layout = data.layout
+        data, task = self.config.data, self.config.task
+        layout = task.layout
         if layout == "packed":
             layout += f" ({self.batches.padding:.2%} padding)"
-        return f"{data.batch_size} rows of {data.sequence_length} tokens, {layout}"
+        return f"{data.batch_size} rows of {task.sequence_length} tokens, {layout}"
 
     def train(self, profile_steps=None, audit_data=False):
         """Begins the run or goes on with it; returns a `TrainingResult`."""
@@ -135,7 +139,7 @@ class Experiment:
         """Writes what the run is into its folder."""
         self.folder.begin(
             self.config,
-            fields_of(self.config),
+            task_fields(self.config),
             self.preprocessors,
             self.examples,
             self.corpus,
@@ -169,16 +173,16 @@ class Experiment:
         return lambda: evaluator.evaluate(split)
 
     def _observation(self):
-        training = self.config.training
-        if not training.sample_length:
+        task = self.config.task
+        if not task.sample_length:
             return None
         options = GenerationOptions(
-            max_new_tokens=training.sample_length,
+            max_new_tokens=task.sample_length,
             temperature=0.8,
             seed=self.config.seed,
             ignore_eos=True,  # for the word tokenizer's ends a line, not the text
         )
-        prompt = training.sample_prompt
+        prompt = task.sample_prompt
         if not prompt and not len(self.tokenizer.start_ids):
             prompt = self.tokenizer.decode(self.tokens.split("train").read(0, 1))
 
@@ -190,10 +194,10 @@ class Experiment:
 
     def _check_sampling(self):
         limit = self.model.context_length
-        length = len(self.tokenizer.encode_prompt(self.config.training.sample_prompt))
+        length = len(self.tokenizer.encode_prompt(self.config.task.sample_prompt))
         if limit is not None and length > limit:
             raise UserError(
-                "config.training.sample_prompt: expected at most the model's context_length "
+                "config.task.sample_prompt: expected at most the model's context_length "
                 f"({limit} tokens), received {length} tokens."
             )
 
@@ -229,7 +233,7 @@ def build_configured_model(config, tokenizer, source_tokenizer=None):
             )
     arguments = dict(config.model.arguments)
     reads_source = registered_model(config.model.name).reads_source
-    if reads_source != (config.data.layout == "pairs"):
+    if reads_source != (config.task.name == "translation"):
         raise _unfit_model(config, reads_source)
     if source_tokenizer is not None and source_tokenizer is not tokenizer:
         arguments["source_vocab_size"] = source_tokenizer.vocab_size
@@ -244,55 +248,56 @@ def build_configured_model(config, tokenizer, source_tokenizer=None):
     )
     if reads_source:
         return model
-    limit, length = model.context_length, config.data.sequence_length
-    if limit is not None and config.data.layout == "contiguous":
+    limit, length = model.context_length, config.task.sequence_length
+    if limit is not None and config.task.layout == "contiguous":
         raise UserError(
-            f"config.data.layout: expected 'windows' or 'packed', because {config.model.name} "
+            f"config.task.layout: expected 'windows' or 'packed', because {config.model.name} "
             f"holds {limit} tokens of context and cannot carry state on; received 'contiguous'."
         )
     if limit is not None and length > limit:
         raise UserError(
-            f"config.data.sequence_length: expected at most the model's context_length ({limit}), "
+            f"config.task.sequence_length: expected at most the model's context_length ({limit}), "
             f"received {length}."
         )
     return model
 
 
 def _unfit_model(config, reads_source):
-    name, data = config.model.name, config.data
+    name = config.model.name
     if reads_source:
         return UserError(
-            f"config.model.name: {name} reads a source text and writes a target, and data.corpus="
-            f"{data.corpus!r} with data.layout={data.layout!r} has one text alone; expected a "
-            "language model, or pairs (`lm-zoo list corpora` shows corpora of pairs)."
+            f"config.model.name: {name} reads a source text and writes a target, and task "
+            f"{config.task.name!r} has one text alone; expected a language model, or task.name="
+            "translation with a corpus of pairs (`lm-zoo list corpora`)."
         )
     return UserError(
         f"config.model.name: expected a model that reads a source text (`lm-zoo list models`), for "
-        f"data.layout is 'pairs'; received the language model {name}."
+        f"the task is 'translation'; received the language model {name}."
     )
 
 
 def training_batches(config, split):
     """Returns the batches of a split as the config lays them out."""
-    data = config.data
-    if data.layout == "contiguous":
-        return ContiguousBatches(split, data.batch_size, data.sequence_length)
-    if data.layout == "packed":
+    data, task = config.data, config.task
+    if task.layout == "contiguous":
+        return ContiguousBatches(split, data.batch_size, task.sequence_length)
+    if task.layout == "packed":
         return PackedBatches(
-            split, data.batch_size, data.sequence_length, data.across_documents, config.seed
+            split, data.batch_size, task.sequence_length, task.across_documents, config.seed
         )
-    stride = data.window_stride or data.sequence_length
-    return WindowBatches(split, data.batch_size, data.sequence_length, stride, config.seed)
+    stride = task.window_stride or task.sequence_length
+    return WindowBatches(split, data.batch_size, task.sequence_length, stride, config.seed)
 
 
 def configured_evaluator(config, model, tokenizer, distribution=None):
     """Returns the `Evaluator` that a config's `evaluation` part describes."""
+    task = task_arguments(config)
     return Evaluator(
         model,
         tokenizer,
         batch_size=config.evaluation.batch_size,
-        sequence_length=config.evaluation_length,
-        stride=config.evaluation.stride,
-        within_documents=config.data.within_documents,
+        sequence_length=task.evaluation_length,
+        stride=task.evaluation_stride,
+        within_documents=task.within_documents,
         distribution=distribution,
     )

@@ -11,10 +11,12 @@ from lm_zoo.experiment import (
 )
 from lm_zoo.validation_translations import ValidationTranslations
 
+SUMMARY_LENGTH = 35  # tokens, of the shapes in the model's table
+
 
 def experiment_of(config, *arguments):
     """Returns the `Experiment` or `PairExperiment` of a config; the arguments are theirs."""
-    kind = PairExperiment if config.data.layout == "pairs" else Experiment
+    kind = PairExperiment if config.task.name == "translation" else Experiment
     return kind(config, *arguments)
 
 
@@ -45,11 +47,15 @@ class PairExperiment(Experiment):
             describe_tokens(self.tokenizer, targets, "Target tokens"),
         ]
 
+    @property
+    def _row_length(self):
+        return SUMMARY_LENGTH
+
     def _describe_batches(self):
-        data, batches = self.config.data, self.batches
+        data, task, batches = self.config.data, self.config.task, self.batches
         size = f"{data.batch_size} pairs"
-        if data.batch_tokens:
-            size = f"at most {data.batch_tokens:,} tokens a side"
+        if task.batch_tokens:
+            size = f"at most {task.batch_tokens:,} tokens a side"
         lines = f"{size}, in buckets of like length ({batches.padding:.2%} padding)"
         if batches.num_dropped:
             lines += f", {batches.num_dropped:,} pairs too long and dropped"
@@ -85,13 +91,13 @@ class PairExperiment(Experiment):
 
 def pair_batches(config, model, split):
     """Returns the `PairBatches` of an `ExampleSplit`."""
-    data = config.data
+    data, task = config.data, config.task
     return PairBatches(
         *split.fields.values(),
         batch_size=data.batch_size,
-        batch_tokens=data.batch_tokens,
+        batch_tokens=task.batch_tokens,
         max_source_length=model.source_length or 0,
         max_target_length=model.context_length or 0,
-        too_long=data.too_long,
+        too_long=task.too_long,
         seed=config.seed,
     )

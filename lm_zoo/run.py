@@ -6,7 +6,6 @@ from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
-from lm_zoo.data.fields import fields_of
 from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.text_split import split_of_texts
@@ -26,6 +25,7 @@ from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.pair_experiment import experiment_of
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import task_arguments, task_fields
 from lm_zoo.text.special_tokens import TEXT
 
 
@@ -68,7 +68,7 @@ def load(workdir, checkpoint="best", distribution=None):
     config = folder.config()
     found = find_checkpoint(folder.checkpoints, checkpoint)
     _check_all_found(found.step, distribution)
-    *sources, tokenizer = folder.preprocessors(fields_of(config)).values()
+    *sources, tokenizer = folder.preprocessors(task_fields(config)).values()
     source_tokenizer = sources[0] if sources else tokenizer
     tensors = dict(found.tensors)
     for name in found.tensors:
@@ -226,16 +226,16 @@ class Run:
             ledger.corpus = self.folder.data_record()["corpus"]
             return ledger
         tokens = self.tokens(split)
-        settings = self.config.evaluation
+        settings, task = self.config.evaluation, task_arguments(self.config)
         carried = context == "carried" or (context == "auto" and self.model.context_length is None)
         evaluator = Evaluator(
             self.model,
             self.tokenizer,
             batch_size=batch_size or (1 if carried else settings.batch_size),
-            sequence_length=sequence_length or self.config.evaluation_length,
-            stride=stride or settings.stride,
+            sequence_length=sequence_length or task.evaluation_length,
+            stride=stride or task.evaluation_stride,
             context_rule=context,
-            within_documents=self.config.data.within_documents,
+            within_documents=task.within_documents,
             distribution=self.distribution,
         )
         ledger = evaluator.evaluate(tokens)
@@ -294,13 +294,13 @@ class Run:
     def examples(self, split):
         """Returns the `ExampleSplit`: held out from the run's folder, training from the corpus."""
         self._check_split(split)
-        names = [field.name for field in fields_of(self.config)]
+        names = [field.name for field in task_fields(self.config)]
         tokenizers = (self.source_tokenizer, self.tokenizer)[-len(names) :]
         preprocessors = dict(zip(names, tokenizers))
         if split != "train":
             return self.folder.held_out_examples(preprocessors, split)
         with self.distribution.chief_first():
-            corpus = prepared_corpus(self.config)
+            corpus = prepared_corpus(self.config, task_fields(self.config))
             examples = prepared_examples(self.config, corpus, preprocessors)
         self.folder.check_examples(examples, ("train",))
         return examples.split("train")
@@ -316,7 +316,7 @@ class Run:
             split: `validation` or `test`.
         """
         self._check_split(split, HELD_OUT)
-        records = self.folder.held_out_texts(fields_of(self.config), split)
+        records = self.folder.held_out_texts(task_fields(self.config), split)
         return [source for source, _ in records], [target for _, target in records]
 
     def pair_tokens(self, split):
@@ -326,7 +326,7 @@ class Run:
     def _check_split(self, split, splits=SPLITS):
         if split not in splits:
             raise unknown_name("split", split, splits)
-        if self.config.data.corpus == IMPORTED:
+        if self.config.corpus.name == IMPORTED:
             raise UserError(
                 f"split: the weights in {self.folder.path} were imported, and no {split} text came "
                 "with them; `lm-zoo score` measures text that you give."

@@ -27,13 +27,13 @@ class ValidationTranslations:
     """
 
     def __init__(self, config, model, source_tokenizer, tokenizer, pairs, distribution):
-        self._training = config.training
-        self._num_measured = config.evaluation.bleu_pairs
+        self._task = config.task
+        self._num_measured = config.task.bleu_pairs
         self._model = model
         self._source_tokenizer = source_tokenizer
         self._tokenizer = tokenizer
         self._distribution = distribution
-        number = max(self._num_measured, config.training.sample_translations)
+        number = max(self._num_measured, config.task.sample_translations)
         self._pairs = list(itertools.islice(pairs, number))
         # A validation text that the model cannot read whole is measured by what it can.
         self._options = TranslationOptions(num_beams=1, too_long="truncate")
@@ -41,14 +41,14 @@ class ValidationTranslations:
     @staticmethod
     def check(config):
         """Raises a `UserError` where a package is missing that the config needs."""
-        if config.evaluation.bleu_pairs:
-            require_sacrebleu("evaluation.bleu_pairs")
-        if config.training.attention_pictures:
-            require_matplotlib("training.attention_pictures")
+        if config.task.bleu_pairs:
+            require_sacrebleu("task.bleu_pairs")
+        if config.task.attention_pictures:
+            require_matplotlib("task.attention_pictures")
 
     def observe(self):
         """Returns `Observations` of the model as it is now; every process has to call it."""
-        shown = self._pairs[: self._training.sample_translations]
+        shown = self._pairs[: self._task.sample_translations]
         best = self._translate([source for source, _ in shown])
         return Observations(
             scalars=self._bleu() if self._num_measured else {},
@@ -78,7 +78,7 @@ class ValidationTranslations:
         return {"bleu": bleu_of_counts(np.array([self._distribution.sum(n) for n in counts]))}
 
     def _pictures(self, shown, best):
-        number = self._training.attention_pictures
+        number = self._task.attention_pictures
         return {
             f"attention/{place}": self._picture(source, translation)
             for place, ((source, _), translation) in enumerate(zip(shown[:number], best))

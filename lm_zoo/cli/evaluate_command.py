@@ -72,7 +72,7 @@ def run(flag_values, arguments):
 
     folder = RunFolder(flag_values.workdir).require()
     config = folder.config()
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         pair_evaluation.run(flag_values, folder, config)
         return
     refuse_pair_flags(flag_values, config.model.name)

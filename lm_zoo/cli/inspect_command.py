@@ -66,9 +66,9 @@ def run(flag_values, arguments):
         raise unknown_name("split", flag_values.split, SPLITS)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
-    config = config_checks.validate(with_data_dir(config, flag_values.data_dir))
+    config = config_checks.resolve(with_data_dir(config, flag_values.data_dir))
     path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         report = _inspect_pairs(config, folder, flag_values)
         as_page, as_text = pair_page.pairs_as_page, pair_terminal.pairs_as_text
     else:
@@ -106,12 +106,12 @@ def _prepared(config, folder, flag_values):
     """Returns the cleaned corpus, the preprocessors (the run's own, if any) and the examples."""
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-    from lm_zoo.data.fields import fields_of
+    from lm_zoo.tasks import task_fields
     from lm_zoo.data.preparation import prepared_corpus
 
-    fields = fields_of(config)
+    fields = task_fields(config)
     with PreparationProgress() as progress:
-        corpus = prepared_corpus(config, progress)
+        corpus = prepared_corpus(config, task_fields(config), progress)
         if folder:
             preprocessors = folder.preprocessors(fields)
         else:

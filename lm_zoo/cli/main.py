@@ -24,8 +24,9 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
+from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
-from lm_zoo.cli.flags import load_config
+from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
@@ -169,7 +170,7 @@ def _overview():
     return f"""\
 usage: lm-zoo COMMAND [--FLAG=VALUE ...]
 
-{lm_zoo.__doc__.splitlines()[0]}
+{ABOUT.splitlines()[0]}
 
 commands:
 {listed}

@@ -74,7 +74,7 @@ def _search_options(flag_values, config):
 
     options = {name: getattr(flag_values, name) for name in SEARCH_FLAGS}
     options["too_long"] = flag_values.too_long or (
-        "truncate" if config.data.too_long == "truncate" else "error"
+        "truncate" if config.task.too_long == "truncate" else "error"
     )
     TranslationOptions(**options).validate()
     return options
@@ -91,7 +91,7 @@ def _given_texts(flag_values, what):
 
 def _texts_of_split(folder, split):
     """Returns a split's sources and targets, two lists."""
-    from lm_zoo.data.fields import fields_of
+    from lm_zoo.tasks import task_fields
     from lm_zoo.data.held_out import HELD_OUT
 
     if split not in HELD_OUT:
@@ -99,7 +99,7 @@ def _texts_of_split(folder, split):
             f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
             f"{split!r}; `--metrics=` measures the perplexity of the training pairs alone."
         )
-    records = folder.held_out_texts(fields_of(folder.config()), split)
+    records = folder.held_out_texts(task_fields(folder.config()), split)
     return [source for source, _ in records], [target for _, target in records]
 
 

@@ -36,7 +36,7 @@ def run(flag_values, arguments):
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.cli.preparation_summary import as_text, summary
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-    from lm_zoo.data.fields import fields_of
+    from lm_zoo.tasks import task_fields
     from lm_zoo.data.preparation import prepared_corpus
     from lm_zoo.errors import UserError
 
@@ -49,8 +49,8 @@ def run(flag_values, arguments):
         config.runtime.data_processes = flag_values.processes
     started = time.monotonic()
     with PreparationProgress() as progress:
-        corpus = prepared_corpus(config, progress)
-        preprocessors = prepared_preprocessors(config, corpus, fields_of(config), progress)
+        corpus = prepared_corpus(config, task_fields(config), progress)
+        preprocessors = prepared_preprocessors(config, corpus, task_fields(config), progress)
         examples = prepared_examples(config, corpus, preprocessors, progress)
     values = summary(corpus, examples, time.monotonic() - started if progress.worked else 0.0)
     print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

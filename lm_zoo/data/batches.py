@@ -120,8 +120,8 @@ class WindowBatches:
         stride = stride or sequence_length
         if not 1 <= stride <= sequence_length:
             raise UserError(
-                f"data.window_stride: expected 0 (one window's length) to {sequence_length} "
-                f"(data.sequence_length), received {stride}: tokens would be left out."
+                f"task.window_stride: expected 0 (one window's length) to {sequence_length} "
+                f"(task.sequence_length), received {stride}: tokens would be left out."
             )
         self.split = split
         self.batch_size = batch_size
@@ -230,5 +230,5 @@ def _too_short(split, needed, batch_size, sequence_length):
     return UserError(
         f"data.batch_size: the {split.name} split has {split.num_tokens} tokens, one batch of "
         f"{batch_size} x {sequence_length} needs {needed}; give more text, or a smaller "
-        f"data.batch_size or data.sequence_length."
+        f"data.batch_size or task.sequence_length."
     )

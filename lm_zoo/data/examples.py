@@ -84,7 +84,7 @@ def prepared_preprocessors(config, corpus, fields, observer=None):
         if kinds[owner] == "label":
             made[owner] = prepared_labels(config, column, observer)
         else:
-            settings = tokenizer_settings(config, owner)
+            settings = config.tokenizers.get(owner)
             made[owner] = prepared_tokenizer(config, column, observer, settings)
     return {name: made[owner] for name, owner in owners.items()}
 
@@ -179,21 +179,9 @@ def data_record(corpus, preprocessors, examples):
     return record | ({"cleaning": corpus.report} if corpus.report else {})
 
 
-def tokenizer_settings(config, name):
-    """Returns the `TokenizerConfig` of a field, or None where it has none of its own.
-
-    Args:
-        config: An `ExperimentConfig`.
-        name: The field's name.
-    """
-    if name != "source":
-        return config.tokenizer
-    return config.source_tokenizer if config.source_tokenizer.name else None
-
-
 def _owner(config, field):
     """Returns the name of the field whose tokenizer a field uses: its own or another's."""
-    shared = field.shares and tokenizer_settings(config, field.name) is None
+    shared = field.shares and field.name not in config.tokenizers
     return field.shares if shared else field.name
 
 

@@ -16,12 +16,3 @@ class Field:
     name: str
     kind: str = "text"
     shares: str = ""
-
-
-TEXT = (Field("text"),)
-PAIR = (Field("source", shares="target"), Field("target"))
-
-
-def fields_of(config):
-    """Returns the `Field`s of the records that a config's model learns from."""
-    return PAIR if config.data.layout == "pairs" else TEXT

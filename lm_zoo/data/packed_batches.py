@@ -60,9 +60,9 @@ class PackedBatches:
     def __init__(self, split, batch_size, sequence_length, across_documents=False, seed=0):
         if split.document_starts is None:
             raise UserError(
-                f"data.layout: 'packed' needs documents, and the {split.name} split is one stream; "
-                "set data.documents to 'file', 'line' or 'paragraph', read JSON lines, CSV or "
-                "Parquet by data.text_field, or take data.layout='windows'."
+                f"task.layout: 'packed' needs documents, and the {split.name} split is one stream; "
+                "set corpus.documents to 'file', 'line' or 'paragraph', read JSON lines, CSV or "
+                "Parquet by corpus.text_field, or take task.layout='windows'."
             )
         self.split = split
         self.batch_size = batch_size
@@ -77,7 +77,7 @@ class PackedBatches:
                 f"data.batch_size: the documents of the {split.name} split fill {self.num_windows} "
                 f"windows of {sequence_length} tokens, expected at least one batch of "
                 f"{batch_size}; give more text, or a smaller data.batch_size or "
-                "data.sequence_length."
+                "task.sequence_length."
             )
         self.padding = 1 - self.num_targets / (self.num_windows * sequence_length)
         self.steps_per_epoch = self.num_windows / batch_size

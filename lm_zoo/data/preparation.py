@@ -5,7 +5,6 @@ import json
 
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.fields import fields_of
 from lm_zoo.data.labels import LabelTokenizer, load_labels
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
@@ -26,19 +25,20 @@ class Observer:
         """Something to say in a line."""
 
 
-def prepared_corpus(config, observer=None):
+def prepared_corpus(config, fields, observer=None):
     """Returns the cleaned `Corpus` that a config describes, of the fields that its task has.
 
     Args:
         config: An `ExperimentConfig`.
+        fields: The task's `Field`s.
         observer: An `Observer`.
 
     Raises:
         UserError: For text that cannot be used, or of which cleaning leaves nothing.
     """
-    observer, fields = observer or Observer(), fields_of(config)
-    corpus = load_corpus(config.data)
-    _check_fields(config.data, corpus, fields)
+    observer = observer or Observer()
+    corpus = load_corpus(config.corpus, config.data.cache_dir)
+    _check_fields(config, corpus, fields)
     if not config.cleaning.steps and not corpus.is_raw:
         return corpus.columns(field.name for field in fields)
     from lm_zoo.data.cleaned_corpus import clean
@@ -55,15 +55,21 @@ def prepared_corpus(config, observer=None):
     )
 
 
-def _check_fields(data, corpus, fields):
+def _check_fields(config, corpus, fields):
     """Raises a `UserError` unless a corpus has the fields of a task, and no others."""
     names = [field.name for field in fields]
     if sorted(names) != sorted(corpus.fields):
         raise UserError(
-            f"data.corpus: expected records of {' and '.join(names)} for data.layout="
-            f"{data.layout!r}, received {data.corpus!r}, whose records have "
-            f"{' and '.join(corpus.fields)}; take another corpus (`lm-zoo list corpora`) or "
-            "another data.layout."
+            f"corpus.name: expected records of {' and '.join(names)} for task "
+            f"{config.task.name!r}, received {corpus.name!r}, whose records have "
+            f"{' and '.join(corpus.fields)}; take another corpus (`lm-zoo list corpora`) or another "
+            "task.name."
+        )
+    first = next(field for field in fields if field.name == corpus.fields[0])
+    if first.kind == "label" and getattr(config.corpus, "split_by", "") == "document_hash":
+        raise UserError(
+            f"corpus.split_by: 'document_hash' goes by the first field, and that is the label "
+            f"{first.name!r}; name a text first in corpus.fields, or set it to 'fraction'."
         )
 
 

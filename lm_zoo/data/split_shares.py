@@ -28,8 +28,8 @@ def split_notes(corpus, examples):
         + (f"has {shares[name]:.3g}" if shares[name] else "is empty")
         for name in far
     )
-    fields = " and ".join(f"data.{name}_files" for name in far)
-    fractions = " and ".join(f"data.{name}_fraction" for name in far)
+    fields = " and ".join(f"corpus.{name}_files" for name in far)
+    fractions = " and ".join(f"corpus.{name}_fraction" for name in far)
     why = remedy = ""
     if corpus.has_documents:
         several = len(corpus.fields) > 1
@@ -37,7 +37,7 @@ def split_notes(corpus, examples):
         why = (
             f"; there are {documents:,} {'records' if several else 'documents'}, which are not cut"
         )
-        remedy = "" if several else ", or make documents smaller (data.documents)"
+        remedy = "" if several else ", or make documents smaller (corpus.documents)"
     return [
         f"Splits: a share of the text was asked of {found}{why}. Give {fields}, change {fractions}"
         f"{remedy}."

@@ -7,8 +7,7 @@ import sys
 import keras
 import tensorflow as tf
 
-from lm_zoo import __version__, checkpoints
-from lm_zoo import config as config_lib
+from lm_zoo import __version__, checkpoints, config_json
 from lm_zoo.export.card_page import readable
 
 FORMAT_VERSION = 1
@@ -58,7 +57,7 @@ def model_card(run, name, exported, max_length, loss, parity, examples, source_l
             name: {"inputs": inputs, "outputs": outputs}
             for name, (inputs, outputs) in examples.items()
         },
-        "config": config_lib.to_dict(run.config),
+        "config": config_json.to_dict(run.config),
     }
     if run.model.reads_source:
         card["translations"] = run.folder.results_with("bleu")

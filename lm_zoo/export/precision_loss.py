@@ -11,6 +11,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.figures import written
 from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.tasks import task_arguments
 
 MOST_TOKENS = 20_000
 ROWS = 64  # pairs scored at once
@@ -60,7 +61,7 @@ def measure(run, exported):
     if split.num_tokens < 2:
         return None
     part = TokenSplit("validation", (split.read(0, MOST_TOKENS),))
-    length = run.config.evaluation_length
+    length = task_arguments(run.config).evaluation_length
     length = min(length, exported.context_length or length)
     figures = []
     for model in (run.model, exported):

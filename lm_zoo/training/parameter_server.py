@@ -10,10 +10,10 @@ MOST_WAITING = 256  # steps handed out at once; each brings its batch along
 
 def check_config(config):
     """Raises a `UserError` for a config that asynchronous steps cannot run."""
-    if config.data.layout == "contiguous":
+    if getattr(config.task, "layout", "") == "contiguous":
         raise UserError(
-            "runtime.strategy: parameter_server makes steps in any order, and data.layout="
-            "'contiguous' carries state from step to step; set data.layout to 'windows' or "
+            "runtime.strategy: parameter_server makes steps in any order, and task.layout="
+            "'contiguous' carries state from step to step; set task.layout to 'windows' or "
             "'packed', or take another strategy."
         )
     if config.training.precision == "float16":

@@ -11,7 +11,12 @@ import tensorflow as tf
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.layers.dropout import dropout_scope
-from lm_zoo.model_tensors import assign_tensors, check_tensor, ema_tensors, model_tensors
+from lm_zoo.model_tensors import (
+    assign_tensors,
+    check_tensor,
+    ema_tensors,
+    model_tensors,
+)
 from lm_zoo.training.losses import token_losses
 from lm_zoo.training.optimizers import build_optimizer
 
@@ -38,7 +43,7 @@ class TrainStep:
         self.layout = self.distribution.row_layout(
             config.data.batch_size, config.runtime.micro_batches
         )
-        self.carries_state = config.data.layout == "contiguous"
+        self.carries_state = getattr(config.task, "layout", "") == "contiguous"
         self.scales_loss = config.training.precision == "float16"
         with self.strategy.scope():
             self._make_variables()
@@ -49,7 +54,7 @@ class TrainStep:
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
         self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
         # Batches of pairs have many shapes, for which one trace does; XLA needs one for each.
-        self._shapes_vary = config.data.layout == "pairs" and not config.runtime.jit_compile
+        self._shapes_vary = config.task.name == "translation" and not config.runtime.jit_compile
         self._run = None
 
     def _make_variables(self):
@@ -67,7 +72,7 @@ class TrainStep:
             name: _scalar(0.0, tf.float64)
             for name in ("nll", "tokens", "gradient_norm", "steps", "skipped")
         }
-        if config.training.label_smoothing:  # elsewhere it is the NLL
+        if config.task.label_smoothing:  # elsewhere it is the NLL
             self.sums["objective"] = _scalar(0.0, tf.float64)
         self.loss_scale = _scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
         self.finite_steps = _scalar(0.0, tf.float32)
@@ -274,7 +279,7 @@ class TrainStep:
             else:
                 logits = self.model(inputs, training=True, **arguments)
             objective, nll, tokens = token_losses(
-                logits, targets, weights, self.config.training.label_smoothing
+                logits, targets, weights, self.config.task.label_smoothing
             )
             scaled = objective * scale
         # TensorFlow's own variables: of Keras' it cannot make the zeros for one outside the loss.

@@ -14,8 +14,7 @@ import typing
 import tensorflow as tf
 from absl import logging
 
-from lm_zoo import checkpoints
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, config_json
 from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
 from lm_zoo.distribution.launched_process import heartbeat
@@ -267,9 +266,9 @@ class Trainer:
     @property
     def _row_length(self):
         """Tokens in a row, the mean where rows have lengths of their own."""
-        if self.config.data.layout == "pairs":
+        if self.config.task.name == "translation":
             return round(self.batches.num_targets / self.batches.num_windows)
-        return self.config.data.sequence_length
+        return self.config.task.sequence_length
 
     @property
     def bytes_per_token(self):
@@ -443,7 +442,7 @@ class Trainer:
                 signal.signal(number, handler)
 
     def _write_config(self):
-        flat = config_lib.flatten(self.config)
+        flat = config_json.flatten(self.config)
         rows = "\n".join(f"| {key} | `{value}` |" for key, value in flat.items())
         self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
         self.summaries.hparams(flat)

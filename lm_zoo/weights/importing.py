@@ -4,13 +4,13 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checkpoints, checksums, config_checks, files
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, checksums, config_checks, config_json, files
 from lm_zoo.config import (
     IMPORTED,
-    DataConfig,
+    CorpusConfig,
     ExperimentConfig,
     ModelConfig,
+    TaskConfig,
     TokenizerConfig,
 )
 from lm_zoo.data.cache import writing
@@ -113,19 +113,18 @@ def _config(foreign, source):
     """Returns what a run of this model is: text and training there were elsewhere."""
     arguments = {k: v for k, v in foreign.arguments.items() if k != "vocab_size"}
     limit = arguments.get("context_length")
-    return config_checks.validate(
+    windows = {"layout": "windows", "sequence_length": limit} if limit else {}
+    return config_checks.resolve(
         ExperimentConfig(
             name=source.resolve().name,
-            data=DataConfig(
-                corpus=IMPORTED,
-                layout="windows" if limit else "contiguous",
-                sequence_length=limit or DataConfig.sequence_length,
-            ),
+            task=TaskConfig("language_modeling", **windows),
+            corpus=CorpusConfig(IMPORTED),
             tokenizer=TokenizerConfig(
                 name=foreign.tokenizer.name, vocab_size=foreign.tokenizer.vocab_size
             ),
             model=ModelConfig(foreign.name, **arguments),
-        )
+        ),
+        needs_corpus=False,
     )
 
 
@@ -155,7 +154,7 @@ def _write(folder, config, tokenizer, model, record):
         try:
             tokenizer.save(folder.tokenizer_path("text"))
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
-            files.write_atomically(folder.config_path, config_lib.dumps(config))
+            files.write_atomically(folder.config_path, config_json.dumps(config))
             checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
         except BaseException:
             _clear(folder, existed)

@@ -9,20 +9,31 @@ from lm_zoo.cli.main import main
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_pairs", train_files=("a.tsv",), data_dir={folder!r}, source_field="1",
-            target_field="2", validation_fraction=0.1, test_fraction=0.1, layout="pairs",
-            batch_size=4, cache_dir={cache!r},
+        task=TaskConfig("translation"),
+        corpus=CorpusConfig(
+            "text_pairs",
+            train_files=("a.tsv",),
+            data_dir={folder!r},
+            source_field="1",
+            target_field="2",
+            validation_fraction=0.1,
+            test_fraction=0.1,
         ),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         cleaning=CleaningConfig(steps=("pair_identical",)),
         tokenizer=TokenizerConfig("word"),
-        source_tokenizer=TokenizerConfig("word"),
         model=ModelConfig(
-            "encoder_decoder", hidden_dim=8, num_layers=1, num_heads=1, context_length=16,
+            "encoder_decoder",
+            hidden_dim=8,
+            num_layers=1,
+            num_heads=1,
+            context_length=16,
             source_length=16,
         ),
+        tokenizers=dict(source=TokenizerConfig("word")),
     )
 """
 
@@ -76,9 +87,10 @@ def test_inspect_shows_pairs(place, capsys):
     "override, message",
     [
         ("cleaning.steps=gutenberg", "'gutenberg' works on documents"),
-        ("data.source_field=4", "expected 4 columns, received 2"),
-        ("data.layout=packed", "whose records have source and target"),
-        ("data.train_files=none.tsv", "there is no file"),
+        ("corpus.source_field=4", "expected 4 columns, received 2"),
+        ("task.layout=packed", "task.layout: there is no such field of 'translation'"),
+        ("task.name=language_modeling", "config.tokenizers: unknown name 'source'"),
+        ("corpus.train_files=none.tsv", "there is no file"),
     ],
 )
 def test_what_cannot_be_is_one_line(place, capsys, override, message):

@@ -22,16 +22,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", train_files=({text!r},), documents="line",
-            validation_fraction=0.1, test_fraction=0.1, layout="packed", batch_size=4,
-            sequence_length=32, cache_dir={cache!r},
+        task=TaskConfig("language_modeling", layout="packed", sequence_length=32, sample_length=0),
+        corpus=CorpusConfig(
+            "text_files",
+            train_files=({text!r},),
+            documents="line",
+            validation_fraction=0.1,
+            test_fraction=0.1,
         ),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         tokenizer=TokenizerConfig("bpe", vocab_size=300),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1),
-        training=TrainingConfig(steps=4, sample_length=0),
+        training=TrainingConfig(steps=4),
     )
 """
 
@@ -118,8 +123,8 @@ def test_training_finds_what_was_prepared(place, capsys):
 
 def test_a_run_goes_on_wherever_its_text_lies(place, capsys):
     """The folders of text and cache are no part of what is learned; the text itself is."""
-    config = ["--config", f"{place}/config.py", "--config.data.train_files="]
-    config += ["--config.data.train_files=text.txt"]
+    config = ["--config", f"{place}/config.py", "--config.corpus.train_files="]
+    config += ["--config.corpus.train_files=text.txt"]
     (place / "moved").mkdir()
     (place / "moved" / "text.txt").write_bytes((place / "text.txt").read_bytes())
     train = ["train", *config, f"--workdir={place}/run"]
@@ -178,7 +183,7 @@ def test_mistakes_are_one_line(place, capsys):
     assert "vocab_size" in refused(place, capsys, config, "--config.tokenizer.vocab_size=5")
     made = refused(place, capsys, "--config=synthetic_gru", "--data_dir=x")
     assert "--data_dir" in made and "'synthetic'" in made
-    nowhere = f"--config.data.train_files={place}/nowhere.txt"
+    nowhere = f"--config.corpus.train_files={place}/nowhere.txt"
     assert "nowhere.txt" in refused(place, capsys, config, nowhere)
     (place / "file").write_text("in the way")
     in_the_way = f"--config.data.cache_dir={place}/file/cache"

@@ -36,7 +36,7 @@ class ClipsBeforeReducing(TrainStep):
 
     def _reduce(self, sums, gradients):
         scale = tf.convert_to_tensor(self.loss_scale) / (
-            self.config.data.batch_size * self.config.data.sequence_length
+            self.config.data.batch_size * self.config.task.sequence_length
         )
         divisor = scale * tf.maximum(sums[2], 1.0)
         norm = tf.linalg.global_norm(gradients) / divisor

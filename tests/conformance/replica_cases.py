@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from lm_zoo import experiment
+from lm_zoo import config_checks, experiment
 from lm_zoo.config import (
     PRECISIONS,
     DataConfig,
@@ -17,6 +17,7 @@ from lm_zoo.config import (
     ModelConfig,
     OptimizerConfig,
     RuntimeConfig,
+    TaskConfig,
 )
 from lm_zoo.data.pair_batches import PairBatches
 from lm_zoo.data.token_files import TokenSplit
@@ -39,7 +40,7 @@ class Case:
 
     Attributes:
         variant: A key of `VARIANTS` or, for layout `pairs`, of `PAIR_VARIANTS`.
-        layout: As in `data.layout`.
+        layout: As in `task.layout`.
         optimizer: A key of `OPTIMIZERS`.
         steps: Updates.
         precision: As in `training.precision`.
@@ -71,7 +72,8 @@ class Case:
         """The `ExperimentConfig` of this case, run by a `Layout`."""
         config = ExperimentConfig(
             seed=3,
-            data=DataConfig(batch_size=ROWS, sequence_length=LENGTH, layout=self.layout),
+            task=TaskConfig("language_modeling", sequence_length=LENGTH, layout=self.layout),
+            data=DataConfig(batch_size=ROWS),
             model=ModelConfig((VARIANTS | PAIR_VARIANTS)[self.variant][0]),
             optimizer=OptimizerConfig(**OPTIMIZERS[self.optimizer]),
             runtime=RuntimeConfig(
@@ -81,8 +83,9 @@ class Case:
             ),
         )
         config.training.precision = self.precision
-        config.training.label_smoothing = 0.1 if self.layout == "pairs" else 0.0
-        return config
+        if self.layout == "pairs":
+            config.task = TaskConfig("translation", label_smoothing=0.1)
+        return config_checks.resolve(config)
 
     def build(self):
         """A fresh model, the same each time."""

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import ExperimentConfig, ModelConfig, OptimizerConfig
+from lm_zoo import config_checks
+from lm_zoo.config import ExperimentConfig, ModelConfig, OptimizerConfig, TaskConfig
 from lm_zoo.registry import build_model
 from lm_zoo.training.train_step import TrainStep
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
@@ -34,16 +35,17 @@ def compiled_step(variant):
         **arguments | {"dropout": 0.2},
     )
     config = ExperimentConfig(model=ModelConfig(name), optimizer=OptimizerConfig("sgd"))
-    config.data.batch_size, config.data.sequence_length = BATCH, LENGTH
-    config.data.layout = "windows" if model.context_length else "contiguous"
+    config.data.batch_size = BATCH
+    layout = "windows" if model.context_length else "contiguous"
+    config.task = TaskConfig("language_modeling", layout=layout, sequence_length=LENGTH)
     source = {}
     if model.reads_source:
-        config.data.layout = "pairs"
+        config.task = TaskConfig("translation")
         ids = tf.ones((BATCH, LENGTH), tf.int32)
         source = {"source_ids": ids, "source_lengths": tf.constant([8, 3, 5, 1])}
     config.training.precision = "bfloat16"
     config.runtime.jit_compile = True
-    step = TrainStep(model, config)
+    step = TrainStep(model, config_checks.resolve(config))
     rng = np.random.default_rng(0)
     inputs, targets = rng.integers(0, VOCAB, size=(2, BATCH, LENGTH)).astype(np.int32)
     weights = np.ones((BATCH, LENGTH), np.float32)

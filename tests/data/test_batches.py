@@ -178,5 +178,5 @@ def test_windows_need_as_many_tokens_as_the_error_says(stride):
 
 def test_a_stride_that_leaves_tokens_out_is_an_error():
     for stride in (7, -1):
-        with pytest.raises(UserError, match=f"data.window_stride: .* received {stride}"):
+        with pytest.raises(UserError, match=f"task.window_stride: .* received {stride}"):
             WindowBatches(positions(100), 4, 6, stride)

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from lm_zoo.config import DataConfig, ExperimentConfig, TokenizerConfig
+from lm_zoo.config import CorpusConfig, DataConfig, ExperimentConfig, TaskConfig, TokenizerConfig
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.fields import Field
 from lm_zoo.data.pair_batches import PairBatches
@@ -24,16 +24,13 @@ def settings(name):
 
 def config(name, source_name, cache_dir):
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic_translation",
-            synthetic_pairs=60,
-            validation_fraction=0.1,
-            test_fraction=0.1,
-            layout="pairs",
-            cache_dir=str(cache_dir),
+        task=TaskConfig("translation"),
+        corpus=CorpusConfig(
+            "synthetic_translation", pairs=60, validation_fraction=0.1, test_fraction=0.1
         ),
+        data=DataConfig(cache_dir=str(cache_dir)),
         tokenizer=settings(name),
-        source_tokenizer=settings(source_name),
+        tokenizers={"source": settings(source_name)} if source_name else {},
     )
 
 
@@ -46,7 +43,7 @@ def cache_dir(tmp_path_factory):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_batch_holds_both_texts_of_each_pair(name, source_name, cache_dir):
     made = config(name, source_name, cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     preprocessors = prepared_preprocessors(made, corpus, FIELDS)
     source_tokenizer, tokenizer = preprocessors["source"], preprocessors["target"]
     assert (source_tokenizer is tokenizer) == (not source_name)
@@ -75,7 +72,7 @@ def test_a_batch_holds_both_texts_of_each_pair(name, source_name, cache_dir):
 
 def test_a_run_keeps_the_checksums_of_each_field(cache_dir):
     made = config("character", "", cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     preprocessors = prepared_preprocessors(made, corpus, FIELDS)
     examples = prepared_examples(made, corpus, preprocessors)
     record = data_record(corpus, preprocessors, examples)
@@ -92,7 +89,7 @@ def test_a_run_keeps_the_checksums_of_each_field(cache_dir):
 
 def test_fields_of_different_numbers_of_documents_are_refused(cache_dir):
     made = config("character", "", cache_dir)
-    corpus = prepared_corpus(made)
+    corpus = prepared_corpus(made, FIELDS)
     examples = prepared_examples(made, corpus, prepared_preprocessors(made, corpus, FIELDS))
     fields = examples.fields
     other = dict(fields["target"].splits, train=fields["target"].split("test"))

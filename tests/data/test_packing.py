@@ -149,7 +149,7 @@ def test_a_million_documents_fill_their_windows():
 
 def test_a_stream_and_too_few_documents_are_errors():
     stream = TokenSplit("train", (np.arange(100),))
-    with pytest.raises(UserError, match=r"'packed' needs documents.*set data.documents to"):
+    with pytest.raises(UserError, match=r"'packed' needs documents.*set corpus.documents to"):
         PackedBatches(stream, 2, 8)
     assert PackedBatches(documents([8] * 4), 4, 8).num_windows == 4
     with pytest.raises(UserError, match="fill 3 windows of 8 tokens, expected at least one .* 4"):

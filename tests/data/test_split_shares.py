@@ -4,7 +4,7 @@ import fractions
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig
+from lm_zoo.config import CorpusConfig, DataConfig, ExperimentConfig
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.corpora.splitting import ByFraction
 from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
@@ -26,13 +26,13 @@ def prepared(tmp_path, count, size=lambda number: 1, **data):
     for number in range(count):
         text = f"Book {number}\n" + BOOK * size(number)
         (folder / f"{number:03}.txt").write_text(text, encoding="utf-8")
-    config = ExperimentConfig()
     settings = {"train_files": (str(folder),), "documents": "file", "split_by": "fraction"}
-    settings |= {"corpus": "text_files", "cache_dir": str(tmp_path / "cache")} | data
-    for name, value in settings.items():
-        setattr(config.data, name, value)
+    config = ExperimentConfig(
+        corpus=CorpusConfig("text_files", **settings | data),
+        data=DataConfig(cache_dir=str(tmp_path / "cache")),
+    )
     config.tokenizer.name, config.tokenizer.vocab_size = "byte", 0
-    corpus = prepared_corpus(config)
+    corpus = prepared_corpus(config, (Field("text"),))
     preprocessors = prepared_preprocessors(config, corpus, (Field("text"),))
     examples = prepared_examples(config, corpus, preprocessors)
     return corpus, examples, preprocessors["text"]
@@ -48,7 +48,7 @@ def test_five_books_have_no_twentieth_and_it_is_said_before_training(tmp_path):
     (note,) = split_notes(corpus, examples)
     assert "0.05 for validation, which is empty, and of 0.05 for test, which is empty" in note
     assert "5 documents, which are not cut" in note and "\n" not in note
-    assert "data.validation_files and data.test_files" in note and "data.documents" in note
+    assert "corpus.validation_files and corpus.test_files" in note and "corpus.documents" in note
     tokens = examples.fields["text"]
     assert tokens.split("validation").num_tokens == 0
     line = describe_tokens(tokenizer, tokens)

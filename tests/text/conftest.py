@@ -1,6 +1,6 @@
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.text.tokenizers import TOKENIZERS
 
@@ -9,7 +9,7 @@ SIZES = {"bpe": 450, "wordpiece": 500, "sentencepiece_bpe": 600, "sentencepiece_
 
 @pytest.fixture(scope="session")
 def training_text():
-    return load_corpus(DataConfig()).splits["train"][:60_000]
+    return load_corpus(CorpusConfig("python_reference")).splits["train"][:60_000]
 
 
 @pytest.fixture(scope="session")

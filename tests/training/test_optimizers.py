@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import OPTIMIZERS, DataConfig, ExperimentConfig, ModelConfig, OptimizerConfig
+from lm_zoo import config_checks
+from lm_zoo.config import (
+    OPTIMIZERS,
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TaskConfig,
+)
 from lm_zoo.data.batches import Batch
 from lm_zoo.registry import build_model
 from lm_zoo.training.optimizers import build_optimizer
@@ -117,12 +125,13 @@ def train_step(name):
     """A step as the trainer makes it, of a small model, with weight decay where the rule has it."""
     decay = 0.0 if name == "momentum" else 0.2
     config = ExperimentConfig(
-        data=DataConfig(batch_size=2, sequence_length=4, layout="windows"),
+        task=TaskConfig("language_modeling", sequence_length=4, layout="windows"),
+        data=DataConfig(batch_size=2),
         model=ModelConfig("rnn_lm"),
         optimizer=OptimizerConfig(name=name, beta2=0.99, weight_decay=decay, clip_norm=0.0),
     )
     model = build_model("rnn_lm", vocab_size=5, hidden_dim=3, num_layers=1, seed=1)
-    return TrainStep(model, config)
+    return TrainStep(model, config_checks.resolve(config))
 
 
 BATCH = Batch(

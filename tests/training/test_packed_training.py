@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig, OptimizerConfig
+from lm_zoo import config_checks
+from lm_zoo.config import (
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TaskConfig,
+)
 from lm_zoo.data.batches import Batch
 from lm_zoo.data.packed_batches import PackedBatch, PackedBatches
 from lm_zoo.data.token_files import TokenSplit
@@ -38,14 +45,15 @@ SPLIT = make_split()
 def make_step(model, rows=ROWS, micro_batches=1, layout="packed", dropout=0.0, jit_compile=False):
     config = ExperimentConfig(
         seed=3,
-        data=DataConfig(batch_size=rows, sequence_length=LENGTH, layout=layout),
+        task=TaskConfig("language_modeling", sequence_length=LENGTH, layout=layout),
+        data=DataConfig(batch_size=rows),
         model=ModelConfig(model),
         optimizer=OptimizerConfig(name="sgd", learning_rate=0.5, clip_norm=0.3),
     )
     config.runtime.micro_batches = micro_batches
     config.runtime.jit_compile = jit_compile
     built = build_model(model, vocab_size=VOCAB, seed=1, dropout=dropout, **MODELS[model])
-    return TrainStep(built, config)
+    return TrainStep(built, config_checks.resolve(config))
 
 
 def train(step, batches):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo import config_checks
 from lm_zoo.config import (
     PRECISIONS,
     DataConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    TaskConfig,
 )
 from lm_zoo.data.batches import Batch
 from lm_zoo.model_tensors import model_tensors
@@ -34,14 +36,15 @@ MODELS = {
 def make_step(model="lstm_lm", dropout=0.0, micro_batches=1, precision="float32", **optimizer):
     config = ExperimentConfig(
         seed=3,
-        data=DataConfig(batch_size=4, sequence_length=5),
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
         model=ModelConfig(model),
         optimizer=OptimizerConfig(**({"name": "adam", "learning_rate": 0.01} | optimizer)),
     )
     config.runtime.micro_batches = micro_batches
     config.training.precision = precision
     if model == "transformer_decoder":
-        config.data.layout = "windows"
+        config.task.layout = "windows"
     built = build_model(
         model,
         vocab_size=VOCAB,
@@ -50,7 +53,7 @@ def make_step(model="lstm_lm", dropout=0.0, micro_batches=1, precision="float32"
         dtype=PRECISIONS[precision],
         **MODELS[model],
     )
-    return TrainStep(built, config)
+    return TrainStep(built, config_checks.resolve(config))
 
 
 def make_batches(count, seed=0):
@@ -137,10 +140,13 @@ class WithHead(GRULM):
 def test_a_weight_outside_the_loss_stays_and_the_others_move(micro_batches):
     model = WithHead(VOCAB, hidden_dim=8, num_layers=1, seed=1)
     model.build((None, None))
-    config = ExperimentConfig(data=DataConfig(batch_size=4, sequence_length=5))
+    config = ExperimentConfig(
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
+    )
     config.optimizer = OptimizerConfig(name="adam", clip_norm=0.05)
     config.runtime.micro_batches = micro_batches
-    step = TrainStep(model, config)
+    step = TrainStep(model, config_checks.resolve(config))
     before, after = parameters(step), train(step, make_batches(3))
     stayed = {name for name in before if (before[name] == after[name]).all()}
     assert stayed == {"model/output_projection/kernel", "model/output_projection/bias"}
@@ -271,7 +277,9 @@ def test_compiled_with_xla_it_learns_the_same(model):
 def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     """The row that overflows goes on from where it was; after a second time, from the start."""
     config = ExperimentConfig(
-        data=DataConfig(batch_size=4, sequence_length=5), model=ModelConfig(name)
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
+        model=ModelConfig(name),
     )
     config.training.precision = "float16"
     model = build_model(
@@ -279,7 +287,7 @@ def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     )
     table = model.token_embedding.embeddings
     table.assign(tf.tensor_scatter_nd_update(table.value, [[10]], [[1e6] * 8]))  # beyond float16
-    step, (first, good) = TrainStep(model, config), make_batches(2)
+    step, (first, good) = TrainStep(model, config_checks.resolve(config)), make_batches(2)
     bad = good._replace(inputs=np.where(np.arange(4)[:, None] == 2, 10, good.inputs))
 
     def state():

@@ -23,7 +23,7 @@ class Corpus:
     Subclasses set the attributes and write `fingerprint`, and `texts` (for one field) or `records`.
 
     Attributes:
-        name: As in `data.corpus` of a config.
+        name: As in `corpus.name` of a config.
         fields: Names of the parts of a record, in their order.
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.

@@ -16,7 +16,7 @@ class FileCorpus(Corpus):
     """Files read piece by piece; at most one record or one part of a stream is in memory.
 
     Args:
-        name: As in `data.corpus`.
+        name: As in `corpus.name`.
         source: Where the text comes from, for people.
         licence: For people.
         groups: Split -> its groups of files, each a tuple of `SourceFile`s: one whose records have
@@ -29,6 +29,7 @@ class FileCorpus(Corpus):
             of records has the text, and what it says.
         documents: What a document is in a text file, or "stream"; for one field.
         read_lines: How the lines of aligned files are read.
+        numbers: Whether numbers in records are texts, as they are written.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class FileCorpus(Corpus):
         fields=None,
         documents="stream",
         read_lines=plain_lines,
+        numbers=False,
     ):
         self.name = name
         self.source = source
         self.licence = licence
-        fields = fields or {"text": ("data.text_field", "")}
+        fields = fields or {"text": ("corpus.text_field", "")}
         self.fields = tuple(fields)
         self._columns = dict(fields.values())
         self.is_raw = len(fields) > 1
@@ -55,6 +57,7 @@ class FileCorpus(Corpus):
         self._encoding = encoding
         self._documents = documents
         self._read_lines = read_lines
+        self._numbers = numbers
         files = self._splits.files()
         records = [file for file in files if file.format != "text"]
         self.has_documents = bool(records) or documents != "stream" or self.is_raw
@@ -63,7 +66,7 @@ class FileCorpus(Corpus):
         if records and documents == "stream" and len(records) < len(files):
             text = next(file for file in files if file.format == "text")
             raise UserError(
-                f"data.documents: {str(records[0].path)!r} has documents, and of "
+                f"corpus.documents: {str(records[0].path)!r} has documents, and of "
                 f"{str(text.path)!r} it is to be said what is one: file, line or paragraph."
             )
         ((setting, column),) = fields.values()
@@ -74,8 +77,8 @@ class FileCorpus(Corpus):
             )
         if not hasattr(splitting, "documents" if self.has_documents else "stream"):
             raise UserError(
-                "data.split_by: 'document_hash' needs documents, and the text is one stream; set "
-                "data.documents to file, line or paragraph."
+                "corpus.split_by: 'document_hash' needs documents, and the text is one stream; set "
+                "corpus.documents to file, line or paragraph."
             )
 
     @functools.cached_property
@@ -120,12 +123,13 @@ class FileCorpus(Corpus):
         for group in groups:
             if len(group) > 1:
                 yield from aligned_lines(group, self._encoding, self._read_lines)
-            elif group[0].format == "text":
+            elif group[0].format == "text" and not self.is_raw:
                 for text in TEXT_DOCUMENTS[self._documents](group[0], self._encoding):
                     if text:
                         yield (text,)
             else:
-                records = RECORDS[group[0].format](group[0], self._encoding, self._columns)
+                read = RECORDS[group[0].format]
+                records = read(group[0], self._encoding, self._columns, numbers=self._numbers)
                 yield from records if self.is_raw else (record for record in records if record[0])
 
     @functools.cached_property
