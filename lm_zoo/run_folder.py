@@ -242,13 +242,15 @@ class RunFolder:
         return found
 
     def write_result(self, name, values):
-        """Writes `results/<name>.json` and returns its path."""
-        path = self.results / f"{name}.json"
+        """Writes a file of `results/`, JSON-ready values or a text, and returns its path."""
+        path = self.results / name
         try:
             self.results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.cannot_write(path, error) from None
-        files.write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        if not isinstance(values, str):
+            values = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        files.write_atomically(path, values)
         return path
 
     @contextlib.contextmanager

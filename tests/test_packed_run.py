@@ -55,7 +55,7 @@ def test_a_packed_run_learns_and_says_how_it_was_measured(model, tmp_path):
     experiment = Experiment(settings, tmp_path / "run")
     assert "packed (" in experiment.describe() and "% padding)" in experiment.describe()
     split = experiment.tokens.split("train")
-    assert experiment.batches.num_windows == pack_documents(split.document_starts, 16).num_windows
+    assert experiment.batches.num_examples == pack_documents(split.document_starts, 16).num_windows
     result = experiment.train()
     assert result.reason == "finished"
     run = lm_zoo.load(tmp_path / "run")

@@ -91,27 +91,35 @@ def run(flag_values, arguments):
 
 
 def _inspect_texts(config, folder, flag_values):
-    from lm_zoo.experiment import training_batches
     from lm_zoo.inspection.report import inspect
 
     corpus, preprocessors, examples = _prepared(config, folder, flag_values)
     split, num_batches = _checked_split(corpus, examples, flag_values)
-    batches = training_batches(config, split.fields["text"]) if num_batches else None
+    batches = _batches(config, preprocessors, split) if num_batches else None
     tokenizer, tokens = preprocessors["text"], examples.fields["text"]
     documents = flag_values.documents
     return inspect(corpus, tokenizer, tokens, batches, split.name, documents, num_batches)
+
+
+def _batches(config, preprocessors, split):
+    """Returns the batches of a split; how long rows may be is the model's to say."""
+    from lm_zoo.experiment import build_task_model
+    from lm_zoo.tasks import task_class
+
+    task = task_class(config.task.name)(config, preprocessors)
+    return task.batches(split, build_task_model(task))
 
 
 def _prepared(config, folder, flag_values):
     """Returns the cleaned corpus, the preprocessors (the run's own, if any) and the examples."""
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-    from lm_zoo.tasks import task_fields
     from lm_zoo.data.preparation import prepared_corpus
+    from lm_zoo.tasks import fields_of
 
-    fields = task_fields(config)
+    fields = fields_of(config)
     with PreparationProgress() as progress:
-        corpus = prepared_corpus(config, task_fields(config), progress)
+        corpus = prepared_corpus(config, fields, progress)
         if folder:
             preprocessors = folder.preprocessors(fields)
         else:
@@ -123,16 +131,11 @@ def _prepared(config, folder, flag_values):
 
 
 def _inspect_pairs(config, folder, flag_values):
-    from lm_zoo.experiment import build_configured_model
     from lm_zoo.inspection.pair_report import inspect_pairs
-    from lm_zoo.pair_experiment import pair_batches
 
     corpus, preprocessors, examples = _prepared(config, folder, flag_values)
     split, num_batches = _checked_split(corpus, examples, flag_values)
-    batches = None
-    if num_batches:  # how long pairs may be is the model's to say
-        model = build_configured_model(config, preprocessors["target"], preprocessors["source"])
-        batches = pair_batches(config, model, split)
+    batches = _batches(config, preprocessors, split) if num_batches else None
     return inspect_pairs(corpus, preprocessors, split, batches, flag_values.documents, num_batches)
 
 

@@ -80,7 +80,7 @@ def _train(flag_values, arguments):
     from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizer
     from lm_zoo.errors import UserError
     from lm_zoo.files import check_writable
-    from lm_zoo.tasks import task_fields
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import train_tokenizer
 
     if arguments:
@@ -98,7 +98,7 @@ def _train(flag_values, arguments):
                     f"config's fields by --config.tokenizer.FIELD=VALUE."
                 )
         config = flag_values.config
-        tokenizer = prepared_tokenizer(config, prepared_corpus(config, task_fields(config)))
+        tokenizer = prepared_tokenizer(config, prepared_corpus(config, fields_of(config)))
     else:
         config = TokenizerConfig(
             name=flag_values.name,
@@ -191,10 +191,10 @@ def _chosen(flag_values, action):
 def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
     from lm_zoo.config import TokenizerConfig
-    from lm_zoo.tasks import task_fields
     from lm_zoo.errors import UserError
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 
     path = expanded(source)
@@ -206,7 +206,7 @@ def find_tokenizer(source):
     folder = RunFolder(path)
     if not folder.begun():
         return load_tokenizer(path)
-    *_, tokenizer = folder.preprocessors(task_fields(folder.require().config())).values()
+    *_, tokenizer = folder.preprocessors(fields_of(folder.require().config())).values()
     return tokenizer
 
 

@@ -1,30 +1,14 @@
 """Batches of records of about the same length: a function of (fields, settings, step)."""
 
-import typing
-
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.data.batches import ALL_ROWS
+from lm_zoo.data.batches import ALL_ROWS, Batch, Batches
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.errors import UserError
 
 
-class FeatureBatch(typing.NamedTuple):
-    """One step's input.
-
-    Attributes:
-        features: Name -> array with the rows first.
-        reset: Whether carried state starts anew before this batch.
-        num_rows: Rows of the global batch, of which these may be some.
-    """
-
-    features: dict
-    reset: bool
-    num_rows: int
-
-
-class BucketedBatches:
+class BucketedBatches(Batches):
     """Records in buckets of like length, the buckets' batches in a new random order each epoch.
 
     A bucket holds the records of which the longest text fits it; all its batches have one shape. An
@@ -47,7 +31,7 @@ class BucketedBatches:
         seed: Of the orders.
 
     Attributes:
-        split: The `ExampleSplit`.
+        split: The `ExampleSplit`; its texts are `fields`.
         num_examples: Records in an epoch.
         num_dropped: Records left out because they are too long.
         num_truncated: Records of which a text is cut.
@@ -55,11 +39,9 @@ class BucketedBatches:
         mean_length: Tokens in a row, on average; of the last field of `by`.
         steps_per_epoch: Whole number of steps.
         padding: Share of all places that hold nothing; of the last field of `by`.
-        carries_state: False: rows do not go on from step to step.
-        shapes_vary: True: other batches have the same shape at each step.
+        num_targets: Tokens of the last field of `by` in an epoch.
     """
 
-    carries_state = False
     shapes_vary = True
 
     def __init__(
@@ -92,7 +74,11 @@ class BucketedBatches:
                 f"corpus.train_files: expected at least one record in the {self.split.name} split, "
                 "received none; give more text, or a model that reads longer texts."
             )
-        self.mean_length = round(self.num_tokens[by[-1]] / self.num_examples)
+        self.num_targets = self.num_tokens[by[-1]]
+        self.mean_length = self.num_targets / self.num_examples
+        self._size = f"{batch_size} rows"
+        if batch_tokens:
+            self._size = f"at most {batch_tokens:,} tokens of {' or of '.join(by)}"
         decides = np.isin(names, by)
         self._widths = np.where(decides, 0, lengths.max(axis=0))  # 0: the bucket's
         longest = lengths[:, decides].max(axis=1)
@@ -108,14 +94,21 @@ class BucketedBatches:
         self._first = np.cumsum([0, *batches])  # the first batch of each bucket
         self.steps_per_epoch = int(self._first[-1])
         room = sum(n * rows * length for n, (_, length, rows) in zip(batches, self._buckets))
-        self.padding = 1 - self.num_tokens[by[-1]] / room
+        self.padding = 1 - self.num_targets / room
+
+    def describe(self):
+        line = f"{self._size}, in buckets of like length ({self.padding:.2%} padding)"
+        if self.num_dropped:
+            line += f", {self.num_dropped:,} examples too long and dropped"
+        if self.num_truncated:
+            line += f", {self.num_truncated:,} examples too long and truncated"
+        return line
 
     def num_rows(self, step):
-        """Rows of the global batch of a step."""
         return self._place(step)[0][2]
 
-    def window_indices(self, step):
-        """The records of step `step`, int64 `(num_rows(step),)`; -1 fills up a bucket's last one."""
+    def examples_of(self, step):
+        """Returns the records of a step, int64; -1 for a row that fills up a bucket's last batch."""
         (records, _, rows), batch, epoch = self._place(step)
         places = np.arange(batch * rows, min((batch + 1) * rows, len(records)))
         indices = np.full(rows, -1)
@@ -123,14 +116,8 @@ class BucketedBatches:
         return indices
 
     def batch(self, step, rows=ALL_ROWS):
-        """Returns the `FeatureBatch` of optimizer step `step`, counted from 0 over all epochs.
-
-        Args:
-            step: The step.
-            rows: Which of its rows, a slice; no others are read.
-        """
         (_, length, num_rows), _, _ = self._place(step)
-        records = self.window_indices(step)[rows].tolist()
+        records = self.examples_of(step)[rows].tolist()
         # A bucket's length is rounded up; a model may have no places beyond its limits.
         widths = np.minimum(np.where(self._widths, self._widths, length), self._limits)
         features = {}
@@ -142,7 +129,7 @@ class BucketedBatches:
                     text = self._text(place, name, record)
                     ids[row, : len(text)], lengths[row] = text, len(text)
             features |= {name: ids, f"{name}_lengths": lengths}
-        return FeatureBatch(features, True, num_rows)
+        return Batch(features, True, num_rows)
 
     def _text(self, place, name, record):
         """Returns the ids of a record's text with its end token, as many as may be."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from lm_zoo.data.labels import load_labels
 from lm_zoo.data.preparation import Observer, prepared_labels, prepared_tokenizer
 from lm_zoo.data.token_files import TokenDataset, TokenSplit, prepare
@@ -26,6 +28,19 @@ class ExampleSplit:
         """Number of records; None for a stream, which has none."""
         starts = next(iter(self.fields.values())).document_starts
         return None if starts is None else len(starts) - 1
+
+    def first(self, num_tokens):
+        """Returns the first examples, with about so many tokens of the last field, and one at least.
+
+        Of a stream they are its first tokens.
+        """
+        last = next(reversed(self.fields.values()))
+        if last.document_starts is None:
+            fields = {name: split.first_tokens(num_tokens) for name, split in self.fields.items()}
+            return ExampleSplit(self.name, fields)
+        count = max(1, int(np.searchsorted(last.document_starts, num_tokens, side="right")) - 1)
+        fields = {name: split.first_documents(count) for name, split in self.fields.items()}
+        return ExampleSplit(self.name, fields)
 
     @property
     def text_sha256(self):
@@ -181,8 +196,7 @@ def data_record(corpus, preprocessors, examples):
 
 def _owner(config, field):
     """Returns the name of the field whose tokenizer a field uses: its own or another's."""
-    shared = field.shares and field.name not in config.tokenizers
-    return field.shares if shared else field.name
+    return field.name if field.name in config.tokenizers else field.shares or field.name
 
 
 def _num_documents(split):

@@ -5,12 +5,11 @@ import tensorflow as tf
 from lm_zoo.export.stop_strings import cut_at_stops, stops_of_rows, tokens_until_stop
 from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
-from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
+from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs
 from lm_zoo.generation.samplers import SamplingSettings
-from lm_zoo.generation.text_stream import CONTEXT
+from lm_zoo.text.lost_text import CONTEXT
 
-STOP_STEPS = 16  # steps between two looks at the text for stop strings
 MOST_STEPS = 512  # steps whose results are kept in one piece
 
 
@@ -19,7 +18,7 @@ class Generating:
 
     Args:
         model: A built `LanguageModel`.
-        tokenizer_module: What the tokenizer's `in_graph()` returned.
+        tokenizer_module: What `module_of` made of the tokenizer.
         eos_id: The token that ends a text, or None.
         start_ids: What an empty prompt stands for.
         starts_prompts: Whether they stand before every other prompt too.

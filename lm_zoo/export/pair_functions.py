@@ -9,6 +9,7 @@ from lm_zoo.export.string_functions import (
     with_defaults,
     with_weights,
 )
+from lm_zoo.export.traced_pair_model import IDS, ROWS
 from lm_zoo.export.utf8 import checked_utf8, replacing
 from lm_zoo.generation.graph_beam_search import NOTHING
 from lm_zoo.generation.translation_options import TranslationOptions
@@ -26,7 +27,6 @@ SPACES = (
     "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*"
 )
 SOURCE = tf.TensorSpec((None,), tf.string, name="source")
-IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
 class PairFunctions:
@@ -35,7 +35,7 @@ class PairFunctions:
     Args:
         model: The `TracedPairModel` that scorer and translating use.
         tokenizer: The `Tokenizer` of target texts.
-        modules: `(source, target)`: what the tokenizers' `in_graph()` returned.
+        modules: `(source, target)`: what `module_of` made of the tokenizers.
         source_end_id: The token that ends a source.
         scorer: A `PairScorer`.
         translating: A `Translating`.

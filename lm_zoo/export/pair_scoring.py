@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
-from lm_zoo.export.reading import MOST_TOKENS, Windows, read_group
-from lm_zoo.layers.token_nll import token_nll
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.export.reading import Windows, read_group
+from lm_zoo.layers.token_losses import token_nll
+from lm_zoo.limits import MOST_LOGITS, MOST_TOKENS
 
 
 class PairScorer:

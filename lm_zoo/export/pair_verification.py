@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.evaluation.source_embedding import embed_sources
 from lm_zoo.export.verification import (
     TOLERANCE,
     array,
@@ -17,6 +16,7 @@ from lm_zoo.export.verification import (
 from lm_zoo.generation.options import TEXT
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
+from lm_zoo.tasks.translation.embedding import embed_sources
 
 NUM_BEAMS = (1, 4)
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.export.samples import HARD, held_out_text
+from lm_zoo.export.verification import TOLERANCE
 
-TOLERANCE = 1e-4  # of a log-probability, relative to it where it is larger than 1 nat
-MOST_STEPS = 64
+COMPARED_STEPS = 64
 
 
 @dataclasses.dataclass
@@ -61,7 +61,7 @@ def compare(model, token_ids, score, decode, state):
     """
     expected = tf.nn.log_softmax(model(token_ids[:, :-1])).numpy()  # (B, T, V)
     of_tokens = np.take_along_axis(expected, token_ids[:, 1:, None].astype(np.int64), 2)[..., 0]
-    steps = min(MOST_STEPS, expected.shape[1])
+    steps = min(COMPARED_STEPS, expected.shape[1])
     decoded = []
     for tokens in token_ids[:, :steps].T:
         logits, state = decode(np.ascontiguousarray(tokens), state)

@@ -18,7 +18,7 @@ def inspect_pairs(corpus, preprocessors, split, batches, pairs=3, num_batches=1)
         corpus: The cleaned `Corpus`; all its splits are read twice, for duplicates.
         preprocessors: Field name -> `Tokenizer`.
         split: The `ExampleSplit`.
-        batches: The split's `PairBatches`, or None.
+        batches: The split's `Batches`, or None.
         pairs: How many pairs are shown.
         num_batches: How many batches are shown.
 
@@ -87,7 +87,7 @@ def preview_pair_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_p
     """Returns one batch of pairs, JSON-ready.
 
     Args:
-        batches: The `PairBatches`.
+        batches: The `Batches`.
         step: Which.
         preprocessors: Field name -> `Tokenizer`.
         most_rows: Rows shown.
@@ -100,18 +100,21 @@ def preview_pair_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_p
         target, and weight.
     """
     tokenizer, source_tokenizer = preprocessors["target"], preprocessors["source"]
-    batch = batches.batch(step)
-    weights, lengths = np.asarray(batch.weights), np.asarray(batch.source_lengths)
+    features = batches.batch(step).features
+    targets, lengths = features["target"], features["source_lengths"]
+    weights = (np.arange(targets.shape[1]) < features["target_lengths"][:, None]).astype(np.float32)
+    before = np.full((len(targets), 1), tokenizer.end_id, np.int32)
+    inputs = np.concatenate([before, targets[:, :-1]], 1) * weights.astype(np.int32)
     shown = []
     for row in range(min(most_rows, len(weights))):
-        source_weights = np.arange(batch.source_ids.shape[1]) < lengths[row]
-        target = _places(batch.inputs[row], weights[row], tokenizer)
-        for place, target_id in zip(target, batch.targets[row].tolist()):
+        source_weights = np.arange(features["source"].shape[1]) < lengths[row]
+        target = _places(inputs[row], weights[row], tokenizer)
+        for place, target_id in zip(target, targets[row].tolist()):
             place["target"] = target_id
-        source = _places(batch.source_ids[row], source_weights, source_tokenizer)
+        source = _places(features["source"][row], source_weights, source_tokenizer)
         shown.append({"source": source[:most_places], "target": target[:most_places]})
     counts = {"source": int(lengths.sum()), "target": int(np.count_nonzero(weights))}
-    widths = {"source": batch.source_ids.shape[1], "target": weights.shape[1]}
+    widths = {"source": features["source"].shape[1], "target": weights.shape[1]}
     return {
         "step": step,
         "rows": len(weights),
@@ -145,7 +148,7 @@ def _describe_epoch(batches):
         return None
     return {
         "batches": batches.steps_per_epoch,
-        "pairs": batches.num_windows,
+        "pairs": batches.num_examples,
         "dropped": batches.num_dropped,
         "truncated": batches.num_truncated,
         "target_padding": float(batches.padding),

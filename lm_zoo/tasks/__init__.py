@@ -18,11 +18,13 @@ class Declaration(typing.NamedTuple):
         arguments: The dataclass of what `config.task` may say besides the name.
         monitors: Figure -> `min` or `max`: what `training.best_by` may name.
         fields: The `Field`s of a record.
+        evaluation_options: The dataclass of what an evaluation can be asked for.
     """
 
     arguments: type
     monitors: dict
     fields: tuple
+    evaluation_options: type
 
 
 def task_class(name):
@@ -37,18 +39,25 @@ def task_class(name):
 def declaration(name):
     """Returns the `Declaration` of a task.
 
-    A task that is registered as `package.task:Class` has it in `package.arguments`, which is read
-    without TensorFlow; one that is registered as a class, in its attributes.
+    A task that is registered as `package.task:Class` has it in `package.arguments` and
+    `package.evaluation_options`, which are read without TensorFlow; one that is registered as a
+    class, in its attributes.
 
     Raises:
         UserError: For an unknown name.
     """
     found = _found(name)
     if not isinstance(found, str):
-        return Declaration(found.Arguments, found.monitors, found.fields)
+        return Declaration(found.Arguments, found.monitors, found.fields, found.EvaluationOptions)
     package = found.partition(":")[0].rpartition(".")[0]
     module = importlib.import_module(f"{package}.arguments")
-    return Declaration(module.Arguments, module.MONITORS, module.FIELDS)
+    options = importlib.import_module(f"{package}.evaluation_options").EvaluationOptions
+    return Declaration(module.Arguments, module.MONITORS, module.FIELDS, options)
+
+
+def fields_of(config):
+    """Returns the `Field`s of the records that a config's task learns from."""
+    return declaration(config.task.name).fields
 
 
 def task_arguments(config):
@@ -58,15 +67,6 @@ def task_arguments(config):
         config: A resolved `ExperimentConfig`.
     """
     return declaration(config.task.name).arguments(**config.task.arguments)
-
-
-def task_fields(config):
-    """Returns the `Field`s of the records that a config's task learns from.
-
-    Args:
-        config: An `ExperimentConfig`.
-    """
-    return declaration(config.task.name).fields
 
 
 def resolve(path):

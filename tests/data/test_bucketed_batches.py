@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 
-from lm_zoo.data.batches import dataset
 from lm_zoo.data.bucketed_batches import BucketedBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
@@ -119,15 +118,6 @@ def test_a_step_is_a_function_of_itself():
         not np.array_equal(batches.window_indices(step), other.window_indices(step))
         for step in range(5)
     )
-
-
-def test_it_goes_on_at_any_step():
-    batches = make(*pairs_of(), batch_tokens=100)
-    whole = list(dataset(batches, 0, 9))
-    later = list(dataset(batches, 5, 9, lambda step: slice(0, batches.num_rows(step))))
-    for a, b in zip(whole[5:], later, strict=True):
-        np.testing.assert_array_equal(a.features["source"], b.features["source"])
-        assert int(a.num_rows) == int(b.num_rows)
 
 
 def test_pairs_that_are_too_long():

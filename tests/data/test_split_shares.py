@@ -13,7 +13,7 @@ from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.split_shares import split_notes
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
-from lm_zoo.experiment import describe_tokens
+from lm_zoo.experiment import describe_examples
 from lm_zoo.registry import build_model
 
 BOOK = "It was a dark night,\n\nand the rain fell in torrents.\n" * 30
@@ -51,7 +51,7 @@ def test_five_books_have_no_twentieth_and_it_is_said_before_training(tmp_path):
     assert "corpus.validation_files and corpus.test_files" in note and "corpus.documents" in note
     tokens = examples.fields["text"]
     assert tokens.split("validation").num_tokens == 0
-    line = describe_tokens(tokenizer, tokens)
+    (line,) = describe_examples({"text": tokenizer}, examples)
     assert line.endswith("validation none (empty), test none (empty)")
     model = build_model("gru_lm", vocab_size=256, hidden_dim=4, num_layers=1)
     with pytest.raises(UserError, match="split: the test split is empty"):

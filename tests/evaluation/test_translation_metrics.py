@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.translation_metrics import (
+from lm_zoo.tasks.translation.metrics import (
     bleu_counts,
     bleu_of_counts,
     require_sacrebleu,

@@ -23,8 +23,8 @@ class Corpus:
     Subclasses set the attributes and write `fingerprint`, and `texts` (for one field) or `records`.
 
     Attributes:
-        name: As in `corpus.name` of a config.
         fields: Names of the parts of a record, in their order.
+        name: As in `corpus.name` of a config.
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
