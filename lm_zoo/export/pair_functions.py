@@ -11,7 +11,7 @@ from lm_zoo.export.string_functions import (
 )
 from lm_zoo.export.traced_pair_model import IDS, ROWS
 from lm_zoo.export.utf8 import checked_utf8, replacing
-from lm_zoo.generation.graph_beam_search import NOTHING
+from lm_zoo.generation.beams import NOTHING
 from lm_zoo.generation.translation_options import TranslationOptions
 
 SETTINGS = {

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.generation.graph_beam_search import automatic_length, beam_search
+from lm_zoo.generation.translation_search import automatic_length, search_targets
 
 
 class Translating:
@@ -31,7 +31,7 @@ class Translating:
             num_return_sequences: Texts of each source, int32, any shape, one value.
 
         Returns:
-            `lm_zoo.generation.graph_beam_search.Hypotheses`.
+            `lm_zoo.generation.beams.Hypotheses`.
         """
         num_beams = _one_value("num_beams", num_beams, 1)
         num_return_sequences = _one_value("num_return_sequences", num_return_sequences, 1)
@@ -43,7 +43,7 @@ class Translating:
         with tf.control_dependencies([check]):
             num_return_sequences = tf.identity(num_return_sequences)
         lengths = tf.cast(sources.row_lengths(), tf.int32)
-        return beam_search(
+        return search_targets(
             self.model,
             sources.to_tensor(),
             lengths,

@@ -1,6 +1,6 @@
 """The report on sentence pairs as lines of text."""
 
-from lm_zoo.evaluation.tables import render
+from lm_zoo.tables import render
 from lm_zoo.inspection.pair_wording import (
     SIDES,
     heading_of_batch,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lm_zoo.generation.graph_beam_search import automatic_length
+from lm_zoo.generation.translation_search import automatic_length
 
 
 def bounded(call, most_new):
