@@ -233,7 +233,7 @@ SPELLINGS = {
 }
 MOST_SPELLINGS = {
     "reads_source": 19,
-    "has_pairs": 17,
+    "has_pairs": 0,
     "layout": 0,
     "name": 15,
     "source_tokenizer": 1,
