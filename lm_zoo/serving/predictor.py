@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.random_keys import draws
-from lm_zoo.serving.batcher import MOST_TOKENS, Batcher
+from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.request_error import RequestError
 from lm_zoo.serving.text_lengths import TextLengths
