@@ -35,6 +35,7 @@ ALLOWED = {
     "errors": set(),
     "figures": set(),
     "files": set(),
+    "html_page": set(),
     "checksums": {"files"},
     "compiled": set(),
     "input_files": set(),
@@ -60,8 +61,8 @@ ALLOWED = {
         "limits",
         "training",
     },
-    "serving": {"checksums", "text", "generation", "files", "limits"},
-    "inspection": {"text", "data", "evaluation"},
+    "serving": {"checksums", "text", "generation", "files", "html_page", "limits"},
+    "inspection": {"text", "data", "evaluation", "html_page"},
     "evaluation": {"compiled", "text", "data", "distribution", "figures", "layers", "limits"},
     "training": {"data", "figures", "files", "layers", "distribution", "model_tensors"},
     "tasks": {
@@ -98,12 +99,7 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize(
     "name",
     [
-        "config",
-        "config_checks",
-        "errors",
-        "figures",
-        "files",
-        "input_files",
+        *("config", "config_checks", "errors", "figures", "files", "html_page", "input_files"),
         "json_files",
         "limits",
     ],

@@ -3,11 +3,12 @@
 import base64
 import functools
 import hashlib
-import html
 import importlib.resources
 import re
 
 from starlette.responses import HTMLResponse
+
+from lm_zoo import html_page
 
 
 def page_response(model):
@@ -17,9 +18,9 @@ def page_response(model):
     the style and script in it are used, and only this server is asked.
     """
     kind, size = model.card.get("model"), model.tokenizer.vocab_size
-    about = f"{', ' + kind if kind else ''}, vocabulary of {size:,} tokens"
+    about = f"Version {model.version}{', ' + kind if kind else ''}, vocabulary of {size:,} tokens"
     file_name = "translation_page.html" if "translate" in model.signatures else "page.html"
-    page, policy = _page(file_name, model.name, str(model.version), about)
+    page, policy = _page(file_name, model.name, about)
     return HTMLResponse(
         page,
         headers={
@@ -32,10 +33,11 @@ def page_response(model):
 
 
 @functools.lru_cache(maxsize=1)
-def _page(file_name, name, version, about):
-    page = importlib.resources.files("lm_zoo.serving").joinpath(file_name).read_text("utf-8")
-    for mark, value in (("NAME", name), ("VERSION", version), ("ABOUT", about)):
-        page = page.replace(f"{{{{{mark}}}}}", html.escape(value))
+def _page(file_name, name, about):
+    text = importlib.resources.files("lm_zoo.serving").joinpath(file_name).read_text("utf-8")
+    style, body = re.fullmatch(r"<style>\n(.*?)</style>\n(.*)\n", text, re.DOTALL).groups()
+    body = body.replace("{{ABOUT}}", html_page.escaped(about))
+    page = html_page.page(name, body, style)
     return page, _policy(page)
 
 
