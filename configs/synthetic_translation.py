@@ -1,7 +1,7 @@
 """A toy language with one right translation of each sentence: how many does a model get right?
 
     lm-zoo train --config=synthetic_translation --workdir=runs/synthetic_translation
-    lm-zoo evaluate --workdir=runs/synthetic_translation --beam_size=1
+    lm-zoo evaluate --workdir=runs/synthetic_translation --num_beams=1
 
 Training takes two minutes by the clock on two CPU cores busy with other work: all of 500 sentences
 that it had not seen. With `--config.model.name=recurrent_encoder_decoder --config.model.size=

@@ -5,7 +5,7 @@
 Not run: 100,000 steps of 25,000 tokens a side need several GPUs. Published: BLEU 27.3 by the mean
 of the last 5 checkpoints and 4 beams:
 
-    lm-zoo evaluate --workdir=runs/wmt14_base --checkpoint=average:5 --beam_size=4
+    lm-zoo evaluate --workdir=runs/wmt14_base --checkpoint=average:5 --num_beams=4
 """
 
 from lm_zoo.config import (

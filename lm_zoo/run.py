@@ -114,7 +114,7 @@ class Run:
             **options: Fields of `GenerationOptions`, e.g. `max_new_tokens=100, temperature=0.8`.
 
         Returns:
-            A list of `Generated`, `num_samples` for each prompt.
+            A list of `Generated`, `num_return_sequences` for each prompt.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         return generate(
@@ -131,10 +131,10 @@ class Run:
 
         Args:
             sources: A string or a list of strings.
-            **options: Fields of `TranslationOptions`, e.g. `beam_size=5, num_best=3`.
+            **options: Fields of `TranslationOptions`, e.g. `num_beams=5, num_return_sequences=3`.
 
         Returns:
-            For each source a list of `Translation`, `num_best` of them, best first.
+            For each source a list of `Translation`, `num_return_sequences` of them, best first.
         """
         sources = [sources] if isinstance(sources, str) else list(sources)
         return translate(
@@ -285,7 +285,7 @@ class Run:
             references: A string for each of them; or a list of several such lists.
             **settings: `metrics`, `tokenize` and `lowercase`, as in
                 `lm_zoo.evaluation.translation_metrics.translation_scores`; and fields of
-                `TranslationOptions`, e.g. `beam_size=5`.
+                `TranslationOptions`, e.g. `num_beams=5`.
 
         Returns:
             A `TranslationEvaluation`.

@@ -36,7 +36,7 @@ class ValidationTranslations:
         number = max(self._num_measured, config.training.sample_translations)
         self._pairs = list(itertools.islice(pairs, number))
         # A validation text that the model cannot read whole is measured by what it can.
-        self._options = TranslationOptions(beam_size=1, too_long="truncate")
+        self._options = TranslationOptions(num_beams=1, too_long="truncate")
 
     @staticmethod
     def check(config):

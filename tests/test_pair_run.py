@@ -121,7 +121,7 @@ def test_its_folder_alone_translates(finished, tmp_path):
     sources, references = run.pairs("test")
     assert references == [translation_of(source) for source in sources]
     assert not set(sources) & set(run.pairs("validation")[0])
-    translations = run.translate(sources, beam_size=2)
+    translations = run.translate(sources, num_beams=2)
     words = np.mean(
         [
             a == b

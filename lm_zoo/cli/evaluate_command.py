@@ -5,7 +5,7 @@
     lm-zoo evaluate --workdir=runs/quickstart_transformer --strategy=mirrored
     lm-zoo launch --workers=2 -- evaluate --workdir=runs/quickstart_transformer
 
-    lm-zoo evaluate --workdir=runs/de_en --beam_size=5
+    lm-zoo evaluate --workdir=runs/de_en --num_beams=5
     lm-zoo evaluate --workdir=runs/de_en --sources=news.de --references=news.en
     lm-zoo evaluate --workdir=runs/de_en --translations=others.en --split=test
 

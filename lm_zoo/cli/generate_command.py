@@ -2,8 +2,8 @@
 
     lm-zoo generate --workdir=runs/quickstart_lstm --prompt="The class" --temperature=0.7
     lm-zoo generate --workdir=runs/quickstart_transformer --prompt="The" --num_beams=4
-    lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=3 --top_p=0.9 --seed=7 --json
-    lm-zoo generate --workdir=runs/quickstart_lstm --num_samples=64 --strategy=mirrored
+    lm-zoo generate --workdir=runs/quickstart_lstm --num_return_sequences=3 --top_p=0.9 --json
+    lm-zoo generate --workdir=runs/quickstart_lstm --num_return_sequences=64 --strategy=mirrored
 
 One continuation is written as it is made; of several, each when all are done.
 """
@@ -56,7 +56,9 @@ def define_flags(flag_values):
         "Beam search divides by length to this power.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("num_samples", 1, "Continuations of each prompt.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "num_return_sequences", 1, "Continuations of each prompt.", flag_values=flag_values
+    )
     flags.DEFINE_integer("seed", 0, "Same seed, same text.", flag_values=flag_values)
     flags.DEFINE_multi_string(
         "stop", [], "Text that ends a continuation; may be repeated.", flag_values=flag_values
@@ -81,7 +83,7 @@ def run(flag_values, arguments):
         raise UserError(f"generate: unexpected argument {arguments[0]!r}; give it as --prompt=...")
     names = (
         "max_new_tokens temperature top_k top_p repetition_penalty num_beams length_penalty "
-        "num_samples seed ignore_eos special_tokens"
+        "num_return_sequences seed ignore_eos special_tokens"
     ).split()
     options = {name: getattr(flag_values, name) for name in names} | {
         "stop": tuple(flag_values.stop)
@@ -97,7 +99,9 @@ def run(flag_values, arguments):
         )
     distribution = distribution_of_flags(flag_values, ())
     loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
-    streams = len(flag_values.prompt) * flag_values.num_samples == 1 and not flag_values.json
+    streams = (
+        len(flag_values.prompt) * flag_values.num_return_sequences == 1 and not flag_values.json
+    )
     opening = iter(flag_values.prompt)  # written when it is certain that text follows
     results = loaded.generate(
         flag_values.prompt,

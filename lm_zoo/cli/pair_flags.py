@@ -6,7 +6,7 @@ from lm_zoo.cli.path_flags import define_path, define_paths
 from lm_zoo.errors import UserError
 from lm_zoo.generation.translation_options import TOO_LONG
 
-SEARCH_FLAGS = ("beam_size", "length_penalty", "coverage_penalty", "max_length")
+SEARCH_FLAGS = ("num_beams", "length_penalty", "coverage_penalty", "max_new_tokens")
 METRIC_FLAGS = ("metrics", "tokenize", "lowercase")
 # What means nothing for a language model.
 PAIR_FLAGS = (
@@ -62,7 +62,7 @@ def define_pair_flags(flag_values):
         lower_bound=0,
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("beam_size", 4, "For pairs: beams; 1 is greedy.", flag_values=flag_values)
+    flags.DEFINE_integer("num_beams", 4, "For pairs: beams; 1 is greedy.", flag_values=flag_values)
     flags.DEFINE_float(
         "length_penalty",
         1.0,
@@ -76,7 +76,7 @@ def define_pair_flags(flag_values):
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
-        "max_length",
+        "max_new_tokens",
         0,
         "For pairs: most tokens of a translation; 0 is twice the source's and 20 more.",
         flag_values=flag_values,

@@ -35,7 +35,7 @@ _HELP = {
     "max_body_bytes": "Most bytes of a request's body.",
     "max_prompt_tokens": "Most tokens of a prompt, or of a source.",
     "max_new_tokens": "Most tokens generated per text.",
-    "max_beam_size": "Most beams of a translation.",
+    "max_num_beams": "Most beams of a translation.",
     "max_rows": "Most texts of one request.",
     "max_queue": "Most texts that wait; one more is answered with 503.",
     "request_seconds": "After so long a request is given up and answered with 504.",

@@ -1,8 +1,8 @@
 """Translates text by a trained run of a model that reads a source, a line at a time.
 
     lm-zoo translate --workdir=runs/de_en < news.de > news.en
-    lm-zoo translate --workdir=runs/de_en --input=news.de --output=news.en --beam_size=5
-    lm-zoo translate --workdir=runs/de_en --input=news.de --num_best=3 --format=jsonl
+    lm-zoo translate --workdir=runs/de_en --input=news.de --output=news.en --num_beams=5
+    lm-zoo translate --workdir=runs/de_en --input=news.de --num_return_sequences=3 --format=jsonl
     lm-zoo translate --workdir=runs/de_en
 
 Without --input it reads standard input; on a terminal it asks for a line and answers it, until
@@ -44,7 +44,7 @@ def define_flags(flag_values):
         "jsonl: an object for each translation.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("beam_size", 4, "Beams; 1 is greedy.", flag_values=flag_values)
+    flags.DEFINE_integer("num_beams", 4, "Beams; 1 is greedy.", flag_values=flag_values)
     flags.DEFINE_float(
         "length_penalty",
         1.0,
@@ -57,9 +57,11 @@ def define_flags(flag_values):
         "Above 0: favours translations that look at all of the source.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("num_best", 1, "Translations of each line.", flag_values=flag_values)
     flags.DEFINE_integer(
-        "max_length",
+        "num_return_sequences", 1, "Translations of each line.", flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "max_new_tokens",
         0,
         "Most tokens of a translation; 0 is twice the source's and 20 more.",
         flag_values=flag_values,
@@ -112,14 +114,14 @@ def _options(flag_values, is_asked):
     from lm_zoo.generation.translation_options import TranslationOptions
 
     names = (
-        "beam_size length_penalty coverage_penalty num_best max_length batch_size too_long "
-        "special_tokens"
+        "num_beams length_penalty coverage_penalty num_return_sequences max_new_tokens "
+        "batch_size too_long special_tokens"
     ).split()
     options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
-    if options.num_best > 1 and flag_values.format == "text" and not is_asked:
+    if options.num_return_sequences > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
-            "--format: expected tsv or jsonl with --num_best above 1, received 'text', which is a "
-            "translation for each line."
+            "--format: expected tsv or jsonl with --num_return_sequences above 1, received 'text', "
+            "which is a translation for each line."
         )
     return options
 
@@ -182,7 +184,7 @@ def _answer(loaded, options):
             print(f"lm-zoo translate: error: {error}", file=sys.stderr)
             continue
         for translation in found:
-            score = f"{translation.score:8.4f}  " if options.num_best > 1 else ""
+            score = f"{translation.score:8.4f}  " if options.num_return_sequences > 1 else ""
             print(score + _one_line(translation.text))
 
 

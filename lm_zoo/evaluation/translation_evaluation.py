@@ -57,7 +57,7 @@ def evaluate_translations(
         metrics: Any of `bleu`, `chrf` and `ter`.
         tokenize: BLEU's tokenization, by sacrebleu's name.
         lowercase: Whether case is ignored; see `translation_scores`.
-        **options: Fields of `TranslationOptions`, e.g. `beam_size=5`.
+        **options: Fields of `TranslationOptions`, e.g. `num_beams=5`.
 
     Returns:
         A `TranslationEvaluation`.

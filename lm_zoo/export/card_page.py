@@ -10,8 +10,8 @@ from lm_zoo.figures import few_tokens_mark, written
 PAIRS = """\
 `translate` takes sources and gives their translations. `score` is the log-probability, in nats, of
 a target `text` after its `source`; the end of the text is one of its tokens. A score of `translate`
-is the log-probability over the number of tokens to the power of `length_penalty`; a `max_length` of
-0 is twice the tokens of the source and 20 more."""
+is the log-probability over the number of tokens to the power of `length_penalty`; a
+`max_new_tokens` of 0 is twice the tokens of the source and 20 more."""
 
 
 def readable(card):

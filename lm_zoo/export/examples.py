@@ -40,10 +40,10 @@ def example_pair_calls(signatures, source, target):
     inputs = {
         "translate": {
             "text": tensor([source]),
-            "beam_size": tensor(4),
-            "max_length": tensor(0),
+            "num_beams": tensor(4),
+            "max_new_tokens": tensor(0),
             "length_penalty": tensor(1.0),
-            "num_best": tensor(2),
+            "num_return_sequences": tensor(2),
         },
         "score": {"text": tensor([target]), "source": tensor([source])},
         "token_logprobs": {"text": tensor([target]), "source": tensor([source])},

@@ -14,10 +14,10 @@ from lm_zoo.generation.graph_beam_search import NOTHING
 from lm_zoo.generation.translation_options import TranslationOptions
 
 SETTINGS = {
-    "beam_size": tf.int32,
-    "max_length": tf.int32,
+    "num_beams": tf.int32,
+    "max_new_tokens": tf.int32,
     "length_penalty": tf.float32,
-    "num_best": tf.int32,
+    "num_return_sequences": tf.int32,
 }
 DEFAULTS = {name: getattr(TranslationOptions(), name) for name in SETTINGS}
 # What Python's `str.strip` takes away.
@@ -81,23 +81,24 @@ class PairFunctions:
         function = with_defaults(getattr(self, name), DEFAULTS)
         return tf.function(function, input_signature=specs, autograph=False)
 
-    def translate(self, text, beam_size, max_length, length_penalty, num_best):
+    def translate(self, text, num_beams, max_new_tokens, length_penalty, num_return_sequences):
         """Translates texts by beam search.
 
         Args:
             text: Sources, strings `(batch,)`.
-            beam_size: As in `Translating.beams`; so are the others.
-            max_length: Likewise.
+            num_beams: As in `Translating.beams`; so are the others.
+            max_new_tokens: Likewise.
             length_penalty: Likewise.
-            num_best: Likewise.
+            num_return_sequences: Likewise.
 
         Returns:
             A dict: the best `text` of each source, strings `(batch,)`, and its `score`, float32
             `(batch,)`: its log-probability in nats over its number of tokens to the power of
-            `length_penalty`; and the `num_best` best first, `texts` and `scores`, `(batch,
-            num_best)`. Where there are no so many texts, empty ones have a score of -infinity.
+            `length_penalty`; and the `num_return_sequences` best, best first, `texts` and
+            `scores`, `(batch, num_return_sequences)`. Where there are not so many texts, empty ones
+            have a score of -infinity.
         """
-        found = self._beams(text, beam_size, max_length, length_penalty, num_best)
+        found = self._beams(text, num_beams, max_new_tokens, length_penalty, num_return_sequences)
         shape = tf.shape(found["lengths"])
         lengths = tf.reshape(found["lengths"], [-1])
         tokens = tf.reshape(found["tokens"], [tf.size(lengths), tf.shape(found["tokens"])[2]])

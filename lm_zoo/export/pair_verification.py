@@ -18,7 +18,7 @@ from lm_zoo.generation.options import TEXT
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
 
-BEAM_SIZES = (1, 4)
+NUM_BEAMS = (1, 4)
 
 
 @dataclasses.dataclass
@@ -27,7 +27,7 @@ class PairParity:
 
     Attributes:
         texts: Target texts scored, each after its source.
-        translations: Translations made: of each source, with each of `BEAM_SIZES`.
+        translations: Translations made: of each source, with each of `NUM_BEAMS`.
         largest_difference: For each signature that was compared, the largest difference; of a
             log-probability or score relative to the larger of it and 1 nat, of a vector relative to
             its length.
@@ -47,7 +47,7 @@ class PairParity:
         if not self.translations:
             return []
         tied = f" ({self.tied_translations} up to a tie)" if self.tied_translations else ""
-        sizes = " and ".join(map(str, BEAM_SIZES))
+        sizes = " and ".join(map(str, NUM_BEAMS))
         return [
             f"{self.equal_translations} of {self.translations} translations by {sizes} beams "
             f"equal, token for token{tied}; score {self.largest_difference['translate']:.1e}"
@@ -103,13 +103,13 @@ class PairVerification:
         inputs = {"score": pair, "token_logprobs": pair, "embed": {"text": sources}}
         calls = [(name, inputs[name]) for name in self.signatures if name in inputs]
         if "translate" in self.signatures:
-            for beam_size in BEAM_SIZES:
+            for num_beams in NUM_BEAMS:
                 inputs = {
                     "text": sources,
-                    "beam_size": tensor(beam_size),
-                    "max_length": tensor(self.max_length),
+                    "num_beams": tensor(num_beams),
+                    "max_new_tokens": tensor(self.max_length),
                     "length_penalty": tensor(1.0),
-                    "num_best": tensor(beam_size),
+                    "num_return_sequences": tensor(num_beams),
                 }
                 calls += [("translate", inputs), ("beams", inputs)]
         return calls
@@ -132,8 +132,8 @@ class PairVerification:
             others = [name for name in self.signatures if name != "translate"]
             self._check_others(dict(zip(others, found)), parity.largest_difference)
             found = found[len(others) :]
-            for beam_size, translated, beams in zip(BEAM_SIZES, found[::2], found[1::2]):
-                self._check_translations(beam_size, translated, beams, parity)
+            for num_beams, translated, beams in zip(NUM_BEAMS, found[::2], found[1::2]):
+                self._check_translations(num_beams, translated, beams, parity)
         return parity
 
     def log_probs(self, source, token_ids):
@@ -187,12 +187,12 @@ class PairVerification:
             values = np.concatenate(rows)
             largest[name] = compare(name, outputs["log_probs"], values, self.targets)
 
-    def _check_translations(self, beam_size, translated, beams, parity):
+    def _check_translations(self, num_beams, translated, beams, parity):
         options = TranslationOptions(
             special_tokens=self.special_tokens,
-            beam_size=beam_size,
-            num_best=beam_size,
-            max_length=self.max_length,
+            num_beams=num_beams,
+            num_return_sequences=num_beams,
+            max_new_tokens=self.max_length,
         )
         expected = translate(
             self.model, self.source_tokenizer, self.tokenizer, self.sources, options

@@ -19,47 +19,53 @@ class Translating:
         self.end_id = int(end_id)
         self.max_length = max_length
 
-    def beams(self, sources, beam_size, max_length, length_penalty, num_best):
+    def beams(self, sources, num_beams, max_new_tokens, length_penalty, num_return_sequences):
         """Finds the best target texts of sources.
 
         Args:
             sources: Source ids, each text's with its end token, int32 RaggedTensor `(batch, None)`.
-            beam_size: Beams of each source, int32, any shape, one value; 1 is greedy.
-            max_length: Most tokens of a text, its end token included, int32, a scalar or
+            num_beams: Beams of each source, int32, any shape, one value; 1 is greedy.
+            max_new_tokens: Most tokens of a text, its end token included, int32, a scalar or
                 `(batch,)`; 0 is twice the source's and 20 more.
             length_penalty: float32, any shape, one value.
-            num_best: Texts of each source, int32, any shape, one value.
+            num_return_sequences: Texts of each source, int32, any shape, one value.
 
         Returns:
             `lm_zoo.generation.graph_beam_search.Hypotheses`.
         """
-        beam_size = _one_value("beam_size", beam_size, 1)
-        num_best = _one_value("num_best", num_best, 1)
+        num_beams = _one_value("num_beams", num_beams, 1)
+        num_return_sequences = _one_value("num_return_sequences", num_return_sequences, 1)
         length_penalty = _one_value("length_penalty", length_penalty)
-        expected = "num_best: expected at most beam_size, received"
-        check = tf.debugging.Assert(num_best <= beam_size, [expected, num_best])
+        expected = "num_return_sequences: expected at most num_beams, received"
+        check = tf.debugging.Assert(
+            num_return_sequences <= num_beams, [expected, num_return_sequences]
+        )
         with tf.control_dependencies([check]):
-            num_best = tf.identity(num_best)
+            num_return_sequences = tf.identity(num_return_sequences)
         lengths = tf.cast(sources.row_lengths(), tf.int32)
         return beam_search(
             self.model,
             sources.to_tensor(),
             lengths,
             self.end_id,
-            beam_size,
-            self._longest(max_length, lengths),
+            num_beams,
+            self._longest(max_new_tokens, lengths),
             length_penalty,
-            num_best=num_best,
+            num_return_sequences=num_return_sequences,
         )
 
-    def _longest(self, max_length, source_lengths):
+    def _longest(self, max_new_tokens, source_lengths):
         """Returns the most tokens of each text, int32 `(batch,)`."""
-        size = tf.size(max_length)
+        size = tf.size(max_new_tokens)
         fits = (size == 1) | (size == tf.size(source_lengths))
-        expected = "max_length: expected one value of at least 0, or one for each text, received"
-        check = tf.debugging.Assert(fits & tf.reduce_all(max_length >= 0), [expected, max_length])
+        expected = (
+            "max_new_tokens: expected one value of at least 0, or one for each text, received"
+        )
+        check = tf.debugging.Assert(
+            fits & tf.reduce_all(max_new_tokens >= 0), [expected, max_new_tokens]
+        )
         with tf.control_dependencies([check]):
-            asked = tf.broadcast_to(tf.reshape(max_length, [-1]), tf.shape(source_lengths))
+            asked = tf.broadcast_to(tf.reshape(max_new_tokens, [-1]), tf.shape(source_lengths))
         asked = tf.where(asked > 0, asked, automatic_length(source_lengths))
         return asked if self.max_length is None else tf.minimum(asked, self.max_length)
 

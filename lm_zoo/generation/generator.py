@@ -59,14 +59,14 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
             stands for the start of a text.
         options: `GenerationOptions`.
         on_text: Called as `on_text(row, piece)` when text of a row is certain, where `row` is
-            `prompt index * num_samples + sample`. The pieces of a row make up its text. Beam search
-            knows its text at the end alone, and gives it as one piece.
+            `prompt index * num_return_sequences + sample`. The pieces of a row make up its text.
+            Beam search knows its text at the end alone, and gives it as one piece.
         batch_size: Texts (with beam search: prompts) that are generated at once on a device.
         devices: Names of the devices that the texts are dealt over; none is the one that TensorFlow
             chooses. The model's parameters have to be on each.
 
     Returns:
-        A list of `Generated`, a prompt's `num_samples` texts one after the other.
+        A list of `Generated`, a prompt's `num_return_sequences` texts one after the other.
 
     Raises:
         UserError: For options or prompts that cannot be used.
@@ -82,7 +82,7 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
         rows = [Row(i, 0, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]
         grow = _search
     else:
-        count = options.num_samples
+        count = options.num_return_sequences
         firsts = draws(map(tuple, prompt_ids), count)
         rows = [
             Row(number * count + sample, sample, first + sample, ids, tokenizer, options)
@@ -93,7 +93,7 @@ def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=1
     decoder = decoder_of(model)
     on_text = on_text and one_at_a_time(on_text)
     grown = deal(lambda part: grow(decoder, part, options, on_text), rows, batch_size, devices)
-    return [_generated(prompts[row.number // options.num_samples], row) for row in grown]
+    return [_generated(prompts[row.number // options.num_return_sequences], row) for row in grown]
 
 
 def _sample(decoder, rows, options, on_text):
@@ -141,11 +141,11 @@ def _accept(rows, tokens, log_probs, on_text):
 
 
 def _search(decoder, rows, options, on_text):
-    """Beam search from the rows; returns each one's best `num_samples` texts, as rows."""
+    """Beam search from the rows; returns each one's best `num_return_sequences` texts, as rows."""
     results = []
     for prompt, found in enumerate(search_beams(decoder, rows, options)):
-        first = rows[prompt].number * options.num_samples
-        for rank, row in enumerate(found[: options.num_samples]):
+        first = rows[prompt].number * options.num_return_sequences
+        for rank, row in enumerate(found[: options.num_return_sequences]):
             row.sample, row.number = rank, first + rank
             if row.stream.text and on_text:
                 on_text(row.number, row.stream.text)

@@ -25,19 +25,19 @@ def automatic_length(source_lengths):
     return 2 * source_lengths + 20
 
 
-def longest_targets(model, source_lengths, max_length):
+def longest_targets(model, source_lengths, max_new_tokens):
     """The most tokens of each source's target, its end token included.
 
     Args:
         model: A `SequenceToSequenceModel`.
         source_lengths: int32 `(batch,)`.
-        max_length: int32, a scalar or `(batch,)`; 0 means `automatic_length`.
+        max_new_tokens: int32, a scalar or `(batch,)`; 0 means `automatic_length`.
 
     Returns:
         int32 `(batch,)`: no more than the model can read after the end token that a target begins
         with.
     """
-    asked = tf.broadcast_to(tf.cast(max_length, tf.int32), tf.shape(source_lengths))
+    asked = tf.broadcast_to(tf.cast(max_new_tokens, tf.int32), tf.shape(source_lengths))
     longest = tf.where(asked > 0, asked, automatic_length(source_lengths))
     if model.context_length is None:
         return longest
@@ -49,11 +49,11 @@ def beam_search(
     source_ids,
     source_lengths,
     end_id,
-    beam_size,
-    max_length=0,
+    num_beams,
+    max_new_tokens=0,
     length_penalty=1.0,
     coverage_penalty=None,
-    num_best=None,
+    num_return_sequences=None,
 ):
     """Finds the best target texts of sources.
 
@@ -61,11 +61,12 @@ def beam_search(
     log-probability divided by its number of tokens, the end token included, to the power of
     `length_penalty`, plus `coverage_penalty` times the sum over source tokens of `log(min(a, 1))`,
     where `a` is all attention that the token has had (Wu et al. 2016). While texts grow they are
-    ranked by log-probability alone. At each step the best `2 * beam_size` continuations of the
-    beams are looked at: those of the best `beam_size` that end (by the end token, or as they reach
-    their greatest length) are kept as ended, and the best `beam_size` others go on. The search of a
-    source stops as soon as no beam can still change its `num_best` texts, so that the best are the
-    same whatever `num_best` is. Sources that are done are left out once they are half of all.
+    ranked by log-probability alone. At each step the best `2 * num_beams` continuations of the
+    beams are looked at: those of the best `num_beams` that end (by the end token, or as they reach
+    their greatest length) are kept as ended, and the best `num_beams` others go on. The search of a
+    source stops as soon as no beam can still change its `num_return_sequences` texts, so that the
+    best are the same whatever `num_return_sequences` is. Sources that are done are left out once
+    they are half of all.
 
     With one beam the first end token ends the search: it is greedy decoding.
 
@@ -76,14 +77,15 @@ def beam_search(
         source_ids: int32 `(batch, source_length)`, each with its end token, padded on the right.
         source_lengths: int32 `(batch,)`.
         end_id: The target token that begins and ends each text; an int or int32 scalar.
-        beam_size: An int or int32 scalar of at least 1.
-        max_length: The most tokens of a text, its end token included: an int, or int32, a scalar or
-            one for each source; 0 means `automatic_length`. Never more than `context_length - 1`.
+        num_beams: An int or int32 scalar of at least 1.
+        max_new_tokens: The most tokens of a text, its end token included: an int, or int32, a
+            scalar or one for each source; 0 means `automatic_length`. Never more than
+            `context_length - 1`.
         length_penalty: A float or scalar.
         coverage_penalty: A float or scalar; None or the number 0 keeps no account of attention,
             and costs nothing.
-        num_best: How many texts of each source to give, an int or int32 scalar of at most
-            `beam_size`; None means `beam_size`. Fewer may take fewer steps.
+        num_return_sequences: How many texts of each source to give, an int or int32 scalar of
+            at most `num_beams`; None means `num_beams`. Fewer may take fewer steps.
 
     Returns:
         `Hypotheses`.
@@ -93,7 +95,7 @@ def beam_search(
     )
     settings = Settings(
         end_id=end_id,
-        beam_size=tf.cast(beam_size, tf.int32),
+        num_beams=tf.cast(num_beams, tf.int32),
         length_penalty=tf.cast(length_penalty, tf.float64),
         coverage_penalty=tf.cast(coverage_penalty, tf.float64) if has_coverage else None,
     )
@@ -101,11 +103,15 @@ def beam_search(
     sources = Sources(
         memory=model.encode(source_ids, source_lengths),
         lengths=source_lengths,
-        longest=longest_targets(model, source_lengths, max_length),
+        longest=longest_targets(model, source_lengths, max_new_tokens),
     )
     most_steps = tf.reduce_max(tf.concat([sources.longest, [0]], 0))
-    num_best = settings.beam_size if num_best is None else tf.cast(num_best, tf.int32)
-    found = _no_hypotheses(tf.shape(source_ids)[0], num_best, most_steps)
+    num_return_sequences = (
+        settings.num_beams
+        if num_return_sequences is None
+        else tf.cast(num_return_sequences, tf.int32)
+    )
+    found = _no_hypotheses(tf.shape(source_ids)[0], num_return_sequences, most_steps)
     growing = _Growing(
         rows=tf.range(tf.shape(source_ids)[0]),
         active=tf.fill(tf.shape(source_ids)[:1], True),
@@ -172,11 +178,11 @@ class _Growing(NamedTuple):
     ended: Hypotheses
 
 
-def _no_hypotheses(batch_size, num_best, length):
-    lowest = tf.fill([batch_size, num_best], LOWEST)
+def _no_hypotheses(batch_size, num_return_sequences, length):
+    lowest = tf.fill([batch_size, num_return_sequences], LOWEST)
     return Hypotheses(
-        tokens=tf.fill([batch_size, num_best, length], NOTHING),
-        lengths=tf.zeros([batch_size, num_best], tf.int32),
+        tokens=tf.fill([batch_size, num_return_sequences, length], NOTHING),
+        lengths=tf.zeros([batch_size, num_return_sequences], tf.int32),
         scores=lowest,
         log_probs=lowest,
     )
@@ -184,15 +190,15 @@ def _no_hypotheses(batch_size, num_best, length):
 
 def _first_beams(model, settings, sources, most_steps, source_length):
     """Returns `Beams` without tokens, of which the first of each source is in use."""
-    batch_size, beam_size = tf.shape(sources.lengths)[0], settings.beam_size
-    *state, _ = model.initial_state(batch_size * beam_size, most_steps, sources.memory)
-    is_first = tf.broadcast_to(tf.range(beam_size) == 0, [batch_size, beam_size])
+    batch_size, num_beams = tf.shape(sources.lengths)[0], settings.num_beams
+    *state, _ = model.initial_state(batch_size * num_beams, most_steps, sources.memory)
+    is_first = tf.broadcast_to(tf.range(num_beams) == 0, [batch_size, num_beams])
     coverage = ()
     if settings.coverage_penalty is not None:
-        coverage = tf.zeros([batch_size, beam_size, source_length])
+        coverage = tf.zeros([batch_size, num_beams, source_length])
     return Beams(
         state=tuple(state),
-        tokens=tf.fill([batch_size, beam_size, most_steps], NOTHING),
+        tokens=tf.fill([batch_size, num_beams, most_steps], NOTHING),
         log_probs=tf.where(is_first, tf.zeros([], tf.float64), LOWEST),
         coverage=coverage,
     )
@@ -204,7 +210,7 @@ def _step(model, settings, index, growing):
     candidates, state, coverage = continuations(model, sources.memory, settings, index, beams)
     is_last = index + 1 >= sources.longest
     ends = (candidates.last_tokens == settings.end_id) | is_last[:, None]
-    first = tf.range(tf.shape(ends)[1]) < settings.beam_size
+    first = tf.range(tf.shape(ends)[1]) < settings.num_beams
     counted = ends & first & growing.active[:, None]
     scores = ended_scores(settings, index, candidates, coverage, sources.lengths)
     ended = best_ended(
@@ -218,8 +224,8 @@ def _step(model, settings, index, growing):
 def _active_alone(settings, growing):
     """Leaves out the sources that are done, so that they cost nothing more."""
     kept = tf.where(growing.active)[:, 0]
-    first_row = tf.cast(kept, tf.int32)[:, None] * settings.beam_size
-    rows = tf.reshape(first_row + tf.range(settings.beam_size), [-1])
+    first_row = tf.cast(kept, tf.int32)[:, None] * settings.num_beams
+    rows = tf.reshape(first_row + tf.range(settings.num_beams), [-1])
     state = tf.nest.map_structure(lambda t: tf.gather(t, rows), growing.beams.state)
     rest = growing._replace(beams=growing.beams._replace(state=()))
     rest = tf.nest.map_structure(lambda t: tf.gather(t, kept), rest)

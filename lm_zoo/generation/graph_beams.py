@@ -17,13 +17,14 @@ class Hypotheses(NamedTuple):
     with scores of minus infinity.
 
     Attributes:
-        tokens: With the end token, where the text has one, and then -1: int32 `(batch, num_best,
-            length)`.
-        lengths: How many tokens there are before the end token, int32 `(batch, num_best)`.
-        scores: What they are ranked by, float32 `(batch, num_best)`; NaN for a source after which
-            the model gave something else than probabilities.
+        tokens: With the end token, where the text has one, and then -1: int32 `(batch,
+            num_return_sequences, length)`.
+        lengths: How many tokens there are before the end token, int32 `(batch,
+            num_return_sequences)`.
+        scores: What they are ranked by, float32 `(batch, num_return_sequences)`; NaN for a source
+            after which the model gave something else than probabilities.
         log_probs: The model's log-probability of all tokens, the end token's included, in nats,
-            float32 `(batch, num_best)`.
+            float32 `(batch, num_return_sequences)`.
     """
 
     tokens: tf.Tensor
@@ -37,13 +38,13 @@ class Settings(NamedTuple):
 
     Attributes:
         end_id: The token that begins and ends each text.
-        beam_size: int32 scalar.
+        num_beams: int32 scalar.
         length_penalty: float64 scalar.
         coverage_penalty: float64 scalar, or None.
     """
 
     end_id: Any
-    beam_size: tf.Tensor
+    num_beams: tf.Tensor
     length_penalty: tf.Tensor
     coverage_penalty: Any
 
@@ -66,10 +67,10 @@ class Beams(NamedTuple):
     """The texts that grow after each source.
 
     Attributes:
-        state: The model's state without the memory, `batch * beam_size` rows.
-        tokens: int32 `(batch, beam_size, length)`.
-        log_probs: float64 `(batch, beam_size)`; minus infinity for a beam that is not in use.
-        coverage: The attention that each source token has had, float32 `(batch, beam_size,
+        state: The model's state without the memory, `batch * num_beams` rows.
+        tokens: int32 `(batch, num_beams, length)`.
+        log_probs: float64 `(batch, num_beams)`; minus infinity for a beam that is not in use.
+        coverage: The attention that each source token has had, float32 `(batch, num_beams,
             source_length)`, or `()`.
     """
 
@@ -106,10 +107,10 @@ def continuations(model, memory, settings, index, beams):
         beams: `Beams`.
 
     Returns:
-        `(candidates, state, coverage)`: `2 * beam_size` candidates, and the parents' state and
+        `(candidates, state, coverage)`: `2 * num_beams` candidates, and the parents' state and
         coverage after the step.
     """
-    batch_size, beam_size = tf.shape(beams.log_probs)[0], settings.beam_size
+    batch_size, num_beams = tf.shape(beams.log_probs)[0], settings.num_beams
     place = tf.maximum(index - 1, 0)
     last = tf.where(index > 0, beams.tokens[:, :, place], settings.end_id)
     last = tf.reshape(tf.maximum(last, 0), [-1, 1])  # a beam that is not in use has no tokens
@@ -121,14 +122,14 @@ def continuations(model, memory, settings, index, beams):
         coverage = beams.coverage + tf.reshape(weights, tf.shape(beams.coverage))
     logits = model.logits(features)[:, 0]  # (B * K, num_rows)
     # The best of all are among the best of each beam.
-    per_beam = tf.minimum(2 * beam_size, model.vocab_size)
+    per_beam = tf.minimum(2 * num_beams, model.vocab_size)
     values, tokens = tf.math.top_k(logits[:, : model.vocab_size], per_beam)  # (B * K, C)
     log_probs = tf.cast(values - tf.reduce_logsumexp(logits, -1, keepdims=True), tf.float64)
-    log_probs = tf.reshape(log_probs, [batch_size, beam_size, per_beam])
+    log_probs = tf.reshape(log_probs, [batch_size, num_beams, per_beam])
     log_probs = tf.reshape(log_probs + beams.log_probs[..., None], [batch_size, -1])
     # A NaN would be ranked anywhere: first, it cannot be missed.
     log_probs = tf.where(tf.math.is_nan(log_probs), -LOWEST, log_probs)
-    log_probs, places = tf.math.top_k(log_probs, tf.minimum(2 * beam_size, beam_size * per_beam))
+    log_probs, places = tf.math.top_k(log_probs, tf.minimum(2 * num_beams, num_beams * per_beam))
     parents = places // per_beam
     tokens = tf.gather(tf.reshape(tokens, [batch_size, -1]), places, batch_dims=1)  # (B, 2 K)
     texts = tf.gather(beams.tokens, parents, batch_dims=1)  # (B, 2 K, T)
@@ -172,11 +173,11 @@ def best_ended(ended, candidates, scores, settings, index):
 
 def best_going_on(settings, candidates, state, coverage, ends):
     """Returns the `Beams` of the best candidates that do not end."""
-    batch_size, beam_size = tf.shape(ends)[0], settings.beam_size
+    batch_size, num_beams = tf.shape(ends)[0], settings.num_beams
     log_probs = tf.where(ends, LOWEST, candidates.log_probs)
-    log_probs, chosen = tf.math.top_k(log_probs, beam_size)  # (B, K)
+    log_probs, chosen = tf.math.top_k(log_probs, num_beams)  # (B, K)
     parents = tf.gather(candidates.parents, chosen, batch_dims=1)
-    rows = tf.reshape(parents + beam_size * tf.range(batch_size)[:, None], [-1])
+    rows = tf.reshape(parents + num_beams * tf.range(batch_size)[:, None], [-1])
     return Beams(
         state=tf.nest.map_structure(lambda t: tf.gather(t, rows), state),
         tokens=tf.gather(candidates.tokens, chosen, batch_dims=1),
@@ -192,5 +193,5 @@ def cannot_improve(settings, index, longest, beams, ended):
     length = tf.where(settings.length_penalty > 0, longest, index + 1)
     attainable = tf.reduce_max(beams.log_probs, 1)
     attainable /= tf.cast(length, tf.float64) ** settings.length_penalty
-    is_enough = (attainable <= worst) | (settings.beam_size == 1)
+    is_enough = (attainable <= worst) | (settings.num_beams == 1)
     return (attainable == LOWEST) | ((worst > LOWEST) & is_enough)

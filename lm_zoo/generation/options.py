@@ -27,7 +27,8 @@ class GenerationOptions:
             to this power; above 0 favours longer texts.
         seed: Decides every random choice, together with the prompt, the number of equal prompts
             before it, the sample's index and the token's.
-        num_samples: Texts per prompt; with beam search, how many of the best hypotheses to return.
+        num_return_sequences: Texts per prompt; with beam search, how many of the best hypotheses to
+            return.
         stop: Strings that end a text; the string itself is not part of the text.
         ignore_eos: Whether to go on after the tokenizer's end-of-text token. With a word tokenizer,
             whose end token stands for a line end, this gives several lines.
@@ -43,7 +44,7 @@ class GenerationOptions:
     num_beams: int = 1
     length_penalty: float = 1.0
     seed: int = 0
-    num_samples: int = 1
+    num_return_sequences: int = 1
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     special_tokens: str = TEXT
@@ -57,7 +58,7 @@ class GenerationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        least = dict(max_new_tokens=1, top_k=0, num_beams=1, seed=0, num_samples=1)
+        least = dict(max_new_tokens=1, top_k=0, num_beams=1, seed=0, num_return_sequences=1)
         require_whole_numbers(self, **least)
         require_finite(self, "temperature", "top_p", "repetition_penalty", "length_penalty")
         require(self.temperature >= 0, "temperature", "at least 0 (0: greedy)", self.temperature)
@@ -75,10 +76,10 @@ class GenerationOptions:
             self._check_beams()
         elif self.temperature == 0:
             require(
-                self.num_samples == 1,
-                "num_samples",
+                self.num_return_sequences == 1,
+                "num_return_sequences",
                 "1 with temperature 0, which gives the same text each time",
-                self.num_samples,
+                self.num_return_sequences,
             )
         return self
 
@@ -95,7 +96,12 @@ class GenerationOptions:
             expected = f"{listed} with num_beams above 1, because beam search does not sample"
             require(value in allowed, name, expected, value)
         expected = f"at most num_beams ({self.num_beams})"
-        require(self.num_samples <= self.num_beams, "num_samples", expected, self.num_samples)
+        require(
+            self.num_return_sequences <= self.num_beams,
+            "num_return_sequences",
+            expected,
+            self.num_return_sequences,
+        )
 
 
 def require(condition, name, expected, received):

@@ -45,12 +45,12 @@ def prompt_hashes(token_ids, lengths):
     return tf.bitwise.left_shift(halves[0], tf.constant(32, tf.int64)) | halves[1]
 
 
-def draws(prompts, num_samples=1):
+def draws(prompts, num_return_sequences=1):
     """Numbers the texts of equal prompts, so that a prompt given twice is answered in two ways.
 
     Args:
         prompts: Hashable values, one for each prompt of a call.
-        num_samples: Texts of each prompt.
+        num_return_sequences: Texts of each prompt.
 
     Returns:
         For each prompt the `draw` of its first text, a list of ints; its others follow. The first
@@ -58,7 +58,7 @@ def draws(prompts, num_samples=1):
     """
     before, result = collections.Counter(), []
     for prompt in prompts:
-        result.append(before[prompt] * num_samples)
+        result.append(before[prompt] * num_return_sequences)
         before[prompt] += 1
     return result
 

@@ -55,7 +55,8 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
             chooses. The model's parameters have to be on each.
 
     Returns:
-        For each source a list of at least one and at most `num_best` `Translation`s, best first.
+        For each source a list of at least one and at most `num_return_sequences` `Translation`s,
+        best first.
 
     Raises:
         UserError: For options, a model or sources that cannot be used.

@@ -18,14 +18,14 @@ class TranslationOptions:
     """How sources are translated.
 
     Attributes:
-        beam_size: Beams of the search; 1 takes the likeliest token at each step (greedy).
+        num_beams: Beams of the search; 1 takes the likeliest token at each step (greedy).
         length_penalty: A translation's log-probability is divided by its number of tokens, the end
             token included, to this power; above 0 favours longer ones. 1 ranks by the mean.
         coverage_penalty: Weight of the penalty for source tokens that got less attention than 1 in
             all (Wu et al. 2016, whose best was 0.2); 0 is off.
-        num_best: How many translations of each source to give.
-        max_length: Most tokens of a translation, the end token included; 0 means twice the tokens
-            of its source and 20 more. The model's `context_length` is the bound in any case.
+        num_return_sequences: How many translations of each source to give.
+        max_new_tokens: Most tokens of a translation, the end token included; 0 means twice the
+            tokens of its source and 20 more. The model's `context_length` is the bound in any case.
         batch_size: Most sources that are translated at once on a device; it changes no result.
         too_long: What becomes of a source longer than the model can read: `error`, or `truncate`,
             which reads its beginning and marks the translation.
@@ -33,11 +33,11 @@ class TranslationOptions:
             `control`, the token.
     """
 
-    beam_size: int = 4
+    num_beams: int = 4
     length_penalty: float = 1.0
     coverage_penalty: float = 0.0
-    num_best: int = 1
-    max_length: int = 0
+    num_return_sequences: int = 1
+    max_new_tokens: int = 0
     batch_size: int = 64
     too_long: str = "error"
     special_tokens: str = TEXT
@@ -48,7 +48,9 @@ class TranslationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        require_whole_numbers(self, beam_size=1, num_best=1, max_length=0, batch_size=1)
+        require_whole_numbers(
+            self, num_beams=1, num_return_sequences=1, max_new_tokens=0, batch_size=1
+        )
         require_finite(self, "length_penalty", "coverage_penalty")
         require(
             self.coverage_penalty >= 0,
@@ -56,8 +58,13 @@ class TranslationOptions:
             "at least 0 (0: off)",
             self.coverage_penalty,
         )
-        expected = f"at most beam_size ({self.beam_size})"
-        require(self.num_best <= self.beam_size, "num_best", expected, self.num_best)
+        expected = f"at most num_beams ({self.num_beams})"
+        require(
+            self.num_return_sequences <= self.num_beams,
+            "num_return_sequences",
+            expected,
+            self.num_return_sequences,
+        )
         require_special_tokens(self.special_tokens)
         require(self.too_long in TOO_LONG, "too_long", " or ".join(TOO_LONG), self.too_long)
         return self

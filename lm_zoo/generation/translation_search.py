@@ -30,9 +30,9 @@ class Search:
             source_ids,
             source_lengths,
             end_id,
-            options.beam_size,
-            options.num_best,
-            options.max_length,
+            options.num_beams,
+            options.num_return_sequences,
+            options.max_new_tokens,
             options.length_penalty,
         ]
         if options.coverage_penalty:
@@ -44,9 +44,9 @@ class Search:
         source_ids,
         source_lengths,
         end_id,
-        beam_size,
-        num_best,
-        max_length,
+        num_beams,
+        num_return_sequences,
+        max_new_tokens,
         length_penalty,
         coverage_penalty=None,
     ):
@@ -55,11 +55,11 @@ class Search:
             source_ids,
             source_lengths,
             end_id,
-            beam_size,
-            max_length,
+            num_beams,
+            max_new_tokens,
             length_penalty,
             coverage_penalty,
-            num_best,
+            num_return_sequences,
         )
 
 

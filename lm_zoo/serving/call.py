@@ -4,8 +4,7 @@ import typing
 
 import numpy as np
 
-# Inputs that say how long a text may get.
-STEPS = ("max_new_tokens", "max_length")
+STEPS = "max_new_tokens"  # the input that says how long a text may get
 
 
 class Call(typing.NamedTuple):
@@ -50,7 +49,6 @@ class Call(typing.NamedTuple):
     def with_steps(self):
         """Returns the call with a key that keeps short texts from waiting for long ones."""
         key = [part for part in self.key if part[0] != "steps"]
-        for name in STEPS:
-            if name in self.inputs:
-                key.append(("steps", int(self.inputs[name].max()).bit_length()))
+        if STEPS in self.inputs:
+            key.append(("steps", int(self.inputs[STEPS].max()).bit_length()))
         return self._replace(key=tuple(key))

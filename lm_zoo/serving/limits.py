@@ -16,7 +16,7 @@ class ServingLimits:
         max_body_bytes: Most bytes of a request's body.
         max_prompt_tokens: Most tokens of a prompt or source; the model's own limit counts too.
         max_new_tokens: Most tokens that a request may have generated per text.
-        max_beam_size: Most beams of a translation.
+        max_num_beams: Most beams of a translation.
         max_rows: Most texts of a prediction, or of a completion (prompts times `n`).
         max_queue: Most texts that wait to be worked on; one more is answered with 503.
         request_seconds: After so long a request is given up and answered with 504.
@@ -30,7 +30,7 @@ class ServingLimits:
     max_body_bytes: int = 2**20
     max_prompt_tokens: int = 4096
     max_new_tokens: int = 2048
-    max_beam_size: int = 16
+    max_num_beams: int = 16
     max_rows: int = 128
     max_queue: int = 512
     request_seconds: float = 120.0

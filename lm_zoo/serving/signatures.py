@@ -13,7 +13,7 @@ from lm_zoo.serving.request_body import field
 from lm_zoo.serving.request_error import RequestError
 
 # Inputs of one value for all rows: requests share a call only if they agree.
-SHARED = ("k", "beam_size", "length_penalty", "num_best")
+SHARED = ("k", "num_beams", "length_penalty", "num_return_sequences")
 RAGGED = {"token_logprobs": ("row_lengths", ("tokens", "log_probs"))}
 
 # Input -> (what is expected, whether all values are that).
@@ -24,10 +24,14 @@ CHECKS = {
     "top_p": ("above 0 and at most 1", lambda values: (values > 0) & (values <= 1)),
     "seed": ("at least 0", lambda values: values >= 0),
     "k": ("at least 1", lambda values: values >= 1),
-    "beam_size": ("at least 1", lambda values: values >= 1),
-    "num_best": ("at least 1", lambda values: values >= 1),
+    "num_beams": ("at least 1", lambda values: values >= 1),
+    "num_return_sequences": ("at least 1", lambda values: values >= 1),
     "length_penalty": ("a finite number", np.isfinite),
-    "max_length": ("at least 0 (0: by the source's length)", lambda values: values >= 0),
+    # What comes with a name of a signature is checked so in this signature alone.
+    ("translate", "max_new_tokens"): (
+        "at least 0 (0: by the source's length)",
+        lambda values: values >= 0,
+    ),
 }
 
 
@@ -60,7 +64,8 @@ class Signature:
     def warm_up(self):
         """Calls it with one short text."""
         inputs = self.defaults | {name: np.array([b"a"]) for name in self.required}
-        inputs |= {name: np.int32(2) for name in STEPS if name in inputs}
+        if STEPS in inputs:
+            inputs[STEPS] = np.int32(2)
         self.evaluate(inputs)
 
     def evaluate(self, inputs):
@@ -102,8 +107,8 @@ class Signature:
         self.check_names(values)
         values = self.defaults | values
         rows = self._rows(values, limits.max_rows)
-        most = dict.fromkeys(STEPS, limits.max_new_tokens)
-        self._check(values, most | {"beam_size": limits.max_beam_size})
+        most = {STEPS: limits.max_new_tokens, "num_beams": limits.max_num_beams}
+        self._check(values, most)
         key, inputs = [], {}
         for name, value in values.items():
             if name in SHARED:
@@ -164,7 +169,7 @@ class Signature:
 
     def _check(self, values, most):
         for name, value in values.items():
-            expected, right = CHECKS.get(name, ("", None))
+            expected, right = CHECKS.get((self.name, name)) or CHECKS.get(name, ("", None))
             if right is not None and not np.all(right(value)):
                 wrong = value[~right(value)].reshape(-1)[0]
                 raise RequestError(f"{name}: expected {expected}, received {wrong}.", param=name)

@@ -12,7 +12,7 @@ def bounded(call, most_new):
         call: With the lengths of its sources.
         most_new: Most tokens of a translation of which the request says nothing.
     """
-    asked = call.inputs["max_length"]
+    asked = call.inputs["max_new_tokens"]
     automatic = np.minimum(automatic_length(call.lengths.astype(np.int32)), most_new)
     longest = np.where(asked > 0, asked, automatic).astype(np.int32)
-    return call._replace(inputs=call.inputs | {"max_length": longest}).with_steps()
+    return call._replace(inputs=call.inputs | {"max_new_tokens": longest}).with_steps()

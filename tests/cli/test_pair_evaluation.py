@@ -13,7 +13,7 @@ from tests.cli.test_bad_input import refused
 
 sacrebleu = pytest.importorskip("sacrebleu")
 
-SEARCH = ["--beam_size=2", "--max_length=12"]
+SEARCH = ["--num_beams=2", "--max_new_tokens=12"]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_results_are_the_ledger_and_what_sacrebleu_finds(place, evaluated):
     assert scores["bleu"] == sacrebleu.corpus_bleu(translations, [references]).score
     assert scores["chrf"] == sacrebleu.corpus_chrf(translations, [references]).score
     assert scores["ter"] == sacrebleu.corpus_ter(translations, [references]).score
-    assert scores["options"]["beam_size"] == 2 and scores["step"] == 1
+    assert scores["options"]["num_beams"] == 2 and scores["step"] == 1
 
 
 def test_files_are_measured_as_the_split_of_the_same_text(place, evaluated, capsys):
@@ -123,7 +123,7 @@ SOURCES = "--sources=ROOT/sources.txt"
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        ((*EVALUATE, "--beam_size=0"), ["beam_size: expected", "at least 1", "0"]),
+        ((*EVALUATE, "--num_beams=0"), ["num_beams: expected", "at least 1", "0"]),
         ((*EVALUATE, "--metrics=blue"), ["metrics", "'blue'", "'bleu'"]),
         ((*EVALUATE, "--tokenize=13"), ["tokenize", "'13'", "13a"]),
         ((*EVALUATE, "--context=windows"), ["--context", "language models"]),
@@ -136,8 +136,8 @@ SOURCES = "--sources=ROOT/sources.txt"
         ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["has 9 lines", "10 pairs"]),
         ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
         (
-            ("evaluate", "--workdir=ROOT/lm", "--beam_size=2"),
-            ["--beam_size", "language model lstm_lm"],
+            ("evaluate", "--workdir=ROOT/lm", "--num_beams=2"),
+            ["--num_beams", "language model lstm_lm"],
         ),
         ((*SCORE, "--input=ROOT/sources.txt"), ["line 1", "a tab", "--sources=FILE"]),
         (

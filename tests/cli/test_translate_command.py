@@ -61,18 +61,18 @@ def test_files_are_translated_into_a_file(command, a_run, tmp_path):
     second.write_text("\n".join(LINES[3:]))
     target.write_text("what was there")
     status, output, errors = command(
-        f"--input={first}", f"--input={second}", f"--output={target}", "--beam_size=1"
+        f"--input={first}", f"--input={second}", f"--output={target}", "--num_beams=1"
     )
     assert (status, output) == (0, "")
     found = target.read_text().split("\n")
-    assert found == [best.text for best, *_ in expected(a_run, beam_size=1)] + [""]
+    assert found == [best.text for best, *_ in expected(a_run, num_beams=1)] + [""]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second", "target"]
     assert "7 lines" in errors
 
 
 def test_several_translations_come_with_their_scores(command, a_run):
-    arguments = ("--num_best=3", "--coverage_penalty=0.2", "--length_penalty=0.6")
-    options = dict(num_best=3, coverage_penalty=0.2, length_penalty=0.6)
+    arguments = ("--num_return_sequences=3", "--coverage_penalty=0.2", "--length_penalty=0.6")
+    options = dict(num_return_sequences=3, coverage_penalty=0.2, length_penalty=0.6)
     whole = [
         (line, one) for line, found in enumerate(expected(a_run, **options), 1) for one in found
     ]
@@ -111,10 +111,12 @@ def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys):
 
     monkeypatch.setattr("builtins.input", typed)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    assert main(["translate", "--workdir=anything", "--num_best=2"]) == 0
+    assert main(["translate", "--workdir=anything", "--num_return_sequences=2"]) == 0
     output, errors = capsys.readouterr()
     found = [line.split() for line in output.splitlines() if line]
-    whole = [one for of_line in expected(a_run, ["abc", "ee"], num_best=2) for one in of_line]
+    whole = [
+        one for of_line in expected(a_run, ["abc", "ee"], num_return_sequences=2) for one in of_line
+    ]
     assert [text for _, *text in found] == [one.text.split() for one in whole]
     assert [float(score) for score, *_ in found] == pytest.approx(
         [one.score for one in whole], abs=1e-3
@@ -126,9 +128,9 @@ def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--beam_size=0"], ["beam_size", "at least 1", "0"]),
-        (["--num_best=5"], ["num_best", "at most beam_size (4)", "5"]),
-        (["--num_best=2"], ["--format", "tsv or jsonl"]),
+        (["--num_beams=0"], ["num_beams", "at least 1", "0"]),
+        (["--num_return_sequences=5"], ["num_return_sequences", "at most num_beams (4)", "5"]),
+        (["--num_return_sequences=2"], ["--format", "tsv or jsonl"]),
         (["--length_penalty=nan"], ["length_penalty", "finite", "nan"]),
         (["--coverage_penalty=-1"], ["coverage_penalty", "at least 0"]),
         (["--batch_size=0"], ["batch_size", "at least 1"]),

@@ -53,7 +53,7 @@ def on(distribution, name):
             )
             found[f"{rule} {rows} {within}"] = evaluator.evaluate(split()).to_dict()
     for options in (
-        {"max_new_tokens": 40, "seed": 5, "num_samples": 2},
+        {"max_new_tokens": 40, "seed": 5, "num_return_sequences": 2},
         {"max_new_tokens": 8, "num_beams": 3, "temperature": 0.0},
     ):
         pieces = {}

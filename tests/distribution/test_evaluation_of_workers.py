@@ -62,7 +62,7 @@ def test_two_processes_share_the_translations(tmp_path):
     results = tmp_path / "run" / "results"
     found = []
     for launch in ([], ["launch", "--workers=2", "--"]):
-        lm_zoo(*launch, "evaluate", run, "--beam_size=2", "--max_length=9", "--max_pairs=7")
+        lm_zoo(*launch, "evaluate", run, "--num_beams=2", "--max_new_tokens=9", "--max_pairs=7")
         ledger, scores = (
             json.loads((results / f"{name}-test.json").read_text())
             for name in ("evaluation", "translation")

@@ -116,7 +116,10 @@ def test_equal_prompts_get_the_samples_of_one_prompt(in_bytes):
     prompts = ["the", "cat", "the", "the", "the", ""]
     out = in_bytes.texts(prompts, 20, 1.0, seed=seeds)
     samples = generate(
-        in_bytes.model, BYTES, ["the"], GenerationOptions(max_new_tokens=20, seed=3, num_samples=3)
+        in_bytes.model,
+        BYTES,
+        ["the"],
+        GenerationOptions(max_new_tokens=20, seed=3, num_return_sequences=3),
     )
     given = [text.decode() for text in out["text"].numpy()]
     assert [given[row] for row in (0, 2, 4)] == [sample.text for sample in samples]

@@ -17,7 +17,7 @@ from lm_zoo.text.tokenizers import load_tokenizer
 
 SIGNATURES = {
     "translate": (
-        {"text", "beam_size", "max_length", "length_penalty", "num_best"},
+        {"text", "num_beams", "max_new_tokens", "length_penalty", "num_return_sequences"},
         {"text", "score", "texts", "scores"},
     ),
     "score": ({"text", "source"}, {"log_prob", "num_tokens", "perplexity"}),
@@ -60,16 +60,18 @@ def test_the_signatures_name_their_tensors_and_have_defaults(translation_place):
         assert set(definitions[name].outputs) == outputs
     found = definitions["translate"].defaults
     assert {name: tf.make_ndarray(value).item() for name, value in found.items()} == {
-        "beam_size": 4,
-        "max_length": 0,
+        "num_beams": 4,
+        "max_new_tokens": 0,
         "length_penalty": 1.0,
-        "num_best": 1,
+        "num_return_sequences": 1,
     }
     assert set(definitions["serving_default"].outputs) == SIGNATURES["translate"][1]
     assert not {"generate", "next_token"} & set(definitions)
 
 
-@pytest.mark.parametrize("settings", [{"beam_size": 1}, {"beam_size": 3, "num_best": 2}, {}])
+@pytest.mark.parametrize(
+    "settings", [{"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 2}, {}]
+)
 def test_translations_are_the_runs(loaded, run, settings):
     found = translated(loaded, SOURCES, **settings)
     for row, translations in enumerate(run.translate(SOURCES, **settings)):
@@ -82,13 +84,13 @@ def test_translations_are_the_runs(loaded, run, settings):
 
 
 def test_settings_are_those_asked_for(loaded, run):
-    for settings in ({"max_length": 3}, {"length_penalty": -2.0}):
+    for settings in ({"max_new_tokens": 3}, {"length_penalty": -2.0}):
         (own,) = run.translate(SOURCES[:1], **settings)[0]
         assert translated(loaded, SOURCES[:1], **settings)["text"][0] == own.text.encode()
-    each = translated(loaded, SOURCES[3:], max_length=[1, 5], beam_size=[2, 2])["text"].numpy()
+    each = translated(loaded, SOURCES[3:], max_new_tokens=[1, 5], num_beams=[2, 2])["text"].numpy()
     assert (
         len(each[0].split()) <= 1
-        and each[1] == translated(loaded, SOURCES[4:], max_length=5, beam_size=2)["text"][0]
+        and each[1] == translated(loaded, SOURCES[4:], max_new_tokens=5, num_beams=2)["text"][0]
     )
 
 
@@ -107,7 +109,7 @@ def test_rows_are_independent_of_their_neighbours_and_there_may_be_none(loaded):
 
 
 def test_a_translation_has_the_score_that_its_text_is_given(loaded):
-    found = translated(loaded, SOURCES[3:4], length_penalty=0.0, max_length=20)
+    found = translated(loaded, SOURCES[3:4], length_penalty=0.0, max_new_tokens=20)
     scored = loaded.score(found["text"], tf.constant(SOURCES[3:4]))
     np.testing.assert_allclose(scored["log_prob"], found["score"], rtol=1e-5)
 
@@ -175,10 +177,10 @@ def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
     [
         ([b"caf\xe9"], {}, "text: expected valid UTF-8"),
         (["a" * 100], {}, "text: expected at most 100 tokens a text, its end included"),
-        (["a"], {"beam_size": 0}, "beam_size: expected at least 1"),
-        (["a", "b"], {"beam_size": [1, 2]}, "beam_size: expected at least 1, the same for all"),
-        (["a"], {"num_best": 5}, "num_best: expected at most beam_size"),
-        (["a"], {"max_length": -1}, "max_length: expected one value of at least 0"),
+        (["a"], {"num_beams": 0}, "num_beams: expected at least 1"),
+        (["a", "b"], {"num_beams": [1, 2]}, "num_beams: expected at least 1, the same for all"),
+        (["a"], {"num_return_sequences": 5}, "num_return_sequences: expected at most num_beams"),
+        (["a"], {"max_new_tokens": -1}, "max_new_tokens: expected one value of at least 0"),
         (["a"], {"length_penalty": float("nan")}, "length_penalty: expected a finite number"),
     ],
 )

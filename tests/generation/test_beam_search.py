@@ -55,7 +55,7 @@ def test_wide_beams_find_the_best_of_all_texts(length_penalty):
         ["ab"],
         max_new_tokens=4,
         num_beams=81,
-        num_samples=6,
+        num_return_sequences=6,
         length_penalty=length_penalty,
     )
     assert [result.token_ids for result in results] == [ids for _, _, ids in expected[:6]]
@@ -76,7 +76,7 @@ def test_penalty_and_stop_strings_take_part_in_the_ranking():
         ["b"],
         max_new_tokens=4,
         num_beams=81,
-        num_samples=8,
+        num_return_sequences=8,
         stop=("ab",),
         **arguments,
     )
@@ -101,7 +101,7 @@ def test_a_long_text_may_still_overtake_when_enough_short_ones_have_ended():
     table = np.log(np.full((4, 4), 1e-9))
     table[3] = np.log([0.2, 0.3, 0.5, 1e-9])
     table[1, 2] = table[0, 0] = 0.0
-    arguments = dict(max_new_tokens=6, num_beams=2, num_samples=2)
+    arguments = dict(max_new_tokens=6, num_beams=2, num_return_sequences=2)
     best, second = search(BigramModel(table), letters(4, eos_id=EOS), ["d"], **arguments)
     assert (best.text, best.finished_by) == ("aaaaaa", "length")
     assert (second.text, second.finished_by) == ("b", "eos")  # log(0.3) / 2 > log(0.5)
@@ -110,7 +110,7 @@ def test_a_long_text_may_still_overtake_when_enough_short_ones_have_ended():
 @pytest.mark.parametrize("num_beams", [3, 10])  # 10 beams of 6 tokens: some wait at first
 def test_beams_slide_within_the_context(num_beams):
     model, prompt = BoundedModel(6, 8, seed=3), "abcdefab"
-    arguments = dict(max_new_tokens=15, num_beams=num_beams, num_samples=3)
+    arguments = dict(max_new_tokens=15, num_beams=num_beams, num_return_sequences=3)
     for result in search(model, letters(6), [prompt], **arguments):
         window, total = letters(6).encode(prompt).tolist(), 0.0
         for token in result.token_ids:
@@ -125,7 +125,7 @@ def test_beams_slide_within_the_context(num_beams):
 def test_prompts_do_not_change_each_other(context_length):
     model = BoundedModel(6, context_length, seed=3)
     prompts = ["a", "abcad", "fa", "cc"]
-    arguments = dict(max_new_tokens=12, num_beams=3, num_samples=2, length_penalty=0.5)
+    arguments = dict(max_new_tokens=12, num_beams=3, num_return_sequences=2, length_penalty=0.5)
     tokenizer = letters(6, eos_id=5)
     together = search(model, tokenizer, prompts, **arguments)
     alone = [result for p in prompts for result in search(model, tokenizer, [p], **arguments)]
@@ -135,7 +135,9 @@ def test_prompts_do_not_change_each_other(context_length):
 
 def test_a_hypothesis_is_scored_by_what_the_model_says_of_it():
     model = BoundedModel(6, 50, seed=6)
-    for result in search(model, letters(6), ["fad"], max_new_tokens=8, num_beams=4, num_samples=4):
+    for result in search(
+        model, letters(6), ["fad"], max_new_tokens=8, num_beams=4, num_return_sequences=4
+    ):
         ids = [5, 0, 3]
         total = 0.0
         for token in result.token_ids:
@@ -153,7 +155,9 @@ def test_probabilities_that_are_not_numbers_are_noticed():
 
 def test_text_is_given_out_once_it_is_the_best():
     heard = []
-    options = GenerationOptions(temperature=0, num_beams=3, num_samples=2, max_new_tokens=5)
+    options = GenerationOptions(
+        temperature=0, num_beams=3, num_return_sequences=2, max_new_tokens=5
+    )
     model = BoundedModel(6, 50, seed=6)
     results = generate(model, letters(6), ["a", "b"], options, lambda *a: heard.append(a))
     assert heard == [(row, result.text) for row, result in enumerate(results)]

@@ -55,7 +55,7 @@ def test_greedy_equals_reading_the_text_anew_for_every_token(model):
 
 
 def test_sampled_texts_have_the_models_distribution():
-    options = GenerationOptions(max_new_tokens=2, num_samples=4000, seed=3)
+    options = GenerationOptions(max_new_tokens=2, num_return_sequences=4000, seed=3)
     results = generate(BIGRAM, letters(5), ["b"], options, batch_size=4000)
     probabilities = np.exp(log_softmax(BIGRAM.table))
     joint = probabilities[1][:, None] * probabilities
@@ -81,7 +81,7 @@ def test_prompts_of_one_call_draw_on_their_own():
 
 
 def test_filters_and_penalty_reach_the_loop():
-    options = dict(max_new_tokens=30, num_samples=20, seed=1)
+    options = dict(max_new_tokens=30, num_return_sequences=20, seed=1)
     for result in generate(BIGRAM, letters(5), ["a"], GenerationOptions(top_k=2, **options)):
         for before, token in zip([0, *result.token_ids], result.token_ids):
             assert token in np.argsort(-BIGRAM.table.numpy()[before])[:2]
@@ -96,11 +96,11 @@ def test_filters_and_penalty_reach_the_loop():
 def test_a_text_does_not_depend_on_its_neighbours(model):
     tokenizer = letters(6)
     prompts = ["a", "fadedcab", "bad", "a", "cabbed"]
-    options = GenerationOptions(max_new_tokens=25, num_samples=2, seed=9, top_p=0.9)
+    options = GenerationOptions(max_new_tokens=25, num_return_sequences=2, seed=9, top_p=0.9)
     together = generate(model, tokenizer, prompts, options)
     alone = [r for prompt in prompts for r in generate(model, tokenizer, [prompt], options)]
     # A prompt given a second time has the samples that come after those of the first.
-    more = dataclasses.replace(options, num_samples=4)
+    more = dataclasses.replace(options, num_return_sequences=4)
     alone[6:8] = generate(model, tokenizer, ["a"], more)[2:]
     for one, other in zip(together, alone, strict=True):
         assert one.token_ids == other.token_ids and one.prompt == other.prompt
@@ -113,13 +113,13 @@ def test_a_text_does_not_depend_on_its_neighbours(model):
 
 def test_the_seed_decides_and_samples_differ():
     def texts(seed):
-        options = GenerationOptions(max_new_tokens=30, num_samples=3, seed=seed)
+        options = GenerationOptions(max_new_tokens=30, num_return_sequences=3, seed=seed)
         return [result.text for result in generate(TRIGRAM, letters(6), ["a"], options)]
 
     assert texts(1) == texts(1)
     assert texts(1) != texts(2)
     assert len(set(texts(1))) == 3
-    longer = GenerationOptions(max_new_tokens=40, num_samples=5, seed=1)
+    longer = GenerationOptions(max_new_tokens=40, num_return_sequences=5, seed=1)
     more = [result.text for result in generate(TRIGRAM, letters(6), ["a"], longer)]
     assert [text[:30] for text in more[:3]] == texts(1)  # more and longer: the same texts go on
 
@@ -141,7 +141,7 @@ def test_a_full_context_goes_on_from_its_second_half(context_length):
 
 def test_rows_slide_each_at_its_own_time_even_beside_finished_ones():
     model, tokenizer = BoundedModel(6, 6, seed=4), letters(6, eos_id=3)
-    options = GenerationOptions(max_new_tokens=40, seed=6, num_samples=3)
+    options = GenerationOptions(max_new_tokens=40, seed=6, num_return_sequences=3)
     prompts = ["a", "abcab", "ca", "abcabc"]
     together = generate(model, tokenizer, prompts, options)
     assert len({result.finished_by for result in together}) == 2  # some end early, some run on
@@ -174,7 +174,9 @@ def test_pieces_make_up_the_text_exactly():
     tokenizer = PieceTokenizer([b"\xe2", b"\x82", b"\xac", "a", "ab", "b", b"\xf0\x9f", "\n"])
     model = BigramModel(np.random.default_rng(3).normal(size=(8, 8)))
     heard = {}
-    options = GenerationOptions(max_new_tokens=60, num_samples=4, stop=("bab\n", "\u20ac\u20ac"))
+    options = GenerationOptions(
+        max_new_tokens=60, num_return_sequences=4, stop=("bab\n", "\u20ac\u20ac")
+    )
     results = generate(
         model,
         tokenizer,
@@ -260,7 +262,7 @@ def test_generation_does_not_keep_a_model_alive():
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_the_same_loop_runs_inside_a_larger_graph(jit_compile):
-    options = GenerationOptions(max_new_tokens=12, top_p=0.9, seed=6, num_samples=2)
+    options = GenerationOptions(max_new_tokens=12, top_p=0.9, seed=6, num_return_sequences=2)
     expected = generate(TRIGRAM, letters(6), ["fc"], options)
     prompts = tf.constant([[5, 2], [5, 2]])
     keys = row_keys(prompts, tf.constant([2, 2]), options.seed, tf.range(2))

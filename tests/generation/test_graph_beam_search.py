@@ -71,7 +71,9 @@ def every_text(model, row, length_penalty, coverage_penalty):
 )
 def test_wide_beams_find_the_best_of_all_texts(model, length_penalty, coverage_penalty):
     penalties = dict(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
-    found = search(model, beam_size=WIDE, num_best=WIDE, max_length=LONGEST, **penalties)
+    found = search(
+        model, num_beams=WIDE, num_return_sequences=WIDE, max_new_tokens=LONGEST, **penalties
+    )
     for row in range(len(SOURCES)):
         expected = every_text(model, row, **penalties)[:20]
         for (ids, score, log_prob), (best, its_score, total) in zip(
@@ -93,7 +95,7 @@ def test_the_penalties_change_which_text_is_best(model):
 
 
 def test_one_beam_is_greedy(model):
-    found = search(model, beam_size=1, max_length=9)
+    found = search(model, num_beams=1, max_new_tokens=9)
     for row, (source, length) in enumerate(zip(SOURCES, LENGTHS)):
         state = model.initial_state(1, memory=model.encode(source[None, :length]))
         ids, total = [END], 0.0
@@ -145,7 +147,9 @@ def test_it_agrees_with_the_search_in_python(model, untraced):
         options = GenerationOptions(max_new_tokens=8, num_beams=3, **penalty).validate()
         prompt = Row(0, 0, 0, [END], LineTokenizer(), options)
         (expected,) = search_beams(decoder, [prompt], options)
-        found = hypotheses(search(model, beam_size=3, num_best=3, max_length=8, **penalty), 0)
+        found = hypotheses(
+            search(model, num_beams=3, num_return_sequences=3, max_new_tokens=8, **penalty), 0
+        )
         assert [ids for ids, *_ in found] == [text.generated_ids for text in expected]
         for (ids, score, log_prob), text in zip(found, expected):
             assert log_prob == pytest.approx(text.log_prob, abs=1e-5)
@@ -154,7 +158,9 @@ def test_it_agrees_with_the_search_in_python(model, untraced):
 
 @pytest.mark.parametrize("coverage_penalty", [0.0, 0.4])
 def test_sources_do_not_change_each_other(model, coverage_penalty):
-    options = dict(beam_size=3, num_best=3, max_length=9, coverage_penalty=coverage_penalty)
+    options = dict(
+        num_beams=3, num_return_sequences=3, max_new_tokens=9, coverage_penalty=coverage_penalty
+    )
     together = search(model, **options)
     wider = np.pad(SOURCES, ((0, 0), (0, 3)), constant_values=4)
     for row, length in enumerate(LENGTHS):
@@ -167,11 +173,13 @@ def test_sources_do_not_change_each_other(model, coverage_penalty):
 
 
 def test_how_many_are_asked_for_does_not_change_the_best(model):
-    many = search(model, beam_size=5, num_best=5, max_length=9)
-    for num_best in (1, 3):
-        few = search(model, beam_size=5, num_best=num_best, max_length=9)
+    many = search(model, num_beams=5, num_return_sequences=5, max_new_tokens=9)
+    for num_return_sequences in (1, 3):
+        few = search(
+            model, num_beams=5, num_return_sequences=num_return_sequences, max_new_tokens=9
+        )
         for row in range(len(SOURCES)):
-            assert hypotheses(few, row) == hypotheses(many, row)[:num_best]
+            assert hypotheses(few, row) == hypotheses(many, row)[:num_return_sequences]
 
 
 def test_each_source_has_its_own_greatest_length(model):
@@ -200,6 +208,6 @@ def test_without_a_greatest_length_the_source_decides_up_to_the_context():
 
 
 def test_fewer_texts_than_asked_for_leave_the_rest_empty(model):
-    found = search(model, beam_size=9, num_best=9, max_length=1)
+    found = search(model, num_beams=9, num_return_sequences=9, max_new_tokens=1)
     np.testing.assert_array_equal(np.isfinite(found[2]), [[True] * VOCAB + [False] * 4] * 3)
     assert np.all(found[0][:, VOCAB:] == -1) and np.all(found[1][:, VOCAB:] == 0)

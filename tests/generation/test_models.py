@@ -86,7 +86,7 @@ def test_pieces_make_up_what_the_tokenizer_decodes(name):
     tokenizer = TOKENIZERS[name].train([TEXT], vocab_size=300 if name == "bpe" else 0)
     model = build("lstm_lm", tokenizer.vocab_size)
     heard = {}
-    options = GenerationOptions(max_new_tokens=60, num_samples=2, seed=2, ignore_eos=True)
+    options = GenerationOptions(max_new_tokens=60, num_return_sequences=2, seed=2, ignore_eos=True)
     results = generate(
         model,
         tokenizer,
@@ -105,7 +105,7 @@ def test_pieces_make_up_what_the_tokenizer_decodes(name):
 def test_a_word_tokenizer_ends_a_text_at_the_end_of_its_line():
     tokenizer = TOKENIZERS["word"].train([TEXT])
     model = build("lstm_lm", tokenizer.vocab_size)
-    options = GenerationOptions(max_new_tokens=500, seed=2, num_samples=3)
+    options = GenerationOptions(max_new_tokens=500, seed=2, num_return_sequences=3)
     for result in generate(model, tokenizer, ["the cat"], options):
         assert result.finished_by == "eos" and result.token_ids[-1] == tokenizer.eos_id
         assert "\n" not in result.text and result.text.startswith(" ")

@@ -23,7 +23,7 @@ from lm_zoo.generation.options import GenerationOptions
         ({"top_k": 1.5}, "top_k", "1.5"),
         ({"max_new_tokens": 0}, "max_new_tokens", "0"),
         ({"max_new_tokens": True}, "max_new_tokens", "True"),
-        ({"num_samples": 0}, "num_samples", "0"),
+        ({"num_return_sequences": 0}, "num_return_sequences", "0"),
         ({"seed": -1}, "seed", "-1"),
         ({"seed": 2**31}, "seed", "2147483648"),
         ({"repetition_penalty": 0.0}, "repetition_penalty", "0.0"),
@@ -34,8 +34,8 @@ from lm_zoo.generation.options import GenerationOptions
         ({"num_beams": 2, "temperature": 0.7}, "temperature", "0.7"),
         ({"num_beams": 2, "top_k": 5}, "top_k", "5"),
         ({"num_beams": 2, "top_p": 0.9}, "top_p", "0.9"),
-        ({"num_beams": 2, "num_samples": 3}, "num_samples", "3"),
-        ({"temperature": 0, "num_samples": 2}, "num_samples", "2"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "num_return_sequences", "3"),
+        ({"temperature": 0, "num_return_sequences": 2}, "num_return_sequences", "2"),
     ],
 )
 def test_unusable_options_are_refused_by_name(arguments, field, received):
@@ -51,9 +51,9 @@ def test_unusable_options_are_refused_by_name(arguments, field, received):
     [
         {},
         {"temperature": 0},
-        {"num_beams": 4, "temperature": 0.0, "num_samples": 4},
+        {"num_beams": 4, "temperature": 0.0, "num_return_sequences": 4},
         {"num_beams": 4},
-        {"stop": ["\n", "end"], "top_k": 5, "top_p": 0.5, "num_samples": 3},
+        {"stop": ["\n", "end"], "top_k": 5, "top_p": 0.5, "num_return_sequences": 3},
         {"length_penalty": -1.0, "num_beams": 2},
     ],
 )

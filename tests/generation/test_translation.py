@@ -40,7 +40,7 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"num_best": 3}, {"beam_size": 1}, {"coverage_penalty": 0.3}]
+    "arguments", [{"num_return_sequences": 3}, {"num_beams": 1}, {"coverage_penalty": 0.3}]
 )
 def test_batches_do_not_change_translations(model, arguments):
     alone = [run(model, [source], **arguments)[0] for source in SOURCES]
@@ -53,13 +53,13 @@ def test_batches_do_not_change_translations(model, arguments):
 
 
 def test_one_trace_does_for_all_batches(short_sighted):
-    for batch_size, options in ((1, {}), (3, {"beam_size": 2}), (9, {"max_length": 4})):
+    for batch_size, options in ((1, {}), (3, {"num_beams": 2}), (9, {"max_new_tokens": 4})):
         run(short_sighted, ["ab", "abcab", "e"], batch_size=batch_size, **options)
     assert search_of(short_sighted)._plain.experimental_get_tracing_count() == 1
 
 
 def test_a_translation_is_what_the_model_says_of_it(model):
-    for source, found in zip(SOURCES, run(model, SOURCES, num_best=2)):
+    for source, found in zip(SOURCES, run(model, SOURCES, num_return_sequences=2)):
         for rank, one in enumerate(found):
             assert one.rank == rank and one.source == source and not one.truncated
             is_end = [token == END for token in one.token_ids]
@@ -78,7 +78,7 @@ def test_a_translation_is_what_the_model_says_of_it(model):
 
 
 def test_an_empty_source_has_an_empty_translation(model):
-    (found,) = run(model, [""], num_best=2)
+    (found,) = run(model, [""], num_return_sequences=2)
     (nothing,) = found
     assert (nothing.text, nothing.token_ids, nothing.log_prob) == ("", [], 0.0)
     assert run(model, []) == []
@@ -128,11 +128,11 @@ def test_sources_that_are_too_long_are_refused_or_cut(short_sighted):
 @pytest.mark.parametrize(
     "arguments, field, received",
     [
-        ({"beam_size": 0}, "beam_size", "0"),
-        ({"beam_size": 2.0}, "beam_size", "2.0"),
-        ({"num_best": 0}, "num_best", "0"),
-        ({"num_best": 5}, "num_best", "5"),
-        ({"max_length": -1}, "max_length", "-1"),
+        ({"num_beams": 0}, "num_beams", "0"),
+        ({"num_beams": 2.0}, "num_beams", "2.0"),
+        ({"num_return_sequences": 0}, "num_return_sequences", "0"),
+        ({"num_return_sequences": 5}, "num_return_sequences", "5"),
+        ({"max_new_tokens": -1}, "max_new_tokens", "-1"),
         ({"batch_size": 0}, "batch_size", "0"),
         ({"length_penalty": float("nan")}, "length_penalty", "nan"),
         ({"coverage_penalty": float("inf")}, "coverage_penalty", "inf"),

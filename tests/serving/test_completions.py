@@ -54,7 +54,7 @@ def test_token_ids_are_a_prompt_too(complete, run):
     by_text = complete(max_tokens=10, seed=1).choices[0].text
     assert complete(ids, max_tokens=10, seed=1).choices[0].text == by_text
     both = complete([ids, PROMPT], max_tokens=10, seed=1).choices  # of one prompt, given twice
-    several = run.generate(PROMPT, max_new_tokens=10, seed=1, num_samples=2)
+    several = run.generate(PROMPT, max_new_tokens=10, seed=1, num_return_sequences=2)
     assert [choice.text for choice in both] == [text.text for text in several]
     assert both[0].text == by_text != both[1].text
     assert complete(ids, max_tokens=0, echo=True).choices[0].text == PROMPT
@@ -81,7 +81,7 @@ def test_a_stream_is_the_whole_in_pieces(complete):
 
 def test_a_prompts_texts_are_the_samples_of_one_seed(complete, run):
     several = complete(max_tokens=20, n=3, seed=7).choices
-    samples = run.generate(PROMPT, max_new_tokens=20, num_samples=3, seed=7)
+    samples = run.generate(PROMPT, max_new_tokens=20, num_return_sequences=3, seed=7)
     assert [choice.text for choice in several] == [sample.text for sample in samples]
     assert len({sample.text for sample in samples}) > 1
     unseeded = {complete(max_tokens=20).choices[0].text for _ in range(4)}
@@ -181,7 +181,7 @@ def test_an_end_token_ends_the_text_unless_it_is_ignored(complete, run):
     )
     assert not ended.text.endswith("\n")
     count = ended.index + 1
-    options = dict(max_new_tokens=60, seed=0, num_samples=count, ignore_eos=True)
+    options = dict(max_new_tokens=60, seed=0, num_return_sequences=count, ignore_eos=True)
     expected = run.generate(PROMPT, **options)[-1].text
     more = dict(n=count, seed=0, extra_body={"ignore_eos": True})
     found = complete(max_tokens=60, **more).choices[-1]

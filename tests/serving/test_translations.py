@@ -35,7 +35,7 @@ def run(translation_place):
 def server(model):
     from lm_zoo.serving.limits import ServingLimits
 
-    limits = ServingLimits(max_prompt_tokens=60, max_new_tokens=20, max_beam_size=8)
+    limits = ServingLimits(max_prompt_tokens=60, max_new_tokens=20, max_num_beams=8)
     with Server(model, limits, wait_seconds=0.02) as running:
         yield running
 
@@ -47,9 +47,9 @@ def predict(server, **body):
 
 
 def test_both_forms_give_the_runs_translations(server, run):
-    expected = run.translate(SOURCES, beam_size=3, max_length=20)
+    expected = run.translate(SOURCES, num_beams=3, max_new_tokens=20)
     texts = [translations[0].text for translations in expected]
-    settings = {"beam_size": 3, "max_length": 20}
+    settings = {"num_beams": 3, "max_new_tokens": 20}
     columns = predict(server, signature_name="translate", inputs={"text": SOURCES} | settings)
     rows = [{"text": source} | settings for source in SOURCES]
     rows = predict(server, signature_name="translate", instances=rows)["predictions"]
@@ -61,14 +61,14 @@ def test_both_forms_give_the_runs_translations(server, run):
 
 def test_translate_is_what_is_done_if_nothing_is_named(server, run):
     found = predict(server, instances=SOURCES)["predictions"]
-    expected = run.translate(SOURCES, max_length=20)  # which the server never exceeds
+    expected = run.translate(SOURCES, max_new_tokens=20)  # which the server never exceeds
     assert [row["text"] for row in found] == [own.text for (own,) in expected]
 
 
 def test_several_translations_come_best_first(server, run):
-    inputs = {"text": SOURCES[:1], "num_best": 3, "beam_size": 4, "max_length": 9}
+    inputs = {"text": SOURCES[:1], "num_return_sequences": 3, "num_beams": 4, "max_new_tokens": 9}
     found = predict(server, signature_name="translate", inputs=inputs)["outputs"]
-    (expected,) = run.translate(SOURCES[:1], num_best=3, beam_size=4, max_length=9)
+    (expected,) = run.translate(SOURCES[:1], num_return_sequences=3, num_beams=4, max_new_tokens=9)
     assert found["texts"] == [[own.text for own in expected]]
     assert found["scores"][0] == sorted(found["scores"][0], reverse=True)
 
@@ -117,18 +117,18 @@ def score(**inputs):
 @pytest.mark.parametrize(
     "body, words",
     [
-        (translate(beam_size=0), ["beam_size", "at least 1", "0"]),
-        (translate(beam_size=9), ["beam_size", "at most 8", "9"]),
-        (translate(beam_size=[2, 3], text=["a", "b"]), ["beam_size", "one value for all rows"]),
-        (translate(max_length=-1), ["max_length", "at least 0", "-1"]),
-        (translate(max_length=21), ["max_length", "at most 20", "21"]),
-        (translate(num_best=5), ["num_best", "at most beam_size", "5"]),
-        (translate(num_best=0), ["num_best", "at least 1", "0"]),
+        (translate(num_beams=0), ["num_beams", "at least 1", "0"]),
+        (translate(num_beams=9), ["num_beams", "at most 8", "9"]),
+        (translate(num_beams=[2, 3], text=["a", "b"]), ["num_beams", "one value for all rows"]),
+        (translate(max_new_tokens=-1), ["max_new_tokens", "at least 0", "-1"]),
+        (translate(max_new_tokens=21), ["max_new_tokens", "at most 20", "21"]),
+        (translate(num_return_sequences=5), ["num_return_sequences", "at most num_beams", "5"]),
+        (translate(num_return_sequences=0), ["num_return_sequences", "at least 1", "0"]),
         (translate(length_penalty=math.nan), ["length_penalty", "finite", "nan"]),
         (translate(text=["a" * 60]), ["text", "at most 60 tokens", "61", "shorten"]),
         (translate(text=[{"b64": "/w=="}]), ["text", "UTF-8"]),
         (translate(text=[]), ["text", "at least 1"]),
-        (translate(temperature=1.0), ["temperature", "no such input", "beam_size"]),
+        (translate(temperature=1.0), ["temperature", "no such input", "num_beams"]),
         ({"signature_name": "generate", "instances": ["a"]}, ["generate", "translate"]),
         ({"signature_name": "score", "instances": ["a"]}, ["source, text"]),
         (score(text=["ta " * 60]), ["text", "at most 60 tokens", "61"]),
@@ -161,7 +161,7 @@ def test_metadata_names_the_inputs(server):
     _, answer = server.ask("GET", f"/v1/models/{NAME}/metadata")
     signatures = answer["metadata"]["signature_def"]["signature_def"]
     assert set(signatures["serving_default"]["inputs"]) == set(signatures["translate"]["inputs"])
-    assert signatures["translate"]["inputs"]["beam_size"]["dtype"] == "DT_INT32"
+    assert signatures["translate"]["inputs"]["num_beams"]["dtype"] == "DT_INT32"
 
 
 def test_the_page_loads_nothing_from_elsewhere(server):
@@ -195,9 +195,9 @@ def press(browser, source, **settings):
 
 
 def test_a_person_sees_the_translations_of_each_line_with_their_scores(browser, server):
-    status = press(browser, f"{SOURCES[0]}\n\n{SOURCES[1]}\n", num_best=2, beam_size=4)
+    status = press(browser, f"{SOURCES[0]}\n\n{SOURCES[1]}\n", num_return_sequences=2, num_beams=4)
     assert status.startswith("2 translated in ")
-    inputs = {"text": SOURCES[:2], "num_best": 2, "beam_size": 4}
+    inputs = {"text": SOURCES[:2], "num_return_sequences": 2, "num_beams": 4}
     expected = predict(server, signature_name="translate", inputs=inputs)["outputs"]
     rows = "[...document.querySelectorAll('section')].map(s => [...s.querySelectorAll('tr')].map("
     rows += "r => [...r.cells].map(c => c.textContent)))"

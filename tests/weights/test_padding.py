@@ -59,12 +59,12 @@ def log_probs(run, ids):
 @pytest.mark.parametrize(
     "options",
     [
-        {"num_samples": 8},
+        {"num_return_sequences": 8},
         {"temperature": 0.0},
-        {"num_beams": 4, "temperature": 0.0, "num_samples": 4},
+        {"num_beams": 4, "temperature": 0.0, "num_return_sequences": 4},
         {"num_beams": 4, "temperature": 0.0, "repetition_penalty": 1.3},
-        {"num_samples": 4, "top_k": 5, "repetition_penalty": 1.3},
-        {"num_samples": 4, "top_p": 0.9, "temperature": 2.0},
+        {"num_return_sequences": 4, "top_k": 5, "repetition_penalty": 1.3},
+        {"num_return_sequences": 4, "top_p": 0.9, "temperature": 2.0},
     ],
 )
 def test_no_way_to_generate_gives_one(run, options):
@@ -83,7 +83,7 @@ def test_scores_are_those_of_the_models_own_softmax(run):
 
 def test_recurrent_models_have_such_rows_too():
     run = likely_padding("lstm_lm", TINY["lstm_lm"] | {"vocab_padding": PADDING})
-    for result in run.generate("the", max_new_tokens=9, num_samples=4, ignore_eos=True):
+    for result in run.generate("the", max_new_tokens=9, num_return_sequences=4, ignore_eos=True):
         assert max(result.token_ids) < run.tokenizer.vocab_size
 
 
