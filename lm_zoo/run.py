@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.held_out_pairs import read_held_out_pairs
@@ -27,7 +28,6 @@ from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.training.checkpoint_choice import find_checkpoint
 
 
 def train(config, workdir, profile_steps=None):

@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import (
     EventMultiplexer,
 )
 
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
-from lm_zoo.training import checkpoints
 from tests.odd_names import ALL_AT_ONCE, ODD_NAMES
 
 CONFIG = """

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.config import (
     DataConfig,
     ExperimentConfig,
@@ -16,7 +17,6 @@ from lm_zoo.config import (
 )
 from lm_zoo.data.packing import pack_documents
 from lm_zoo.experiment import Experiment
-from lm_zoo.training import checkpoints
 
 LINES = [f"{a} {b} and {b} {a}{' again' * (i % 4)}" for i in range(6) for a in "xyz" for b in "uvw"]
 MODELS = {

@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.config import (
     DataConfig,
     EvaluationConfig,
@@ -17,7 +18,6 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.summaries import read_scalars
 
 WORDS = {

@@ -24,7 +24,7 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-import lm_zoo
+from lm_zoo import __version__
 from lm_zoo.cli.flags import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
@@ -143,7 +143,7 @@ def _dispatch(arguments):
         return 0
     command, *rest = arguments
     if command in ("--version", "-version"):
-        print(f"lm-zoo {lm_zoo.__version__}")
+        print(f"lm-zoo {__version__}")
         return 0
     if command == "help":
         return _dispatch([*rest[:1], "--help"])

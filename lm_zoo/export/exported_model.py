@@ -16,6 +16,7 @@ from lm_zoo.export.traced_pair_model import TracedPairModel
 from lm_zoo.export.translating import Translating
 from lm_zoo.files import plain_path
 from lm_zoo.generation.options import TEXT
+from lm_zoo.text.in_graph import module_of
 
 SIGNATURES = ("score", "token_logprobs", "next_token", "generate", "embed")
 PAIR_SIGNATURES = ("translate", "score", "token_logprobs", "embed")  # of a model of pairs
@@ -63,12 +64,12 @@ class ExportedModel(tf.Module):
         super().__init__(name="language_model")
         self.weights = weights
         self.special_tokens = special_tokens
-        self.tokenizer = tokenizer.in_graph(special_tokens)
+        self.tokenizer = module_of(tokenizer, special_tokens)
         if model.reads_source:
             source_tokenizer = source_tokenizer or tokenizer
             source_module = self.tokenizer
             if source_tokenizer is not tokenizer:
-                self.source_tokenizer = source_module = source_tokenizer.in_graph(special_tokens)
+                self.source_tokenizer = source_module = module_of(source_tokenizer, special_tokens)
             tokenizers = (source_tokenizer, tokenizer)
             modules = (source_module, self.tokenizer)
             functions = _pair_functions(model, weights, tokenizers, modules, max_length)

@@ -19,7 +19,7 @@ class Generating:
 
     Args:
         model: A built `LanguageModel`.
-        tokenizer_module: What the tokenizer's `in_graph()` returned.
+        tokenizer_module: What `module_of` made of the tokenizer.
         eos_id: The token that ends a text, or None.
         start_ids: What an empty prompt stands for.
         starts_prompts: Whether they stand before every other prompt too.

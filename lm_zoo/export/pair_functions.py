@@ -35,7 +35,7 @@ class PairFunctions:
     Args:
         model: The `TracedPairModel` that scorer and translating use.
         tokenizer: The `Tokenizer` of target texts.
-        modules: `(source, target)`: what the tokenizers' `in_graph()` returned.
+        modules: `(source, target)`: what `module_of` made of the tokenizers.
         source_end_id: The token that ends a source.
         scorer: A `PairScorer`.
         translating: A `Translating`.

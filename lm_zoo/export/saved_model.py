@@ -17,10 +17,12 @@ from lm_zoo.export.samples import (
     sample_prompts,
     sample_texts,
 )
+from lm_zoo.export.task_of import task_of
 from lm_zoo.export.verification import Verification, array, verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
+from lm_zoo.text.in_graph import module_class
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
@@ -90,10 +92,13 @@ class PreparedExport:
         special_tokens=TEXT,
     ):
         require_special_tokens(special_tokens)
+        for tokenizer in (run.tokenizer, run.source_tokenizer):
+            module_class(tokenizer)  # there is one
         self.run = run
         self.name = name or run.folder.path.resolve().name
         self.signatures = checked_signatures(run.model, signatures)
         self.max_length = checked_max_length(run.model, max_length)
+        self.limits = task_of(run).length_limits(run.model, max_length)
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, self.max_length)
         if run.model.reads_source and max_length:
@@ -157,21 +162,15 @@ class PreparedExport:
             loss = precision_loss.measure(self.run, self.model)
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
+        task = task_of(self.run)
         card = model_card.model_card(
-            self.run,
-            self.name,
-            self.exported,
-            self.max_length,
-            loss,
-            parity,
-            examples,
-            self.model.source_length if self.model.reads_source else None,
+            self.run, self.name, self.exported.weights, self.limits, loss, parity
         )
         card["special_tokens"] = self.exported.special_tokens
+        predictions = {name: task.predictions[name] for name in self.signatures}
+        card["predictions"] = model_card.described_predictions(predictions, examples)
         with writing(folder):
-            self.run.tokenizer.save(own / "tokenizer")
-            if self.run.source_tokenizer is not self.run.tokenizer:
-                self.run.source_tokenizer.save(own / "source_tokenizer")
+            model_card.write_tokenizers(task, own)
             model_card.write(card, own)
             requests = [
                 predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})

@@ -27,7 +27,7 @@ class StringFunctions:
     Args:
         model: The `TracedModel` that scorer and generating use.
         tokenizer: The `Tokenizer`.
-        tokenizer_module: What its `in_graph()` returned.
+        tokenizer_module: What `module_of` made of it.
         scorer: A `Scorer`.
         generating: A `Generating`.
     """

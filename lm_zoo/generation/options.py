@@ -1,10 +1,14 @@
 """What generation can be asked for, and the check of it; needs the standard library alone."""
 
 import dataclasses
-import math
 
-from lm_zoo.errors import UserError
-from lm_zoo.text.special_tokens import SPECIAL_TOKENS, TEXT
+from lm_zoo.options import check_options, option, require
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
+
+
+def special_tokens_option():
+    """Returns the dataclass field of the option that everything has that reads texts."""
+    return option(TEXT, choices=SPECIAL_TOKENS, help=SPECIAL_TOKENS_HELP)
 
 
 @dataclasses.dataclass
@@ -36,18 +40,33 @@ class GenerationOptions:
             `control`, the token.
     """
 
-    max_new_tokens: int = 100
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    num_beams: int = 1
-    length_penalty: float = 1.0
-    seed: int = 0
-    num_return_sequences: int = 1
-    stop: tuple[str, ...] = ()
-    ignore_eos: bool = False
-    special_tokens: str = TEXT
+    max_new_tokens: int = option(100, at_least=1, help="Most tokens generated per text.")
+    temperature: float = option(
+        1.0,
+        at_least=0,
+        note="0: greedy",
+        help="Divides the logits; 0 takes the likeliest token.",
+    )
+    top_k: int = option(
+        0, at_least=0, note="0: all", help="Sample among the k likeliest tokens; 0 is off."
+    )
+    top_p: float = option(
+        1.0,
+        above=0,
+        at_most=1,
+        note="1: all",
+        help="Sample among the likeliest tokens of this total probability; 1 is off.",
+    )
+    repetition_penalty: float = option(
+        1.0, above=0, note="1: off", help="Above 1: makes tokens seen before less likely."
+    )
+    num_beams: int = option(1, at_least=1, help="Above 1: beam search, without sampling.")
+    length_penalty: float = option(1.0, help="Beam search divides by length to this power.")
+    seed: int = option(0, at_least=0, help="Same seed, same text.")
+    num_return_sequences: int = option(1, at_least=1, help="Continuations of each prompt.")
+    stop: tuple[str, ...] = option((), help="Text that ends a continuation.")
+    ignore_eos: bool = option(False, help="Go on after an end-of-text token.")
+    special_tokens: str = special_tokens_option()
 
     def validate(self):
         """Checks types, ranges, and that the options agree with each other.
@@ -58,20 +77,8 @@ class GenerationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        least = dict(max_new_tokens=1, top_k=0, num_beams=1, seed=0, num_return_sequences=1)
-        require_whole_numbers(self, **least)
-        require_finite(self, "temperature", "top_p", "repetition_penalty", "length_penalty")
-        require(self.temperature >= 0, "temperature", "at least 0 (0: greedy)", self.temperature)
-        require(0 < self.top_p <= 1, "top_p", "above 0 and at most 1 (1: all)", self.top_p)
-        require(
-            self.repetition_penalty > 0,
-            "repetition_penalty",
-            "above 0 (1: off)",
-            self.repetition_penalty,
-        )
+        check_options(self)
         self._check_stop()
-        require_special_tokens(self.special_tokens)
-        require(isinstance(self.ignore_eos, bool), "ignore_eos", "True or False", self.ignore_eos)
         if self.num_beams > 1:
             self._check_beams()
         elif self.temperature == 0:
@@ -102,29 +109,6 @@ class GenerationOptions:
             expected,
             self.num_return_sequences,
         )
-
-
-def require(condition, name, expected, received):
-    """Raises a `UserError` that names an option, unless the condition holds."""
-    if not condition:
-        raise UserError(f"{name}: expected {expected}, received {received!r}.")
-
-
-def require_whole_numbers(options, **least):
-    """Raises a `UserError` for an option that is not a whole number of at least what is given."""
-    for name, smallest in least.items():
-        value = getattr(options, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        require(whole and value >= smallest, name, f"a whole number of at least {smallest}", value)
-        require(value < 2**31, name, "a number below 2147483648", value)
-
-
-def require_finite(options, *names):
-    """Raises a `UserError` for an option that is not a finite number."""
-    for name in names:
-        value = getattr(options, name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(number and math.isfinite(value), name, "a finite number", value)
 
 
 def require_special_tokens(value):

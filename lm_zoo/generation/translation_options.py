@@ -2,13 +2,8 @@
 
 import dataclasses
 
-from lm_zoo.generation.options import (
-    require,
-    require_finite,
-    require_special_tokens,
-    require_whole_numbers,
-)
-from lm_zoo.text.special_tokens import TEXT
+from lm_zoo.generation.options import special_tokens_option
+from lm_zoo.options import check_options, option, require
 
 TOO_LONG = ("error", "truncate")
 
@@ -33,14 +28,30 @@ class TranslationOptions:
             `control`, the token.
     """
 
-    num_beams: int = 4
-    length_penalty: float = 1.0
-    coverage_penalty: float = 0.0
-    num_return_sequences: int = 1
-    max_new_tokens: int = 0
-    batch_size: int = 64
-    too_long: str = "error"
-    special_tokens: str = TEXT
+    num_beams: int = option(4, at_least=1, help="Beams; 1 is greedy.")
+    length_penalty: float = option(
+        1.0, help="The log-probability is divided by the length to this power."
+    )
+    coverage_penalty: float = option(
+        0.0,
+        at_least=0,
+        note="0: off",
+        help="Above 0: favours translations that look at all of the source.",
+    )
+    num_return_sequences: int = option(1, at_least=1, help="Translations of each text.")
+    max_new_tokens: int = option(
+        0,
+        at_least=0,
+        note="0: by the source's length",
+        help="Most tokens of a translation; 0 is twice the source's and 20 more.",
+    )
+    batch_size: int = option(64, at_least=1, help="Most texts translated at once on a device.")
+    too_long: str = option(
+        "error",
+        choices=TOO_LONG,
+        help="What becomes of a text that is longer than the model can read.",
+    )
+    special_tokens: str = special_tokens_option()
 
     def validate(self):
         """Checks types, ranges, and that the options agree with each other; returns the options.
@@ -48,16 +59,7 @@ class TranslationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        require_whole_numbers(
-            self, num_beams=1, num_return_sequences=1, max_new_tokens=0, batch_size=1
-        )
-        require_finite(self, "length_penalty", "coverage_penalty")
-        require(
-            self.coverage_penalty >= 0,
-            "coverage_penalty",
-            "at least 0 (0: off)",
-            self.coverage_penalty,
-        )
+        check_options(self)
         expected = f"at most num_beams ({self.num_beams})"
         require(
             self.num_return_sequences <= self.num_beams,
@@ -65,6 +67,4 @@ class TranslationOptions:
             expected,
             self.num_return_sequences,
         )
-        require_special_tokens(self.special_tokens)
-        require(self.too_long in TOO_LONG, "too_long", " or ".join(TOO_LONG), self.too_long)
         return self

@@ -4,16 +4,18 @@ import pathlib
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded, raise_if_of_system
-from lm_zoo.json_files import NotJson, natural, read_json
+from lm_zoo.json_files import NotJson, check, natural, read_json
+from lm_zoo.tasks.prediction import CARD as PREDICTION
 
 CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
-TOKENIZER = pathlib.Path("assets.extra", "lm_zoo", "tokenizer")
-SOURCE_TOKENIZER = TOKENIZER.with_name("source_tokenizer")  # where it is another one
+FIELDS = CARD.with_name("fields")  # NAME/tokenizer of each that has its own
+FORMAT_VERSION = 2  # of the card
 _READ_AGAIN = {  # of the card
     "model": str,
-    "max_length?": (natural, None),
     "saved_model_needs?": (str, None),
-    "source?": {"max_length?": (natural, None)},
+    "task": str,
+    "fields": {str: {"kind": str, "shares": str, "max_length": (natural, None)}},
+    "predictions": {str: PREDICTION},
 }
 
 
@@ -56,7 +58,15 @@ def read_card(path):
         UserError: If there is none, so that it is not one that `lm-zoo export` wrote.
     """
     try:
-        return read_json(path / CARD, _READ_AGAIN, finite=False)  # an example may be NaN
+        card = read_json(path / CARD, {"format_version": natural}, finite=False)  # NaN in examples
+        if card["format_version"] != FORMAT_VERSION:
+            raise UserError(
+                f"model: {path / CARD}: format_version: expected {FORMAT_VERSION}, received "
+                f"{card['format_version']}: another version of lm_zoo wrote it; export the model "
+                "again by this one."
+            )
+        check(card, _READ_AGAIN)
+        return card
     except FileNotFoundError:
         raise UserError(
             f"model: {path} holds a SavedModel that is not lm_zoo's ({CARD} is missing); export "

@@ -16,8 +16,7 @@ from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
 from lm_zoo.input_files import read_input
 from lm_zoo.serving.model_folder import (
     CARD,
-    SOURCE_TOKENIZER,
-    TOKENIZER,
+    FIELDS,
     find_version,
     read_card,
 )
@@ -73,7 +72,7 @@ class ServedModel:
         if not trust:
             checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
-        self.max_length = self.card.get("max_length")
+        self.max_length = list(self.card["fields"].values())[-1]["max_length"]
         self.special_tokens_of_signatures = self.card.get("special_tokens", TEXT)
         self.special_tokens = special_tokens or self.special_tokens_of_signatures
         definitions = _definitions(self.path)
@@ -90,9 +89,13 @@ class ServedModel:
             )
             for name, definition in sorted(definitions.items())
         }
-        self.tokenizer = self.source_tokenizer = load_tokenizer(self.path / TOKENIZER)
-        if (self.path / SOURCE_TOKENIZER).is_dir():
-            self.source_tokenizer = load_tokenizer(self.path / SOURCE_TOKENIZER)
+        fields = self.card["fields"]
+        self.tokenizers = {
+            name: load_tokenizer(self.path / FIELDS / (field["shares"] or name) / "tokenizer")
+            for name, field in fields.items()
+        }
+        self.source_tokenizer = next(iter(self.tokenizers.values()))
+        self.tokenizer = list(self.tokenizers.values())[-1]
         self.functions = _load(self.path, _needs(self.path, self.card))
         self.signatures = {
             name: _signature(name, self.functions.signatures[name], definitions[name])
@@ -109,7 +112,7 @@ class ServedModel:
     @property
     def reads_source(self):
         """Whether it writes a text after reading another."""
-        return "source" in self.card
+        return "source" in self.card["fields"]
 
     @property
     def scores_ids(self):

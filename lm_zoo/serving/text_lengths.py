@@ -20,7 +20,7 @@ class TextLengths:
         self._special_tokens = model.special_tokens_of_signatures  # they are counted as read
         self._reads_source = model.reads_source
         self._most = limits.max_prompt_tokens
-        longest_source = model.card.get("source", {}).get("max_length")
+        longest_source = model.card["fields"].get("source", {}).get("max_length")
         self._most_source = min(self._most, longest_source or self._most)
 
     def of(self, signature, call):

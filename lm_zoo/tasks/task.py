@@ -2,6 +2,8 @@
 
 import typing
 
+from lm_zoo.tasks import resolve
+
 
 class Sums(typing.NamedTuple):
     """What the rows of a batch add to the objective and to the curves: sums, never quotients.
@@ -77,6 +79,10 @@ class Task:
             gradient accumulation.
         predictions: Name -> `Prediction`.
         run_class: `module:Class` of what `lm_zoo.load` returns, a `Run`.
+        functions_class: `module:Class` of the functions that a SavedModel is made of: what the
+            `Prediction`s name. It is made of what `exported` is given, and the preprocessors.
+        parity_class: `module:Class` of what an export is asked and held to, a
+            `lm_zoo.export.parity.Parity`.
     """
 
     name = ""
@@ -87,6 +93,8 @@ class Task:
     rows_are_independent = True
     predictions = {}
     run_class = "lm_zoo.run:Run"
+    functions_class = ""
+    parity_class = "lm_zoo.export.parity:Parity"
 
     def __init__(self, config, preprocessors):
         self.config = config
@@ -162,3 +170,23 @@ class Task:
             distribution: The `Distribution`; every process calls the function.
         """
         return None
+
+    def length_limits(self, model, max_length=0):
+        """Returns the most tokens of a text, field name -> number or None, of an export.
+
+        Args:
+            model: The run's model.
+            max_length: What was asked for; 0 is the most that the model can.
+        """
+        texts = [field.name for field in self.fields if field.kind == "text"]
+        return dict.fromkeys(texts, max_length or model.context_length)
+
+    def exported(self, traced, in_graph, limits):
+        """Returns the object whose methods `predictions` name, to be traced into a SavedModel.
+
+        Args:
+            traced: A `lm_zoo.export.traced_model.TracedModel`.
+            in_graph: Field name -> the preprocessor as a module of TensorFlow.
+            limits: What `length_limits` gave.
+        """
+        return resolve(self.functions_class)(traced, self.preprocessors, in_graph, limits)

@@ -277,9 +277,9 @@ class TrainStep:
                 logits, targets, weights, self.config.training.label_smoothing
             )
             scaled = objective * scale
-        gradients = tape.gradient(
-            scaled, self.model.trainable_variables, unconnected_gradients="zero"
-        )
+        # TensorFlow's own variables: of Keras' it cannot make the zeros for one outside the loss.
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
         sums = tf.stack([objective, nll, tokens])
         return sums, [self._dense(gradient) for gradient in gradients], state
 

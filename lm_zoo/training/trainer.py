@@ -14,6 +14,7 @@ import typing
 import tensorflow as tf
 from absl import logging
 
+from lm_zoo import checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import dataset
@@ -21,7 +22,6 @@ from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.figures import bits_per_byte, few_tokens_mark, written
 from lm_zoo.json_files import NotJson, check
-from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import NoProgress, Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor

@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checksums, config_checks, files
+from lm_zoo import checkpoints, checksums, config_checks, files
 from lm_zoo import config as config_lib
 from lm_zoo.config import (
     IMPORTED,
@@ -18,7 +18,6 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.training import checkpoints
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.parts import assign
 

@@ -8,9 +8,8 @@ import threading
 
 import pytest
 
-from lm_zoo import input_files
+from lm_zoo import checkpoints, input_files
 from lm_zoo.cli.main import main
-from lm_zoo.training import checkpoints
 
 CONFIG = """
 from lm_zoo.config import *

@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
+from lm_zoo import checkpoints
 from lm_zoo.config import ExperimentConfig, RuntimeConfig
 from lm_zoo.distribution.strategies import Distribution, default_distribution
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.summaries import read_scalars
 

@@ -8,6 +8,7 @@ from lm_zoo.export.generating import Generating
 from lm_zoo.export.stop_strings import find_stops
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.text_stream import TextStream
+from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.generation.toy import BoundedModel, TrigramModel
 
@@ -34,7 +35,7 @@ class InGraph:
         self.model, self.tokenizer = model, tokenizer
         self.generating = Generating(
             model,
-            tokenizer.in_graph(),
+            module_of(tokenizer),
             tokenizer.eos_id,
             tokenizer.start_ids,
             tokenizer.starts_prompts,

@@ -13,6 +13,7 @@ from lm_zoo.export.scoring import Scorer
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.registry import build_model
+from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers import TOKENIZERS
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat \u20ac\n" * 2
@@ -39,7 +40,7 @@ class Functions:
         for weight in self.model.trainable_variables:
             if len(weight.shape) > 1:
                 weight.assign(8 * weight)  # large enough that its choices are not all alike
-        self.module = self.tokenizer.in_graph()
+        self.module = module_of(self.tokenizer)
         self.traced = TracedModel(self.model, StoredWeights(self.model))
         self.scorer = Scorer(self.traced, self.tokenizer.start_ids)
         self.compiled = functools.cache(self.compile)

@@ -147,7 +147,7 @@ def test_the_warm_up_requests_are_answered(loaded, translation_place, card):
         name = request.model_spec.signature_name
         inputs = {key: tf.constant(tf.make_ndarray(t)) for key, t in request.inputs.items()}
         outputs = loaded.signatures[name](**inputs)
-        shown = card["signatures"][name]["outputs"]
+        shown = card["predictions"][name]["example"]["outputs"]
         assert {key: t.shape.as_list() for key, t in outputs.items()} == {
             key: t["shape"] for key, t in shown.items()
         }
@@ -156,15 +156,17 @@ def test_the_warm_up_requests_are_answered(loaded, translation_place, card):
 def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
     assert "token for token; score" in translation_place.report
     assert card["parity"]["equal_translations"] == card["parity"]["translations"] >= 10
-    assert card["source"]["tokenizer"]["fingerprint"] == run.source_tokenizer.fingerprint
-    assert card["source"]["max_length"] == 100 and card["max_length"] == 24
-    assert card["end_id"] == run.tokenizer.end_id
+    source, target = (card["fields"][name] for name in ("source", "target"))
+    assert card["task"] == "translation" and source["shares"] == target["shares"] == ""
+    assert source["tokenizer"]["fingerprint"] == run.source_tokenizer.fingerprint
+    assert source["max_length"] == 100 and target["max_length"] == 24
+    assert target["end_id"] == run.tokenizer.end_id
     own = translation_place.version / "assets.extra/lm_zoo"
-    loaded = load_tokenizer(own / "source_tokenizer")
+    loaded = load_tokenizer(own / "fields/source/tokenizer")
     assert loaded.fingerprint == run.source_tokenizer.fingerprint
     page = (own / "README.md").read_text()
     for part in (
-        "sources of at most 100",
+        "A source that is read whole has at most 100",
         "BLEU 12.50 (tok:13a)",
         "`serving_default` is `translate`",
         "### embed",

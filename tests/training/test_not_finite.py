@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checkpoints
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.errors import UserError
 from lm_zoo.run import experiment_of
-from lm_zoo.training import checkpoints
-from lm_zoo.training.checkpoint_choice import find_checkpoint
 from lm_zoo.training.summaries import read_scalars
 from lm_zoo.training.trainer import Observations
 from tests.training.test_trainer import tiny_config

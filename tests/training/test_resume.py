@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lm_zoo.training import checkpoints
+from lm_zoo import checkpoints
 from lm_zoo.training.summaries import read_scalars
 from tests.training.test_trainer import assert_same_tensors, final_tensors
 

@@ -15,6 +15,7 @@ from lm_zoo.config import (
 )
 from lm_zoo.data.batches import Batch
 from lm_zoo.model_tensors import model_tensors
+from lm_zoo.models.gru_lm import GRULM
 from lm_zoo.registry import build_model
 from lm_zoo.training.train_step import TrainStep
 
@@ -122,6 +123,28 @@ def test_sgd_update_is_the_clipped_gradient_of_the_mean_over_tokens():
     assert sums["tokens"] == batch.weights.sum()
     np.testing.assert_allclose(sums["nll"] / sums["tokens"], mean, rtol=1e-6)
     np.testing.assert_allclose(sums["gradient_norm"], norm, rtol=1e-5)
+
+
+class WithHead(GRULM):
+    """Predicts by a fixed matrix, so that its own output layer takes no part in the loss."""
+
+    def logits(self, features):
+        rng = np.random.default_rng(0)
+        return tf.matmul(features, tf.constant(rng.normal(size=(8, VOCAB)), features.dtype))
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_a_weight_outside_the_loss_stays_and_the_others_move(micro_batches):
+    model = WithHead(VOCAB, hidden_dim=8, num_layers=1, seed=1)
+    model.build((None, None))
+    config = ExperimentConfig(data=DataConfig(batch_size=4, sequence_length=5))
+    config.optimizer = OptimizerConfig(name="adam", clip_norm=0.05)
+    config.runtime.micro_batches = micro_batches
+    step = TrainStep(model, config)
+    before, after = parameters(step), train(step, make_batches(3))
+    stayed = {name for name in before if (before[name] == after[name]).all()}
+    assert stayed == {"model/output_projection/kernel", "model/output_projection/bias"}
+    assert np.isfinite(step.take_sums()["gradient_norm"])
 
 
 def test_adam_sums_the_gradients_of_a_token_that_occurs_often():

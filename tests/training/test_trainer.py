@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
 from lm_zoo.config import (
     DataConfig,
@@ -19,7 +20,6 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.summaries import read_scalars
 
 

@@ -230,11 +230,6 @@ class SentencePieceTokenizer(Tokenizer):
     def token_text(self, token_id):
         return super().token_text(token_id) or self._names[token_id]
 
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.sentence_piece_in_graph import SentencePieceModule
-
-        return SentencePieceModule(self)
-
 
 class SentencePieceUnigramTokenizer(SentencePieceTokenizer):
     """SentencePiece's unigram model (Kudo 2018): the most probable pieces; also reads `.model`."""

@@ -8,10 +8,9 @@ need tensorflow-text to load. Here the tables are asked of the library, so that 
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, next_place, shift
+from lm_zoo.text.in_graph.trie import Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
-from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS
-from lm_zoo.text.tokenizers.trie import Trie
-from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
 from lm_zoo.text.tokenizers.wordpiece import (
     CONTINUES,
     LONGEST_WORD,
@@ -59,14 +58,11 @@ class WordPieceModule(tf.Module):
 
         places = tf.range(tf.size(codes))
         classes = _look_up(self._classes, codes)
-        before = tf.concat([tf.constant([SPACE]), classes[:-1]], axis=0)[: tf.size(codes)]
-        new_row = rows != tf.concat([[-1], rows[:-1]], axis=0)[: tf.size(codes)]
+        new_row = rows != shift(rows, 1, -1)
         visible = classes != SPACE
-        starts = visible & (new_row | (classes == ALONE) | (before != NORMAL))
+        starts = visible & (new_row | (classes == ALONE) | (shift(classes, 1, SPACE) != NORMAL))
         # A word ends where the next begins, at white space, or with its text.
-        ends_here = starts | ~visible | new_row
-        boundaries = tf.concat([tf.boolean_mask(places, ends_here), [tf.size(codes)]], axis=0)
-        ends = tf.gather(boundaries, tf.searchsorted(boundaries, places, side="right"))
+        ends = next_place(starts | ~visible | new_row)
 
         nodes = tf.where(starts, np.int64(0), np.int64(self._continuing))
         found = words_from(self._trie, codes, ends, nodes)  # (characters, depth)
@@ -99,10 +95,9 @@ class WordPieceModule(tf.Module):
         """Returns the string of each row, `(batch,)`."""
         ids = token_ids.flat_values
         pieces = tf.gather(tf.constant(self._pieces), ids)  # on the CPU, which refuses unknown ids
-        after = tf.gather(tf.constant(self._after), ids)
+        after = shift(tf.gather(tf.constant(self._after), ids), 1, 0)
         rows = token_ids.value_rowids()
-        after = tf.concat([[0], after[:-1]], axis=0)[: tf.size(ids)]
-        new_row = rows != tf.concat([[np.int64(-1)], rows[:-1]], axis=0)[: tf.size(ids)]
+        new_row = rows != shift(rows, 1, -1)
         product = tf.where(new_row, 0, after) * tf.gather(tf.constant(self._before), ids)
         spaces = tf.where((product == 1) | (product == 2), " ", "")
         return tf.strings.reduce_join(
@@ -114,13 +109,12 @@ class WordPieceModule(tf.Module):
         kept = tf.ones_like(codes, tf.bool)
         for i, piece in enumerate(self._specials):
             length = len(piece)
-            begins = rows == _ahead(rows, length - 1)
+            begins = rows == shift(rows, 1 - length, -1)
             for offset, character in enumerate(piece):
-                begins &= _ahead(codes, offset) == ord(character)
+                begins &= shift(codes, -offset, -1) == ord(character)
             codes = tf.where(begins, FIRST_SPECIAL + i, codes)
             for offset in range(1, length):
-                earlier = tf.concat([tf.zeros([offset], tf.bool), begins], axis=0)
-                kept &= ~earlier[: tf.size(codes)]
+                kept &= ~shift(begins, offset, False)
         return tf.boolean_mask(codes, kept), tf.boolean_mask(rows, kept)
 
     def _normalize(self, codes, rows):
@@ -146,12 +140,6 @@ def _codes(piece):
     if piece.startswith(CONTINUES) and piece != CONTINUES:
         return [CONTINUING, *map(ord, piece[len(CONTINUES) :])]
     return [ord(character) for character in piece]
-
-
-def _ahead(values, by):
-    """Moves a vector's values `by` places to the left, filled with -1."""
-    by = tf.minimum(by, tf.size(values))
-    return tf.concat([values[by:], tf.fill([by], -1)], axis=0)
 
 
 def _intervals(values):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from lm_zoo import checkpoints
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
-from lm_zoo.training.checkpoint_choice import find_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers import TOKENIZERS
 
 SIZE = 9000
@@ -28,7 +29,7 @@ def test_in_the_graph_as_outside(name, trained):
     import tensorflow as tf
 
     tokenizer = trained[name]
-    module = tokenizer.in_graph()
+    module = module_of(tokenizer)
     for kind in KINDS:
         text = long_text(kind)
         ids = tokenizer.encode(text)
@@ -42,7 +43,7 @@ def test_as_many_steps_for_a_long_piece_as_for_a_short_one(trained):
     as many."""
     import tensorflow as tf
 
-    from lm_zoo.text.tokenizers.bpe_merges_in_graph import MergeRules
+    from lm_zoo.text.in_graph.bpe_merges import MergeRules
 
     tokenizer = trained["bpe"]
     rules = MergeRules(tokenizer.vocabulary, tokenizer.merges)
@@ -63,7 +64,7 @@ def test_a_chain_is_followed_by_doubling():
     import numpy as np
     import tensorflow as tf
 
-    from lm_zoo.text.tokenizers.trie_in_graph import chain
+    from lm_zoo.text.in_graph.ops import chain
 
     rng = np.random.default_rng(0)
     for size in (0, 1, 7, 1000):
@@ -85,6 +86,6 @@ def test_a_chain_is_followed_by_doubling():
 def test_white_space_alone_has_no_pieces_in_the_graph(trained):
     import tensorflow as tf
 
-    module = trained["wordpiece"].in_graph()
+    module = module_of(trained["wordpiece"])
     for strings in ([" "], ["\n\n"], [" ", "\t"]):
         assert module.tokenize(tf.constant(strings)).to_list() == [[] for _ in strings]

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checkpoints
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from tests.shortage import without_descriptors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -233,7 +233,7 @@ def test_reading_leaves_a_save_in_progress_alone(tmp_path):
 
 SAVING_LOOP = """
 import sys, numpy as np
-from lm_zoo.training import checkpoints
+from lm_zoo import checkpoints
 found = checkpoints.load_latest(sys.argv[1])
 step = found.step if found else 0
 while True:

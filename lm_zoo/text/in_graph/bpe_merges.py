@@ -6,7 +6,7 @@ import collections
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.tokenizers.bpe_pieces_in_graph import shift
+from lm_zoo.text.in_graph.ops import shift
 
 NO_RANK = np.iinfo(np.int32).max
 

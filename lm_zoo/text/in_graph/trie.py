@@ -1,6 +1,7 @@
-"""A set of words as sorted arrays, for TensorFlow ops to look up at all places of a text."""
+"""A set of words as sorted arrays, looked up at all places of a text side by side."""
 
 import numpy as np
+import tensorflow as tf
 
 CODE_BITS = 21  # code points end at 0x10FFFF; the codes above them are free for marks of our own
 NONE = -1
@@ -48,3 +49,35 @@ class Trie:
                 return NONE
             node = place + 1
         return node
+
+
+def words_from(trie, codes, ends, nodes):
+    """Finds the words that begin at each place.
+
+    Args:
+        trie: A `Trie` with at least one word.
+        codes: The text, int32 `(places,)`.
+        ends: Where the words that begin at a place must have ended, int32 `(places,)`.
+        nodes: The node to begin with at each place (0 is the root), int64 `(places,)`.
+
+    Returns:
+        int32 `(places, trie.depth)`: at `[i, n]` the index of the word of n + 1 codes from i on, or
+        -1 if there is none.
+    """
+    keys, word_at = tf.constant(trie.keys), tf.constant(trie.word_at)
+    codes, places = tf.cast(codes, tf.int64), tf.range(tf.size(codes))
+
+    def step(length, nodes, found):
+        here = tf.minimum(places + length, tf.size(codes) - 1)
+        wanted = tf.bitwise.left_shift(nodes, np.int64(CODE_BITS)) + tf.gather(codes, here)
+        edges = tf.minimum(tf.searchsorted(keys, wanted), len(trie.keys) - 1)
+        goes_on = (nodes != NONE) & (places + length < ends) & (tf.gather(keys, edges) == wanted)
+        nodes = tf.where(goes_on, tf.cast(edges, tf.int64) + 1, NONE)
+        words = tf.where(goes_on, tf.gather(word_at, tf.maximum(nodes, 0)), NONE)
+        return length + 1, nodes, found.write(length, words)
+
+    found = tf.TensorArray(tf.int32, size=trie.depth, element_shape=(None,))
+    *_, found = tf.while_loop(
+        lambda length, nodes, found: length < trie.depth, step, (0, nodes, found)
+    )
+    return tf.transpose(found.stack())

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS, join_pieces
+from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, next_place, shift
+from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.sentence_piece import LONG
-from lm_zoo.text.tokenizers.trie_in_graph import chain
 
 
 class SentencePieceModule(tf.Module):
@@ -18,9 +18,10 @@ class SentencePieceModule(tf.Module):
 
     Args:
         tokenizer: The `SentencePieceTokenizer` to copy.
+        special_tokens: Not used: none of them can be written out.
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, special_tokens=CONTROL):
         super().__init__(name=f"{tokenizer.name}_tokenizer")
         self._pieces = np.array(tokenizer.pieces, object)
         self._leading_space = tokenizer.leading_space
@@ -63,24 +64,16 @@ def _stretches(strings):
     codes, rows = characters.flat_values, characters.value_rowids()
     size, places = tf.size(codes), tf.range(tf.size(codes))
 
-    def before(values, fill):
-        return tf.concat([tf.fill([tf.minimum(size, 1)], fill), values[:-1]], axis=0)
-
-    def after(values, fill):
-        return tf.concat([values[1:], tf.fill([tf.minimum(size, 1)], fill)], axis=0)
-
-    new_row = rows != before(rows, np.int64(-1))
+    new_row = rows != shift(rows, 1, -1)
     newline, space = codes == ord("\n"), codes == ord(" ")
-    line_starts = ~newline & (new_row | before(newline, False))
-    bounds = tf.where(newline | new_row)[:, 0]  # where no line goes on
-    bounds = tf.concat([tf.cast(bounds, tf.int32), [size]], axis=0)
-    line_ends = tf.gather(bounds, tf.searchsorted(bounds, places, side="right"))
+    line_starts = ~newline & (new_row | shift(newline, 1, False))
+    line_ends = next_place(newline | new_row)
     # A long line may be cut after a visible character that a space follows.
-    cuts = ~newline & ~space & after(space, False) & (after(rows, np.int64(-1)) == rows)
+    cuts = ~newline & ~space & shift(space, -1, False) & (shift(rows, -1, -1) == rows)
     cuts = tf.concat([tf.cast(tf.where(cuts)[:, 0], tf.int32), [size]], axis=0)
     following = tf.gather(cuts, tf.searchsorted(cuts, tf.minimum(places + LONG, size))) + 1
     starts = chain(line_starts, following, line_ends) & ~line_starts
-    starts |= new_row | (newline & ~before(newline, False))
+    starts |= new_row | (newline & ~shift(newline, 1, False))
     begins = tf.boolean_mask(places, starts)
     texts = tf.RaggedTensor.from_row_starts(codes, begins, validate=False)
     return tf.RaggedTensor.from_value_rowids(

@@ -10,13 +10,12 @@ merges of all pieces run side by side, so plain TensorFlow loads it.
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.text.in_graph.bpe_merges import MergeRules
+from lm_zoo.text.in_graph.bpe_pieces import piece_starts
+from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, next_place, shift
+from lm_zoo.text.in_graph.trie import NONE, Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.bpe import byte_of
-from lm_zoo.text.tokenizers.bpe_merges_in_graph import MergeRules
-from lm_zoo.text.tokenizers.bpe_pieces_in_graph import piece_starts, shift
-from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS, join_pieces
-from lm_zoo.text.tokenizers.trie import NONE, Trie
-from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
 
 
 class BytePairModule(tf.Module):
@@ -107,11 +106,9 @@ class BytePairModule(tf.Module):
             `(token_at, inside, firsts)`: the id of the special token that begins at each character,
             or -1; whether a character is inside one; and where what knows nothing before it begins.
         """
-        size, places = tf.size(codes), tf.range(tf.size(codes))
-        depth = self._specials.depth
-        of_text = tf.concat([tf.cast(tf.where(firsts)[:, 0], tf.int32), [size]], axis=0)
-        ends = tf.gather(of_text, tf.searchsorted(of_text, places, side="right"))
-        found = words_from(self._specials, codes, ends, tf.zeros_like(codes, tf.int64))
+        size, depth = tf.size(codes), self._specials.depth
+        nodes = tf.zeros_like(codes, tf.int64)
+        found = words_from(self._specials, codes, next_place(firsts), nodes)
         lengths = tf.range(1, depth + 1) * tf.cast(found != NONE, tf.int32)
         longest = tf.reduce_max(lengths, axis=1)  # 0 where none begins
 

@@ -10,9 +10,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.tokenizers.in_graph import STRINGS, TOKEN_IDS, join_pieces
-from lm_zoo.text.tokenizers.trie import NONE, Trie
-from lm_zoo.text.tokenizers.trie_in_graph import chain, words_from
+from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, shift
+from lm_zoo.text.in_graph.trie import NONE, Trie, words_from
+from lm_zoo.text.special_tokens import CONTROL
 
 # Of these a run is made; any other character is a word of its own (jieba-rs' rule).
 IN_RUNS = (
@@ -29,9 +29,10 @@ class ChineseWordModule(tf.Module):
 
     Args:
         tokenizer: The `ChineseWordTokenizer` to copy.
+        special_tokens: Not used: none of them can be written out.
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, special_tokens=CONTROL):
         super().__init__(name="chinese_word_tokenizer")
         frequencies = tokenizer.its_dictionary().frequencies
         log_total = math.log(sum(frequencies.values()))
@@ -70,8 +71,8 @@ class ChineseWordModule(tf.Module):
     def _word_starts(self, codes, rows):
         places = tf.range(tf.size(codes))
         in_run = _within(codes, IN_RUNS)
-        new_row = rows != _before(rows, -1)
-        run_starts = new_row | ~in_run | ~_before(in_run, False)  # others are runs of one
+        new_row = rows != shift(rows, 1, -1)
+        run_starts = new_row | ~in_run | ~shift(in_run, 1, False)  # others are runs of one
         firsts = tf.boolean_mask(places, run_starts)
         run_ends = tf.concat([firsts, [tf.size(codes)]], axis=0)[1:]
         of_run = tf.maximum(tf.cumsum(tf.cast(run_starts, tf.int32)) - 1, 0)
@@ -86,7 +87,7 @@ class ChineseWordModule(tf.Module):
 
         starts = chain(run_starts, following, ends)
         letters = starts & (following == places + 1) & _within(codes, LETTERS)
-        return starts & ~(letters & _before(letters, False) & ~run_starts)
+        return starts & ~(letters & shift(letters, 1, False) & ~run_starts)
 
     def _best_path(self, words, firsts, ends):
         """Returns where the word that begins at each place ends, on the best path to the run's end.
@@ -139,8 +140,3 @@ def _within(codes, ranges):
     for first, last in ranges:
         inside |= (codes >= first) & (codes <= last)
     return inside
-
-
-def _before(values, fill):
-    first = tf.fill([tf.minimum(1, tf.size(values))], tf.constant(fill, values.dtype))
-    return tf.concat([first, values[: tf.size(values) - tf.size(first)]], axis=0)

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from lm_zoo import checkpoints
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 
 AVERAGE = "average:"
 

@@ -1,6 +1,6 @@
 """The checkpoints of a run: whole or absent, written aside and renamed, verified when read.
 
-    <directory>/step-00001234/   one checkpoint, see `lm_zoo.training.checkpoint_folder`
+    <directory>/step-00001234/   one checkpoint, see `lm_zoo.checkpoints.folder`
     <directory>/best.json        which step was the best
 
 Hidden folders are work in progress of a save or of a removal; those that a killed process left are
@@ -18,6 +18,13 @@ import typing
 
 from absl import logging
 
+from lm_zoo.checkpoints.folder import (
+    STEP_FOLDER,
+    folder_name,
+    load,
+    read_manifest,
+    write_folder,
+)
 from lm_zoo.errors import UserError
 from lm_zoo.files import (
     TEMPORARY_PREFIX,
@@ -29,13 +36,6 @@ from lm_zoo.files import (
     write_atomically,
 )
 from lm_zoo.json_files import NotJson, natural, read_json
-from lm_zoo.training.checkpoint_folder import (
-    STEP_FOLDER,
-    folder_name,
-    load,
-    read_manifest,
-    write_folder,
-)
 
 BEST = "best.json"
 _SAVING, _REPLACED, _REMOVED = ".saving-", ".replaced-", ".removed-"

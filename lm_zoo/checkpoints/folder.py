@@ -4,7 +4,7 @@
     step-00001234/manifest.json                                what must be in it, with checksums
 
 The bundle holds plain named tensors, so that nothing depends on how objects refer to each other,
-and `tf.train.load_checkpoint("<folder>/tensors")` reads it too. `lm_zoo.training.checkpoints` says
+and `tf.train.load_checkpoint("<folder>/tensors")` reads it too. `lm_zoo.checkpoints` says
 when such folders are written and which one a run goes on from.
 """
 

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.tokenizers.trie_in_graph import chain
+from lm_zoo.text.in_graph.ops import chain, next_place, shift
 
 OTHER, LETTER, NUMBER, SPACE = range(4)
 
@@ -32,10 +32,10 @@ def piece_starts(split, characters, firsts):
     intervals = tf.searchsorted(tf.constant(starts), characters, side="right")
     classes = tf.gather(tf.constant(classes), intervals - 1)
     size, places = tf.size(characters), tf.range(tf.size(characters))
-    text_ends = _next_place(firsts)
-    run_ends = _next_place(firsts | (classes != shift(classes, 1, -1)))
+    text_ends = next_place(firsts)
+    run_ends = next_place(firsts | (classes != shift(classes, 1, -1)))
     newlines = (characters == ord("\n")) | (characters == ord("\r"))
-    newline_ends = _next_place(firsts | (newlines != shift(newlines, 1, False)))
+    newline_ends = next_place(firsts | (newlines != shift(newlines, 1, False)))
 
     def at(values, where, fill):
         """Values at places of the same text, `fill` beyond its end."""
@@ -92,22 +92,6 @@ def _contractions(split, characters, places, at):
     for first, second in ("re", "ve", "ll"):
         two |= among(next_1, first) & among(next_2, second)
     return here & one, here & two & ~one
-
-
-def shift(values, by, fill):
-    """Moves a vector's values `by` places to the right, or left if negative, filled with `fill`."""
-    count = tf.minimum(abs(by), tf.size(values))
-    padding = tf.fill([count], tf.constant(fill, values.dtype))
-    if by >= 0:
-        return tf.concat([padding, values[: tf.size(values) - count]], axis=0)
-    return tf.concat([values[count:], padding], axis=0)
-
-
-def _next_place(flags):
-    """Returns the next place after each that is flagged, or the number of places."""
-    flagged = tf.cast(tf.where(flags)[:, 0], tf.int32)
-    flagged = tf.concat([flagged, [tf.size(flags)]], axis=0)
-    return tf.gather(flagged, tf.searchsorted(flagged, tf.range(tf.size(flags)), side="right"))
 
 
 @functools.cache
