@@ -197,10 +197,10 @@ SPELLINGS = {
     "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
 }
 MOST_SPELLINGS = {
-    "reads_source": 32,
+    "reads_source": 24,
     "has_pairs": 22,
     "layout": 11,
-    "name": 15,
+    "name": 8,
     "source_tokenizer": 3,
 }
 

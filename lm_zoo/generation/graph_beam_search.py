@@ -17,12 +17,14 @@ from lm_zoo.generation.graph_beams import (
     continuations,
     ended_scores,
 )
+from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH
 from lm_zoo.layers.key_value_cache import written_in_place
 
 
 def automatic_length(source_lengths):
     """The most tokens of a target where none is asked for: twice the source's and 20 more."""
-    return 2 * source_lengths + 20
+    times, more = AUTOMATIC_LENGTH
+    return times * source_lengths + more
 
 
 def longest_targets(model, source_lengths, max_new_tokens):
