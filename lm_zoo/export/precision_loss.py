@@ -41,18 +41,19 @@ class PrecisionLoss:
         )
 
 
-def measure(run, exported):
+def measure(run, exported, limits):
     """Measures a run's model and the one that was exported on the same tokens.
 
     Args:
         run: The `Run`.
         exported: A model with the weights as they are exported.
+        limits: Field name -> most tokens of a text, or None.
 
     Returns:
         A `PrecisionLoss`, or None for a run without held-out text.
     """
     if run.model.reads_source:
-        return _measure_pairs(run, exported)
+        return _measure_pairs(run, exported, limits)
     try:
         split = run.tokens("validation")
     except UserError:
@@ -70,13 +71,13 @@ def measure(run, exported):
     return PrecisionLoss(tokens, split.num_tokens, *figures)
 
 
-def _measure_pairs(run, exported):
+def _measure_pairs(run, exported, limits):
     """As `measure`, of a model that reads a source; a pair too long for it is cut."""
     try:
         batches = PairBatches(
             *run.pair_tokens("validation"),
             batch_size=ROWS,
-            max_source_length=exported.source_length or 0,
+            max_source_length=limits["source"] or 0,
             max_target_length=exported.context_length or 0,
             too_long="truncate",
         )

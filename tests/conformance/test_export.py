@@ -65,8 +65,8 @@ def prepare_pairs(folder, variant, tokenizer_name, source_tokenizer_name=None):
 
 def answered(root, prepared):
     """Returns `PreparedExport` and answers by name, from a process that loads what is needed."""
-    (needs,) = {export.verification.needs for export in prepared.values()}
-    asked = [(str(root / name), export.verification.calls()) for name, export in prepared.items()]
+    (needs,) = {export.parity.needs for export in prepared.values()}
+    asked = [(str(root / name), export.parity.all_calls()) for name, export in prepared.items()]
     answers = run_alone(asked, [needs] if needs else [])
     return dict(zip(prepared, zip(prepared.values(), answers, strict=True)))
 
@@ -97,7 +97,7 @@ def other_exports(tmp_path_factory):
     root, found = tmp_path_factory.mktemp("exports"), {}
     prepared = {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in OTHERS}
     for needs in ("", "tensorflow_text"):
-        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        part = {n: export for n, export in prepared.items() if export.parity.needs == needs}
         found |= answered(root, part)
     return found
 
@@ -108,40 +108,45 @@ def other_pair_exports(tmp_path_factory):
     root, found = tmp_path_factory.mktemp("pair_exports"), {}
     prepared = {name: prepare_pairs(root / name, SMALLEST_PAIR_MODEL, name) for name in OTHERS}
     for needs in ("", "tensorflow_text"):
-        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        part = {n: export for n, export in prepared.items() if export.parity.needs == needs}
         found |= answered(root, part)
     return found
 
 
 def check(name, prepared, answers):
-    parity = prepared.verification.check(answers)
-    assert parity.equal_texts == len(prepared.verification.prompts) >= 2
-    assert max(parity.largest_difference.values()) < 1e-4
-    print(name, {key: f"{value:.1e}" for key, value in parity.largest_difference.items()})
+    """Sees that everything asked for is as Python has it, and that all choices are equal."""
+    report = prepared.parity.check_all(answers)
+    assert set(report.largest_difference) == set(prepared.parity.names)
+    assert max(report.largest_difference.values()) < 1e-4
+    for choices in report.choices.values():
+        assert choices.equal == choices.total >= 2 and not choices.tied
+    print(name, {key: f"{value:.1e}" for key, value in report.largest_difference.items()})
+    return report
 
 
 @pytest.mark.parametrize("name", [*VARIANTS, *QUICK])
 def test_an_export_gives_the_python_models_numbers_and_texts(exports, name):
     prepared, answers = exports[name]
-    check(name, prepared, answers)
+    report = check(name, prepared, answers)
+    assert "generate" in report.choices
     if prepared.model.context_length:  # there were windows, and a context that slides
-        longest = max(len(prepared.run.tokenizer.encode(t)) for t in prepared.verification.texts)
+        longest = max(
+            len(prepared.run.tokenizer.encode(t)) for t in prepared.parity.records["text"]
+        )
         assert longest > prepared.model.context_length
 
 
-def check_translations(prepared, answers):
-    parity = prepared.verification.check(answers)
-    assert parity.equal_translations == parity.translations >= 8
-    assert set(parity.largest_difference) == {"translate", "score", "token_logprobs", "embed"}
-    assert max(parity.largest_difference.values()) < 1e-4
-    print(parity)
+def check_translations(name, prepared, answers):
+    report = check(name, prepared, answers)
+    assert report.choices["translate"].total >= 8
+    assert set(report.largest_difference) == {"translate", "score", "token_logprobs", "embed"}
 
 
 @pytest.mark.parametrize("name", PAIR_VARIANTS)
 def test_translations_and_scores_are_the_python_models(pair_exports, name):
     prepared, answers = pair_exports[name]
-    check_translations(prepared, answers)
-    lengths = {len(text) for text in answers[3]["texts"]["values"]}  # greedy ones
+    check_translations(name, prepared, answers)
+    lengths = {len(text) for text in answers[0]["texts"]["values"]}  # greedy ones
     assert len(lengths) > 3  # the model has something to say
 
 
@@ -154,7 +159,7 @@ def test_with_every_other_tokenizer_too(other_exports, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_translations_with_every_other_tokenizer_too(other_pair_exports, name):
-    check_translations(*other_pair_exports[name])
+    check_translations(name, *other_pair_exports[name])
 
 
 def test_sentence_piece_alone_needs_more_than_tensorflow():

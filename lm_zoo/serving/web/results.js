@@ -22,7 +22,7 @@ function bytesOf(value) {
 }
 
 function isString(value) {
-  return typeof value === "string" || (value !== null && typeof value === "object" && "b64" in value);
+  return typeof value === "string" || (value instanceof Object && "b64" in value);
 }
 
 // Each row's values: output -> values, of which several rows' may follow one another.
@@ -85,11 +85,12 @@ function vectorOf(name, values) {
 // Returns a section for one row.
 function sectionOf(prediction, given, found) {
   const section = made("section"), figures = [];
-  for (const [name, text] of Object.entries(given)) {
+  for (const [name, words] of Object.entries(given)) {
     const label = Object.keys(given).length > 1 ? `${name}: ` : "";
-    section.append(made("p", label + text, "given"));
+    section.append(made("p", label + words, "given"));
   }
-  const entries = Object.entries(found), lists = entries.filter(([, value]) => Array.isArray(value));
+  const entries = Object.entries(found), [text] = Object.values(given);
+  const lists = entries.filter(([, value]) => Array.isArray(value));
   const strings = lists.filter(([, values]) => values.length && values.every(isString));
   const numbers = lists.filter(([, values]) => !values.some(isString));
   for (const [name, values] of strings) {
@@ -97,7 +98,7 @@ function sectionOf(prediction, given, found) {
     const probabilities = beside.find(([other]) => isProbability(other));
     if (prediction.outputs[name].includes(":") && probabilities) {
       const box = made("p", "", "tokens");
-      partsOfTokens(values, probabilities[1], Object.values(given)[0]).forEach((part) => addPart(box, part));
+      partsOfTokens(values, probabilities[1], text).forEach((part) => addPart(box, part));
       section.append(box);
       $("legend").hidden = false;
     } else {

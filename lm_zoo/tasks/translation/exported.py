@@ -1,95 +1,52 @@
-"""The functions of an exported model that reads sources, as a caller sees them."""
+"""The functions of an exported model that translates, as a caller sees them."""
 
 import tensorflow as tf
 
-from lm_zoo.export.pair_scoring import at_most
-from lm_zoo.export.string_functions import (
-    TEXT,
-    token_texts,
-    with_defaults,
-    with_weights,
-)
-from lm_zoo.export.utf8 import checked_utf8, replacing
-from lm_zoo.generation.graph_beam_search import NOTHING
-from lm_zoo.generation.translation_options import TranslationOptions
+from lm_zoo.export.input_tensors import compiled
+from lm_zoo.export.token_texts import token_texts
+from lm_zoo.export.utf8 import replacing
+from lm_zoo.generation.graph_beam_search import NOTHING, automatic_length, beam_search
+from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer, at_most
+from lm_zoo.tasks.translation.predictions import PREDICTIONS
 
-SETTINGS = {
-    "num_beams": tf.int32,
-    "max_new_tokens": tf.int32,
-    "length_penalty": tf.float32,
-    "num_return_sequences": tf.int32,
-}
-DEFAULTS = {name: getattr(TranslationOptions(), name) for name in SETTINGS}
 # What Python's `str.strip` takes away.
 SPACES = (
     "[\\t-\\r\\x1c-\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"
     "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*"
 )
-SOURCE = tf.TensorSpec((None,), tf.string, name="source")
 IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
-class PairFunctions:
-    """Functions of tensors, each to be traced with its `input_signature`.
+class TranslationFunctions:
+    """Functions of tensors, to be traced with the inputs that `PREDICTIONS` says.
 
     Args:
-        model: The `TracedPairModel` that scorer and translating use.
-        tokenizer: The `Tokenizer` of target texts.
-        modules: `(source, target)`: what `module_of` made of the tokenizers.
-        source_end_id: The token that ends a source.
-        scorer: A `PairScorer`.
-        translating: A `Translating`.
-        max_source_length: Most tokens of a source, its end token included, or None.
-        max_length: Likewise of a target text.
+        model: A `TracedModel` of a `SequenceToSequenceModel`.
+        preprocessors: The `Tokenizer`s of `source` and `target`; may be one and the same.
+        in_graph: The same as modules of TensorFlow.
+        limits: Most tokens of a `source` and of a `target`, their end tokens included, or None.
     """
 
-    def __init__(
-        self,
-        model,
-        tokenizer,
-        modules,
-        source_end_id,
-        scorer,
-        translating,
-        max_source_length=None,
-        max_length=None,
-    ):
+    def __init__(self, model, preprocessors, in_graph, limits):
         self._model = model
-        self._source_tokenizer, self._tokenizer = modules
-        self._source_end_id = int(source_end_id)
-        self._scorer = scorer
-        self._translating = translating
-        self._max_source_length = max_source_length
-        self._max_length = max_length
-        self._end_id = translating.end_id
-        self._token_texts = token_texts(tokenizer)
-        self._beams = None
+        self._in_graph = in_graph
+        self._limits = limits
+        self._tokenizer = in_graph["target"]
+        self._source_end_id = int(preprocessors["source"].end_id)
+        self._end_id = int(preprocessors["target"].end_id)
+        self._scorer = InGraphPairScorer(model, self._end_id, limits)
+        self._token_texts = token_texts(preprocessors["target"])
+        # One search stands in the SavedModel, whoever calls it.
+        self._beams = compiled(self._search, PREDICTIONS["translate"].exported_inputs)
 
-    def compiled(self, name):
-        """Returns the `tf.function` of one of these functions, or the scorer's `score_ids`."""
-        if name == "score_ids":
-            return with_weights(self._model, self._scorer.score_ids, [IDS, ROWS, IDS, ROWS])
-        if name in ("score", "token_logprobs"):
-            return tf.function(getattr(self, name), input_signature=[TEXT, SOURCE], autograph=False)
-        if name == "embed":
-            return tf.function(self.embed, input_signature=[TEXT], autograph=False)
-        specs = [TEXT, *(tf.TensorSpec(None, dtype, name) for name, dtype in SETTINGS.items())]
-        if self._beams is None:  # one search stands in the SavedModel, whoever calls it
-            self._beams = with_weights(self._model, self._search, specs)
+    def beside(self, name):
+        """Returns the `tf.function` of what stands beside a prediction."""
         if name == "beams":
             return self._beams
-        function = with_defaults(getattr(self, name), DEFAULTS)
-        return tf.function(function, input_signature=specs, autograph=False)
+        return self._model.compiled(self._scorer.score_ids, [IDS, ROWS, IDS, ROWS])
 
-    def translate(self, text, num_beams, max_new_tokens, length_penalty, num_return_sequences):
-        """Translates texts by beam search.
-
-        Args:
-            text: Sources, strings `(batch,)`.
-            num_beams: As in `Translating.beams`; so are the others.
-            max_new_tokens: Likewise.
-            length_penalty: Likewise.
-            num_return_sequences: Likewise.
+    def translate(self, text, *settings):
+        """Translates texts by beam search; the arguments are those of `_search`.
 
         Returns:
             A dict: the best `text` of each source, strings `(batch,)`, and its `score`, float32
@@ -98,7 +55,7 @@ class PairFunctions:
             `scores`, `(batch, num_return_sequences)`. Where there are not so many texts, empty ones
             have a score of -infinity.
         """
-        found = self._beams(text, num_beams, max_new_tokens, length_penalty, num_return_sequences)
+        found = self._beams(text, *settings)
         shape = tf.shape(found["lengths"])
         lengths = tf.reshape(found["lengths"], [-1])
         tokens = tf.reshape(found["tokens"], [tf.size(lengths), tf.shape(found["tokens"])[2]])
@@ -133,14 +90,44 @@ class PairFunctions:
         with self._model.widened():
             return {"vector": self._scorer.embed(sources)}
 
-    def _search(self, text, *settings):
-        """Returns what `Translating.beams` finds, as a dictionary.
+    def _search(self, text, num_beams, max_new_tokens, length_penalty, num_return_sequences):
+        """Finds the best target texts of sources.
 
         As `lm_zoo.generation.translate` does, it makes nothing of a source of nothing but spaces.
+
+        Args:
+            text: Sources, strings `(batch,)`.
+            num_beams: Beams of each source, int32 scalar; 1 is greedy.
+            max_new_tokens: Most tokens of a text, its end token included, int32 `(batch,)`; 0 is
+                twice the source's and 20 more.
+            length_penalty: float32 scalar.
+            num_return_sequences: Texts of each source, int32 scalar.
+
+        Returns:
+            A `lm_zoo.generation.graph_beam_search.Hypotheses` as a dictionary.
         """
+        expected = "num_return_sequences: expected at most num_beams, received"
+        fits = num_return_sequences <= num_beams
+        check = tf.debugging.Assert(fits, [expected, num_return_sequences])
+        with tf.control_dependencies([check]):
+            num_return_sequences = tf.identity(num_return_sequences)
         sources = self._sources(text, "text")
-        found = self._translating.beams(sources, *settings)
-        is_blank = tf.strings.regex_full_match(text, SPACES) | (sources.row_lengths() == 1)
+        lengths = tf.cast(sources.row_lengths(), tf.int32)
+        longest = tf.where(max_new_tokens > 0, max_new_tokens, automatic_length(lengths))
+        if self._limits["target"] is not None:
+            longest = tf.minimum(longest, self._limits["target"])
+        with self._model.widened():
+            found = beam_search(
+                self._model,
+                sources.to_tensor(),
+                lengths,
+                self._end_id,
+                num_beams,
+                longest,
+                length_penalty,
+                num_return_sequences=num_return_sequences,
+            )
+        is_blank = tf.strings.regex_full_match(text, SPACES) | (lengths == 1)
         lowest = tf.constant(-float("inf"))
         nothing = tf.where(tf.range(tf.shape(found.scores)[1]) == 0, 0.0, lowest)
         is_blank = is_blank[:, None]
@@ -153,14 +140,14 @@ class PairFunctions:
 
     def _sources(self, text, name):
         """Returns the tokens of sources, each with its end."""
-        token_ids = self._source_tokenizer.tokenize(checked_utf8(text, name))
+        token_ids = self._in_graph["source"].tokenize(text)
         end = tf.fill([token_ids.nrows(), 1], self._source_end_id)
-        return _checked(tf.concat([token_ids, end], 1), name, self._max_source_length)
+        return _checked(tf.concat([token_ids, end], 1), name, self._limits["source"])
 
     def _targets(self, text):
         """Returns the tokens of target texts, without their ends."""
-        token_ids = self._tokenizer.tokenize(checked_utf8(text, "text"))
-        return _checked(token_ids, "text", self._max_length, 1)
+        token_ids = self._tokenizer.tokenize(text)
+        return _checked(token_ids, "text", self._limits["target"], 1)
 
 
 def _checked(token_ids, name, limit, more=0):

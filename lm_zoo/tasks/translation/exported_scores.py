@@ -8,17 +8,22 @@ from lm_zoo.layers.token_nll import token_nll
 from lm_zoo.limits import MOST_LOGITS
 
 
-class PairScorer:
+class InGraphPairScorer:
     """Pure functions of tensors, to be traced.
 
     Args:
-        model: A `TracedPairModel`.
+        model: A `TracedModel` of a `SequenceToSequenceModel`.
         end_id: The token that stands before and after each target text (`Tokenizer.end_id`).
+        limits: Most tokens of a `source` and of a `target`, or None.
     """
 
-    def __init__(self, model, end_id):
+    def __init__(self, model, end_id, limits):
         self.model = model
         self.end_id = int(end_id)
+        self.limits = limits
+        ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+        model.describe(model.add("encode", [ids, rows]))
+        self.source_width = model.add("source_features", [ids, rows]).shape[-1]
 
     def score(self, texts, sources):
         """Scores texts; the arguments are those of `token_log_probs`.
@@ -88,7 +93,7 @@ class PairScorer:
             means = tf.math.divide_no_nan(sums, tf.cast(lengths - 1, tf.float32)[:, None])
             return tf.tensor_scatter_nd_update(vectors, rows[:, None], means)
 
-        return _over_groups(sizes, read, tf.zeros([tf.size(sizes), self.model.source_width]))
+        return _over_groups(sizes, read, tf.zeros([tf.size(sizes), self.source_width]))
 
     def score_ids(self, token_ids, lengths, source_ids, source_lengths):
         """Returns each next token's log-probability, of rows read in one go; fit for XLA.
@@ -109,7 +114,7 @@ class PairScorer:
         shape = tf.shape(inputs)
         checks = [
             *at_most("token_ids", shape[1], self.model.context_length),
-            *at_most("source_ids", tf.shape(source_ids)[1], self.model.source_length),
+            *at_most("source_ids", tf.shape(source_ids)[1], self.limits["source"]),
         ]
         with tf.control_dependencies(checks):
             inputs, source_ids = tf.identity(inputs), tf.identity(source_ids)
