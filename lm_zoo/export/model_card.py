@@ -11,8 +11,8 @@ from lm_zoo import __version__, checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.export.card_page import readable
 from lm_zoo.export.task_of import task_of
+from lm_zoo.tasks.prediction import CARD_VERSION
 
-FORMAT_VERSION = 2
 FILE_NAME = "model_card.json"
 FIELDS = "fields"  # the folder beside it
 
@@ -31,7 +31,7 @@ def model_card(run, name, weights, limits, loss, parity):
     task = task_of(run)
     needs = saved_model_needs(task)
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": CARD_VERSION,
         "name": name,
         "made_by": versions(needs),
         "task": task.name,

@@ -7,11 +7,10 @@ from lm_zoo.files import raise_if_of_system
 from lm_zoo.json_files import NotJson, check, file_name, natural, read_json
 from lm_zoo.serving import prediction_engine
 from lm_zoo.serving.signature import DTYPES, Signature
-from lm_zoo.tasks.prediction import CARD, Prediction
+from lm_zoo.tasks.prediction import CARD, CARD_VERSION, Prediction
 from lm_zoo.text.tokenizers import TOKENIZERS
 
 PATH = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
-FORMAT_VERSION = 2
 _READ_AGAIN = {
     "task": str,
     "model": str,
@@ -31,7 +30,7 @@ def read_card(path):
     try:
         card = read_json(path / PATH, finite=False)  # an example may be NaN
         version = card.get("format_version")
-        if version == FORMAT_VERSION:
+        if version == CARD_VERSION:
             check(card, _READ_AGAIN)
             _check_fields(card)
     except FileNotFoundError:
@@ -42,9 +41,9 @@ def read_card(path):
     except (OSError, NotJson) as error:
         raise_if_of_system(error)
         raise _damaged(path, error) from None
-    if version != FORMAT_VERSION:
+    if version != CARD_VERSION:
         raise UserError(
-            f"model: {path / PATH}: format_version: expected {FORMAT_VERSION}, received "
+            f"model: {path / PATH}: format_version: expected {CARD_VERSION}, received "
             f"{version!r:.40}: another version of lm_zoo wrote it; export the model again by this "
             "one."
         )

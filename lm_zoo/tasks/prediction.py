@@ -195,6 +195,7 @@ class Prediction:
         return cls(inputs, beside=tuple(values["beside"]), **named)
 
 
+CARD_VERSION = 2  # the `format_version` of model cards
 # What `Prediction.to_dict` gives, for `lm_zoo.json_files.check`.
 CARD = {
     "inputs": [

@@ -137,6 +137,8 @@ def ask(browser, **values):
 
 def test_a_person_can_ask_for_it(browser):
     assert browser.run("$('go').textContent") == "Reverse"
+    for box in ("choice", "text", "legend", "key"):  # of no use here
+        assert browser.run(f"$('{box}').offsetHeight") == 0
     assert browser.run(
         "[...document.querySelectorAll('[name=tone] option')].map(o => o.value)"
     ) == [

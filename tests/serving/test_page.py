@@ -36,6 +36,7 @@ def browser(tmp_path_factory, server):
         pytest.skip("no Chromium is installed")
     opened = browsers.Browser(tmp_path_factory.mktemp("profile"))
     opened.open(server.address)
+    assert opened.run("$('prediction').value") == "generate"  # what it opens with
     yield opened
     opened.close()
 
@@ -136,6 +137,10 @@ def ask(browser, prediction, **values):
         browser.run(f"document.querySelector('[name={name}]').value = {json.dumps(value)}")
     browser.run("$('go').click()")
     return finish(browser)
+
+
+def test_what_is_hidden_is_not_shown(browser):
+    assert browser.run("$('key').offsetHeight") == 0 < browser.run("$('choice').offsetHeight")
 
 
 def test_every_prediction_of_the_card_has_a_form(browser, model):

@@ -109,8 +109,9 @@ function sectionOf(prediction, given, found) {
     if (strings.some(([, others]) => others.length === values.length)) continue;
     if (values.length) section.append(made("p", vectorOf(name, values)));
   }
+  const counts = Object.values(prediction.outputs).map((kind) => kind.split(":")[1]);
   for (const [name, value] of entries) {
-    if (Array.isArray(value) || value === null) continue;
+    if (Array.isArray(value) || value === null || counts.includes(name)) continue;
     if (Array.isArray(found[`${name}s`])) continue;  // the first of these
     if (isString(value)) section.append(made("p", stringOf(value)));
     else figures.push(`${name.replaceAll("_", " ")} ${written(value)}`);

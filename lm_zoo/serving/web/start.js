@@ -1,6 +1,9 @@
 // The page's own life: a prediction is chosen, asked for, and stopped.
 
-for (const name of Object.keys(MODEL.predictions)) $("prediction").append(new Option(name));
+for (const [name, prediction] of Object.entries(MODEL.predictions)) {
+  const isFirst = prediction.batching === "engine";  // a text that grows is what one looks for
+  $("prediction").append(new Option(name, name, isFirst, isFirst));
+}
 $("choice").hidden = $("prediction").options.length === 1;
 
 function chosen() {
