@@ -4,7 +4,6 @@ import ast
 import configparser
 import copy
 import functools
-import graphlib
 import pathlib
 import re
 import sys
@@ -40,23 +39,24 @@ def imports(path):
                 yield name if name in MODULES or node.module == "lm_zoo" else node.module
 
 
-# Modules that all may import, whatever they lie in: declarations.
-OPEN_MODULES = dict.fromkeys(("lm_zoo.tasks", "lm_zoo.tasks.prediction"), "prediction")
-
-
 def part_of(name):
     """`lm_zoo.training.trainer` -> `training`, `lm_zoo` -> `__init__`."""
-    if name in OPEN_MODULES:
-        return OPEN_MODULES[name]
-    root, _, rest = name.partition(".")
-    return (rest.partition(".")[0] or "__init__") if root == "lm_zoo" else None
+    root, *rest = name.split(".")
+    if root != "lm_zoo":
+        return None
+    if name == "lm_zoo.tasks.prediction":
+        return "prediction"  # declarations, which all may read
+    if rest[:1] == ["tasks"] and rest[1:] and (ROOT / "lm_zoo" / "tasks" / rest[1]).is_dir():
+        return "each task"  # found by its name: nothing general imports it
+    return rest[0] if rest else "__init__"
 
 
 OPEN_TO_ALL = (
+    "__doc__",
     "__version__",
     "errors",
     "config",
-    "config_checks",
+    "config_fields",
     "files",
     "input_files",
     "json_files",
@@ -70,7 +70,7 @@ ALLOWED = {
     "checksums": set(),
     "compiled": set(),
     "config": set(),
-    "config_checks": set(),
+    "config_fields": set(),
     "distribution": set(),
     "errors": set(),
     "figures": set(),
@@ -80,71 +80,54 @@ ALLOWED = {
     "json_files": set(),
     "layers": set(),
     "limits": set(),
+    "live_bar": set(),
     "model_tensors": set(),
     "options": set(),
     "prediction": set(),
-    "tasks": {"evaluation", "export", "generation", "layers", "limits"},
     "text": set(),
-    "data": {"text"},
-    "generation": {"compiled", "layers", "text"},
+    "data": {"live_bar", "text"},
+    "generation": {"compiled", "layers", "limits", "text"},
     "models": {"layers"},
     "evaluation": {"compiled", "data", "distribution", "figures", "layers", "limits", "text"},
     "registry": {"models"},
-    "run_folder": {"data"},
     "serving": {"checksums", "generation", "html_page", "limits", "text"},
-    "training": {"checkpoints", "data", "distribution", "figures", "layers", "model_tensors"},
-    "experiment": {
-        "data",
-        "distribution",
-        "evaluation",
-        "generation",
-        "registry",
-        "run_folder",
-        "text",
-        "training",
-    },
-    "export": {
+    "training": {
         "checkpoints",
-        "checksums",
         "data",
         "distribution",
-        "evaluation",
         "figures",
-        "generation",
         "layers",
-        "limits",
-        "tasks",
-        "text",
+        "live_bar",
+        "model_tensors",
     },
     "inspection": {"data", "evaluation", "html_page", "text"},
+    "tasks": {"evaluation"},
+    "config_checks": {"data", "tasks"},
+    "run_folder": {"config_checks", "data"},
+    "experiment": {
+        "config_checks",
+        "data",
+        "distribution",
+        "registry",
+        "run_folder",
+        "tasks",
+        "training",
+    },
     "weights": {
         "checkpoints",
         "checksums",
+        "config_checks",
         "data",
         "layers",
         "model_tensors",
         "registry",
-        "run_folder",
-        "text",
-    },
-    "validation_translations": {"evaluation", "generation", "inspection", "training"},
-    "pair_experiment": {"data", "evaluation", "experiment", "text", "validation_translations"},
-    "run": {
-        "checkpoints",
-        "data",
-        "distribution",
-        "evaluation",
-        "experiment",
-        "export",
-        "generation",
-        "model_tensors",
-        "pair_experiment",
         "run_folder",
         "text",
     },
     "__main__": {"cli"},
     "cli": {
         "__main__",
+        "config_checks",
         "data",
         "distribution",
         "evaluation",
@@ -153,13 +136,50 @@ ALLOWED = {
         "figures",
         "generation",
         "inspection",
-        "pair_experiment",
+        "live_bar",
         "registry",
         "run",
         "run_folder",
         "serving",
+        "tasks",
         "text",
         "weights",
+    },
+    "each task": {
+        "compiled",
+        "data",
+        "distribution",
+        "evaluation",
+        "figures",
+        "generation",
+        "layers",
+        "models",
+        "run",
+        "tasks",
+        "text",
+        "export",
+        "limits",
+    },
+    "export": {
+        "checkpoints",
+        "checksums",
+        "evaluation",
+        "figures",
+        "generation",
+        "layers",
+        "limits",
+        "text",
+        "tasks",
+    },
+    "run": {
+        "checkpoints",
+        "data",
+        "distribution",
+        "experiment",
+        "export",
+        "model_tensors",
+        "run_folder",
+        "tasks",
     },
 }
 
@@ -180,10 +200,28 @@ def test_what_may_be_imported_exists():
     assert set().union(*ALLOWED.values()) <= parts
 
 
-def test_no_modules_import_each_other():
-    """In a circle, imports inside functions too."""
+# Modules that import each other, some of them inside a function; the list may only get shorter.
+CIRCLES = []
+
+
+def reachable(graph, start):
+    """All that a node leads to; the node itself only if there is a way back."""
+    found, left = set(), [start]
+    while left:
+        new = graph[left.pop()] - found
+        found |= new
+        left += new
+    return found
+
+
+def test_modules_do_not_import_each_other():
     graph = {name: set(imports(path)) & (set(MODULES) - {name}) for name, path in MODULES.items()}
-    graphlib.TopologicalSorter(graph).prepare()  # raises a CycleError that names them
+    ways = {name: reachable(graph, name) for name in graph}
+    circles = [{m for m in ways[name] if name in ways[m]} for name in graph if name in ways[name]]
+    unknown = [sorted(circle) for circle in circles if circle not in CIRCLES]
+    assert not unknown, "import one way, or move what both need below them"
+    gone = [sorted(circle) for circle in CIRCLES if circle not in circles]
+    assert not gone, "these are gone: take them off CIRCLES"
 
 
 # "What kind of problem is this?" in five spellings, counted in code (docstrings and comments left
@@ -196,13 +234,15 @@ SPELLINGS = {
     r"|[!=]= (?:'(?:source|translate|generate)'|GENERATE\b|TRANSLATE\b)"
     r"|(?<!for )\b\w+(?: not)? in \((?:'\w+', )*'(?:source|translate|generate)'",
     "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
+    "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
 }
 MOST_SPELLINGS = {
-    "reads_source": 16,
-    "has_pairs": 22,
-    "layout": 11,
+    "reads_source": 3,
+    "has_pairs": 17,
+    "layout": 0,
     "name": 2,
-    "source_tokenizer": 2,
+    "source_tokenizer": 0,
+    "task": 2,
 }
 
 
@@ -222,13 +262,48 @@ def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in FILES
-        if part_of(module_name(path)) not in ("models", "tasks")
+        if part_of(module_name(path)) not in ("models", "tasks", "each task")
         for line in code(path).splitlines()
         for _ in re.finditer(SPELLINGS[name], line)
     ]
     listed = "\n".join(found)
     assert len(found) <= MOST_SPELLINGS[name], f"ask the task instead:\n{listed}"
     assert len(found) == MOST_SPELLINGS[name], f"lower the ceiling to {len(found)}"
+
+
+# Constants of one name and value that are no copies: each may change without the others.
+COINCIDENCES = {
+    "FORMAT_VERSION": "of several formats",
+    "GET_FLAGS": "of the kernel; `private_network_process` runs without lm_zoo",
+    "MANIFEST": "of several formats",
+    "UP": "of the kernel; `private_network_process` runs without lm_zoo",
+    "USES_TENSORFLOW": "what a command says of itself",
+}
+
+
+def constants(path):
+    """Yields `(name, value)` of a file's constants, the name without a leading underscore."""
+    for node in parsed(path).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(target.elts, node.value.elts)
+            for name, value in pairs:
+                if isinstance(name, ast.Name) and name.id.isupper():
+                    yield name.id.lstrip("_"), ast.unparse(value)
+
+
+def test_every_constant_is_written_once():
+    places = {}
+    for path in FILES:
+        for constant in constants(path):
+            places.setdefault(constant, []).append(str(path.relative_to(ROOT)))
+    copied = {constant: files for constant, files in places.items() if len(files) > 1}
+    new = {name: files for (name, _), files in copied.items() if name not in COINCIDENCES}
+    assert not new, "write it in the lowest of them, and import it"
+    assert {name for name, _ in copied} == set(COINCIDENCES), "take what is gone off COINCIDENCES"
 
 
 @pytest.mark.parametrize(
@@ -243,8 +318,6 @@ def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
         "input_files",
         "json_files",
         "limits",
-        "options",
-        "tasks/prediction",
     ],
 )
 def test_these_import_the_standard_library_alone(name):
@@ -325,11 +398,3 @@ def test_importing_lm_zoo_loads_nothing_heavy():
         check=True,
     ).stdout
     assert output.strip() == "[]"
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_tokenizers_are_free_of_tensorflow(path):
-    if path.parent.name == "tokenizers":
-        for name in imports(path):
-            assert name.split(".")[0] not in ("tensorflow", "tensorflow_text", "keras"), name
-            assert not name.startswith("lm_zoo.text.in_graph"), name

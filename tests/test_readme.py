@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT = [
     "--config.training.steps=2",
-    "--config.training.sample_length=8",
+    "--config.task.sample_length=8",
     "--config.model.num_layers=1",
 ]
 

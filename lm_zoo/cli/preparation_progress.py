@@ -3,14 +3,17 @@
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
-from rich.table import Column
+from rich.progress import TimeRemainingColumn
 
 from lm_zoo.data.preparation import Observer
+from lm_zoo.live_bar import (
+    SECONDS_BETWEEN_LINES,
+    bar_column,
+    live_bar,
+    terminal,
+    text_column,
+)
 
-SECONDS_BETWEEN_LINES = 5.0
 MEGABYTE = 1e6
 
 
@@ -29,8 +32,7 @@ class PreparationProgress(Observer):
         self.interval = interval
         self.what = ""
         self.worked = False  # whether there was anything to do
-        console = Console(file=self.stream)
-        self._console = console if console.is_terminal and not console.is_dumb_terminal else None
+        self._console = terminal(self.stream)
         self._bar = None
 
     def begin(self, what, num_bytes=0):
@@ -76,17 +78,12 @@ class PreparationProgress(Observer):
         return f"{done:,.0f}{of_all} MB  {done / max(seconds, 1e-9):,.1f} MB/s"
 
     def _live_bar(self):
-        bar = RichProgress(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        bar = live_bar(
+            self._console,
+            text_column("{task.description}"),
+            bar_column(),
+            text_column("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=self._console,
-            expand=True,
-            transient=True,
-            refresh_per_second=4,
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
         )
         self._task = bar.add_task(self.what, total=self._total or None, figures="")
         bar.start()

@@ -63,7 +63,7 @@ def run(flag_values, arguments):
     from lm_zoo.run_folder import RunFolder
 
     config = RunFolder(flag_values.workdir).require().config()
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         sources, texts = _read_pairs(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
         mode = flag_values.special_tokens

@@ -1,18 +1,13 @@
 """What the user sees while lines are translated: a live bar on a terminal, else nothing."""
 
-import sys
-
-from rich.console import Console
 from rich.progress import (
-    BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
+
+from lm_zoo.live_bar import bar_column, live_bar, terminal, text_column
 
 
 class TranslationProgress:
@@ -24,18 +19,10 @@ class TranslationProgress:
     """
 
     def __init__(self, total, stream=None):
-        console = Console(file=sys.stderr if stream is None else stream)
+        console = terminal(stream)
         self._bar = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._bar = Progress(
-                *_columns(total),
-                console=console,
-                expand=True,
-                transient=True,
-                refresh_per_second=4,
-                redirect_stdout=sys.stdout.isatty(),
-                redirect_stderr=sys.stderr.isatty(),
-            )
+        if console:
+            self._bar = live_bar(console, *_columns(total))
             self._task = self._bar.add_task("", total=total, figures="")
 
     def update(self, done):
@@ -56,9 +43,8 @@ class TranslationProgress:
 
 
 def _columns(total):
-    figures = TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True))
+    figures = text_column("{task.fields[figures]}")
     if total is None:
-        lines = TextColumn("{task.completed:,} lines", table_column=Column(no_wrap=True))
+        lines = text_column("{task.completed:,} lines")
         return SpinnerColumn(), lines, figures, TimeElapsedColumn()
-    bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
-    return MofNCompleteColumn(), bar, figures, TimeRemainingColumn(compact=True)
+    return MofNCompleteColumn(), bar_column(), figures, TimeRemainingColumn(compact=True)

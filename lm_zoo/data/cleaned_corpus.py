@@ -145,7 +145,7 @@ def check_steps(config, corpus):
         if not corpus.has_documents and not step.streams:
             raise UserError(
                 f"cleaning.steps: {name!r} works on documents, and this text is one stream; set "
-                "data.documents to 'file', 'line' or 'paragraph' (for data.corpus 'text_files'), "
+                "corpus.documents to 'file', 'line' or 'paragraph' (for corpus 'text_files'), "
                 "or leave the step out."
             )
         if step.check:
@@ -267,7 +267,7 @@ def _check_not_empty(report):
         most = max(steps, key=lambda step: _removed(step["splits"][split]))
         if most["name"] == "pair_empty":
             raise UserError(
-                f"data.corpus: of the {total['documents_in']:,} {split} pairs none has text on "
+                f"corpus.name: of the {total['documents_in']:,} {split} pairs none has text on "
                 "both sides; give other files."
             )
         counts, why = most["splits"][split], ""

@@ -1,12 +1,10 @@
-"""From a config to cleaned text, a tokenizer and token files, each kept in the cache."""
+"""From a config to cleaned text and tokenizers, each kept in the cache."""
 
 import hashlib
 import json
 
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.pair_corpus import PairCorpus
-from lm_zoo.data.token_files import prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 
@@ -26,21 +24,22 @@ class Observer:
         """Something to say in a line."""
 
 
-def prepared_corpus(config, observer=None):
-    """Returns the cleaned `Corpus` that a config describes; a `PairCorpus` for layout `pairs`.
+def prepared_corpus(config, fields, observer=None):
+    """Returns the cleaned `Corpus` that a config describes.
 
     Args:
         config: An `ExperimentConfig`.
+        fields: The `Field`s of a record, as the config's task has them.
         observer: An `Observer`.
 
     Raises:
         UserError: For text that cannot be used, or of which cleaning leaves nothing.
     """
     observer = observer or Observer()
-    corpus = load_corpus(config.data)
-    _check_layout(config.data, corpus)
+    corpus = load_corpus(config.corpus, config.data.cache_dir)
+    _check_fields(config, corpus, [field.name for field in fields])
     cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
-    if isinstance(corpus, PairCorpus):
+    if len(corpus.fields) > 1:
         from lm_zoo.data.cleaned_pairs import clean_pairs
 
         observer.begin("cleaning", corpus.num_bytes)
@@ -55,17 +54,14 @@ def prepared_corpus(config, observer=None):
     return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
 
 
-def _check_layout(data, corpus):
-    has_pairs, wants_pairs = isinstance(corpus, PairCorpus), data.layout == "pairs"
-    if has_pairs and not wants_pairs:
+def _check_fields(config, corpus, expected):
+    """Raises a `UserError` unless the corpus has the fields that the task learns from."""
+    if set(corpus.fields) != set(expected):
         raise UserError(
-            f"data.layout: expected 'pairs', because corpus {data.corpus!r} has pairs of texts; "
-            f"received {data.layout!r}."
-        )
-    if wants_pairs and not has_pairs:
-        raise UserError(
-            f"data.layout: 'pairs' needs a corpus of pairs of texts, and {data.corpus!r} has none; "
-            "set data.corpus to 'text_pairs' for files of yours, or to a named corpus of pairs."
+            f"config.corpus.name: the task {config.task.name} learns from records of "
+            f"{' and '.join(expected)}, and the corpus {config.corpus.name!r} has "
+            f"{' and '.join(corpus.fields)}; set another corpus (`lm-zoo list corpora`) or another "
+            "task.name."
         )
 
 
@@ -96,61 +92,6 @@ def prepared_tokenizer(config, corpus, observer=None, settings=None):
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
-
-
-def prepared_tokenizers(config, corpus, observer=None):
-    """Returns the tokenizers of targets and of sources that a config of pairs describes.
-
-    Args:
-        config: An `ExperimentConfig`.
-        corpus: The cleaned `PairCorpus`.
-        observer: An `Observer`.
-
-    Returns:
-        `(tokenizer, source_tokenizer)`: the same object twice where both sides share one.
-    """
-    if not config.source_tokenizer.name:
-        tokenizer = prepared_tokenizer(config, corpus, observer)
-        return tokenizer, tokenizer
-    return (
-        prepared_tokenizer(config, corpus.side("target"), observer),
-        prepared_tokenizer(config, corpus.side("source"), observer, config.source_tokenizer),
-    )
-
-
-def prepared_tokens(config, corpus, tokenizer, observer=None):
-    """Returns the corpus as a verified `TokenDataset`; see `token_files.prepare`.
-
-    Args:
-        config: An `ExperimentConfig`.
-        corpus: The cleaned `Corpus`.
-        tokenizer: Its `Tokenizer`.
-        observer: An `Observer`.
-    """
-    observer = observer or Observer()
-    observer.begin("tokenizing", corpus.num_bytes)
-    return prepare(
-        corpus,
-        tokenizer,
-        config.data.cache_dir,
-        processes=config.runtime.data_processes,
-        on_progress=observer.update,
-        on_line=observer.line,
-    )
-
-
-def data_record(corpus, tokenizer, tokens):
-    """Returns what a run keeps of its data, JSON-ready: origin, checksums and what cleaning did."""
-    splits = tokens.manifest["splits"]
-    record = {
-        "corpus": corpus.name,
-        "source": corpus.source,
-        "licence": corpus.licence,
-        "sha256": {name: entry["text_sha256"] for name, entry in splits.items()},
-        "tokenizer_fingerprint": tokenizer.fingerprint,
-    }
-    cleaning = tokens.manifest.get("cleaning")
-    return record | ({"cleaning": cleaning} if cleaning else {})
 
 
 def _tokenizer_directory(config, corpus, settings):

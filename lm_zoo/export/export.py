@@ -8,7 +8,6 @@ from lm_zoo import checksums
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.export.formats import EDITED, FORMATS, OF_ANY_TASK, OF_OTHERS, VERSIONED
 from lm_zoo.export.new_folder import NewFolder, writing
-from lm_zoo.export.task_of import task_of
 from lm_zoo.files import expanded
 
 
@@ -33,7 +32,7 @@ def export(run, output, format="saved_model", **options):
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
-    task = task_of(run).name
+    task = run.task.name
     if format not in OF_ANY_TASK and task not in OF_OTHERS:
         raise UserError(
             f"format: {format!r} is for the task {' or '.join(OF_OTHERS)}, and this "

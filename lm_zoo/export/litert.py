@@ -10,7 +10,6 @@ from lm_zoo.errors import UserError
 from lm_zoo.export import token_card
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.saved_model import checked_max_length, copy_of
-from lm_zoo.export.task_of import task_of
 from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
 from lm_zoo.export.token_parity import compare, sample_tokens
 from lm_zoo.export.weights import StoredWeights
@@ -55,7 +54,7 @@ def write(run, folder, max_length=0):
     files = dict.fromkeys(SIGNATURES, FILE_NAME)
     card = token_card.token_card(run, functions, length, parity, files, PACKAGES)
     with writing(folder):
-        token_card.write(card, task_of(run), folder)
+        token_card.write(card, run.task, folder)
     return f"Verified by LiteRT's interpreter: {parity}"
 
 

@@ -10,7 +10,6 @@ import tensorflow as tf
 from lm_zoo import __version__, checkpoints
 from lm_zoo import config as config_lib
 from lm_zoo.export.card_page import readable
-from lm_zoo.export.task_of import task_of
 from lm_zoo.tasks.prediction import CARD_VERSION
 
 FILE_NAME = "model_card.json"
@@ -28,7 +27,7 @@ def model_card(run, name, weights, limits, loss, parity):
         loss: A `PrecisionLoss`, or None.
         parity: A dataclass: what was compared with the Python model.
     """
-    task = task_of(run)
+    task = run.task
     needs = saved_model_needs(task)
     return {
         "format_version": CARD_VERSION,

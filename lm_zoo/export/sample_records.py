@@ -1,7 +1,6 @@
 """Records to verify an export with: the run's own, hard ones, and some of full length."""
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.task_of import records_of
 
 PLAIN = "It was a bright cold day, and the two of them walked on without a word.\n"
 HARD = ("", "A", "Hello, world!\nÜber 100 € \u8a9e\u8a00 \U0001f642  twice, twice\n\n")
@@ -58,7 +57,7 @@ def _words(row):
 def held_out_records(run):
     """Returns the first validation records of a run as tuples, none where it has none."""
     try:
-        return records_of(run)[:SEARCHED]
+        return run.records("validation")[:SEARCHED]
     except UserError:
         return []
 

@@ -9,7 +9,6 @@ from lm_zoo.export import model_card, precision_loss
 from lm_zoo.export.exported_model import ExportedModel, checked_names
 from lm_zoo.export.json_tensors import array
 from lm_zoo.export.new_folder import writing
-from lm_zoo.export.task_of import run_of, task_of
 from lm_zoo.export.verification import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
@@ -79,7 +78,7 @@ class PreparedExport:
         special_tokens=TEXT,
     ):
         require_special_tokens(special_tokens)
-        self.run, self.task = run, task_of(run)
+        self.run, self.task = run, run.task
         self.name = name or run.folder.path.resolve().name
         names = checked_names(self.task, signatures)
         longest = checked_max_length(run.model, max_length)
@@ -93,7 +92,11 @@ class PreparedExport:
             self.task, self.model, weights, names, max_length, special_tokens
         )
         self.parity = resolve(self.task.parity_class)(
-            run_of(run, self.model), self.task, names, self.limits, special_tokens
+            type(run)(run.folder, run.task, self.model, run.step),
+            self.task,
+            names,
+            self.limits,
+            special_tokens,
         )
 
     def finish(self, folder, report, examples):
@@ -109,7 +112,7 @@ class PreparedExport:
         """
         weights, loss = self.exported.weights, None
         if weights.precision != "float32":
-            loss = precision_loss.measure(self.run, self.model, self.limits)
+            loss = precision_loss.measure(self.run, self.model)
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
         card = model_card.model_card(self.run, self.name, weights, self.limits, loss, report)

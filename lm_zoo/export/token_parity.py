@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.export.comparing import TOLERANCE
 from lm_zoo.export.sample_records import HARD
 
-MOST_STEPS = 64
+COMPARED_STEPS = 64
 
 
 @dataclasses.dataclass
@@ -65,7 +65,7 @@ def compare(model, token_ids, score, decode, state):
     """
     expected = tf.nn.log_softmax(model(token_ids[:, :-1])).numpy()  # (B, T, V)
     of_tokens = np.take_along_axis(expected, token_ids[:, 1:, None].astype(np.int64), 2)[..., 0]
-    steps = min(MOST_STEPS, expected.shape[1])
+    steps = min(COMPARED_STEPS, expected.shape[1])
     decoded = []
     for tokens in token_ids[:, :steps].T:
         logits, state = decode(np.ascontiguousarray(tokens), state)

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from lm_zoo.layers.key_value_cache import is_written_in_place
 
+IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+
 
 class TracedModel:
     """What the functions of a SavedModel ask of a model, with stored weights.

@@ -63,9 +63,10 @@ def preview_batch(batches, step, tokenizer, most_rows=MOST_ROWS, most_places=MOS
         its first places: input id and text, target id, weight, and the segment's number.
     """
     batch = batches.batch(step)
-    starts = batch.document_starts
+    features = batch.features
+    starts = features.get("document_starts")
     marked = starts is not None
-    weights = np.asarray(batch.weights)
+    weights = features["weights"]
     shown = []
     for row in range(min(most_rows, len(weights))):
         inside = int(np.count_nonzero(weights[row]))
@@ -75,9 +76,9 @@ def preview_batch(batches, step, tokenizer, most_rows=MOST_ROWS, most_places=MOS
         segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
         places = [
             {
-                "id": int(batch.inputs[row, place]),
-                "text": tokenizer.token_text(int(batch.inputs[row, place])),
-                "target": int(batch.targets[row, place]),
+                "id": int(features["token_ids"][row, place]),
+                "text": tokenizer.token_text(int(features["token_ids"][row, place])),
+                "target": int(features["targets"][row, place]),
                 "weight": int(weights[row, place]),
                 "segment": int(segment_of[place]) if place < inside else None,
             }

@@ -8,11 +8,11 @@ import re
 from starlette.middleware.cors import CORSMiddleware
 
 from lm_zoo.errors import UserError
+from lm_zoo.serving.allowed_hosts import ANY
 from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
 
-ANY = "*"
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from lm_zoo.generation.decoding_state import slots_for
 from lm_zoo.generation.random_keys import padded
+from lm_zoo.limits import MOST_TOKENS
 from lm_zoo.serving.request_error import RequestError, queue_full
 
 # Of a SavedModel, beside the signature that the engine answers.
 FUNCTIONS = ("row_keys", "begin", "advance", "join", "take")
 FEW_STEPS, MOST_STEPS = 8, 32  # in one call
 STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someone watches or not
-MOST_PROMPT_TOKENS = 4096  # read in one go, padding included, while others wait for their steps
 
 
 class Engine:
@@ -114,7 +114,7 @@ class Engine:
             while self._waiting and len(taken) < room:
                 text = self._waiting[0]
                 num_tokens += len(text.prompt_ids)
-                if taken and num_tokens > MOST_PROMPT_TOKENS:
+                if taken and num_tokens > MOST_TOKENS:
                     break
                 self._waiting.popleft()
                 if not text.cancelled:

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.limits import MOST_TOKENS
 from lm_zoo.serving.answer_lengths import bounded
-from lm_zoo.serving.batcher import MOST_TOKENS, Batcher
+from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.request_error import RequestError
 from lm_zoo.serving.text_lengths import TextLengths
 

@@ -9,6 +9,7 @@ import dataclasses
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.options import expected_number, facts_of, fits, require
 
+ONLY_IN_PYTHON = {"each": "call", "exported": False}  # what `inputs_of` is told of an input
 DTYPES = {bool: "bool", int: "int32", float: "float32", str: "string", tuple: "string"}
 
 

@@ -3,15 +3,18 @@
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import ProgressColumn
 from rich.table import Column
 from rich.text import Text
 
-from lm_zoo.figures import written
-
-SECONDS_BETWEEN_LINES = 5.0
+from lm_zoo.figures import named_figure
+from lm_zoo.live_bar import (
+    SECONDS_BETWEEN_LINES,
+    bar_column,
+    live_bar,
+    terminal,
+    text_column,
+)
 
 
 class Progress:
@@ -40,23 +43,20 @@ class Progress:
         self._started = time.monotonic()
         self._last_line = None  # when the last plain line of figures was written
         self._waiting = None  # figures that came too soon after it
-        console = Console(file=sys.stderr if display is None else display)
-        self._bar = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._bar = self._live_bar(console)
+        console = terminal(display)
+        self._bar = self._live_bar(console) if console else None
         self._is_plain = self._bar is None or not self.output.isatty()
 
-    def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
+    def update(self, step, **figures):
         """Shows the figures of a step.
 
         Args:
             step: Steps made so far.
-            loss: Nats per token.
-            perplexity: Of the training text, since the last update.
-            learning_rate: Of the last step.
-            tokens_per_second: Since the last update.
+            **figures: Name -> number since the last update, in the order in which they are shown;
+                None is left out. `learning_rate`, `tokens_per_second` and `examples_per_second` are
+                shown with their units.
         """
-        figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
+        figures = _figures(figures)
         if self._bar:
             shown = figures
             if self._bar.console.width < 100:
@@ -91,17 +91,13 @@ class Progress:
         self.close()
 
     def _live_bar(self, console):
-        bar = RichProgress(
-            TextColumn("{task.completed:,}/{task.total:,}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        bar = live_bar(
+            console,
+            text_column("{task.completed:,}/{task.total:,}"),
+            bar_column(),
+            text_column("{task.fields[figures]}"),
             _TimeLeft(table_column=Column(no_wrap=True)),
-            console=console,
-            expand=True,
-            refresh_per_second=4,
-            # What other code prints passes above the bar only where it would mix with it.
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
+            transient=False,
         )
         self._task = bar.add_task("", total=self.total_steps, completed=self.start_step, figures="")
         bar.start()
@@ -151,17 +147,20 @@ class NoProgress:
         pass
 
 
-def _figures(loss, perplexity, learning_rate, tokens_per_second):
-    parts = []
-    if loss is not None:
-        parts.append(f"loss {loss:.4f}")
-    if perplexity is not None:
-        parts.append(f"perplexity {written(perplexity, 2)}")
-    if learning_rate is not None:
-        parts.append(f"lr {learning_rate:.3g}")
-    if tokens_per_second is not None:
-        parts.append(f"{tokens_per_second:,.0f} tokens/s")
-    return "  ".join(parts)
+def _figures(figures):
+    """Returns figures as text; those that are None are left out."""
+    return "  ".join(
+        _WORDS.get(name, named_figure)(name, value)
+        for name, value in figures.items()
+        if value is not None
+    )
+
+
+_WORDS = {
+    "learning_rate": lambda name, value: f"lr {value:.3g}",
+    "tokens_per_second": lambda name, value: f"{value:,.0f} tokens/s",
+    "examples_per_second": lambda name, value: f"{value:,.0f} examples/s",
+}
 
 
 def _duration(seconds):

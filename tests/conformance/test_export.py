@@ -2,12 +2,12 @@
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig, ModelConfig
+from lm_zoo.config import ExperimentConfig, ModelConfig, TaskConfig
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification import run_alone
 from lm_zoo.registry import build_model
-from lm_zoo.run import Run
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import resolve, task_class
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
@@ -30,35 +30,32 @@ def prepare(folder, variant, tokenizer_name, signatures=None):
     tokenizer = TOKENIZERS[kind].train([TEXT], vocab_size=SIZES.get(kind, 0))
     if tokenizer_name == STARTED:
         tokenizer.bos_id = tokenizer.eos_id  # a token without text
-    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
-    for weight in model.trainable_variables:
-        if len(weight.shape) > 1:
-            weight.assign(5 * weight)  # large enough that its choices are not all alike
-    run = Run(RunFolder(folder), ExperimentConfig(), tokenizer, model, step=0)
-    options = {} if signatures is None else {"signatures": signatures}
-    prepared = PreparedExport(run, **options)
-    prepared.exported.save(folder)
-    return prepared
+    config = ExperimentConfig(model=ModelConfig(name, **arguments))
+    return written(folder, config, {"text": tokenizer}, 5, signatures)
 
 
 def prepare_pairs(folder, variant, tokenizer_name, source_tokenizer_name=None):
-    """As `prepare`, of a model that reads a source; None is a joint tokenizer."""
+    """As `prepare`, of a model that translates; None is a joint tokenizer."""
     name, arguments = variant
     tokenizer = TOKENIZERS[tokenizer_name].train([TEXT], vocab_size=SIZES.get(tokenizer_name, 0))
     source_tokenizer = tokenizer
     if source_tokenizer_name:
         source_tokenizer = TOKENIZERS[source_tokenizer_name].train([SOURCE_TEXT])
-        arguments = arguments | {
-            "source_vocab_size": source_tokenizer.vocab_size,
-            "share_embeddings": False,
-        }
-    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
+        arguments = arguments | {"share_embeddings": False}
+    config = ExperimentConfig(task=TaskConfig("translation"), model=ModelConfig(name, **arguments))
+    return written(folder, config, {"source": source_tokenizer, "target": tokenizer}, 3)
+
+
+def written(folder, config, preprocessors, factor, signatures=None):
+    """Returns the `PreparedExport` of a task's model whose weights are times a factor."""
+    task = task_class(config.task.name)(config, preprocessors)
+    arguments = config.model.arguments | task.model_arguments()
+    model = build_model(config.model.name, seed=1, **arguments)
     for weight in model.trainable_variables:
         if len(weight.shape) > 1:
-            weight.assign(3 * weight)
-    config = ExperimentConfig(model=ModelConfig(name))
-    run = Run(RunFolder(folder), config, tokenizer, model, 0, source_tokenizer=source_tokenizer)
-    prepared = PreparedExport(run)
+            weight.assign(factor * weight)  # large enough that its choices are not all alike
+    run = resolve(task.run_class)(RunFolder(folder), task, model, 0)
+    prepared = PreparedExport(run, signatures=signatures)
     prepared.exported.save(folder)
     return prepared
 

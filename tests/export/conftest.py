@@ -11,16 +11,16 @@ from tests.shared_place import shared_place
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", train_files=({text!r},), layout="windows", batch_size=4,
-            sequence_length=16, cache_dir={cache!r},
-        ),
+        task=TaskConfig("language_modeling", layout="windows", sequence_length=16, sample_length=0),
+        corpus=CorpusConfig("text_files", train_files=({text!r},)),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         model=ModelConfig(
             "transformer_decoder", hidden_dim=16, num_layers=1, num_heads=2, context_length=24
         ),
-        training=TrainingConfig(steps=4, validation_interval=2, sample_length=0),
+        training=TrainingConfig(steps=4, validation_interval=2),
     )
 """
 

@@ -7,7 +7,6 @@ import tensorflow as tf
 import lm_zoo
 from lm_zoo.cli import main as cli
 from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.task_of import task_of
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.weights import hugging_face
 from lm_zoo.weights.importing import import_run
@@ -50,7 +49,7 @@ def test_generating_and_scoring(run, mode):
 @pytest.mark.parametrize("mode", ["text", "control"])
 def test_the_functions_of_a_saved_model(run, mode):
     weights = StoredWeights(run.model)
-    exported = ExportedModel(task_of(run), run.model, weights, special_tokens=mode)
+    exported = ExportedModel(run.task, run.model, weights, special_tokens=mode)
     ids = ids_of(run, mode)
     token_ids, lengths = exported.encode_prompts(tf.constant([PROMPT]))
     assert token_ids[0, : lengths[0]].numpy().tolist() == ids

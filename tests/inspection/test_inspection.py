@@ -221,19 +221,19 @@ def test_documents_are_shown_with_both_their_ends():
 def test_a_batch_is_shown_with_segments_targets_and_padding():
     _, tokenizer, tokens = documents()
     batches = PackedBatches(tokens.split("train"), 1, 10)
-    seen = [preview_batch(batches, step, tokenizer) for step in range(batches.num_windows)]
+    seen = [preview_batch(batches, step, tokenizer) for step in range(batches.num_examples)]
     assert sum(batch["targets"] for batch in seen) == tokens.split("train").num_tokens - 1
     for step, found in enumerate(seen):
         batch, row = batches.batch(step), found["shown"][0]
         assert found["marked"] and found["targets"] + found["padding"] == 10
-        begins = np.flatnonzero(batch.document_starts[0]).tolist()
+        begins = np.flatnonzero(batch.features["document_starts"][0]).tolist()
         assert [first for first, _ in row["segments"]] == begins
         assert row["segments"][-1][1] == found["targets"] - 1
         for place, token in enumerate(row["places"]):
-            assert token["weight"] == batch.weights[0, place]
+            assert token["weight"] == batch.features["weights"][0, place]
             assert (token["id"], token["target"]) == (
-                batch.inputs[0, place],
-                batch.targets[0, place],
+                batch.features["token_ids"][0, place],
+                batch.features["targets"][0, place],
             )
             expected = sum(first <= place for first in begins) - 1 if token["weight"] else None
             assert token["segment"] == expected

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lm_zoo.config import DataConfig, TokenizerConfig
+from lm_zoo.config import CorpusConfig, TokenizerConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.text.tokenizers import TOKENIZERS, chinese_word, train_tokenizer
 from tests.text.strings import STRINGS, WORDPIECE_ALPHABET
@@ -28,7 +28,7 @@ SIZES = {"bpe": 450, "wordpiece": 500, "sentencepiece_bpe": 600, "sentencepiece_
 
 @pytest.fixture(scope="session")
 def training_text():
-    return load_corpus(DataConfig()).splits["train"][:60_000]
+    return load_corpus(CorpusConfig("python_reference")).splits["train"][:60_000]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from safetensors.numpy import load_file, save_file
 import lm_zoo
 from lm_zoo.cli import main as cli
 from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.task_of import task_of
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.text.tokenizers import SentencePieceBPETokenizer
 from lm_zoo.weights import hugging_face
@@ -258,7 +257,7 @@ def test_llama_begins_texts_and_prompts_with_its_start_token(llama, tmp_path):
     log_probs = tf.nn.log_softmax(back.model(np.array([ids]))[0]).numpy()
     expected = sum(log_probs[place, token] for place, token in enumerate(ids[1:]))
     assert back.score("the cat")[0].log_prob == pytest.approx(expected, abs=1e-4)
-    exported = ExportedModel(task_of(back), back.model, StoredWeights(back.model))
+    exported = ExportedModel(back.task, back.model, StoredWeights(back.model))
     assert exported.encode_prompts(["the cat", ""])[0].numpy().tolist() == [ids, [1, 0, 0]]
     generated = back.generate("the cat", max_new_tokens=8, temperature=0.0, ignore_eos=True)[0]
     for token in generated.token_ids:

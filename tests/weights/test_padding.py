@@ -10,7 +10,6 @@ from safetensors.numpy import load_file, save_file
 import lm_zoo
 from lm_zoo.cli import main as cli
 from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.task_of import task_of
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.importing import import_run
@@ -89,7 +88,7 @@ def test_recurrent_models_have_such_rows_too():
 
 
 def test_a_saved_model_never_gives_one(run):
-    exported = ExportedModel(task_of(run), run.model, StoredWeights(run.model))
+    exported = ExportedModel(run.task, run.model, StoredWeights(run.model))
     size = run.tokenizer.vocab_size
     made = exported.generate(
         tf.constant(["the cat"] * 4),

@@ -21,7 +21,8 @@ class Corpus:
     Subclasses set the attributes and write `texts` and `fingerprint`.
 
     Attributes:
-        name: As in `data.corpus` of a config.
+        fields: Names of the parts of a record, in their order.
+        name: As in `corpus.name` of a config.
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
@@ -29,12 +30,15 @@ class Corpus:
         num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
         asked_shares: Split -> the share of the text that it was to get, of validation and test where
             they are cut from the training text as the config says.
+        report: What cleaning did, JSON-ready; empty where nothing was cleaned.
     """
 
+    fields = ("text",)
     has_documents = False
     has_pairs = False
     num_bytes = 0
     asked_shares = {}
+    report = {}
 
     @property
     def fingerprint(self):
@@ -52,6 +56,24 @@ class Corpus:
             cut where `lm_zoo.text.cuts` says, which put together are the split's text.
         """
         raise NotImplementedError
+
+    def records(self, split):
+        """Iterates over a split's records: tuples of strings in the order of `fields`."""
+        return ((text,) for text in self.texts(split))
+
+    def columns(self, names):
+        """Returns the `Corpus` of some fields, in their order: all its records, in the same order.
+
+        Args:
+            names: Their names.
+        """
+        if tuple(names) == self.fields:
+            return self
+        raise ValueError(f"{self.name} has the fields {self.fields}, received {names}")
+
+    def column(self, name):
+        """Returns the `Corpus` of one field; its documents are the records'."""
+        return self.columns((name,))
 
     def text(self, split):
         """Returns the split's whole text, each document followed by a newline."""

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import sys
 import time
 
 from lm_zoo.data.cache import writing
@@ -110,26 +109,21 @@ def _receive_all(address, download, file, part, show):
 @contextlib.contextmanager
 def _bar(name):
     """Yields `show(received, total)`: a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from lm_zoo.live_bar import bar_column, live_bar, terminal, text_column
+
+    console = terminal()
+    if not console:
         yield lambda received, total: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        text_column("{task.description}"),
+        bar_column(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+    with live_bar(console, *columns, transient=False) as progress:
         task = progress.add_task(f"Fetching {name}", total=None)
         yield lambda received, total: progress.update(task, completed=received, total=total)

@@ -14,7 +14,7 @@ class FileCorpus(Corpus):
     """Files read piece by piece; at most one document or one part of a stream is in memory.
 
     Args:
-        name: As in `data.corpus`.
+        name: As in `corpus.name`.
         source: Where the text comes from, for people.
         licence: For people.
         files: Split -> its `SourceFile`s; what `splitting` takes from "train" has none of its own.
@@ -51,18 +51,18 @@ class FileCorpus(Corpus):
         if records and documents == "stream" and len(records) < len(files):
             text = next(file for file in files if file.format == "text")
             raise UserError(
-                f"data.documents: {str(records[0].path)!r} has documents, and of "
+                f"corpus.documents: {str(records[0].path)!r} has documents, and of "
                 f"{str(text.path)!r} it is to be said what is one: file, line or paragraph."
             )
         if text_field and not records:
             raise UserError(
-                f"data.text_field: {text_field!r} is for files of records (.jsonl, .csv, "
+                f"corpus.text_field: {text_field!r} is for files of records (.jsonl, .csv, "
                 ".parquet, ...), and there are none; leave it empty."
             )
         if not hasattr(splitting, "documents" if self.has_documents else "stream"):
             raise UserError(
-                "data.split_by: 'document_hash' needs documents, and the text is one stream; set "
-                "data.documents to file, line or paragraph."
+                "corpus.split_by: 'document_hash' needs documents, and the text is one stream; set "
+                "corpus.documents to file, line or paragraph."
             )
 
     @functools.cached_property
@@ -103,7 +103,7 @@ class FileCorpus(Corpus):
             if file.format == "text":
                 documents = TEXT_DOCUMENTS[self._documents](file, self._encoding)
             else:
-                fields = {"data.text_field": self._text_field}
+                fields = {"corpus.text_field": self._text_field}
                 records = RECORDS[file.format](file, self._encoding, fields)
                 documents = (text for (text,) in records)
             yield from filter(None, documents)

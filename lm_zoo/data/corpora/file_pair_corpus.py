@@ -13,7 +13,7 @@ class FilePairCorpus(PairCorpus):
     """Pairs from files, one pair in memory at a time.
 
     Args:
-        name: As in `data.corpus`.
+        name: As in `corpus.name`.
         source: Where the text comes from, for people.
         licence: For people.
         groups: Split -> its groups of files: a tuple of two `SourceFile`s, whose lines are aligned,

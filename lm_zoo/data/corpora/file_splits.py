@@ -86,7 +86,7 @@ class FileSplits:
             if not is_whole and next(iter(read(groups)), None) is not None:
                 raise UserError(
                     f"{file.field}: the fractions leave no text to train on; give more text or "
-                    "smaller data.validation_fraction and data.test_fraction."
+                    "smaller corpus.validation_fraction and corpus.test_fraction."
                 )
             raise UserError(f"{file.field}: there is no text in {str(file.path)!r}.")
 

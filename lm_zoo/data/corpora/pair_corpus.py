@@ -15,17 +15,14 @@ class PairCorpus(Corpus):
     """Pairs of a source and a target text in splits, read lazily and as often as asked.
 
     As a `Corpus` it is the documents of both sides, each pair's source before its target: what a
-    tokenizer for both is trained on. `side` gives one of them alone.
+    tokenizer for both is trained on. `column` gives one of them alone.
 
     Subclasses set `name`, `source`, `licence` and `num_bytes` (of both sides), and write
     `fingerprint` and `raw_pairs`.
-
-    Attributes:
-        report: What cleaning did, JSON-ready; empty where nothing was cleaned.
     """
 
+    fields = SIDES
     has_documents = True
-    report = {}
 
     def pairs(self, split):
         """Iterates over a split's `(source, target)` strings from its beginning.
@@ -41,12 +38,17 @@ class PairCorpus(Corpus):
         """Iterates over a split's pairs as they are found, line breaks and empty sides included."""
         raise NotImplementedError
 
+    def records(self, split):
+        return self.pairs(split)
+
     def texts(self, split):
         for pair in self.pairs(split):
             yield from pair
 
-    def side(self, name):
-        """Returns one side, `source` or `target`, as a `Corpus`; its documents are the pairs'."""
+    def columns(self, names):
+        if tuple(names) == self.fields:
+            return self
+        (name,) = names
         return PairSide(self, name)
 
 
@@ -63,12 +65,12 @@ class PairSide(Corpus):
     def __init__(self, corpus, side):
         self._corpus = corpus
         self._place = SIDES.index(side)
+        self.fields = (side,)
         self.name = f"{corpus.name}-{side}"
         self.source = corpus.source
         self.licence = corpus.licence
         self.num_bytes = corpus.num_bytes // 2
-        if corpus.report:
-            self.report = corpus.report
+        self.report = corpus.report
 
     @property
     def fingerprint(self):

@@ -3,10 +3,9 @@
 import tensorflow as tf
 
 from lm_zoo.export.token_texts import token_texts
+from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator
 from lm_zoo.tasks.language_modeling.exported_scores import InGraphScorer
-
-IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
 class LanguageModelFunctions:

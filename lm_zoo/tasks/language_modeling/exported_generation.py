@@ -4,13 +4,12 @@ import tensorflow as tf
 
 from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
-from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
+from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs
 from lm_zoo.generation.samplers import SamplingSettings
-from lm_zoo.generation.text_stream import CONTEXT
 from lm_zoo.tasks.language_modeling.stop_strings import cut_at_stops, tokens_until_stop
+from lm_zoo.text.lost_text import CONTEXT
 
-STOP_STEPS = 16  # steps between two looks at the text for stop strings
 MOST_STEPS = 512  # steps whose results are kept in one piece
 
 

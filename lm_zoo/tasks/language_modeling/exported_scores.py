@@ -5,7 +5,7 @@ import tensorflow as tf
 from lm_zoo.export.nll import nll_in_parts, totals
 from lm_zoo.export.reading import read_texts
 from lm_zoo.generation.decoding_state import begin
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 
 
 class InGraphScorer:

@@ -1,14 +1,13 @@
 """What a language model can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.tasks.prediction import Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
 _TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")
 _PROMPT = Input("prompt", "string", field="text", help='Texts to continue; "" begins a text.')
 _K = Input("k", "int32", 5, each="call", at_least=1, help="How many tokens, likeliest first.")
-_ONLY_IN_PYTHON = {"each": "call", "exported": False}
-_SPECIAL_TOKENS = inputs_of(GenerationOptions, "special_tokens", special_tokens=_ONLY_IN_PYTHON)
+_SPECIAL_TOKENS = inputs_of(GenerationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)
 
 _SAMPLING = inputs_of(
     GenerationOptions,
@@ -21,7 +20,7 @@ _SEARCH_NAMES = (
     *("ignore_eos", "special_tokens"),
 )
 _SEARCH = inputs_of(
-    GenerationOptions, *_SEARCH_NAMES, **dict.fromkeys(_SEARCH_NAMES, _ONLY_IN_PYTHON)
+    GenerationOptions, *_SEARCH_NAMES, **dict.fromkeys(_SEARCH_NAMES, ONLY_IN_PYTHON)
 )
 
 PREDICTIONS = {

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from lm_zoo.export.input_tensors import compiled
 from lm_zoo.export.token_texts import token_texts
+from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.export.utf8 import replacing
 from lm_zoo.generation.graph_beam_search import NOTHING, automatic_length, beam_search
 from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer, at_most
@@ -14,7 +15,6 @@ SPACES = (
     "[\\t-\\r\\x1c-\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"
     "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*"
 )
-IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
 class TranslationFunctions:

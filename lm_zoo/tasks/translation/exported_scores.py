@@ -3,9 +3,10 @@
 import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
-from lm_zoo.export.reading import MOST_TOKENS, Windows, read_group
-from lm_zoo.layers.token_nll import token_nll
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.export.reading import Windows, read_group
+from lm_zoo.export.traced_model import IDS, ROWS
+from lm_zoo.layers.token_losses import token_nll
+from lm_zoo.limits import MOST_LOGITS, MOST_TOKENS
 
 
 class InGraphPairScorer:
@@ -21,9 +22,8 @@ class InGraphPairScorer:
         self.model = model
         self.end_id = int(end_id)
         self.limits = limits
-        ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
-        model.describe(model.add("encode", [ids, rows]))
-        self.source_width = model.add("source_features", [ids, rows]).shape[-1]
+        model.describe(model.add("encode", [IDS, ROWS]))
+        self.source_width = model.add("source_features", [IDS, ROWS]).shape[-1]
 
     def score(self, texts, sources):
         """Scores texts; the arguments are those of `token_log_probs`.

@@ -1,7 +1,7 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
-from lm_zoo.tasks.prediction import Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
@@ -10,8 +10,7 @@ _SOURCE = Input(
     "source", "string", field="source", ends=True, help="What each text is a translation of."
 )
 _TO_EMBED = Input("text", "string", field="source", ends=True, help="Texts, read as sources.")
-_ONLY_IN_PYTHON = {"each": "call", "exported": False}
-_SPECIAL_TOKENS = inputs_of(TranslationOptions, "special_tokens", special_tokens=_ONLY_IN_PYTHON)
+_SPECIAL_TOKENS = inputs_of(TranslationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)
 
 _SEARCH = inputs_of(
     TranslationOptions,
@@ -24,8 +23,8 @@ _SEARCH = inputs_of(
 _OTHERS = inputs_of(
     TranslationOptions,
     *("coverage_penalty", "too_long"),
-    coverage_penalty=_ONLY_IN_PYTHON,
-    too_long=_ONLY_IN_PYTHON,
+    coverage_penalty=ONLY_IN_PYTHON,
+    too_long=ONLY_IN_PYTHON,
 )
 
 PREDICTIONS = {

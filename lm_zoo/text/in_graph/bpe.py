@@ -12,7 +12,14 @@ import tensorflow as tf
 
 from lm_zoo.text.in_graph.bpe_merges import MergeRules
 from lm_zoo.text.in_graph.bpe_pieces import piece_starts
-from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, next_place, shift
+from lm_zoo.text.in_graph.ops import (
+    STRINGS,
+    TOKEN_IDS,
+    chain,
+    join_pieces,
+    next_place,
+    shift,
+)
 from lm_zoo.text.in_graph.trie import NONE, Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.bpe import byte_of

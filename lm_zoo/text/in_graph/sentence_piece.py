@@ -8,7 +8,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, next_place, shift
+from lm_zoo.text.in_graph.ops import (
+    STRINGS,
+    TOKEN_IDS,
+    chain,
+    join_pieces,
+    next_place,
+    shift,
+)
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.sentence_piece import LONG
 

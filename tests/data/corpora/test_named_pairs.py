@@ -8,10 +8,10 @@ import tarfile
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data import corpora
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.named import NamedPairs
+from lm_zoo.data.corpora.named import named_pairs
 from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.errors import UserError
 
@@ -20,7 +20,7 @@ ENTRIES = {entry.name: entry for entry in PAIR_CATALOGUE}
 
 
 def load(cache, name, **fields):
-    return load_corpus(DataConfig(corpus=name, cache_dir=str(cache), **fields))
+    return load_corpus(CorpusConfig(name, **fields), str(cache))
 
 
 def splits(corpus):
@@ -48,7 +48,7 @@ def small(monkeypatch, name, contents, address="http://127.0.0.1:9"):
         values["checksums"] = {}
         return values
 
-    changed = NamedPairs(dataclasses.replace(entry, parts=parts))
+    changed = named_pairs(dataclasses.replace(entry, parts=parts))
     monkeypatch.setitem(corpora.CORPORA, name, changed)
 
 
@@ -206,10 +206,13 @@ def test_a_segment_that_is_not_whole_is_told(tmp_path):
 @pytest.mark.parametrize(
     "fields, message",
     [
-        ({"source_language": "es"}, "data.source_language: .* from 'es'; it has: de-en, en-de,"),
-        ({"target_language": "es"}, "data.target_language: .* to 'es'; it has:"),
+        ({"source_language": "es"}, "corpus.source_language: .* from 'es'; it has: de-en, en-de,"),
+        ({"target_language": "es"}, "corpus.target_language: .* to 'es'; it has:"),
         ({"source_language": "en", "target_language": "en"}, "from 'en' to 'en'"),
-        ({"train_files": ("a",)}, "data.train_files: 'wmt14' has files .* or set .* 'text_pairs'"),
+        (
+            {"train_files": ("a",)},
+            "corpus.train_files: .* no such field of 'wmt14'. It has: data_dir, source_lang",
+        ),
         ({"data_dir": "nowhere"}, "there is no folder 'nowhere'"),
     ],
 )

@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.errors import UserError
 
@@ -29,13 +29,13 @@ class Pairs:
 
     def corpus(self, *train_files, **fields):
         return load_corpus(
-            DataConfig(
-                corpus="text_pairs",
+            CorpusConfig(
+                "text_pairs",
                 data_dir=str(self.path),
                 train_files=train_files,
-                cache_dir=str(self.path / "cache"),
-                **({"validation_fraction": 0.0, "test_fraction": 0.0} | fields),
-            )
+                **{"validation_fraction": 0.0, "test_fraction": 0.0} | fields,
+            ),
+            str(self.path / "cache"),
         )
 
     def pairs(self, *train_files, split="train", **fields):
@@ -173,27 +173,27 @@ def test_what_cannot_be_used_is_one_line(place):
     assert "byte 0xff at offset 4, in line 3" in refused("a.de", train_target_files=("bad.en",))
     assert "there is no file" in refused("a.de", train_target_files=("no.en",))
     message = refused("a.de", "a.de", train_target_files=("a.en",))
-    assert message.startswith("data.train_target_files: expected a file for each of the 2")
-    assert "data.train_target_files, or one of records" in refused("a.de")
+    assert message.startswith("corpus.train_target_files: expected a file for each of the 2")
+    assert "corpus.train_target_files, or one of records" in refused("a.de")
     assert "has records, not lines" in refused("a.de", train_target_files=("a.tsv",))
     message = refused("a.de", train_target_files=("a.en",), test_target_files=("a.en",))
-    assert "there are no data.test_files" in message
+    assert "there are no corpus.test_files" in message
     message = refused("a.tsv")
-    assert message.startswith("data.source_field:") and "It has: de, en." in message
-    assert "by data.target_field" in refused("a.tsv", source_field="de", target_field="fr")
+    assert message.startswith("corpus.source_field:") and "It has: de, en." in message
+    assert "by corpus.target_field" in refused("a.tsv", source_field="de", target_field="fr")
     assert "line 2: there is no field 'en'" in refused("a.jsonl", **fields)
     message = refused("a.de", train_target_files=("a.en",), source_field="de")
-    assert message.startswith("data.source_field: 'de' is for files of records")
-    assert "data.text_field: it is for texts" in refused("a.tsv", text_field="de", **fields)
-    assert "data.documents: it is for texts" in refused("a.tsv", documents="line", **fields)
-    assert "no languages" in refused("a.tsv", source_language="de", **fields)
+    assert message.startswith("corpus.source_field: 'de' is for files of records")
+    for field in ("text_field", "documents", "source_language"):
+        message = refused("a.tsv", **{field: "de"}, **fields)
+        assert f"corpus.{field}: there is no such field of 'text_pairs'" in message
 
 
 def test_other_corpora_refuse_the_settings_of_pairs():
     for field in ("train_target_files", "source_field"):
         value = "de" if field == "source_field" else ("a.en",)
-        with pytest.raises(UserError, match=f"data.{field}: it is for sentence pairs"):
-            load_corpus(DataConfig(corpus="synthetic_translation", **{field: value}))
+        with pytest.raises(UserError, match=f"corpus.{field}: there is no such field"):
+            load_corpus(CorpusConfig("synthetic_translation", **{field: value}))
 
 
 def test_memory_does_not_grow_with_the_files(place):

@@ -204,13 +204,12 @@ def test_a_target_longer_than_the_model_can_read_is_refused(loaded):
 
 def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypatch):
     from lm_zoo.export.exported_model import ExportedModel
-    from lm_zoo.export.task_of import task_of
     from lm_zoo.export.weights import StoredWeights
 
     monkeypatch.setattr(exported_scores, "MOST_TOKENS", 30)
     monkeypatch.setattr(reading, "LONGEST", 2)
     names = ("token_logprobs", "embed")
-    model = ExportedModel(task_of(run), run.model, StoredWeights(run.model), names)
+    model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)
     found = model.token_logprobs(texts, sources)
     expected = loaded.token_logprobs(texts, sources)

@@ -2,17 +2,16 @@
 
 import dataclasses
 
-from lm_zoo.errors import UserError
 from lm_zoo.evaluation.tables import render
-
-METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER"}  # name -> what people call it
+from lm_zoo.tasks.translation.evaluation_options import METRICS
 
 
 @dataclasses.dataclass
 class TranslationScores:
     """How near translations come to their references; JSON-ready by `to_dict`.
 
-    A metric that was not asked for is None.
+    A metric that was not asked for is None; of those that were, `signatures` says how they were
+    counted.
 
     Attributes:
         num_pairs: Translations, each with its references.
@@ -40,62 +39,27 @@ class TranslationScores:
     ter: float | None = None
     signatures: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def labels(self):
+        """Metric -> what people call it."""
+        return METRICS
+
+    @property
+    def values(self):
+        """Metric -> number, of those that were asked for."""
+        return {metric: getattr(self, metric) for metric in self.signatures}
+
     def to_dict(self):
         """Returns plain values for JSON."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"labels": self.labels}
 
-    @classmethod
-    def from_dict(cls, values):
-        """Builds it from what `to_dict` returned, among other values perhaps.
+    def table(self):
+        """Returns the scores as a table of text."""
+        return render_scores(self)
 
-        Raises:
-            UserError: For anything else.
-        """
-        names = [field.name for field in dataclasses.fields(cls)]
-        try:
-            scores = cls(**{name: values[name] for name in names})
-            right = isinstance(scores.num_pairs, int) and all(
-                isinstance(getattr(scores, name), float) and isinstance(signature, str)
-                for name, signature in scores.signatures.items()
-            )
-        except (AttributeError, KeyError, TypeError):
-            right = False
-        if not right:
-            raise UserError(
-                f"translation scores: expected those that `lm-zoo evaluate` wrote, received "
-                f"{values!r:.80}; evaluate the run anew."
-            )
-        return scores
-
-
-def check_like_scores(named):
-    """Raises a `UserError` unless scores were counted alike, naming what differs.
-
-    Args:
-        named: Name -> `TranslationScores`.
-    """
-    for metric in ("num_pairs", *METRICS):
-        counted = {
-            name: scores.num_pairs if metric == "num_pairs" else scores.signatures.get(metric)
-            for name, scores in named.items()
-        }
-        counted = {name: value for name, value in counted.items() if value is not None}
-        for name, value in counted.items():
-            first_name, first = next(iter(counted.items()))
-            if value != first:
-                what = metric if metric == "num_pairs" else f"the signature of {metric}"
-                raise UserError(
-                    f"compare: {what} differs, so the scores are unlike: {first!r} in "
-                    f"{first_name}, {value!r} in {name}; evaluate both alike."
-                )
-
-
-def describe_signatures(named):
-    """Returns a line for each metric of some like `TranslationScores`, by name."""
-    signatures = {}
-    for scores in named.values():
-        signatures |= scores.signatures
-    return [f"{metric}: {signature}" for metric, signature in signatures.items()]
+    def results(self, name):
+        """Returns nothing to keep: the translations were not the run's."""
+        return {}
 
 
 def render_scores(scores):

@@ -1,24 +1,27 @@
-"""What is looked at of a model of pairs at each validation: BLEU, translations, attention."""
+"""Results logged at each validation besides the loss: BLEU, translations, attention."""
 
 import itertools
 
 import numpy as np
 
-from lm_zoo.evaluation.translation_metrics import (
+from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.tasks.task import Observations
+from lm_zoo.tasks.translation.attention_picture import (
+    attention_picture,
+    require_matplotlib,
+)
+from lm_zoo.tasks.translation.metrics import (
     bleu_counts,
     bleu_of_counts,
     require_sacrebleu,
 )
-from lm_zoo.generation.translation import TranslationOptions, translate
-from lm_zoo.inspection.attention_picture import attention_picture, require_matplotlib
-from lm_zoo.training.trainer import Observations
 
 
 class ValidationTranslations:
     """Translates the first validation sources greedily, each process its share of them.
 
     Args:
-        config: An `ExperimentConfig` that `check` has passed.
+        arguments: The task's `Arguments`, which `check` has passed.
         model: A model that reads a source.
         source_tokenizer: The tokenizer of sources.
         tokenizer: The tokenizer of targets.
@@ -26,34 +29,36 @@ class ValidationTranslations:
         distribution: The `Distribution`.
     """
 
-    def __init__(self, config, model, source_tokenizer, tokenizer, pairs, distribution):
-        self._training = config.training
-        self._num_measured = config.evaluation.bleu_pairs
+    def __init__(self, arguments, model, source_tokenizer, tokenizer, pairs, distribution):
+        self._arguments = arguments
+        self._num_measured = arguments.bleu_pairs
         self._model = model
         self._source_tokenizer = source_tokenizer
         self._tokenizer = tokenizer
         self._distribution = distribution
-        number = max(self._num_measured, config.training.sample_translations)
+        number = max(self._num_measured, arguments.sample_translations)
         self._pairs = list(itertools.islice(pairs, number))
         # A validation text that the model cannot read whole is measured by what it can.
         self._options = TranslationOptions(num_beams=1, too_long="truncate")
 
     @staticmethod
-    def check(config):
-        """Raises a `UserError` where a package is missing that the config needs."""
-        if config.evaluation.bleu_pairs:
-            require_sacrebleu("evaluation.bleu_pairs")
-        if config.training.attention_pictures:
-            require_matplotlib("training.attention_pictures")
+    def check(arguments):
+        """Raises a `UserError` where a package is missing that the arguments need."""
+        if arguments.bleu_pairs:
+            require_sacrebleu("task.bleu_pairs")
+        if arguments.attention_pictures:
+            require_matplotlib("task.attention_pictures")
 
     def observe(self):
         """Returns `Observations` of the model as it is now; every process has to call it."""
-        shown = self._pairs[: self._training.sample_translations]
+        shown = self._pairs[: self._arguments.sample_translations]
         best = self._translate([source for source, _ in shown])
+        scalars = self._bleu() if self._num_measured else {}
         return Observations(
-            scalars=self._bleu() if self._num_measured else {},
+            scalars=scalars,
             tables={"translations": _table(shown, best)} if shown else {},
             images=self._pictures(shown, best),
+            summary=f"BLEU {scalars['bleu']:.2f}" if scalars else "",
         )
 
     def _translate(self, sources):
@@ -78,7 +83,7 @@ class ValidationTranslations:
         return {"bleu": bleu_of_counts(np.array([self._distribution.sum(n) for n in counts]))}
 
     def _pictures(self, shown, best):
-        number = self._training.attention_pictures
+        number = self._arguments.attention_pictures
         return {
             f"attention/{place}": self._picture(source, translation)
             for place, ((source, _), translation) in enumerate(zip(shown[:number], best))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.training.losses import token_losses
+from lm_zoo.layers.token_losses import row_losses
 
 
 def numpy_nll(logits, targets):
@@ -24,23 +24,30 @@ def example(rng=np.random.default_rng(0)):
 
 def test_sum_and_count_agree_with_numpy():
     logits, targets, weights = example()
-    objective, nats, tokens = token_losses(tf.constant(logits), targets, weights)
-    assert float(tokens) == weights.sum() and objective is nats
-    np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(), rtol=1e-6)
+    objective, nats, tokens = row_losses(tf.constant(logits), targets, weights)
+    np.testing.assert_array_equal(tokens, weights.sum(1))
+    assert objective is nats
+    np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(1), rtol=1e-6)
 
 
-def test_uneven_parts_add_up_to_the_whole():
+def test_rows_do_not_hang_on_each_other():
     logits, targets, weights = example()
-    whole = token_losses(logits, targets, weights, 0.1)
-    parts = [token_losses(logits[c], targets[c], weights[c], 0.1) for c in np.s_[:1, 1:3, 3:]]
-    for i in range(2):
-        np.testing.assert_allclose(sum(p[i] for p in parts), whole[i], rtol=1e-6)
-    assert sum(float(p[2]) for p in parts) == float(whole[2])
+    whole = row_losses(logits, targets, weights, 0.1)
+    parts = [row_losses(logits[c], targets[c], weights[c], 0.1) for c in np.s_[:1, 1:3, 3:]]
+    for i in range(3):
+        np.testing.assert_allclose(np.concatenate([p[i] for p in parts]), whole[i], rtol=1e-6)
+
+
+def test_what_padding_has_counts_nothing():
+    logits, targets, weights = example()
+    logits[weights == 0] = np.nan
+    for found in row_losses(logits, targets, weights, 0.1)[1:]:
+        assert np.isfinite(found).all()
 
 
 def test_half_precision_logits_are_summed_in_float32():
     logits, targets, weights = example()
-    _, nats, _ = token_losses(tf.cast(logits, tf.float16), targets, weights)
+    _, nats, _ = row_losses(tf.cast(logits, tf.float16), targets, weights)
     assert nats.dtype == tf.float32
 
 
@@ -54,16 +61,18 @@ def numpy_smoothed(logits, targets, smoothing):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_label_smoothing_agrees_with_numpy_and_keras(smoothing):
     logits, targets, weights = example()
-    objective, nats, tokens = token_losses(tf.constant(logits), targets, weights, smoothing)
-    expected = (numpy_smoothed(logits, targets, smoothing) * weights).sum()
+    objective, nats, tokens = row_losses(tf.constant(logits), targets, weights, smoothing)
+    expected = (numpy_smoothed(logits, targets, smoothing) * weights).sum(1)
     np.testing.assert_allclose(objective, expected, rtol=1e-6)
     keras_loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=smoothing, reduction=None
     )
     one_hot = tf.one_hot(targets, logits.shape[-1])
-    np.testing.assert_allclose(objective, np.sum(keras_loss(one_hot, logits) * weights), rtol=1e-6)
-    np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(), rtol=1e-6)
-    assert float(tokens) == weights.sum()
+    np.testing.assert_allclose(
+        objective, np.sum(keras_loss(one_hot, logits) * weights, 1), rtol=1e-6
+    )
+    np.testing.assert_allclose(nats, (numpy_nll(logits, targets) * weights).sum(1), rtol=1e-6)
+    np.testing.assert_array_equal(tokens, weights.sum(1))
 
 
 def test_the_gradient_of_label_smoothing_is_softmax_less_the_smoothed_targets():
@@ -71,7 +80,7 @@ def test_the_gradient_of_label_smoothing_is_softmax_less_the_smoothed_targets():
     smoothing, size = 0.2, logits.shape[-1]
     variable = tf.Variable(logits)
     with tf.GradientTape() as tape:
-        objective, _, _ = token_losses(variable, targets, weights, smoothing)
+        objective, _, _ = row_losses(variable, targets, weights, smoothing)
     gradient = tape.gradient(objective, variable)
     wanted = np.eye(size)[targets] * (1 - smoothing) + smoothing / size
     probabilities = np.exp(logits - logits.max(-1, keepdims=True))
@@ -84,7 +93,7 @@ def test_the_gradient_of_label_smoothing_is_softmax_less_the_smoothed_targets():
 def test_label_smoothing_of_huge_and_half_precision_logits_is_finite_and_right():
     logits, targets, weights = example()
     logits = (logits * 1000).astype(np.float16)
-    objective, _, _ = token_losses(tf.constant(logits), targets, weights, 0.1)
-    expected = (numpy_smoothed(logits, targets, 0.1) * weights).sum()
+    objective, _, _ = row_losses(tf.constant(logits), targets, weights, 0.1)
+    expected = (numpy_smoothed(logits, targets, 0.1) * weights).sum(1)
     assert objective.dtype == tf.float32
     np.testing.assert_allclose(objective, expected, rtol=1e-5)

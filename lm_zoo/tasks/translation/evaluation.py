@@ -3,12 +3,12 @@
 import dataclasses
 
 from lm_zoo.distribution.exchange import exchange
-from lm_zoo.evaluation.translation_metrics import (
+from lm_zoo.tasks.translation.metrics import (
     check_metrics,
     check_references,
     translation_scores,
 )
-from lm_zoo.evaluation.translation_scores import (
+from lm_zoo.tasks.translation.scores import (
     METRICS,
     TranslationScores,
     render_scores,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.evaluation.translation_scores import METRICS, TranslationScores
+from lm_zoo.tasks.translation.scores import METRICS, TranslationScores
 
 ORDER = 4  # BLEU's longest n-grams
 
