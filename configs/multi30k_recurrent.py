@@ -8,12 +8,14 @@ default): 36.73 greedily, 37.51 with 5 beams; in lower case 36.94 and 37.72.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -22,7 +24,9 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="multi30k_recurrent",
-        data=DataConfig(corpus="multi30k", layout="pairs", batch_size=128),
+        task=TaskConfig("translation", label_smoothing=0.1, attention_pictures=2, bleu_pairs=200),
+        corpus=CorpusConfig("multi30k"),
+        data=DataConfig(batch_size=128),
         tokenizer=TokenizerConfig(name="bpe", vocab_size=6000),
         model=ModelConfig(
             "recurrent_encoder_decoder",
@@ -34,6 +38,6 @@ def get_config():
             name="adam", learning_rate=2e-3, beta2=0.98, clip_norm=1.0, ema_decay=0.998
         ),
         schedule=ScheduleConfig(name="cosine", warmup_steps=200, final_factor=0.02),
-        training=TrainingConfig(epochs=8, label_smoothing=0.1, attention_pictures=2),
-        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=200),
+        training=TrainingConfig(epochs=8),
+        evaluation=EvaluationConfig(batch_size=64),
     )

@@ -9,11 +9,13 @@ test 2016: 36.0 greedily, 37.0 with 5 beams. Published (spaCy's words, greedily)
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -23,19 +25,19 @@ def get_config():
     words = dict(name="word", min_count=2)
     return ExperimentConfig(
         name="multi30k_transformer",
-        data=DataConfig(
-            corpus="text_pairs",
+        task=TaskConfig("translation", attention_pictures=2, bleu_pairs=200),
+        corpus=CorpusConfig(
+            "text_pairs",
             train_files=("train.lc.norm.tok.de",),
             train_target_files=("train.lc.norm.tok.en",),
             validation_files=("val.lc.norm.tok.de",),
             validation_target_files=("val.lc.norm.tok.en",),
             test_files=("test_2016_flickr.lc.norm.tok.de",),
             test_target_files=("test_2016_flickr.lc.norm.tok.en",),
-            layout="pairs",
-            batch_size=128,
         ),
+        data=DataConfig(batch_size=128),
         tokenizer=TokenizerConfig(**words),
-        source_tokenizer=TokenizerConfig(**words),
+        tokenizers={"source": TokenizerConfig(**words)},
         model=ModelConfig(
             "encoder_decoder",
             size="multi30k_small",
@@ -47,6 +49,6 @@ def get_config():
             source_length=100,
         ),
         optimizer=OptimizerConfig(name="adam", learning_rate=5e-4, clip_norm=1.0),
-        training=TrainingConfig(epochs=10, attention_pictures=2),
-        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=200),
+        training=TrainingConfig(epochs=10),
+        evaluation=EvaluationConfig(batch_size=64),
     )

@@ -10,12 +10,14 @@ take 14 minutes: 37.1 and 38.5.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -24,13 +26,15 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="multi30k_transformer_bpe",
-        data=DataConfig(corpus="multi30k", layout="pairs", batch_size=128),
+        task=TaskConfig("translation", label_smoothing=0.1, attention_pictures=2, bleu_pairs=200),
+        corpus=CorpusConfig("multi30k"),
+        data=DataConfig(batch_size=128),
         tokenizer=TokenizerConfig(name="bpe", vocab_size=6000),
         model=ModelConfig("encoder_decoder", size="multi30k_small", dropout=0.1),
         optimizer=OptimizerConfig(
             name="adam", learning_rate=1.5e-3, beta2=0.98, clip_norm=1.0, ema_decay=0.998
         ),
         schedule=ScheduleConfig(name="cosine", warmup_steps=300, final_factor=0.02),
-        training=TrainingConfig(epochs=7.5, label_smoothing=0.1, attention_pictures=2),
-        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=200),
+        training=TrainingConfig(epochs=7.5),
+        evaluation=EvaluationConfig(batch_size=64),
     )

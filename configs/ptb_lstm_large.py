@@ -9,12 +9,14 @@ his times sequence_length, and our clipping norm is his divided by it.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -23,16 +25,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="ptb_lstm_large",
-        data=DataConfig(
-            corpus="ptb",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=20,
             sequence_length=35,
+            evaluation_sequence_length=100,
         ),
+        corpus=CorpusConfig("ptb"),
+        data=DataConfig(batch_size=20),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig("lstm_lm", size="zaremba_large"),
         optimizer=OptimizerConfig(name="sgd", learning_rate=35.0, clip_norm=10.0 / 35),
         schedule=ScheduleConfig(name="epoch_decay", decay_start_epoch=14, decay_factor=1 / 1.15),
         training=TrainingConfig(epochs=55, log_interval=50),
-        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+        evaluation=EvaluationConfig(batch_size=10),
     )

@@ -9,12 +9,14 @@ his times sequence_length, and our clipping norm is his divided by it.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -23,16 +25,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="ptb_lstm_small",
-        data=DataConfig(
-            corpus="ptb",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=20,
             sequence_length=20,
+            evaluation_sequence_length=100,
         ),
+        corpus=CorpusConfig("ptb"),
+        data=DataConfig(batch_size=20),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig("lstm_lm", size="zaremba_small"),
         optimizer=OptimizerConfig(name="sgd", learning_rate=20.0, clip_norm=5.0 / 20),
         schedule=ScheduleConfig(name="epoch_decay", decay_start_epoch=4, decay_factor=0.5),
         training=TrainingConfig(epochs=13, log_interval=50),
-        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+        evaluation=EvaluationConfig(batch_size=10),
     )

@@ -8,12 +8,14 @@ stalls; the batches and the rate here are ours.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -22,16 +24,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="ptb_rnn_mikolov",
-        data=DataConfig(
-            corpus="ptb",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=20,
             sequence_length=20,
+            evaluation_sequence_length=100,
         ),
+        corpus=CorpusConfig("ptb"),
+        data=DataConfig(batch_size=20),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig("rnn_lm", size="mikolov_300"),
         optimizer=OptimizerConfig(name="sgd", learning_rate=5.0, clip_norm=0.25),
         schedule=ScheduleConfig(name="plateau", decay_factor=0.5),
         training=TrainingConfig(epochs=20, early_stopping_patience=4, log_interval=50),
-        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+        evaluation=EvaluationConfig(batch_size=10),
     )

@@ -4,12 +4,14 @@ lm-zoo train --config=quickstart_transformer --workdir=runs/quickstart_transform
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -18,13 +20,11 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="quickstart_transformer",
-        data=DataConfig(
-            corpus="python_reference",
-            layout="windows",
-            window_stride=1,
-            batch_size=16,
-            sequence_length=128,
+        task=TaskConfig(
+            "language_modeling", layout="windows", window_stride=1, sequence_length=128
         ),
+        corpus=CorpusConfig("python_reference"),
+        data=DataConfig(batch_size=16),
         tokenizer=TokenizerConfig(name="bpe", vocab_size=1024),
         model=ModelConfig(
             "transformer_decoder",

@@ -9,12 +9,14 @@ character.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -23,16 +25,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="shakespeare_lstm",
-        data=DataConfig(
-            corpus="tiny_shakespeare",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=12,
             sequence_length=64,
+            evaluation_sequence_length=256,
         ),
+        corpus=CorpusConfig("tiny_shakespeare"),
+        data=DataConfig(batch_size=12),
         tokenizer=TokenizerConfig(name="character"),
         model=ModelConfig("lstm_lm", hidden_dim=384, embedding_dim=128, num_layers=1),
         optimizer=OptimizerConfig(name="adam", learning_rate=4e-3, clip_norm=1.0),
         schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.05),
         training=TrainingConfig(steps=2000, validation_interval=250),
-        evaluation=EvaluationConfig(batch_size=8, sequence_length=256),
+        evaluation=EvaluationConfig(batch_size=8),
     )

@@ -10,12 +10,14 @@ by windows of 64: 1.893, 1.899.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -24,13 +26,15 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="shakespeare_transformer_4x128",
-        data=DataConfig(
-            corpus="tiny_shakespeare",
+        task=TaskConfig(
+            "language_modeling",
             layout="windows",
             window_stride=1,
-            batch_size=12,
             sequence_length=64,
+            evaluation_stride=64,
         ),
+        corpus=CorpusConfig("tiny_shakespeare"),
+        data=DataConfig(batch_size=12),
         tokenizer=TokenizerConfig(name="character"),
         model=ModelConfig("transformer_decoder", size="tiny", use_bias=False),
         optimizer=OptimizerConfig(
@@ -38,5 +42,5 @@ def get_config():
         ),
         schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.1),
         training=TrainingConfig(steps=2000, validation_interval=250),
-        evaluation=EvaluationConfig(batch_size=64, stride=64),
+        evaluation=EvaluationConfig(batch_size=64),
     )

@@ -8,12 +8,14 @@ on a GPU, most of a day on two CPU cores; not run to its end by us yet.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -22,13 +24,15 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="shakespeare_transformer_6x384",
-        data=DataConfig(
-            corpus="tiny_shakespeare",
+        task=TaskConfig(
+            "language_modeling",
             layout="windows",
             window_stride=1,
-            batch_size=64,
             sequence_length=256,
+            evaluation_stride=256,
         ),
+        corpus=CorpusConfig("tiny_shakespeare"),
+        data=DataConfig(batch_size=64),
         tokenizer=TokenizerConfig(name="character"),
         model=ModelConfig("transformer_decoder", size="nano", use_bias=False, dropout=0.2),
         optimizer=OptimizerConfig(
@@ -36,5 +40,5 @@ def get_config():
         ),
         schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.1),
         training=TrainingConfig(steps=5000, validation_interval=250),
-        evaluation=EvaluationConfig(batch_size=16, stride=256),
+        evaluation=EvaluationConfig(batch_size=16),
     )

@@ -8,12 +8,14 @@ rate.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -22,11 +24,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="synthetic_gru",
-        data=DataConfig(corpus="synthetic", layout="contiguous", batch_size=32, sequence_length=32),
+        task=TaskConfig(
+            "language_modeling",
+            layout="contiguous",
+            sequence_length=32,
+            evaluation_sequence_length=128,
+        ),
+        corpus=CorpusConfig("synthetic"),
+        data=DataConfig(batch_size=32),
         tokenizer=TokenizerConfig(name="character"),
         model=ModelConfig("gru_lm", hidden_dim=32, embedding_dim=16, num_layers=1),
         optimizer=OptimizerConfig(name="adam", learning_rate=1e-2, clip_norm=1.0),
         schedule=ScheduleConfig(name="cosine", warmup_steps=20, final_factor=0.05),
         training=TrainingConfig(steps=400, validation_interval=100),
-        evaluation=EvaluationConfig(batch_size=4, sequence_length=128),
+        evaluation=EvaluationConfig(batch_size=4),
     )

@@ -9,12 +9,14 @@ that it had not seen. With `--config.model.name=recurrent_encoder_decoder --conf
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -24,17 +26,14 @@ def get_config():
     words = TokenizerConfig(name="word")
     return ExperimentConfig(
         name="synthetic_translation",
-        data=DataConfig(
-            corpus="synthetic_translation",
-            synthetic_pairs=10_000,
-            layout="pairs",
-            batch_size=64,
-        ),
+        task=TaskConfig("translation", attention_pictures=1, bleu_pairs=100),
+        corpus=CorpusConfig("synthetic_translation", pairs=10_000),
+        data=DataConfig(batch_size=64),
         tokenizer=words,
-        source_tokenizer=words,
         model=ModelConfig("encoder_decoder", size="tiny"),
         optimizer=OptimizerConfig(name="adam", learning_rate=3e-3, clip_norm=1.0),
         schedule=ScheduleConfig(name="cosine", warmup_steps=100, final_factor=0.02),
-        training=TrainingConfig(steps=1400, validation_interval=200, attention_pictures=1),
-        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=100),
+        training=TrainingConfig(steps=1400, validation_interval=200),
+        evaluation=EvaluationConfig(batch_size=64),
+        tokenizers={"source": words},
     )

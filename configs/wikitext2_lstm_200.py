@@ -10,12 +10,14 @@ perplexity 244.2. Published: test perplexity 142.1 after 6 epochs (130.3 with
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -24,16 +26,18 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="wikitext2_lstm_200",
-        data=DataConfig(
-            corpus="wikitext2",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=20,
             sequence_length=35,
+            evaluation_sequence_length=100,
         ),
+        corpus=CorpusConfig("wikitext2"),
+        data=DataConfig(batch_size=20),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig("lstm_lm", hidden_dim=200, num_layers=2, dropout=0.2, init_scale=0.1),
         optimizer=OptimizerConfig(name="sgd", learning_rate=20.0, clip_norm=0.25),
         schedule=ScheduleConfig(name="plateau", decay_factor=0.25),
         training=TrainingConfig(epochs=6, log_interval=50),
-        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+        evaluation=EvaluationConfig(batch_size=10),
     )

@@ -8,12 +8,14 @@ Published: test perplexity 86.7 after 40 epochs.
 """
 
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -22,12 +24,14 @@ from lm_zoo.config import (
 def get_config():
     return ExperimentConfig(
         name="wikitext2_lstm_650_tied",
-        data=DataConfig(
-            corpus="wikitext2",
+        task=TaskConfig(
+            "language_modeling",
             layout="contiguous",
-            batch_size=20,
             sequence_length=35,
+            evaluation_sequence_length=100,
         ),
+        corpus=CorpusConfig("wikitext2"),
+        data=DataConfig(batch_size=20),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig(
             "lstm_lm",
@@ -40,5 +44,5 @@ def get_config():
         optimizer=OptimizerConfig(name="sgd", learning_rate=20.0, clip_norm=0.25),
         schedule=ScheduleConfig(name="plateau", decay_factor=0.25),
         training=TrainingConfig(epochs=40, log_interval=50),
-        evaluation=EvaluationConfig(batch_size=10, sequence_length=100),
+        evaluation=EvaluationConfig(batch_size=10),
     )

@@ -9,12 +9,13 @@ of the last 5 checkpoints and 4 beams:
 """
 
 from lm_zoo.config import (
-    DataConfig,
+    CorpusConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -25,14 +26,10 @@ WARMUP_STEPS = 4000
 def get_config():
     return ExperimentConfig(
         name="wmt14_transformer_base",
-        data=DataConfig(
-            corpus="wmt14",
-            source_language="en",
-            target_language="de",
-            layout="pairs",
-            batch_tokens=25_000,
-            too_long="drop",
+        task=TaskConfig(
+            "translation", batch_tokens=25_000, too_long="drop", label_smoothing=0.1, bleu_pairs=500
         ),
+        corpus=CorpusConfig("wmt14", source_language="en", target_language="de"),
         tokenizer=TokenizerConfig(name="bpe", vocab_size=37_000),
         model=ModelConfig("encoder_decoder", size="transformer_base"),
         optimizer=OptimizerConfig(
@@ -43,11 +40,6 @@ def get_config():
             clip_norm=0.0,
         ),
         schedule=ScheduleConfig(name="inverse_sqrt", warmup_steps=WARMUP_STEPS),
-        training=TrainingConfig(
-            steps=100_000,
-            label_smoothing=0.1,
-            validation_interval=1500,
-            keep_checkpoints=5,
-        ),
-        evaluation=EvaluationConfig(batch_size=64, bleu_pairs=500),
+        training=TrainingConfig(steps=100_000, validation_interval=1500, keep_checkpoints=5),
+        evaluation=EvaluationConfig(batch_size=64),
     )

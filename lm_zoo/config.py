@@ -1,21 +1,15 @@
-"""The one description of a run: typed dataclasses with defaults; `config_checks` validates them.
+"""The one description of a run: typed dataclasses with defaults; `config_checks` resolves them.
 
 A config is data. It is written as a Python file with a `get_config()` by people, resolved once with
 the command line's overrides, and kept as JSON in the run's folder; the JSON is never executed.
+What only some task, corpus or model knows stands with it, and is named here with open arguments.
 This module imports the standard library alone, so everything may import it.
 """
 
 import dataclasses
-import hashlib
-import json
 
-from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.config_fields import NamedConfig, field
 
-LAYOUTS = ("contiguous", "windows", "packed", "pairs")
-TOO_LONG = ("error", "truncate", "drop")
-DOCUMENTS = ("stream", "file", "line", "paragraph")
-SPLIT_BY = ("fraction", "document_hash")
-BEST_BY = ("loss", "bleu")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
 SCHEDULES = (
     "constant",
@@ -34,103 +28,51 @@ STRATEGIES = (
     "central_storage",
     "tpu",
 )
-IMPORTED = "imported"  # `data.corpus` of weights that were trained elsewhere, on text unknown here
+IMPORTED = "imported"  # `corpus.name` of weights that were trained elsewhere, on text unknown here
 # name -> Keras dtype policy
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
+class ModelConfig(NamedConfig):
+    """Name, size, and constructor arguments of the model: `ModelConfig("lstm_lm", hidden_dim=200)`.
+
+    The arguments are the model class's own; the registry checks their names and types. `size` takes
+    a named size, which single arguments override.
+    """
+
+    OWN = ("name", "size")
+
+    def __init__(self, name, size="", **arguments):
+        super().__init__(name, size=size, **arguments)
+
+
+class TaskConfig(NamedConfig):
+    """What is trained: `TaskConfig("language_modeling", layout="windows", sequence_length=64)`.
+
+    The arguments are the task's own: `lm_zoo/tasks/NAME/arguments.py` documents them.
+    """
+
+
+class CorpusConfig(NamedConfig):
+    """Which text: `CorpusConfig("text_files", train_files=("mine.txt",))`.
+
+    The arguments are the corpus' own: `lm-zoo list corpora` shows all, `lm_zoo/data/corpora/`
+    documents them.
+    """
+
+
 @dataclasses.dataclass
 class DataConfig:
-    """Which text, how it is split, and how it is cut into batches.
+    """What every task has of its data.
 
     Attributes:
-        corpus: `python_reference`, `synthetic`, `text_files`, or a named corpus (`wikitext2`, ...;
-            `lm-zoo list corpora`). Of sentence pairs: `synthetic_translation`, `text_pairs`, or a
-            named one (`multi30k`, ...).
-        data_dir: For a named corpus: a folder that has its files already; empty means the cache,
-            into which they are fetched. For `text_files`: the folder that is read, or that
-            `train_files` and the others are relative to.
-        train_files: For `text_files`: files, folders or patterns (`books/**/*.txt.gz`) of the
-            training split: text, JSON lines, JSON arrays, CSV, TSV or Parquet, plain or compressed
-            (`.gz`, `.bz2`, `.xz`, `.zst`).
-        validation_files: Those of the validation split; empty means by `split_by`.
-        test_files: Those of the test split; empty means by `split_by`.
-        train_target_files: For `text_pairs` in two files: the targets, line by line what
-            `train_files` are translated to; empty where each record has both sides.
-        validation_target_files: Likewise, of `validation_files`.
-        test_target_files: Likewise, of `test_files`.
-        source_field: For `text_pairs` in records (JSON, CSV, TSV, Parquet): the field or column
-            with the source, as `text_field`.
-        target_field: Likewise, with the target.
-        source_language: For a named corpus of pairs: the language translated from (`de`).
-        target_language: Likewise, the language translated to (`en`).
-        encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
-        text_field: For records (JSON, CSV, Parquet): the field or column with the text; dots lead
-            into nested fields, and a number means that column of a CSV file without names.
-        documents: What a document is in a text file: `stream` (nothing: all is one text), `file`,
-            `line`, or `paragraph` (between blank lines). Records are always documents.
-        split_by: `fraction` (validation and test are the end of the text, in this order) or
-            `document_hash` (each document's place follows from its own text and stays when others
-            are added).
-        validation_fraction: Share of the characters (of a stream) or documents.
-        test_fraction: Likewise.
-        synthetic_tokens: For `synthetic`: number of symbols in the training split.
-        synthetic_vocab_size: For `synthetic`: number of different symbols.
-        synthetic_seed: For `synthetic`: which chain; for `synthetic_translation`: which sentences.
-        synthetic_pairs: For `synthetic_translation`: number of pairs in the training split.
-        layout: `contiguous` (every row is one unbroken stream, state carried from batch to batch:
-            truncated back-propagation through time), `windows` (shuffled windows of the text),
-            `packed` (whole documents put together into windows, shuffled), or `pairs` (sentence
-            pairs of about the same length, for models that read a source).
         batch_size: Rows in the global batch of one optimizer step.
-        batch_tokens: For `pairs`: the most tokens on either side of the global batch, padding
-            included, instead of `batch_size`; 0 means by `batch_size`.
-        sequence_length: Tokens per row and step; for `pairs` it is the pairs' own.
-        too_long: For `pairs`: what becomes of pairs longer than the model reads or writes: `error`,
-            `truncate` or `drop`.
-        window_stride: For `windows`: distance between window starts; 0 means `sequence_length`
-            (each token is a target once an epoch), 1 means every possible window.
-        across_documents: For `packed`: whether attention and state go on from one document of a
-            window into the next.
         cache_dir: Where what is fetched, cleaned and tokenized is kept; empty means
             `$LM_ZOO_CACHE` or `~/.cache/lm_zoo`.
     """
 
-    corpus: str = "python_reference"
-    data_dir: str = ""
-    train_files: tuple[str, ...] = ()
-    validation_files: tuple[str, ...] = ()
-    test_files: tuple[str, ...] = ()
-    train_target_files: tuple[str, ...] = ()
-    validation_target_files: tuple[str, ...] = ()
-    test_target_files: tuple[str, ...] = ()
-    source_field: str = ""
-    target_field: str = ""
-    source_language: str = ""
-    target_language: str = ""
-    encoding: str = "utf-8"
-    text_field: str = ""
-    documents: str = "stream"
-    split_by: str = "fraction"
-    validation_fraction: float = 0.05
-    test_fraction: float = 0.05
-    synthetic_tokens: int = 200_000
-    synthetic_vocab_size: int = 8
-    synthetic_seed: int = 0
-    synthetic_pairs: int = 10_000
-    layout: str = "contiguous"
-    batch_size: int = 20
-    batch_tokens: int = 0
-    sequence_length: int = 35
-    too_long: str = "error"
-    window_stride: int = 0
-    across_documents: bool = False
+    batch_size: int = field(20, at_least=1)
     cache_dir: str = ""
-
-    @property
-    def within_documents(self):
-        """Whether each document is read by itself: nothing is known of the one before it."""
-        return self.layout == "packed" and not self.across_documents
 
 
 @dataclasses.dataclass
@@ -162,21 +104,21 @@ class CleaningConfig:
     """
 
     steps: tuple[str, ...] = ()
-    sample: int = 5
-    min_characters: int = 100
-    max_characters: int = 0
-    min_words: int = 0
-    max_words: int = 0
-    max_symbol_ratio: float = 0.1
-    min_alphabetic_words: float = 0.8
-    repetition_tolerance: float = 1.0
+    sample: int = field(5, at_least=0)
+    min_characters: int = field(100, at_least=0)
+    max_characters: int = field(0, at_least=0)
+    min_words: int = field(0, at_least=0)
+    max_words: int = field(0, at_least=0)
+    max_symbol_ratio: float = field(0.1, at_least=0)
+    min_alphabetic_words: float = field(0.8, at_least=0, at_most=1)
+    repetition_tolerance: float = field(1.0, above=0)
     languages: tuple[str, ...] = ()
-    min_language_probability: float = 0.5
-    near_duplicate_similarity: float = 0.8
-    near_duplicate_words: int = 5
-    overlap_words: int = 13
-    max_length_ratio: float = 3.0
-    max_overlap: float = 0.0
+    min_language_probability: float = field(0.5, at_least=0, at_most=1)
+    near_duplicate_similarity: float = field(0.8, above=0, at_most=1)
+    near_duplicate_words: int = field(5, at_least=1)
+    overlap_words: int = field(13, at_least=1)
+    max_length_ratio: float = field(3.0, at_least=1)
+    max_overlap: float = field(0.0, at_least=0, below=1)
 
 
 @dataclasses.dataclass
@@ -185,8 +127,7 @@ class TokenizerConfig:
 
     Attributes:
         name: `character`, `byte`, `word`, `bpe`, `wordpiece`, `sentencepiece_unigram`,
-            `sentencepiece_bpe` or `chinese_word`. An empty `source_tokenizer.name` means that
-            sources and targets share `tokenizer`, which is trained on both.
+            `sentencepiece_bpe` or `chinese_word`.
         vocab_size: Largest vocabulary to build; 0 means no limit (subword tokenizers need one).
         min_count: For `word`, `character` and `chinese_word`: rarer ones become `<unk>`.
         path: A saved tokenizer's folder, or another program's files, to load instead of training:
@@ -197,35 +138,10 @@ class TokenizerConfig:
     """
 
     name: str = "character"
-    vocab_size: int = 0
-    min_count: int = 1
+    vocab_size: int = field(0, at_least=0)
+    min_count: int = field(1, at_least=1)
     path: str = ""
-    training_bytes: int = 1 << 28
-
-
-class ModelConfig:
-    """Name, size, and constructor arguments of the model: `ModelConfig("lstm_lm", hidden_dim=200)`.
-
-    The arguments are the model class's own, so that a new model needs no line here; the registry
-    checks their names and types. `size` takes a named size, which single arguments override.
-    """
-
-    def __init__(self, name, size="", **arguments):
-        self.name = name
-        self.size = size
-        for key, value in arguments.items():
-            setattr(self, key, value)
-
-    @property
-    def arguments(self):
-        return {k: v for k, v in vars(self).items() if k not in ("name", "size")}
-
-    def __eq__(self, other):
-        return isinstance(other, ModelConfig) and vars(self) == vars(other)
-
-    def __repr__(self):
-        listed = "".join(f", {k}={v!r}" for k, v in self.arguments.items())
-        return f"ModelConfig({self.name!r}, size={self.size!r}{listed})"
+    training_bytes: int = field(1 << 28, at_least=0)
 
 
 @dataclasses.dataclass
@@ -246,15 +162,15 @@ class OptimizerConfig:
             them; 0 is off.
     """
 
-    name: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    ema_decay: float = 0.0
+    name: str = field("adam", choices=OPTIMIZERS)
+    learning_rate: float = field(1e-3, above=0)
+    momentum: float = field(0.9, at_least=0, below=1)
+    beta1: float = field(0.9, at_least=0, below=1)
+    beta2: float = field(0.999, at_least=0, below=1)
+    epsilon: float = field(1e-8, above=0)
+    weight_decay: float = field(0.0, at_least=0)
+    clip_norm: float = field(1.0, at_least=0)
+    ema_decay: float = field(0.0, at_least=0, below=1)
 
 
 @dataclasses.dataclass
@@ -277,13 +193,13 @@ class ScheduleConfig:
         decay_fraction: For `warmup_stable_decay`.
     """
 
-    name: str = "constant"
-    warmup_steps: int = 0
-    decay_start_epoch: int = 1
-    decay_factor: float = 0.5
-    plateau_patience: int = 1
-    final_factor: float = 0.1
-    decay_fraction: float = 0.2
+    name: str = field("constant", choices=SCHEDULES)
+    warmup_steps: int = field(0, at_least=0)
+    decay_start_epoch: int = field(1, at_least=0)
+    decay_factor: float = field(0.5, above=0)
+    plateau_patience: int = field(1, at_least=1)
+    final_factor: float = field(0.1, at_least=0)
+    decay_fraction: float = field(0.2, above=0, at_most=1)
 
 
 @dataclasses.dataclass
@@ -299,52 +215,31 @@ class TrainingConfig:
         log_interval: Steps between points on the TensorBoard curves.
         keep_checkpoints: How many of the latest checkpoints are kept (the best is kept besides).
         early_stopping_patience: Validations without improvement before training stops; 0 is off.
-        sample_length: Tokens of text generated for TensorBoard at each validation; 0 is off.
-        sample_prompt: What the sample begins with; empty means the tokenizer's start.
-        sample_translations: For pairs: how many validation sources are translated for TensorBoard
-            at each validation; 0 is off.
-        attention_pictures: For pairs: of how many of them TensorBoard gets a picture of what each
-            target token looks at in the source.
-        label_smoothing: Share of each target's probability that is spread evenly over the
-            vocabulary (Szegedy et al. 2016); curves and validation show the plain loss besides.
-        best_by: What the best checkpoint, `plateau` and early stopping go by: `loss`, or `bleu` of
-            the validation translations.
+        best_by: What the best checkpoint, `plateau` and early stopping go by: `loss`, or another
+            figure of the task's (`bleu` of the validation translations).
     """
 
-    steps: int = 0
+    steps: int = field(0, at_least=0)
     epochs: float = 1.0
-    precision: str = "float32"
-    validation_interval: int = 0
-    checkpoint_interval: int = 0
-    log_interval: int = 10
-    keep_checkpoints: int = 2
-    early_stopping_patience: int = 0
-    sample_length: int = 200
-    sample_prompt: str = ""
-    sample_translations: int = 4
-    attention_pictures: int = 0
-    label_smoothing: float = 0.0
+    precision: str = field("float32", choices=PRECISIONS)
+    validation_interval: int = field(0, at_least=0)
+    checkpoint_interval: int = field(0, at_least=0)
+    log_interval: int = field(10, at_least=1)
+    keep_checkpoints: int = field(2, at_least=1)
+    early_stopping_patience: int = field(0, at_least=0)
     best_by: str = "loss"
 
 
 @dataclasses.dataclass
 class EvaluationConfig:
-    """How validation perplexity is measured during training, and by `lm-zoo evaluate` by default.
+    """How validation is done during training, and by `lm-zoo evaluate` by default.
 
     Attributes:
         batch_size: Rows scored at once. With carried state: the number of streams that the text is
             cut into, each beginning with no context (1 is the exact figure).
-        sequence_length: Tokens per call, and the window of models with bounded context; 0 means
-            `data.sequence_length`.
-        stride: For windows: how many new tokens each window scores; 0 means half the window.
-        bleu_pairs: For pairs: how many validation pairs are translated at each validation, greedily
-            and for BLEU; 0 is off.
     """
 
-    batch_size: int = 8
-    sequence_length: int = 0
-    stride: int = 0
-    bleu_pairs: int = 0
+    batch_size: int = field(8, at_least=1)
 
 
 @dataclasses.dataclass
@@ -366,121 +261,39 @@ class RuntimeConfig:
         data_processes: Processes that clean and tokenize text; 0 means one a core.
     """
 
-    strategy: str = "auto"
+    strategy: str = field("auto", choices=STRATEGIES)
     devices: tuple[str, ...] = ()
-    logical_cpus: int = 1
+    logical_cpus: int = field(1, at_least=1)
     tpu: str = ""
-    connect_seconds: int = 120
-    steps_per_call: int = 1
-    micro_batches: int = 1
+    connect_seconds: int = field(120, at_least=1)
+    steps_per_call: int = field(1, at_least=1)
+    micro_batches: int = field(1, at_least=1)
     jit_compile: bool = False
-    data_processes: int = 0
+    data_processes: int = field(0, at_least=0)
 
 
 @dataclasses.dataclass
 class ExperimentConfig:
-    """Everything that defines a run."""
+    """Everything that defines a run.
+
+    Attributes:
+        tokenizer: That of every text field of the task.
+        tokenizers: Name of a text field (`source`) -> a tokenizer of its own.
+    """
 
     name: str = ""
-    seed: int = 0
+    seed: int = field(0, at_least=0, below=2**31)
+    task: TaskConfig = dataclasses.field(default_factory=lambda: TaskConfig("language_modeling"))
+    corpus: CorpusConfig = dataclasses.field(
+        default_factory=lambda: CorpusConfig("python_reference")
+    )
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     cleaning: CleaningConfig = dataclasses.field(default_factory=CleaningConfig)
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
-    source_tokenizer: TokenizerConfig = dataclasses.field(
-        default_factory=lambda: TokenizerConfig(name="")
-    )
+    tokenizers: dict[str, TokenizerConfig] = dataclasses.field(default_factory=dict)
     model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig("lstm_lm"))
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
-
-    @property
-    def evaluation_length(self):
-        """Tokens per call when perplexity is measured, and the window of bounded models."""
-        return self.evaluation.sequence_length or self.data.sequence_length
-
-
-def to_dict(config):
-    """Returns the config as nested plain dicts, lists and scalars, ready for JSON."""
-    result = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if isinstance(value, ModelConfig):
-            value = dict(vars(value))
-        elif dataclasses.is_dataclass(value):
-            value = to_dict(value)
-        elif isinstance(value, tuple):
-            value = list(value)
-        result[field.name] = value
-    return result
-
-
-def from_dict(values, cls=ExperimentConfig, prefix=""):
-    """Builds a config from nested dicts, the inverse of `to_dict`.
-
-    Raises:
-        UserError: For a field that does not exist, naming the nearest one.
-    """
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{prefix.rstrip('.') or 'config'}: expected a mapping, received {values!r}."
-        )
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    arguments = {}
-    for key, value in values.items():
-        path = f"{prefix}{key}"
-        if key not in fields:
-            raise unknown_name(f"config field {path}", key, fields)
-        kind = fields[key].type
-        if kind is ModelConfig:
-            if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-                raise UserError(f"{path}: expected a mapping with a name, received {value!r}.")
-            value = ModelConfig(**value)
-        elif dataclasses.is_dataclass(kind):
-            value = from_dict(value, kind, f"{path}.")
-        elif isinstance(value, list):
-            value = tuple(value)
-        arguments[key] = value
-    return cls(**arguments)
-
-
-def dumps(config):
-    return json.dumps(to_dict(config), indent=2, ensure_ascii=False) + "\n"
-
-
-def flatten(config):
-    """Returns `{"data.batch_size": 20, ...}`: every leaf of the config under its dotted name."""
-    flat = {}
-
-    def walk(values, prefix):
-        for key, value in values.items():
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{key}.")
-            else:
-                flat[f"{prefix}{key}"] = value
-
-    walk(to_dict(config), "")
-    return flat
-
-
-# Where a run is executed and where its text lies; the text itself is held by its checksums.
-NOT_LEARNED_FROM = ("runtime.", "data.data_dir", "data.cache_dir")
-
-
-def fingerprint(config, ignore=NOT_LEARNED_FROM):
-    """Returns a hash, in hex, that two configs share if they differ only in `ignore`."""
-    kept = {k: v for k, v in flatten(config).items() if not k.startswith(tuple(ignore))}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
-
-
-def differences(old, new, ignore=NOT_LEARNED_FROM):
-    """Lists `(field, old value, new value)` where two configs differ outside `ignore`."""
-    a, b = flatten(old), flatten(new)
-    missing = "(not set)"
-    return [
-        (key, a.get(key, missing), b.get(key, missing))
-        for key in sorted(a.keys() | b.keys())
-        if a.get(key, missing) != b.get(key, missing) and not key.startswith(tuple(ignore))
-    ]

@@ -1,32 +1,24 @@
-"""Wires a config into data, tokenizer, model and trainer; the `train` binary only calls it."""
+"""Wires a config into task, data, model and trainer; the `train` binary only calls it."""
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.data import audit_proof
-from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.preparation import (
-    data_record,
-    prepared_corpus,
-    prepared_tokenizer,
-    prepared_tokens,
-)
+from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
+from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.files import check_writable
-from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.text.tokenizers import load_tokenizer
+from lm_zoo.tasks import task_class
 from lm_zoo.training import parameter_server
-from lm_zoo.training.trainer import Observations, Trainer, total_steps
+from lm_zoo.training.trainer import Trainer, total_steps
 
 
 class Experiment:
-    """A config made real: corpus, tokenizer, token files and model.
+    """A config made real: task, corpus, tokenizers, token files and model.
 
     Everything is built and checked in the constructor and nothing is written to the workdir, so
     mistakes are found before a run exists.
@@ -41,89 +33,67 @@ class Experiment:
         config: The validated `ExperimentConfig`.
         folder: The `RunFolder`.
         corpus: The cleaned `Corpus`.
-        tokenizer: The tokenizer: the run's own if the run exists.
-        tokens: The `TokenDataset`.
+        preprocessors: Field name -> tokenizer: the run's own if the run exists.
+        task: The `Task`.
+        examples: The `Examples`.
         model: The built, freshly initialised model.
-        batches: Training batches.
+        batches: The training `Batches`.
     """
 
     def __init__(self, config, workdir, observer=None, distribution=None):
-        self.config = config_checks.validate(config)
+        self.config = config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
+        kind = task_class(config.task.name)
         with self.distribution.chief_first():
-            self._begin(observer)
+            self._begin(kind, observer)
+        self.task = kind(config, self.preprocessors)
         # The model comes before the long work on the text, so that mistakes in it are found early.
         with self.distribution.strategy.scope():
-            self.model = self._build_model()
-        self._check_sampling()
+            self.model = build_task_model(self.task)
         with self.distribution.chief_first():
-            self._prepare_tokens(observer)
-        self.batches = self._training_batches()
+            self._prepare_examples(observer)
+        self.batches = self.task.batches(self.examples.split("train"), self.model)
         self.distribution.row_layout(config.data.batch_size)  # enough rows for all
         if self.distribution.name == "parameter_server":
-            parameter_server.check_config(config)
+            parameter_server.check(config, self.batches)
 
-    def _begin(self, observer):
-        """Finds text and tokenizer: the run's own, if one was begun."""
+    def _begin(self, kind, observer):
+        """Finds text and tokenizers: the run's own, if one was begun."""
         if self.distribution.is_chief:
             check_writable(self.folder.path)
         if self.folder.begun():
             self.folder.check_config(self.config)
-            self.corpus = prepared_corpus(self.config, observer)
-            self._load_tokenizers()
         else:
             self.folder.check_unused()
-            self.corpus = prepared_corpus(self.config, observer)
-            self._make_tokenizers(observer)
-
-    def _load_tokenizers(self):
-        self.tokenizer = load_tokenizer(self.folder.tokenizer)
-
-    def _make_tokenizers(self, observer):
-        self.tokenizer = prepared_tokenizer(self.config, self.corpus, observer)
-
-    def _build_model(self):
-        return build_configured_model(self.config, self.tokenizer)
-
-    def _training_batches(self):
-        return training_batches(self.config, self.tokens.split("train"))
-
-    def _prepare_tokens(self, observer):
-        self.tokens = prepared_tokens(self.config, self.corpus, self.tokenizer, observer)
-        self.data_record = data_record(self.corpus, self.tokenizer, self.tokens)
+        self.corpus = prepared_corpus(self.config, kind.fields, observer)
         if self.folder.begun():
-            for split in SPLITS:
-                self.folder.check_text(self.tokens, split)
+            self.preprocessors = self.folder.preprocessors(kind.fields)
+        else:
+            self.preprocessors = prepared_preprocessors(
+                self.config, self.corpus, kind.fields, observer
+            )
+
+    def _prepare_examples(self, observer):
+        self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
+        self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
+        if self.folder.begun():
+            self.folder.check_examples(self.examples)
 
     def describe(self):
         """Returns what is to be trained on what, as lines of text."""
         steps = total_steps(self.config.training, self.batches)
         lines = [
             f"Text: {self.data_record['corpus']} ({self.data_record['source']})",
-            *self._describe_tokens(),
-            *split_notes(self.corpus, self._split_entries()),
-            f"Batches: {self._describe_batches()}; {steps:,} steps, "
+            *describe_examples(self.preprocessors, self.examples),
+            *split_notes(self.corpus, self.examples),
+            f"Batches: {self.batches.describe()}; {steps:,} steps, "
             f"{self.batches.steps_per_epoch:,.4g} an epoch",
             f"Devices: {self.distribution.describe()}",
             f"Model: {self.config.model.name}",
-            self.model.summary_table(self.config.data.sequence_length),
+            self.model.summary_table(round(self.batches.mean_length)),
         ]
         return "\n".join(lines)
-
-    def _split_entries(self):
-        """The splits' entries in the manifest of the token files."""
-        return self.tokens.manifest["splits"]
-
-    def _describe_tokens(self):
-        return [describe_tokens(self.tokenizer, self.tokens)]
-
-    def _describe_batches(self):
-        data = self.config.data
-        layout = data.layout
-        if layout == "packed":
-            layout += f" ({self.batches.padding:.2%} padding)"
-        return f"{data.batch_size} rows of {data.sequence_length} tokens, {layout}"
 
     def train(self, profile_steps=None, audit_data=False):
         """Begins the run or goes on with it; returns a `TrainingResult`."""
@@ -131,13 +101,21 @@ class Experiment:
             return self._trainer(profile_steps, audit_data).train()
         with self.folder.locked():
             if not self.folder.begun():
-                self._begin_run()
+                self.begin_run()
             elif not self.folder.exists():  # its config was lost, and was given again
                 self.folder.write_config(self.config)
             return self._trainer(profile_steps, audit_data).train()
 
-    def _begin_run(self):
-        self.folder.begin(self.config, self.tokenizer, self.tokens, self.data_record)
+    def begin_run(self):
+        """Writes what the run is into its folder."""
+        self.folder.begin(
+            self.config,
+            self.task.fields,
+            self.preprocessors,
+            self.examples,
+            self.corpus,
+            self.data_record,
+        )
 
     def verify_audit(self, steps):
         """Returns a line that says that `steps` steps used all data; see `audit_proof`."""
@@ -145,151 +123,70 @@ class Experiment:
 
     def _trainer(self, profile_steps, audit_data):
         return Trainer(
+            self.task,
             self.model,
             self.config,
             self.batches,
             self.folder,
             validate=self._validation(),
-            observe=self._observation(),
+            observe=self.task.observer(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,
             distribution=self.distribution,
             audit_data=audit_data,
         )
 
     def _validation(self):
-        split = self.tokens.split("validation")
-        if split.num_tokens < 2:
+        split, distribution = self.examples.split("validation"), self.distribution.for_evaluation
+        if self.task.num_measured(split) < 1:
             return None
-        evaluator = configured_evaluator(
-            self.config, self.model, self.tokenizer, self.distribution.for_evaluation
-        )
-        return lambda: evaluator.evaluate(split)
-
-    def _observation(self):
-        training = self.config.training
-        if not training.sample_length:
-            return None
-        options = GenerationOptions(
-            max_new_tokens=training.sample_length,
-            temperature=0.8,
-            seed=self.config.seed,
-            ignore_eos=True,  # for the word tokenizer's ends a line, not the text
-        )
-        prompt = training.sample_prompt
-        if not prompt and not len(self.tokenizer.start_ids):
-            prompt = self.tokenizer.decode(self.tokens.split("train").read(0, 1))
-
-        def observe():
-            text = prompt + generate(self.model, self.tokenizer, [prompt], options)[0].text
-            return Observations(texts={"sample": text})
-
-        return observe
-
-    def _check_sampling(self):
-        limit = self.model.context_length
-        length = len(self.tokenizer.encode_prompt(self.config.training.sample_prompt))
-        if limit is not None and length > limit:
-            raise UserError(
-                "config.training.sample_prompt: expected at most the model's context_length "
-                f"({limit} tokens), received {length} tokens."
-            )
+        return lambda: self.task.evaluate(self.model, split, distribution)
 
 
-def describe_tokens(tokenizer, tokens, what="Tokens"):
-    """Returns a line about a `TokenDataset`'s splits."""
-    counts = ", ".join(f"{name} {shown_count(tokens.split(name).num_tokens)}" for name in SPLITS)
-    return f"{what} ({tokenizer.name}, vocabulary {tokenizer.vocab_size:,}): {counts}"
-
-
-def shown_count(count):
-    """Returns how many there are in a split, in words where it is empty."""
-    return f"{count:,}" if count else "none (empty)"
-
-
-def build_configured_model(config, tokenizer, source_tokenizer=None):
-    """Builds the model that a config names, for a tokenizer's vocabulary.
+def build_task_model(task):
+    """Builds the model that a task's config names, for the vocabularies of its tokenizers.
 
     Args:
-        config: An `ExperimentConfig`.
-        tokenizer: The tokenizer of the text that the model writes.
-        source_tokenizer: That of the sources, for models that read some; may be the same.
+        task: A `Task`.
 
     Raises:
-        UserError: If the model does not fit the data, or cannot carry state through the layout that
-            the config asks for.
+        UserError: If the task cannot use the model, or the model does not fit the config.
     """
-    for name in ("vocab_size", "source_vocab_size", "seed", "dtype"):
-        if name in config.model.arguments:
+    config, follows = task.config, task.model_arguments()
+    task.check_model_class(config.model.name, registered_model(config.model.name))
+    for name in ("vocab_size", "source_vocab_size", "seed", "dtype", *follows):
+        if name in config.model.arguments and name != "share_embeddings":
             raise UserError(
                 f"config.model.{name}: it is not set here; it follows from the tokenizer, from "
                 "config.seed and from config.training.precision."
             )
-    arguments = dict(config.model.arguments)
-    reads_source = registered_model(config.model.name).reads_source
-    if reads_source != (config.data.layout == "pairs"):
-        raise _unfit_model(config, reads_source)
-    if source_tokenizer is not None and source_tokenizer is not tokenizer:
-        arguments["source_vocab_size"] = source_tokenizer.vocab_size
-        arguments.setdefault("share_embeddings", False)
     model = build_model(
         config.model.name,
         config.model.size,
-        vocab_size=tokenizer.vocab_size,
         dtype=config_lib.PRECISIONS[config.training.precision],
         seed=config.seed,
-        **arguments,
+        **{**config.model.arguments, **follows},
     )
-    if reads_source:
-        return model
-    limit, length = model.context_length, config.data.sequence_length
-    if limit is not None and config.data.layout == "contiguous":
-        raise UserError(
-            f"config.data.layout: expected 'windows' or 'packed', because {config.model.name} "
-            f"holds {limit} tokens of context and cannot carry state on; received 'contiguous'."
-        )
-    if limit is not None and length > limit:
-        raise UserError(
-            f"config.data.sequence_length: expected at most the model's context_length ({limit}), "
-            f"received {length}."
-        )
+    model = task.with_head(model)
+    task.check(model)
     return model
 
 
-def _unfit_model(config, reads_source):
-    name, data = config.model.name, config.data
-    if reads_source:
-        return UserError(
-            f"config.model.name: {name} reads a source text and writes a target, and data.corpus="
-            f"{data.corpus!r} with data.layout={data.layout!r} has one text alone; expected a "
-            "language model, or pairs (`lm-zoo list corpora` shows corpora of pairs)."
-        )
-    return UserError(
-        f"config.model.name: expected a model that reads a source text (`lm-zoo list models`), for "
-        f"data.layout is 'pairs'; received the language model {name}."
-    )
+def describe_examples(preprocessors, examples):
+    """Returns a line about the token files of each field."""
+    several = len(examples.fields) > 1
+    lines = []
+    if several:
+        counts = _counts(lambda name: examples.split(name).num_examples)
+        lines = [f"Examples: {counts}"]
+    for field, tokens in examples.fields.items():
+        tokenizer = preprocessors[field]
+        what = f"{field.capitalize()} tokens" if several else "Tokens"
+        counts = _counts(lambda name: tokens.split(name).num_tokens)
+        lines.append(f"{what} ({tokenizer.name}, vocabulary {tokenizer.vocab_size:,}): {counts}")
+    return lines
 
 
-def training_batches(config, split):
-    """Returns the batches of a split as the config lays them out."""
-    data = config.data
-    if data.layout == "contiguous":
-        return ContiguousBatches(split, data.batch_size, data.sequence_length)
-    if data.layout == "packed":
-        return PackedBatches(
-            split, data.batch_size, data.sequence_length, data.across_documents, config.seed
-        )
-    stride = data.window_stride or data.sequence_length
-    return WindowBatches(split, data.batch_size, data.sequence_length, stride, config.seed)
-
-
-def configured_evaluator(config, model, tokenizer, distribution=None):
-    """Returns the `Evaluator` that a config's `evaluation` part describes."""
-    return Evaluator(
-        model,
-        tokenizer,
-        batch_size=config.evaluation.batch_size,
-        sequence_length=config.evaluation_length,
-        stride=config.evaluation.stride,
-        within_documents=config.data.within_documents,
-        distribution=distribution,
-    )
+def _counts(count_of):
+    """Returns how many there are in each split, in words where it is empty."""
+    counts = {name: count_of(name) for name in SPLITS}
+    return ", ".join(f"{name} {n:,}" if n else f"{name} none (empty)" for name, n in counts.items())

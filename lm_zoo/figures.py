@@ -2,6 +2,7 @@
 
 import math
 
+NAMES = {"bleu": "BLEU"}  # tag -> what people call it, where that is another word
 FEW_TOKENS = 500  # from fewer, a perplexity says little: its logarithm is off by 0.1 and more
 
 
@@ -31,3 +32,9 @@ def bits_per_byte(nats, num_bytes):
 def perplexity(nats):
     """Returns the perplexity of a mean of so many nats; infinite beyond what a float holds."""
     return math.exp(nats) if nats < 709 else math.inf
+
+
+def named_figure(tag, value):
+    """Returns a figure with its name, in a few words: `loss 3.9812`, `BLEU 31.20`."""
+    digits = 2 if tag in ("bleu", "perplexity") else 4
+    return f"{NAMES.get(tag, tag)} {written(value, digits)}"

@@ -2,32 +2,18 @@
 
 import dataclasses
 
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.held_out_pairs import read_held_out_pairs
-from lm_zoo.data.pair_tokens import prepared_pair_tokens
-from lm_zoo.data.preparation import prepared_corpus, prepared_tokens
-from lm_zoo.data.text_split import split_of_texts
-from lm_zoo.data.token_files import open_tokens
+from lm_zoo.data.examples import prepared_examples
+from lm_zoo.data.held_out import HELD_OUT
+from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.evaluation.embedding import embed_texts
-from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.evaluation.pair_scoring import score_pairs
-from lm_zoo.evaluation.perplexity import Evaluator
-from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.evaluation.source_embedding import embed_sources
-from lm_zoo.evaluation.translation_evaluation import evaluate_translations
-from lm_zoo.experiment import build_configured_model
-from lm_zoo.generation import GenerationOptions, generate
-from lm_zoo.generation.options import require_special_tokens
-from lm_zoo.generation.translation import TranslationOptions, translate
+from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
-from lm_zoo.pair_experiment import experiment_of, load_source_tokenizer
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.text.special_tokens import TEXT
-from lm_zoo.text.tokenizers import load_tokenizer
-from lm_zoo.training.checkpoint_choice import find_checkpoint
+from lm_zoo.tasks import resolve, task_class
 
 
 def train(config, workdir, profile_steps=None):
@@ -44,7 +30,7 @@ def train(config, workdir, profile_steps=None):
     Raises:
         UserError: For any mistake in the config, the text or the folder, before the first step.
     """
-    return experiment_of(config, workdir).train(profile_steps)
+    return Experiment(config, workdir).train(profile_steps)
 
 
 def load(workdir, checkpoint="best", distribution=None):
@@ -59,132 +45,106 @@ def load(workdir, checkpoint="best", distribution=None):
             chooses.
 
     Returns:
-        A `Run`. If the run keeps a moving average of its parameters, the model has the averages.
+        The task's kind of `Run`. If the run keeps a moving average of its parameters, the model has
+        the averages.
 
     Raises:
-        UserError: If the folder, its tokenizer or the checkpoint cannot be read.
+        UserError: If the folder, its tokenizers or the checkpoint cannot be read.
     """
     distribution = distribution or default_distribution()
     folder = RunFolder(workdir).require()
     config = folder.config()
+    kind = task_class(config.task.name)
     found = find_checkpoint(folder.checkpoints, checkpoint)
     _check_all_found(found.step, distribution)
-    tokenizer = load_tokenizer(folder.tokenizer)
-    source_tokenizer = load_source_tokenizer(folder, tokenizer)
+    task = kind(config, folder.preprocessors(kind.fields))
     tensors = dict(found.tensors)
     for name in found.tensors:
         if name.startswith("ema/"):
             tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
     with distribution.strategy.scope():
-        model = build_configured_model(config, tokenizer, source_tokenizer)
+        model = build_task_model(task)
         assign_tensors(model_tensors(model), tensors)
-    return Run(folder, config, tokenizer, model, found.step, distribution, source_tokenizer)
+    return resolve(task.run_class)(folder, task, model, found.step, distribution)
 
 
 class Run:
-    """A trained model with its tokenizer and config.
+    """A trained model with its task, tokenizers and config.
+
+    Args:
+        folder: The `RunFolder`.
+        task: The `Task`.
+        model: The model, a `keras.Model`.
+        step: Updates that the loaded checkpoint had seen.
+        distribution: The `Distribution` that it evaluates and generates on; None is the device that
+            TensorFlow chooses.
 
     Attributes:
-        folder: The `RunFolder`.
         config: The `ExperimentConfig` that it was trained with.
-        tokenizer: The tokenizer of the text that the model writes.
-        source_tokenizer: That of the sources, for a model that reads some; may be the same.
-        model: The `LanguageModel`, a `keras.Model`.
-        step: Updates that the loaded checkpoint had seen.
-        distribution: The `Distribution` that it evaluates and generates on.
+        preprocessors: Field name -> tokenizer.
     """
 
-    def __init__(
-        self, folder, config, tokenizer, model, step, distribution=None, source_tokenizer=None
-    ):
+    def __init__(self, folder, task, model, step, distribution=None):
         self.folder = folder
-        self.config = config
-        self.tokenizer = tokenizer
-        self.source_tokenizer = source_tokenizer or tokenizer
+        self.task = task
+        self.config = task.config
+        self.preprocessors = task.preprocessors
         self.model = model
         self.step = step
         self.distribution = distribution or default_distribution()
 
-    def generate(self, prompts="", on_text=None, **options):
-        """Continues prompts.
+    def predict(self, prediction, *texts, **inputs):
+        """Asks the model for one of the task's predictions.
 
         Args:
-            prompts: A string or a list of strings; "" begins a text.
-            on_text: Called with `(row, piece)` as text appears.
-            **options: Fields of `GenerationOptions`, e.g. `max_new_tokens=100, temperature=0.8`.
+            prediction: Its name, one of `task.predictions`.
+            *texts: A list of strings for each of its text inputs, in their order.
+            **inputs: Its other inputs by name.
 
         Returns:
-            A list of `Generated`, `num_return_sequences` for each prompt.
-        """
-        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        return generate(
-            self.model,
-            self.tokenizer,
-            prompts,
-            _options(GenerationOptions, "generate", options),
-            on_text,
-            devices=self.distribution.devices,
-        )
+            Output name -> value.
 
-    def translate(self, sources, **options):
-        """Translates texts, by a model that reads a source.
+        Raises:
+            UserError: For a prediction or an input that the task does not have, or a value beyond
+                its bounds.
+        """
+        known = self.task.predictions
+        if prediction not in known:
+            raise UserError(
+                f"prediction: the task {self.task.name} has no {prediction!r}; it has "
+                f"{', '.join(known)}."
+            )
+        declared = known[prediction]
+        return resolve(declared.answer)(self, **declared.checked(texts, inputs))
+
+    def evaluate(self, split="test", **options):
+        """Measures the model on a split of the run's corpus.
 
         Args:
-            sources: A string or a list of strings.
-            **options: Fields of `TranslationOptions`, e.g. `num_beams=5, num_return_sequences=3`.
+            split: `train`, `validation` or `test`.
+            **options: As the task's `evaluate` takes: `batch_size=16`, ...
 
         Returns:
-            For each source a list of `Translation`, `num_return_sequences` of them, best first.
+            The task's `Report`.
         """
-        sources = [sources] if isinstance(sources, str) else list(sources)
-        return translate(
-            self.model,
-            self.source_tokenizer,
-            self.tokenizer,
-            sources,
-            _options(TranslationOptions, "translate", options),
-            devices=self.distribution.devices,
-        )
+        report = self.task.evaluate(self.model, self.examples(split), self.distribution, **options)
+        return self._with_origin(report, self.folder.data_record()["corpus"])
 
-    def score(self, texts, batch_size=16, sources=None, special_tokens=TEXT):
-        """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
+    def report(self, split, options):
+        """Evaluates what `lm-zoo evaluate` was asked for.
 
         Args:
-            texts: A string or a list of strings.
-            batch_size: Texts read at once.
-            sources: For a model that reads a source: that of each text, likewise.
-            special_tokens: What a special token that is written out in a text is: `text`, or
-                `control`, the token.
-        """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        require_special_tokens(special_tokens)
-        if sources is None:
-            return score_texts(
-                self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
-            )
-        sources = [sources] if isinstance(sources, str) else list(sources)
-        return score_pairs(
-            self.model,
-            self.source_tokenizer,
-            self.tokenizer,
-            sources,
-            texts,
-            batch_size,
-            special_tokens,
-        )
+            split: Name of the split, or of what the options give in its place.
+            options: The task's `EvaluationOptions`.
 
-    def embed(self, texts, batch_size=16, special_tokens=TEXT):
-        """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`.
-
-        A model that reads a source reads the texts as sources; see `embed_sources`.
+        Returns:
+            A `Report`.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        require_special_tokens(special_tokens)
-        if self.model.reads_source:
-            return embed_sources(
-                self.model, self.source_tokenizer, texts, batch_size, special_tokens
-            )
-        return embed_texts(self.model, self.tokenizer, texts, batch_size, special_tokens)
+        return self.evaluate(split, **dataclasses.asdict(options))
+
+    def _with_origin(self, report, corpus):
+        """Says in a report of which corpus and checkpoint it is."""
+        return dataclasses.replace(report, corpus=corpus, step=self.step)
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.
@@ -198,158 +158,34 @@ class Run:
 
         return export(self, output, format, **options)
 
-    def evaluate(
-        self, split="test", batch_size=None, sequence_length=None, stride=None, context="auto"
-    ):
-        """Measures perplexity on a split of the run's corpus.
-
-        For a run of pairs it is that of the targets given their sources, and of what may be asked
-        for only `batch_size` means anything.
-
-        Args:
-            split: `train`, `validation` or `test`.
-            batch_size: Streams (carried state) or windows at once; default: 1 stream with carried
-                state, which is the exact figure, otherwise the config's. Of pairs, as many at once.
-            sequence_length: Tokens per call, the window; default: the config's.
-            stride: New tokens per window; default: the config's.
-            context: `carried`, `windows`, or `auto` (carried where the model can).
-
-        Returns:
-            A `Ledger`.
-        """
-        if self.model.reads_source:
-            if sequence_length or stride or context != "auto":
-                raise UserError(
-                    "context: a target text is read whole after its whole source; leave context, "
-                    "sequence_length and stride out."
-                )
-            ledger = self._pair_ledger(*self.pair_tokens(split), batch_size)
-            ledger.corpus = self.folder.data_record()["corpus"]
-            return ledger
-        tokens = self.tokens(split)
-        settings = self.config.evaluation
-        carried = context == "carried" or (context == "auto" and self.model.context_length is None)
-        evaluator = Evaluator(
-            self.model,
-            self.tokenizer,
-            batch_size=batch_size or (1 if carried else settings.batch_size),
-            sequence_length=sequence_length or self.config.evaluation_length,
-            stride=stride or settings.stride,
-            context_rule=context,
-            within_documents=self.config.data.within_documents,
-            distribution=self.distribution,
-        )
-        ledger = evaluator.evaluate(tokens)
-        ledger.corpus, ledger.step = self.folder.data_record()["corpus"], self.step
-        return ledger
-
-    def evaluate_pairs(self, sources, targets, name="texts", batch_size=None):
-        """Measures perplexity of given target texts, given their sources.
-
-        Args:
-            sources: A list of strings.
-            targets: As many.
-            name: What the ledger calls them.
-            batch_size: Pairs at once; default: the config's.
-
-        Returns:
-            A `Ledger`.
-        """
-        if len(sources) != len(targets):
-            raise UserError(
-                f"targets: expected one for each of {len(sources)} sources, received "
-                f"{len(targets)}."
-            )
-        splits = (
-            split_of_texts(sources, self.source_tokenizer, name),
-            split_of_texts(targets, self.tokenizer, name),
-        )
-        return self._pair_ledger(*splits, batch_size)
-
-    def _pair_ledger(self, sources, targets, batch_size):
-        evaluator = PairEvaluator(
-            self.model,
-            self.tokenizer,
-            batch_size=batch_size or self.config.evaluation.batch_size,
-            distribution=self.distribution,
-        )
-        ledger = evaluator.evaluate(sources, targets)
-        ledger.step = self.step
-        return ledger
-
-    def evaluate_translations(self, sources, references, **settings):
-        """Translates sources, and measures the translations by BLEU, chrF and TER.
-
-        Args:
-            sources: A list of strings; those of a split, with their references, are `pairs(split)`.
-            references: A string for each of them; or a list of several such lists.
-            **settings: `metrics`, `tokenize` and `lowercase`, as in
-                `lm_zoo.evaluation.translation_metrics.translation_scores`; and fields of
-                `TranslationOptions`, e.g. `num_beams=5`.
-
-        Returns:
-            A `TranslationEvaluation`.
-        """
-        return evaluate_translations(self, sources, references, **settings)
-
-    def tokens(self, split):
-        """Returns the `TokenSplit`: held out from the run's folder, training from the corpus."""
-        self._check_split(split)
+    def examples(self, split):
+        """Returns the `ExampleSplit`: held out in the run's folder, training from the corpus."""
+        self._check_split(split, SPLITS)
         if split != "train":
-            return self._held_out(self.folder.held_out, self.tokenizer, split)
+            return self.folder.held_out_examples(self.preprocessors, split)
         with self.distribution.chief_first():
-            corpus = prepared_corpus(self.config)
-            tokens = prepared_tokens(self.config, corpus, self.tokenizer)
-        self.folder.check_text(tokens, "train")
-        return tokens.split("train")
+            corpus = prepared_corpus(self.config, self.task.fields)
+            examples = prepared_examples(self.config, corpus, self.preprocessors)
+        self.folder.check_examples(examples, ("train",))
+        return examples.split("train")
 
-    def pairs(self, split):
-        """Returns a split's texts, `(sources, targets)`, two lists; for a run of pairs.
+    def records(self, split):
+        """Returns a split's records as text, a list of tuples of the task's fields.
 
         Args:
             split: `validation` or `test`.
         """
-        self._check_split(split, ("validation", "test"))
-        return read_held_out_pairs(self.folder.held_out_pairs, split)
+        self._check_split(split, HELD_OUT)
+        return self.folder.held_out_texts(self.task.fields, split)
 
-    def pair_tokens(self, split):
-        """Returns the `(sources, targets)` of a split, a `TokenSplit` each; as `tokens`."""
-        self._check_split(split)
-        if split != "train":
-            return (
-                self._held_out(self.folder.held_out_sources, self.source_tokenizer, split),
-                self._held_out(self.folder.held_out, self.tokenizer, split),
-            )
-        with self.distribution.chief_first():
-            corpus = prepared_corpus(self.config)
-            tokens = prepared_pair_tokens(
-                self.config, corpus, self.tokenizer, self.source_tokenizer
-            )
-        self.folder.check_text(tokens.targets, "train")
-        self.folder.check_text(tokens.sources, "train", "source_sha256")
-        return tokens.pair_of_splits("train")
-
-    def _held_out(self, directory, tokenizer, split):
-        remedy = "restore it from a copy of the run"  # no cache has it
-        return open_tokens(directory, tokenizer, remedy=remedy).split(split)
-
-    def _check_split(self, split, splits=SPLITS):
+    def _check_split(self, split, splits):
         if split not in splits:
             raise unknown_name("split", split, splits)
-        if self.config.data.corpus == IMPORTED:
+        if self.config.corpus.name == IMPORTED:
             raise UserError(
                 f"split: the weights in {self.folder.path} were imported, and no {split} text came "
                 "with them; `lm-zoo score` measures text that you give."
             )
-
-
-def _options(kind, name, options):
-    """Makes an options object of keywords, naming one that there is not."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    for option in options:
-        if option not in names:
-            raise unknown_name(name, option, names)
-    return kind(**options)
 
 
 def _check_all_found(step, distribution):

@@ -6,12 +6,14 @@ import json
 import shlex
 import shutil
 
-from lm_zoo import config as config_lib
-from lm_zoo import config_checks, files
+from lm_zoo import config_checks, config_json, files
 from lm_zoo.data.cache import WORK_PREFIX, writing
-from lm_zoo.data.token_files import copy_splits
+from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
+from lm_zoo.data.held_out import HELD_OUT, read_held_out, write_held_out
+from lm_zoo.data.token_files import copy_splits, open_tokens
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, read_json, sha256
+from lm_zoo.json_files import NotJson, natural, read_json, sha256
 
 
 class RunFolder:
@@ -20,11 +22,10 @@ class RunFolder:
         config.json    the resolved config, data and never executed
         data.json      checksums of the corpus and of the tokenizer that the run began with, and
                        what cleaning did
-        tokenizer/     the tokenizer
-        held_out/      token ids of the validation and test splits
-        source_tokenizer/, held_out_sources/, held_out_pairs/
-                       of a run of pairs: the sources' tokenizer, unless it is the same; their token
-                       ids; and the pairs of validation and test as text
+        fields/NAME/   of each field of a record (`text`; or `source` and `target`):
+            tokenizer/     its tokenizer, unless it is that of another field
+            held_out/      token ids of the validation and test splits
+        held_out.jsonl of records with several fields: those of validation and test as text
         checkpoints/   step-00001234/ ..., best.json
         tensorboard/   train/ and validation/
         results/       the ledgers that evaluation wrote
@@ -37,11 +38,8 @@ class RunFolder:
         self.path = files.expanded(workdir)
         self.config_path = self.path / "config.json"
         self.data_path = self.path / "data.json"
-        self.tokenizer = self.path / "tokenizer"
-        self.source_tokenizer = self.path / "source_tokenizer"
-        self.held_out = self.path / "held_out"
-        self.held_out_sources = self.path / "held_out_sources"
-        self.held_out_pairs = self.path / "held_out_pairs"
+        self.fields = self.path / "fields"
+        self.held_out_records = self.path / "held_out.jsonl"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
@@ -70,7 +68,9 @@ class RunFolder:
 
     def config(self):
         """Returns the run's `ExperimentConfig`."""
-        return config_checks.validate(config_lib.from_dict(self._read_json(self.config_path, dict)))
+        values = self._read_json(self.config_path, dict)
+        config = config_json.from_saved(values, f"workdir: {self.config_path}")
+        return config_checks.resolve(config, needs_corpus=False)
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""
@@ -92,13 +92,13 @@ class RunFolder:
         """Raises a `UserError` naming the fields in which `config` differs from the run's."""
         if not self.exists():
             digest = self.data_record().get("config_sha256")
-            if digest is not None and digest != config_lib.fingerprint(config):
+            if digest is not None and digest != config_json.fingerprint(config):
                 raise UserError(
                     f"workdir: {self.path} lost its config.json, and the run there began with "
                     "another config than this; give the same one, overrides included."
                 )
             return
-        changed = config_lib.differences(self.config(), config)
+        changed = config_json.differences(self.config(), config)
         if changed:
             listed = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, old, new in changed)
             raise UserError(
@@ -106,22 +106,24 @@ class RunFolder:
                 "config to go on with it, or another --workdir."
             )
 
-    def check_text(self, tokens, split, record="sha256"):
+    def check_examples(self, examples, splits=SPLITS):
         """Raises a `UserError` if a split's text is not the one that the run began with.
 
         Args:
-            tokens: The `TokenDataset` of the text as it is now.
-            split: Which split.
-            record: Under which name the data record has the checksums.
+            examples: The `Examples` of the text as it is now.
+            splits: Names of the splits that are looked at.
         """
-        before, now = self.data_record()[record].get(split), tokens.split(split).text_sha256
-        if before != now:
-            name = tokens.manifest["corpus"]["name"]
-            raise UserError(
-                f"data: the {split} text of {name} has changed since the run in {self.path} "
-                f"began (sha256 {before} then, {now} now); restore the text, or train in another "
-                "--workdir."
-            )
+        fields = self.data_record()["fields"]
+        for split in splits:
+            for name, now in examples.split(split).text_sha256.items():
+                before = fields.get(name, {}).get("sha256", {}).get(split)
+                if before != now:
+                    corpus = examples.fields[name].manifest["corpus"]["name"]
+                    raise UserError(
+                        f"data: the {split} text of {corpus} has changed since the run in "
+                        f"{self.path} began (sha256 {before} then, {now} now); restore the text, "
+                        "or train in another --workdir."
+                    )
 
     def check_unused(self):
         """Raises a `UserError` if the folder holds anything that is not a run's."""
@@ -142,24 +144,87 @@ class RunFolder:
                     f"{sorted(strangers)[0]!r}); give an empty or new folder."
                 )
 
-    def begin(self, config, tokenizer, tokens, data_record):
-        """Writes what the run is. The config comes last: it makes the folder a run's."""
+    def tokenizer_path(self, name):
+        """Returns the folder of the tokenizer of a field that has one of its own."""
+        return self.fields / name / "tokenizer"
+
+    def held_out_path(self, name):
+        """Returns the folder of a field's token ids of the validation and test splits."""
+        return self.fields / name / "held_out"
+
+    def preprocessors(self, fields):
+        """Returns field name -> `Tokenizer`; fields that share one have the same object.
+
+        Args:
+            fields: The `Field`s of the run's records.
+
+        Raises:
+            UserError: If one is missing or damaged.
+        """
+        return load_preprocessors(fields, self.tokenizer_path)
+
+    def held_out_examples(self, preprocessors, split):
+        """Returns the `ExampleSplit` of validation or test.
+
+        Args:
+            preprocessors: Field name -> `Tokenizer`.
+            split: `validation` or `test`.
+
+        Raises:
+            UserError: If token files are missing or damaged.
+        """
+        remedy = "restore it from a copy of the run"  # no cache has it
+        tokens = {
+            name: open_tokens(self.held_out_path(name), tokenizer, remedy=remedy)
+            for name, tokenizer in preprocessors.items()
+        }
+        return Examples(tokens).split(split)
+
+    def held_out_texts(self, fields, split):
+        """Returns the records of validation or test as text, a list of tuples.
+
+        Args:
+            fields: The `Field`s of the run's records, which are several.
+            split: `validation` or `test`.
+
+        Raises:
+            UserError: If the file is missing or damaged.
+        """
+        names = [field.name for field in fields]
+        count = self.data_record().get("examples", {}).get(split)
+        return read_held_out(self.held_out_records, names, split, count)
+
+    def begin(self, config, fields, preprocessors, examples, corpus, data_record):
+        """Writes what the run is. The config comes last: it makes the folder a run's.
+
+        Args:
+            config: The `ExperimentConfig`.
+            fields: The `Field`s of a record.
+            preprocessors: Field name -> `Tokenizer`.
+            examples: The `Examples`.
+            corpus: The cleaned `Corpus`.
+            data_record: What `lm_zoo.data.examples.data_record` returned.
+        """
         with writing(self.path, "workdir"):
             self.path.mkdir(parents=True, exist_ok=True)
-            tokenizer.save(self.tokenizer)
-            self.hold_out(tokens, self.held_out)
-        record = data_record | {"config_sha256": config_lib.fingerprint(config)}
+            save_preprocessors(fields, preprocessors, self.tokenizer_path)
+            self.hold_out(examples, corpus)
+        record = data_record | {"config_sha256": config_json.fingerprint(config)}
         files.write_atomically(self.data_path, json.dumps(record, indent=2) + "\n")
         self.write_config(config)
 
     def write_config(self, config):
         """Writes the config, which makes the folder a run's."""
-        files.write_atomically(self.config_path, config_lib.dumps(config))
+        files.write_atomically(self.config_path, config_json.dumps(config))
 
-    def hold_out(self, tokens, directory):
-        """Copies a `TokenDataset`'s validation and test splits into one of the folders."""
-        shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
-        copy_splits(tokens, ("validation", "test"), directory)
+    def hold_out(self, examples, corpus):
+        """Copies the validation and test splits: each field's token ids, and records as text."""
+        for name, tokens in examples.fields.items():
+            directory = self.held_out_path(name)
+            shutil.rmtree(directory, ignore_errors=True)  # a start that was killed left it
+            copy_splits(tokens, HELD_OUT, directory)
+        if len(corpus.fields) > 1:
+            write_held_out(corpus, self.held_out_records)
 
     def results_with(self, figure):
         """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
@@ -177,13 +242,15 @@ class RunFolder:
         return found
 
     def write_result(self, name, values):
-        """Writes `results/<name>.json` and returns its path."""
-        path = self.results / f"{name}.json"
+        """Writes a file of `results/`, JSON-ready values or a text, and returns its path."""
+        path = self.results / name
         try:
             self.results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.cannot_write(path, error) from None
-        files.write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        if not isinstance(values, str):
+            values = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        files.write_atomically(path, values)
         return path
 
     @contextlib.contextmanager
@@ -216,22 +283,14 @@ class RunFolder:
             ) from None
 
 
-_DATA_RECORD = {  # what is read again of `lm_zoo.data.preparation.data_record`
+_DATA_RECORD = {  # what is read again of `lm_zoo.data.examples.data_record`
     "corpus": str,
     "source": str,
-    "sha256": {str: sha256},
-    "source_sha256?": {str: sha256},
+    "fields": {str: {"sha256": {str: sha256}}},
+    "examples?": {str: natural},
 }
 
 
 # What a start that was killed may leave.
-_UNFINISHED = (
-    ".lock",
-    "data.json",
-    "held_out",
-    "held_out_pairs",
-    "held_out_sources",
-    "source_tokenizer",
-    "tokenizer",
-)
+_UNFINISHED = (".lock", "data.json", "fields", "held_out.jsonl")
 _TEMPORARY = (files.TEMPORARY_PREFIX, WORK_PREFIX)

@@ -2,7 +2,11 @@
 
 import ast
 import configparser
+import copy
+import functools
+import graphlib
 import pathlib
+import re
 import sys
 
 import pytest
@@ -11,88 +15,292 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "lm_zoo").rglob("*.py"))
 
 
+def module_name(path):
+    """`lm_zoo/text/__init__.py` -> `lm_zoo.text`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+@functools.cache
+def parsed(path):
+    """The syntax tree of a file, not to be changed."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path):
     """Names of the modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            for name in (f"{node.module}.{alias.name}" for alias in node.names):
+                yield name if name in MODULES or node.module == "lm_zoo" else node.module
 
 
-def layer_of(name):
-    """`lm_zoo.training.trainer` -> `training`."""
-    parts = name.split(".")
-    return parts[1] if parts[0] == "lm_zoo" and len(parts) > 1 else None
+def part_of(name):
+    """`lm_zoo.training.trainer` -> `training`, `lm_zoo` -> `__init__`."""
+    root, *rest = name.split(".")
+    if root != "lm_zoo":
+        return None
+    if name == "lm_zoo.tasks.prediction":
+        return "prediction"  # declarations, which all may read
+    if rest[:1] == ["tasks"] and rest[1:] and (ROOT / "lm_zoo" / "tasks" / rest[1]).is_dir():
+        return "each task"  # found by its name: nothing general imports it
+    return rest[0] if rest else "__init__"
 
 
-OPEN_TO_ALL = ("errors", "config", "config_checks", "files", "input_files", "json_files")
+OPEN_TO_ALL = (
+    "__doc__",
+    "__version__",
+    "errors",
+    "config",
+    "config_fields",
+    "config_json",
+    "files",
+    "input_files",
+    "json_files",
+    "options",
+    "prediction",
+)
 # What each part may import of lm_zoo besides what is open to all.
 ALLOWED = {
+    "__init__": set(),
+    "checkpoints": set(),
+    "checksums": set(),
+    "compiled": set(),
     "config": set(),
-    "config_checks": set(),
+    "config_fields": set(),
+    "config_json": set(),
+    "distribution": set(),
     "errors": set(),
     "figures": set(),
     "files": set(),
-    "checksums": {"files"},
-    "compiled": set(),
+    "html_page": set(),
     "input_files": set(),
     "json_files": set(),
+    "layers": set(),
     "limits": set(),
     "model_tensors": set(),
-    "run_folder": {"data", "files"},
-    "distribution": {"files"},
-    "layers": set(),
+    "options": set(),
+    "prediction": set(),
+    "progress": set(),
+    "tables": set(),
+    "text": set(),
+    "data": {"progress", "text"},
+    "generation": {"compiled", "layers", "limits", "text"},
     "models": {"layers"},
-    "registry": {"models"},
-    "text": {"files"},
-    "data": {"text", "files"},
-    "generation": {"compiled", "text", "layers"},
-    "export": {
-        "checksums",
+    "evaluation": {
+        "compiled",
         "data",
+        "distribution",
+        "figures",
+        "layers",
+        "limits",
+        "tables",
+        "text",
+    },
+    "inspection": {"data", "html_page", "tables", "text"},
+    "registry": {"models"},
+    "serving": {"checksums", "generation", "html_page", "limits", "text"},
+    "training": {
+        "checkpoints",
+        "data",
+        "distribution",
+        "figures",
+        "layers",
+        "model_tensors",
+        "progress",
+    },
+    "tasks": {"evaluation"},
+    "config_checks": {"data", "tasks"},
+    "export": {
+        "checkpoints",
+        "checksums",
         "evaluation",
         "figures",
-        "files",
         "generation",
         "layers",
         "limits",
+        "tasks",
+        "text",
+    },
+    "run_folder": {"config_checks", "data"},
+    "experiment": {
+        "config_checks",
+        "data",
+        "distribution",
+        "registry",
+        "run_folder",
+        "tasks",
         "training",
     },
-    "serving": {"checksums", "text", "generation", "files", "limits"},
-    "inspection": {"text", "data", "evaluation"},
-    "evaluation": {"compiled", "text", "data", "distribution", "figures", "layers", "limits"},
-    "training": {"data", "figures", "files", "layers", "distribution", "model_tensors"},
-    "tasks": {
-        *("data", "distribution", "evaluation", "export", "figures", "generation", "inspection"),
-        *("layers", "model_tensors", "models", "text", "registry"),
-    },
     "weights": {
-        *(
-            "checksums",
-            "data",
-            "files",
-            "layers",
-            "model_tensors",
-            "registry",
-            "run_folder",
-            "text",
-            "training",
-        )
+        "checkpoints",
+        "checksums",
+        "config_checks",
+        "data",
+        "layers",
+        "model_tensors",
+        "registry",
+        "run_folder",
+        "text",
+    },
+    "run": {
+        "checkpoints",
+        "data",
+        "distribution",
+        "experiment",
+        "export",
+        "model_tensors",
+        "run_folder",
+        "tasks",
+    },
+    "each task": {
+        "compiled",
+        "data",
+        "distribution",
+        "evaluation",
+        "export",
+        "figures",
+        "generation",
+        "layers",
+        "limits",
+        "models",
+        "run",
+        "tables",
+        "tasks",
+        "text",
+    },
+    "__main__": {"cli"},
+    "cli": {
+        "__main__",
+        "config_checks",
+        "data",
+        "distribution",
+        "evaluation",
+        "experiment",
+        "export",
+        "figures",
+        "generation",
+        "inspection",
+        "progress",
+        "registry",
+        "run",
+        "run_folder",
+        "serving",
+        "tables",
+        "tasks",
+        "text",
+        "weights",
     },
 }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_one_way(path):
-    part = layer_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    if part not in ALLOWED:
-        return  # the wiring: cli, experiment, run
+    part = part_of(module_name(path))
+    assert part in ALLOWED, f"say in ALLOWED what {part} may import"
     for name in imports(path):
-        target = layer_of(name or "")
+        target = part_of(name or "")
         if target and target not in (*OPEN_TO_ALL, part):
             assert target in ALLOWED[part], f"{part} must not import {name}"
+
+
+def test_what_may_be_imported_exists():
+    parts = {part_of(name) for name in MODULES}
+    assert set(ALLOWED) == parts
+    assert set().union(*ALLOWED.values()) <= parts
+
+
+def test_no_modules_import_each_other():
+    """In a circle, imports inside functions too."""
+    graph = {name: set(imports(path)) & (set(MODULES) - {name}) for name, path in MODULES.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises a CycleError that names them
+
+
+# "What kind of problem is this?" in five spellings, counted in code (docstrings and comments left
+# out) outside `tasks` and `models`, which alone may ask. A general part asks its `Task` instead.
+SPELLINGS = {
+    "reads_source": r"\b_?reads_source\b",
+    "has_pairs": r"\bhas_pairs\b|\bisinstance\([^()]*PairCorpus\)",
+    "layout": r"layout [!=]= 'pairs'|'pairs' [!=]= \w*layout",
+    "name": r"'(?:source|translate|generate)' (?:not )?in\b"
+    r"|[!=]= (?:'(?:source|translate|generate)'|GENERATE\b|TRANSLATE\b)"
+    r"|(?<!for )\b\w+(?: not)? in \((?:'\w+', )*'(?:source|translate|generate)'",
+    "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
+    "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
+}
+MOST_SPELLINGS = {
+    "reads_source": 3,
+    "has_pairs": 0,
+    "layout": 0,
+    "name": 2,
+    "source_tokenizer": 0,
+    "task": 2,
+}
+
+
+@functools.cache
+def code(path):
+    """The statements of a file, each on one line, without comments and docstrings."""
+    tree = copy.deepcopy(parsed(path))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            if ast.get_docstring(node):
+                node.body[0] = ast.Pass()
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in FILES
+        if part_of(module_name(path)) not in ("models", "tasks", "each task")
+        for line in code(path).splitlines()
+        for _ in re.finditer(SPELLINGS[name], line)
+    ]
+    listed = "\n".join(found)
+    assert len(found) <= MOST_SPELLINGS[name], f"ask the task instead:\n{listed}"
+    assert len(found) == MOST_SPELLINGS[name], f"lower the ceiling to {len(found)}"
+
+
+# Constants of one name and value that are no copies: each may change without the others.
+COINCIDENCES = {
+    "FORMAT_VERSION": "of several formats",
+    "GET_FLAGS": "of the kernel; `private_network_process` runs without lm_zoo",
+    "MANIFEST": "of several formats",
+    "UP": "of the kernel; `private_network_process` runs without lm_zoo",
+    "USES_TENSORFLOW": "what a command says of itself",
+}
+
+
+def constants(path):
+    """Yields `(name, value)` of a file's constants, the name without a leading underscore."""
+    for node in parsed(path).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(target.elts, node.value.elts)
+            for name, value in pairs:
+                if isinstance(name, ast.Name) and name.id.isupper():
+                    yield name.id.lstrip("_"), ast.unparse(value)
+
+
+def test_every_constant_is_written_once():
+    places = {}
+    for path in FILES:
+        for constant in constants(path):
+            places.setdefault(constant, []).append(str(path.relative_to(ROOT)))
+    copied = {constant: files for constant, files in places.items() if len(files) > 1}
+    new = {name: files for (name, _), files in copied.items() if name not in COINCIDENCES}
+    assert not new, "write it in the lowest of them, and import it"
+    assert {name for name, _ in copied} == set(COINCIDENCES), "take what is gone off COINCIDENCES"
 
 
 @pytest.mark.parametrize(
@@ -100,9 +308,12 @@ def test_imports_point_one_way(path):
     [
         "config",
         "config_checks",
+        "config_fields",
+        "config_json",
         "errors",
         "figures",
         "files",
+        "html_page",
         "input_files",
         "json_files",
         "limits",
@@ -118,7 +329,7 @@ def test_these_import_the_standard_library_alone(name):
 def test_nothing_is_unpickled_or_evaluated(path):
     for name in imports(path):
         assert name.split(".")[0] not in ("pickle", "marshal", "shelve", "dill"), name
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("eval", "exec"), f"line {node.lineno}"
         if isinstance(node, ast.keyword):
@@ -150,7 +361,7 @@ READS_BY_ITSELF = {
 def test_files_of_others_are_opened_in_one_place(path):
     """A pipe, a device, a text without end, JSON that breaks what reads it: refused once for all."""
     name = path.relative_to(ROOT / "lm_zoo").as_posix()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call) or name in READS_BY_ITSELF:
             continue
         function = ast.unparse(node.func)
@@ -186,3 +397,11 @@ def test_importing_lm_zoo_loads_nothing_heavy():
         check=True,
     ).stdout
     assert output.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_tokenizers_are_free_of_tensorflow(path):
+    if path.parent.name == "tokenizers":
+        for name in imports(path):
+            assert name.split(".")[0] not in ("tensorflow", "tensorflow_text", "keras"), name
+            assert not name.startswith("lm_zoo.text.in_graph"), name

@@ -18,17 +18,17 @@ SECONDS = 60  # that one command may take
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic", synthetic_tokens=2000, layout="windows", batch_size=4,
-            sequence_length=16, cache_dir={cache!r},
-        ),
+        task=TaskConfig("language_modeling", layout="windows", sequence_length=16, sample_length=0),
+        corpus=CorpusConfig("synthetic", tokens=2000),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         tokenizer=TokenizerConfig({tokenizer!r}, vocab_size=264),
         model=ModelConfig(
             "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
         ),
-        training=TrainingConfig(steps=4, validation_interval=2, sample_length=0),
+        training=TrainingConfig(steps=4, validation_interval=2),
     )
 """
 

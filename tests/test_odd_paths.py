@@ -10,24 +10,28 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import (
     EventMultiplexer,
 )
 
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
-from lm_zoo.training import checkpoints
 from tests.odd_names import ALL_AT_ONCE, ODD_NAMES
 
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", data_dir={folder!r}, train_files=("*.txt",), batch_size=4,
-            sequence_length=16, cache_dir={folder!r} + "/cache", layout="windows",
-        ),
+        task=TaskConfig("language_modeling", sequence_length=16, layout="windows", sample_length=0),
+        corpus=CorpusConfig("text_files", data_dir={folder!r}, train_files=("*.txt",)),
+        data=DataConfig(batch_size=4, cache_dir={folder!r} + "/cache"),
         tokenizer=TokenizerConfig(name="bpe", vocab_size=260),
         model=ModelConfig(
-            "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16,
+            "transformer_decoder",
+            hidden_dim=8,
+            num_layers=1,
+            num_heads=2,
+            context_length=16,
         ),
-        training=TrainingConfig(steps=2, log_interval=1, sample_length=0),
+        training=TrainingConfig(steps=2, log_interval=1),
     )
 """
 

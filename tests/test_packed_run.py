@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
 from lm_zoo.data.packing import pack_documents
 from lm_zoo.experiment import Experiment
-from lm_zoo.training import checkpoints
 
 LINES = [f"{a} {b} and {b} {a}{' again' * (i % 4)}" for i in range(6) for a in "xyz" for b in "uvw"]
 MODELS = {
@@ -25,26 +27,25 @@ MODELS = {
 }
 
 
-def config(tmp_path, model, steps=20, **data):
+def config(tmp_path, model, steps=20, **task):
     text = tmp_path / "lines.txt"
     text.write_text("\n".join(LINES) + "\n")
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files",
+        task=TaskConfig(
+            "language_modeling", layout="packed", sequence_length=16, sample_length=0, **task
+        ),
+        corpus=CorpusConfig(
+            "text_files",
             train_files=(str(text),),
             documents="line",
             validation_fraction=0.2,
             test_fraction=0.1,
-            layout="packed",
-            batch_size=4,
-            sequence_length=16,
-            cache_dir=str(tmp_path / "cache"),
-            **data,
         ),
+        data=DataConfig(batch_size=4, cache_dir=str(tmp_path / "cache")),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig(model, **MODELS[model]),
         optimizer=OptimizerConfig(name="adam", learning_rate=0.02),
-        training=TrainingConfig(steps=steps, validation_interval=10, sample_length=0),
+        training=TrainingConfig(steps=steps, validation_interval=10),
     )
 
 
@@ -54,7 +55,7 @@ def test_a_packed_run_learns_and_says_how_it_was_measured(model, tmp_path):
     experiment = Experiment(settings, tmp_path / "run")
     assert "packed (" in experiment.describe() and "% padding)" in experiment.describe()
     split = experiment.tokens.split("train")
-    assert experiment.batches.num_windows == pack_documents(split.document_starts, 16).num_windows
+    assert experiment.batches.num_examples == pack_documents(split.document_starts, 16).num_windows
     result = experiment.train()
     assert result.reason == "finished"
     run = lm_zoo.load(tmp_path / "run")

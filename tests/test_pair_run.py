@@ -7,17 +7,19 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    TaskConfig,
     TokenizerConfig,
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.summaries import read_scalars
 
 WORDS = {
@@ -47,43 +49,47 @@ def translation_of(source):
     return " ".join(WORDS[word] for word in source.split())
 
 
-def config(folder, model, separate=False, **training):
+def config(folder, model, separate=False, task=None, **training):
     """A run of 48 steps on 72 sentences, word by word; folder has the text and the cache."""
     for name, text in (("en", SOURCES), ("fr", map(translation_of, SOURCES))):
         (folder / f"all.{name}").write_text("\n".join(text) + "\n")
     words = TokenizerConfig(name="word")
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_pairs",
+        task=TaskConfig(
+            "translation",
+            **dict(
+                batch_tokens=96,
+                bleu_pairs=50,
+                label_smoothing=0.1,
+                sample_translations=2,
+                attention_pictures=1,
+            )
+            | (task or {}),
+        ),
+        corpus=CorpusConfig(
+            "text_pairs",
             data_dir=str(folder),
             train_files=("all.en",),
             train_target_files=("all.fr",),
             split_by="document_hash",
             validation_fraction=0.2,
             test_fraction=0.2,
-            layout="pairs",
-            batch_tokens=96,
-            cache_dir=str(folder / "cache"),
         ),
+        data=DataConfig(cache_dir=str(folder / "cache")),
         tokenizer=words,
-        source_tokenizer=words if separate else TokenizerConfig(name=""),
+        tokenizers={"source": words} if separate else {},
         model=ModelConfig(model, dropout=0.1, **MODELS[model]),
         optimizer=OptimizerConfig(name="adam", learning_rate=0.01),
         training=TrainingConfig(
-            **(
-                dict(
-                    steps=48,
-                    validation_interval=24,
-                    log_interval=8,
-                    keep_checkpoints=9,
-                    label_smoothing=0.1,
-                    sample_translations=2,
-                    attention_pictures=1,
-                )
-                | training
+            **dict(
+                steps=48,
+                validation_interval=24,
+                log_interval=8,
+                keep_checkpoints=9,
             )
+            | training
         ),
-        evaluation=EvaluationConfig(batch_size=8, bleu_pairs=50),
+        evaluation=EvaluationConfig(batch_size=8),
     )
 
 
@@ -117,10 +123,10 @@ def test_its_folder_alone_translates(finished, tmp_path):
     workdir, settings, _ = finished
     shutil.copytree(workdir, tmp_path / "moved")
     run = lm_zoo.load(tmp_path / "moved")
-    assert (run.source_tokenizer is run.tokenizer) == (not settings.source_tokenizer.name)
-    sources, references = run.pairs("test")
+    assert (run.source_tokenizer is run.tokenizer) == (not settings.tokenizers)
+    sources, references = map(list, zip(*run.records("test")))
     assert references == [translation_of(source) for source in sources]
-    assert not set(sources) & set(run.pairs("validation")[0])
+    assert not set(sources) & {source for source, _ in run.records("validation")}
     translations = run.translate(sources, num_beams=2)
     words = np.mean(
         [
@@ -130,8 +136,7 @@ def test_its_folder_alone_translates(finished, tmp_path):
         ]
     )
     assert words > 0.6  # 0.43 is what one can guess without the source
-    source_split, target_split = run.pair_tokens("test")
-    assert len(source_split.document_starts) == len(target_split.document_starts)
+    assert run.examples("test").num_examples == len(sources)
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):
@@ -174,7 +179,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
         validation_interval=2,
         best_by="bleu",
         early_stopping_patience=2,
-        attention_pictures=0,
+        task={"attention_pictures": 0},
     )
     settings.optimizer.learning_rate = 1e-9  # nothing is learned: BLEU stays where it is
     result = lm_zoo.train(settings, tmp_path / "run")
@@ -188,30 +193,41 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda c: setattr(c.data, "layout", "windows"), "layout: expected 'pairs' with.*bleu"),
+        (
+            lambda c: setattr(c, "task", TaskConfig("language_modeling")),
+            "training.best_by: unknown name 'bleu'.*Expected one of: loss",
+        ),
         (
             lambda c: (
-                setattr(c.data, "layout", "windows"),
+                setattr(c, "task", TaskConfig("language_modeling")),
                 setattr(c.training, "best_by", "loss"),
+                setattr(c, "tokenizers", {}),
             ),
-            "data.layout: expected 'pairs', because corpus 'text_pairs' has pairs.*windows",
+            "corpus.name: expected records of text for task 'language_modeling', received 'text_pairs",
         ),
-        (lambda c: setattr(c.data, "corpus", "python_reference"), "data.layout: 'pairs' needs"),
+        (
+            lambda c: setattr(c, "corpus", CorpusConfig("python_reference")),
+            "corpus.name: expected records of source and target for task",
+        ),
+        (
+            lambda c: setattr(c, "tokenizers", {"sources": TokenizerConfig("word")}),
+            "config.tokenizers: unknown name 'sources'. Did you mean 'source'",
+        ),
         (
             lambda c: setattr(c, "model", ModelConfig("lstm_lm")),
-            "config.model.name: expected a model that reads a source.*lstm_lm",
+            "config.model.name: .* needs a model that reads a source.*lstm_lm",
         ),
         (lambda c: setattr(c.training, "best_by", "blue"), "config.training.best_by.*'bleu'"),
         (
-            lambda c: setattr(c.evaluation, "bleu_pairs", 0),
-            "evaluation.bleu_pairs: expected above 0",
+            lambda c: setattr(c.task, "bleu_pairs", 0),
+            "task.bleu_pairs: expected above 0",
         ),
         (
             lambda c: setattr(c.model, "context_length", 4),
-            "data.too_long: .* pairs of the train split",
+            "task.too_long: .* records of the train split",
         ),
         (
-            lambda c: setattr(c.training, "label_smoothing", 1.0),
+            lambda c: setattr(c.task, "label_smoothing", 1.0),
             "label_smoothing: expected at least 0",
         ),
     ],
@@ -219,8 +235,6 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
 def test_mistakes_are_named_before_anything_is_written(change, message, tmp_path):
     settings = config(tmp_path, "encoder_decoder", best_by="bleu")
     change(settings)
-    if settings.data.corpus == "python_reference":
-        settings.data = DataConfig(layout="pairs", cache_dir=str(tmp_path / "cache"))
     with pytest.raises(UserError, match=message):
         lm_zoo.train(settings, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -6,8 +6,7 @@ import pathlib
 import pytest
 
 import lm_zoo
-from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, config_json
 from lm_zoo.cli.config_files import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA, load_corpus
 from lm_zoo.models.arguments import check_arguments
@@ -25,22 +24,22 @@ def test_the_folder_is_found_and_none_is_left_out():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_loads_and_names_what_exists(name):
-    config = config_checks.validate(read_config(name))
+    config = config_checks.resolve(read_config(name))
     assert config.name == name
-    assert config.data.corpus in CORPORA
+    assert config.corpus.name in CORPORA
     assert config.tokenizer.name in TOKENIZERS
     model = MODELS[config.model.name]
     sized = model.SIZES[config.model.size] if config.model.size else {}
     arguments = check_arguments(model, sized | config.model.arguments)
     if model.reads_source:
-        assert config.data.layout == "pairs"
-        assert config.source_tokenizer.name in ("", *TOKENIZERS)
+        assert config.task.name == "translation"
+        assert all(tokenizer.name in TOKENIZERS for tokenizer in config.tokenizers.values())
     elif model.context_length is None and "context_length" not in arguments:
-        assert config.data.layout in config_lib.LAYOUTS
+        assert config.task.name == "language_modeling"
     else:
-        assert config.data.layout == "windows"
-        assert config.data.sequence_length <= arguments["context_length"]
-    assert config_lib.from_dict(config_lib.to_dict(config)) == config
+        assert config.task.layout == "windows"
+        assert config.task.sequence_length <= arguments["context_length"]
+    assert config_json.from_dict(config_json.to_dict(config)) == config
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -62,15 +61,15 @@ def test_its_docstring_gives_the_command(name):
 )
 def test_its_text_is_read_from_a_folder(name, folder, characters, shared_data, tmp_path):
     config = read_config(name)
-    config.data.data_dir = str(shared_data(folder))
+    config.corpus.data_dir = str(shared_data(folder))
     config.data.cache_dir = str(tmp_path)
-    corpus = load_corpus(config.data)
-    assert corpus.name == config.data.corpus
+    corpus = load_corpus(config.corpus, config.data.cache_dir)
+    assert corpus.name == config.corpus.name
     assert len(corpus.text("validation")) == characters
 
 
 def test_what_has_a_name_is_not_named_by_its_files():
-    named = {name: read_config(name).data.corpus for name in CONFIGS}
+    named = {name: read_config(name).corpus.name for name in CONFIGS}
     for name, corpus in named.items():
         assert corpus != "text_files", name
         assert not name.startswith("ptb_") or corpus == "ptb"
@@ -80,7 +79,7 @@ def test_what_has_a_name_is_not_named_by_its_files():
 def test_the_quickstart_configs_train_a_step(name, tmp_path):
     config = read_config(name)
     config.training.steps = 1
-    config.training.sample_length = 0
+    config.task.sample_length = 0
     config.data.cache_dir = str(tmp_path / "cache")
     config.evaluation.batch_size = 64
     result = lm_zoo.train(config, tmp_path / "run")

@@ -47,15 +47,10 @@ def _train_and_export(root):
     from lm_zoo.run_folder import RunFolder
 
     config = c.ExperimentConfig(
-        data=c.DataConfig(
-            corpus="synthetic_translation",
-            synthetic_pairs=200,
-            layout="pairs",
-            batch_size=16,
-            cache_dir=str(root / "cache"),
-        ),
+        task=c.TaskConfig("translation", sample_translations=0),
+        corpus=c.CorpusConfig("synthetic_translation", pairs=200),
+        data=c.DataConfig(batch_size=16, cache_dir=str(root / "cache")),
         tokenizer=c.TokenizerConfig(name="word"),
-        source_tokenizer=c.TokenizerConfig(name="character"),
         model=c.ModelConfig(
             "encoder_decoder",
             hidden_dim=24,
@@ -65,7 +60,8 @@ def _train_and_export(root):
             source_length=100,
         ),
         optimizer=c.OptimizerConfig(name="adam", learning_rate=0.01),
-        training=c.TrainingConfig(steps=40, validation_interval=40, sample_translations=0),
+        training=c.TrainingConfig(steps=40, validation_interval=40),
+        tokenizers={"source": c.TokenizerConfig(name="character")},
     )
     train(config, root / "run")
     RunFolder(root / "run").write_result("translation-test", RESULT)

@@ -22,8 +22,8 @@ import time
 
 from generated_text import write_text
 
-from lm_zoo.config import DataConfig, TokenizerConfig
-from lm_zoo.data.corpora import load_corpus
+from lm_zoo.config import TokenizerConfig
+from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.data.token_files import prepare
 from lm_zoo.text.tokenizers import train_tokenizer
 
@@ -48,15 +48,10 @@ def theirs(library, documents):
 
 def ours(file, tokenizer):
     with tempfile.TemporaryDirectory() as cache:
-        data = DataConfig(
-            corpus="text_files",
-            train_files=(str(file),),
-            documents="line",
-            validation_fraction=0.0,
-            test_fraction=0.0,
-            cache_dir=cache,
+        files = TextFiles(
+            train_files=(str(file),), documents="line", validation_fraction=0.0, test_fraction=0.0
         )
-        split = prepare(load_corpus(data), tokenizer, cache, processes=1).split("train")
+        split = prepare(files.load(cache), tokenizer, cache, processes=1).split("train")
         return split.num_tokens - len(split.document_starts)
 
 

@@ -61,6 +61,7 @@ def measure(name, runtime, steps, size, precision="float32"):
     import tensorflow as tf
 
     from lm_zoo import config as config_lib
+    from lm_zoo import config_checks
     from lm_zoo.data.batches import Batch
     from lm_zoo.distribution.strategies import make_distribution
     from lm_zoo.registry import build_model
@@ -69,9 +70,11 @@ def measure(name, runtime, steps, size, precision="float32"):
     distribution = make_distribution(config_lib.RuntimeConfig(**runtime))
     vocab_size, rows, length, arguments = size
     config = config_lib.ExperimentConfig(
-        data=config_lib.DataConfig(batch_size=rows, sequence_length=length, layout="windows")
+        task=config_lib.TaskConfig("language_modeling", sequence_length=length, layout="windows"),
+        data=config_lib.DataConfig(batch_size=rows),
     )
     config.training.precision = precision
+    config = config_checks.resolve(config)
     with distribution.strategy.scope():
         model = build_model(
             name, vocab_size=vocab_size, dtype=config_lib.PRECISIONS[precision], **arguments

@@ -23,19 +23,20 @@ from generated_text import write_text
 
 INTERVAL = 0.1
 CONFIG = """
-from lm_zoo.config import DataConfig, ExperimentConfig, TokenizerConfig
+from lm_zoo.config import CorpusConfig, DataConfig, ExperimentConfig, TokenizerConfig
+
 
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files",
+        corpus=CorpusConfig(
+            "text_files",
             train_files=({text!r},),
             documents="line",
             split_by="document_hash",
             validation_fraction=0.001,
             test_fraction=0.001,
-            cache_dir={cache!r},
         ),
+        data=DataConfig(cache_dir={cache!r}),
         tokenizer=TokenizerConfig("bpe", vocab_size={vocab_size}, training_bytes=1 << 26),
     )
 """

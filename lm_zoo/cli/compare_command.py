@@ -31,8 +31,7 @@ def run(flag_values, arguments):
         raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
     ledgers = {name: _read_ledger(name, flag_values.split) for name in arguments}
     translations = {
-        name: _read_translations(name, flag_values.split, ledger)
-        for name, ledger in ledgers.items()
+        name: _read_scores(name, flag_values.split, ledger) for name, ledger in ledgers.items()
     }
     comparison = compare(ledgers, translations=translations)
     if flag_values.json:
@@ -58,19 +57,20 @@ def _read_ledger(name, split):
     return Ledger.from_dict(_read_json(path))
 
 
-def _read_translations(name, split, ledger):
-    """Returns the `TranslationScores` beside a run's ledger, or None."""
-    from lm_zoo.evaluation.translation_scores import TranslationScores
+def _read_scores(name, split, ledger):
+    """Returns the `Scores` beside a run's ledger, or None."""
+    from lm_zoo.evaluation.scores import Scores, is_scores
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
-    path = RunFolder(name).results / f"translation-{split}.json"
-    if expanded(name).is_file() or not path.is_file():
+    if expanded(name).is_file():
         return None
-    values = _read_json(path)
-    scores = TranslationScores.from_dict(values)
-    # Translations by another checkpoint than the ledger's are not compared.
-    return scores if values.get("step") == ledger.step else None
+    for path in sorted(RunFolder(name).results.glob(f"*-{split}.json")):
+        values = _read_json(path)
+        # Those by another checkpoint than the ledger's are not compared.
+        if is_scores(values) and values.get("step") == ledger.step:
+            return Scores.from_dict(values)
+    return None
 
 
 def _read_json(path):

@@ -1,4 +1,4 @@
-"""Measures a run's perplexity, and a translation model's BLEU, chrF and TER.
+"""Measures a run's model: perplexity with its ledger, and what else its task has.
 
     lm-zoo evaluate --workdir=runs/quickstart_lstm --split=test
     lm-zoo evaluate --workdir=runs/quickstart_transformer --sequence_length=128 --stride=32 --json
@@ -9,90 +9,102 @@
     lm-zoo evaluate --workdir=runs/de_en --sources=news.de --references=news.en
     lm-zoo evaluate --workdir=runs/de_en --translations=others.en --split=test
 
-The ledger is printed as a table (or JSON) and kept in the workdir as results/evaluation-SPLIT.json.
-Several devices or processes share the rows (--batch_size) and find the same figures. Of a model
-that reads a source it is the perplexity of the targets given their sources; its translations of
-them, with their scores by sacrebleu, are kept as results/translation-SPLIT.txt and .json.
+The report is printed as a table (or JSON) and kept in the workdir as results/evaluation-SPLIT.json.
+Several devices or processes share the rows (--batch_size) and find the same figures. Of a
+translation model it is the perplexity of the targets given their sources; its translations of them,
+with their scores by sacrebleu, are kept as results/translation-SPLIT.txt and .json.
 """
 
+import dataclasses
 import json
+import pathlib
 
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
 from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.pair_flags import define_pair_flags, refuse_pair_flags
+from lm_zoo.cli.option_flags import define_option_flags, options_of_flags
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.run_flags import refuse_flag_of_other_tasks, task_of_arguments
+from lm_zoo.tasks import TASKS, declaration
 
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
     define_checkpoint_flag(flag_values)
-    flags.DEFINE_enum(
-        "context",
-        "auto",
-        ["auto", "carried", "windows"],
-        "Where a token's context comes from: state carried through the whole text, or windows.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "batch_size",
-        None,
-        "Streams, windows or pairs at once.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "sequence_length",
-        None,
-        "Tokens per call: the window.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "stride",
-        None,
-        "New tokens that each window scores.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    define_pair_flags(flag_values)
     define_device_flags(flag_values)
     flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
 
 
+def define_task_flags(flag_values, arguments):
+    """Adds the options of the run's task; where no run is named, those of all tasks."""
+    task = task_of_arguments(arguments)
+    for name in [task] if task else TASKS:
+        label = "" if task else f"For {name}: "
+        define_option_flags(declaration(name).evaluation_options, flag_values, label)
+
+
+def refuse_unknown(name, arguments):
+    """Says of a flag that another task has that this run's has not."""
+    task = task_of_arguments(arguments)
+    if task:
+        refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
+
+
+def _options_of(task):
+    return [field.name for field in dataclasses.fields(declaration(task).evaluation_options)]
+
+
 def run(flag_values, arguments):
-    from lm_zoo.cli import pair_evaluation
     from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.cli.results import show_and_keep
-    from lm_zoo.evaluation.ledger_table import render_table
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
+    from lm_zoo.tasks import task_class
 
     folder = RunFolder(flag_values.workdir).require()
     config = folder.config()
-    if config.data.layout == "pairs":
-        pair_evaluation.run(flag_values, folder, config)
+    kind = task_class(config.task.name)
+    options = options_of_flags(kind.EvaluationOptions, flag_values)
+    # What can be found to be wrong is found before the model is loaded.
+    name = _name_of(kind.EvaluationOptions, flag_values)
+    kind.check_evaluation(config, folder, name, options)
+    report = kind.evaluate_given(config, folder, name, options)
+    if report is None:
+        same = ("split", "checkpoint", *_options_of(config.task.name))
+        distribution = distribution_of_flags(flag_values, same)
+        loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+        report = loaded.report(name, options)
+        if not distribution.is_chief:
+            return
+    _show(report, folder, name, flag_values.json)
+
+
+def _name_of(cls, flag_values):
+    """Returns what is measured: a split, or the file that is given in its place."""
+    from lm_zoo.options import facts_of
+
+    for field in dataclasses.fields(cls):
+        paths = flag_values[field.name].value
+        if facts_of(field).get("names_result") and paths:
+            return pathlib.Path(paths[0]).name
+    return flag_values.split
+
+
+def _show(report, folder, name, as_json):
+    """Prints a report and writes it to the run's results."""
+    from lm_zoo.cli.results import show_and_keep
+
+    shown = report.table()
+    if as_json:
+        shown = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+    results = report.results(name)
+    if not results:
+        print(shown)
         return
-    refuse_pair_flags(flag_values, config.model.name)
-    same = ("split", "checkpoint", "context", "batch_size", "sequence_length", "stride")
-    distribution = distribution_of_flags(flag_values, same)
-    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
-    ledger = loaded.evaluate(
-        flag_values.split,
-        flag_values.batch_size,
-        flag_values.sequence_length,
-        flag_values.stride,
-        flag_values.context,
-    )
-    if not distribution.is_chief:
-        return
-    values = ledger.to_dict()
-    as_json = json.dumps(values, indent=2, ensure_ascii=False)
     show_and_keep(
-        as_json if flag_values.json else render_table(ledger),
-        "the ledger",
-        lambda: [loaded.folder.write_result(f"evaluation-{flag_values.split}", values)],
-        says_where=not flag_values.json,
+        shown,
+        "the report",
+        lambda: [folder.write_result(file, values) for file, values in results.items()],
+        says_where=not as_json,
     )

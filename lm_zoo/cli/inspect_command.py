@@ -66,9 +66,9 @@ def run(flag_values, arguments):
         raise unknown_name("split", flag_values.split, SPLITS)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
-    config = config_checks.validate(with_data_dir(config, flag_values.data_dir))
+    config = config_checks.resolve(with_data_dir(config, flag_values.data_dir))
     path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
-    if config.data.layout == "pairs":
+    if config.task.name == "translation":
         report = _inspect_pairs(config, folder, flag_values)
         as_page, as_text = pair_page.pairs_as_page, pair_terminal.pairs_as_text
     else:
@@ -91,62 +91,60 @@ def run(flag_values, arguments):
 
 
 def _inspect_texts(config, folder, flag_values):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
-    from lm_zoo.data import preparation
-    from lm_zoo.experiment import training_batches
     from lm_zoo.inspection.report import inspect
-    from lm_zoo.text.tokenizers import load_tokenizer
 
-    with PreparationProgress() as progress:
-        corpus = preparation.prepared_corpus(config, progress)
-        if folder:
-            tokenizer = load_tokenizer(folder.tokenizer)
-        else:
-            tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
-        tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
-    if folder:
-        folder.check_text(tokens, flag_values.split)
-    split, num_batches = _checked_split(corpus, tokens, flag_values)
-    batches = training_batches(config, split) if num_batches else None
+    corpus, preprocessors, examples = _prepared(config, folder, flag_values)
+    split, num_batches = _checked_split(corpus, examples, flag_values)
+    batches = _batches(config, preprocessors, split) if num_batches else None
+    tokenizer, tokens = preprocessors["text"], examples.fields["text"]
     documents = flag_values.documents
     return inspect(corpus, tokenizer, tokens, batches, split.name, documents, num_batches)
 
 
-def _inspect_pairs(config, folder, flag_values):
+def _batches(config, preprocessors, split):
+    """Returns the batches of a split; how long rows may be is the model's to say."""
+    from lm_zoo.experiment import build_task_model
+    from lm_zoo.tasks import task_class
+
+    task = task_class(config.task.name)(config, preprocessors)
+    return task.batches(split, build_task_model(task))
+
+
+def _prepared(config, folder, flag_values):
+    """Returns the cleaned corpus, the preprocessors (the run's own, if any) and the examples."""
     from lm_zoo.cli.preparation_progress import PreparationProgress
-    from lm_zoo.data import preparation
-    from lm_zoo.data.pair_tokens import prepared_pair_tokens
-    from lm_zoo.experiment import build_configured_model
-    from lm_zoo.inspection.pair_report import inspect_pairs
-    from lm_zoo.pair_experiment import load_source_tokenizer, pair_batches
-    from lm_zoo.text.tokenizers import load_tokenizer
+    from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
+    from lm_zoo.data.preparation import prepared_corpus
+    from lm_zoo.tasks import fields_of
 
+    fields = fields_of(config)
     with PreparationProgress() as progress:
-        corpus = preparation.prepared_corpus(config, progress)
+        corpus = prepared_corpus(config, fields, progress)
         if folder:
-            tokenizer = load_tokenizer(folder.tokenizer)
-            tokenizers = tokenizer, load_source_tokenizer(folder, tokenizer)
+            preprocessors = folder.preprocessors(fields)
         else:
-            tokenizers = preparation.prepared_tokenizers(config, corpus, progress)
-        tokens = prepared_pair_tokens(config, corpus, *tokenizers, progress)
+            preprocessors = prepared_preprocessors(config, corpus, fields, progress)
+        examples = prepared_examples(config, corpus, preprocessors, progress)
     if folder:
-        folder.check_text(tokens.targets, flag_values.split)
-        folder.check_text(tokens.sources, flag_values.split, "source_sha256")
-    split, num_batches = _checked_split(corpus, tokens, flag_values)
-    batches = None
-    if num_batches:  # how long pairs may be is the model's to say
-        model = build_configured_model(config, *tokenizers)
-        batches = pair_batches(config, model, tokens, split.name)
-    documents = flag_values.documents
-    return inspect_pairs(corpus, tokenizers, tokens, batches, split.name, documents, num_batches)
+        folder.check_examples(examples, (flag_values.split,))
+    return corpus, preprocessors, examples
 
 
-def _checked_split(corpus, tokens, flag_values):
-    """Returns the `TokenSplit`, which must not be empty, and how many batches of it are shown."""
+def _inspect_pairs(config, folder, flag_values):
+    from lm_zoo.inspection.pair_report import inspect_pairs
+
+    corpus, preprocessors, examples = _prepared(config, folder, flag_values)
+    split, num_batches = _checked_split(corpus, examples, flag_values)
+    batches = _batches(config, preprocessors, split) if num_batches else None
+    return inspect_pairs(corpus, preprocessors, split, batches, flag_values.documents, num_batches)
+
+
+def _checked_split(corpus, examples, flag_values):
+    """Returns the `ExampleSplit`, which must not be empty, and how many batches of it are shown."""
     from lm_zoo.errors import UserError
 
-    split = tokens.split(flag_values.split)
-    if not split.num_bytes:
+    split = examples.split(flag_values.split)
+    if not any(tokens.num_bytes for tokens in split.fields.values()):
         raise UserError(f"split: the {split.name} split of {corpus.name} is empty.")
     if flag_values.batches is not None:
         return split, flag_values.batches

@@ -105,8 +105,9 @@ def _fetch(command, *arguments):
 
     flag_values = parsed_flags(command, arguments)
     config = flag_values.config if flag_values and "config" in flag_values else None
-    if config is not None and config.data.corpus in FETCHED:
-        load_corpus(with_data_dir(config, flag_values.data_dir).data)
+    if config is not None and config.corpus.name in FETCHED:
+        config = with_data_dir(config, flag_values.data_dir)
+        load_corpus(config.corpus, config.data.cache_dir)
 
 
 def _network(choice, stack):

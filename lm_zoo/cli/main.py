@@ -6,6 +6,8 @@ A command is a module with
     ARGUMENTS                    optional: what its help calls the positional arguments
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
     define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
+    define_task_flags(flag_values, arguments)   optional: adds those of the run's task
+    refuse_unknown(name, arguments)             optional: says more of a flag that there is not
     run(flag_values, arguments)  does it; returns the exit status, None meaning 0
 
 and imports TensorFlow only inside `run`, so that help answers at once.
@@ -24,8 +26,9 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-import lm_zoo
-from lm_zoo.cli.flags import load_config
+from lm_zoo import __doc__ as ABOUT
+from lm_zoo import __version__
+from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
@@ -104,15 +107,15 @@ def _of_system(error):
     return _one_line(f"{said}; {advice(error, writing=False)}.")
 
 
-def command_help(command, module):
+def command_help(command, module, arguments=()):
     """Returns the help text of a command, made from its flags and its docstring."""
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    flag_values = _flags_of(module)
+    flag_values = _flags_of(module, arguments)
     shown = [flag_values[n] for n in flag_values if n == flag_values[n].name]  # no short names
     required = [_left(flag) for flag in shown if _is_required(flag)]
-    arguments = [getattr(module, "ARGUMENTS", "")]
+    positional = [getattr(module, "ARGUMENTS", "")]
     optional = ["[--FLAG=VALUE ...]"] if len(shown) > len(required) else []
-    usage = " ".join(filter(None, [*required, *optional, *arguments]))
+    usage = " ".join(filter(None, [*required, *optional, *positional]))
     description = textwrap.dedent(getattr(module, "DESCRIPTION", None) or module.__doc__).strip()
     lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]
     for flag in shown:
@@ -143,7 +146,7 @@ def _dispatch(arguments):
         return 0
     command, *rest = arguments
     if command in ("--version", "-version"):
-        print(f"lm-zoo {lm_zoo.__version__}")
+        print(f"lm-zoo {__version__}")
         return 0
     if command == "help":
         return _dispatch([*rest[:1], "--help"])
@@ -154,7 +157,7 @@ def _dispatch(arguments):
         raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
     module = importlib.import_module(COMMANDS[command][0])
     if _asks_for_help(rest):
-        print(command_help(command, module))
+        print(command_help(command, module, rest))
         return 0
     flag_values, positional = _parse(command, module, rest)
     _log_warnings_only(f"lm-zoo {command}")
@@ -169,7 +172,7 @@ def _overview():
     return f"""\
 usage: lm-zoo COMMAND [--FLAG=VALUE ...]
 
-{lm_zoo.__doc__.splitlines()[0]}
+{ABOUT.splitlines()[0]}
 
 commands:
 {listed}
@@ -177,16 +180,18 @@ commands:
 `lm-zoo COMMAND --help` shows a command's flags and examples; `lm-zoo --version` the version."""
 
 
-def _flags_of(module):
+def _flags_of(module, arguments):
     """Returns a command's flags, in absl `FlagValues` of their own: the global ones stay empty."""
     flag_values = flags.FlagValues()
     module.define_flags(flag_values)
+    if hasattr(module, "define_task_flags"):
+        module.define_task_flags(flag_values, arguments)
     return flag_values
 
 
 def _parse(command, module, arguments):
     """Returns the parsed flags and the positional arguments of a command."""
-    flag_values = _flags_of(module)
+    flag_values = _flags_of(module, arguments)
     config = None
     if "config" in flag_values:
         default = getattr(module, "default_config", lambda arguments: None)
@@ -194,6 +199,8 @@ def _parse(command, module, arguments):
     try:
         positional = flag_values([f"lm-zoo {command}", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:
+        if hasattr(module, "refuse_unknown"):
+            module.refuse_unknown(error.flagname, arguments)
         guess = nearest(error.flagname, flag_values)
         hint = f" Did you mean --{guess}?" if guess else ""
         raise UserError(

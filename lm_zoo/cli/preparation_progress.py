@@ -3,14 +3,9 @@
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
-from rich.table import Column
-
 from lm_zoo.data.preparation import Observer
+from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar
 
-SECONDS_BETWEEN_LINES = 5.0
 MEGABYTE = 1e6
 
 
@@ -29,8 +24,6 @@ class PreparationProgress(Observer):
         self.interval = interval
         self.what = ""
         self.worked = False  # whether there was anything to do
-        console = Console(file=self.stream)
-        self._console = console if console.is_terminal and not console.is_dumb_terminal else None
         self._bar = None
 
     def begin(self, what, num_bytes=0):
@@ -41,17 +34,16 @@ class PreparationProgress(Observer):
     def update(self, num_bytes):
         self._done, self.worked = num_bytes, True
         now = time.monotonic()
-        if self._console:
-            self._bar = self._bar or self._live_bar()
-            total = self._total if self._total >= num_bytes else None
-            self._bar.update(self._task, completed=num_bytes, total=total, figures=self._figures())
-        elif now - self._last_line >= self.interval:
+        if self._bar is None:
+            self._bar = Bar(self.what, self._total or None, stream=self.stream)
+        self._bar.update(num_bytes, self._figures())
+        if not self._bar.is_live and now - self._last_line >= self.interval:
             self._last_line = now
             self.line(f"{self.what}: {self._figures()}")
 
     def line(self, text):
-        if self._bar:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._bar and self._bar.is_live:
+            self._bar.line(text)
         else:
             self.stream.write(text + "\n")
             self.stream.flush()
@@ -64,30 +56,12 @@ class PreparationProgress(Observer):
 
     def _end(self):
         if self._bar:
-            self._bar.stop()
-            self._bar = None
-        elif self.what and self._last_line > self._started:
+            self._bar.close()
+        if self.what and self._last_line > self._started:
             self.line(f"{self.what}: {self._figures()}, done")
-        self.what = ""
+        self.what, self._bar = "", None
 
     def _figures(self):
         done, seconds = self._done / MEGABYTE, time.monotonic() - self._started
         of_all = f" of {self._total / MEGABYTE:,.0f}" if self._total >= self._done else ""
         return f"{done:,.0f}{of_all} MB  {done / max(seconds, 1e-9):,.1f} MB/s"
-
-    def _live_bar(self):
-        bar = RichProgress(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=self._console,
-            expand=True,
-            transient=True,
-            refresh_per_second=4,
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
-        )
-        self._task = bar.add_task(self.what, total=self._total or None, figures="")
-        bar.start()
-        return bar

@@ -14,95 +14,57 @@ COLUMNS = (
 )
 
 
-def summary(corpus, tokens, seconds):
+def summary(corpus, examples, seconds):
     """Returns what was prepared, JSON-ready.
 
     Args:
         corpus: The cleaned `Corpus`.
-        tokens: The `TokenDataset`.
+        examples: Its `Examples`.
         seconds: That it took from the start of the command; 0 where all was there already.
     """
-    manifest = tokens.manifest
-    splits = {name: _split(entry) for name, entry in manifest["splits"].items()}
-    values = {
-        "corpus": manifest["corpus"],
-        "tokenizer": manifest["tokenizer"],
-        "splits": splits,
-        "notes": split_notes(corpus, manifest["splits"]),
-        "directory": str(tokens.directory),
-        **_effort(seconds, splits.values()),
-    }
-    return values | ({"cleaning": manifest["cleaning"]} if "cleaning" in manifest else {})
-
-
-def pair_summary(corpus, tokens, seconds):
-    """Returns what was prepared of sentence pairs, JSON-ready.
-
-    Args:
-        corpus: The cleaned `PairCorpus`.
-        tokens: The `PairTokens`.
-        seconds: As for `summary`.
-    """
-    sides = {"source": tokens.sources, "target": tokens.targets}
-    splits = {
+    fields = {
         name: {
-            "pairs": tokens.num_pairs(name),
-            **{
-                side: _split(side_tokens.manifest["splits"][name])
-                for side, side_tokens in sides.items()
-            },
+            "tokenizer": tokens.manifest["tokenizer"],
+            "splits": {n: _split(entry) for n, entry in tokens.manifest["splits"].items()},
+            "directory": str(tokens.directory),
         }
-        for name in tokens.targets.manifest["splits"]
+        for name, tokens in examples.fields.items()
     }
-    both = [split[side] for split in splits.values() for side in sides]
+    counts = [counts for field in fields.values() for counts in field["splits"].values()]
     values = {
         "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
-        "tokenizers": {side: found.manifest["tokenizer"] for side, found in sides.items()},
-        "splits": splits,
-        "notes": split_notes(corpus, tokens.targets.manifest["splits"]),
-        "directories": {side: str(found.directory) for side, found in sides.items()},
-        **_effort(seconds, both),
+        "fields": fields,
+        "notes": split_notes(corpus, examples),
+        **_effort(seconds, counts),
     }
     return values | ({"cleaning": corpus.report} if corpus.report else {})
 
 
 def as_text(values):
     """Returns a summary as lines to print."""
-    tokenizer = values["tokenizer"]
+    fields = values["fields"]
+    several = len(fields) > 1
+    of = {name: f" of {name}" if several else "" for name in fields}
+    names = ["split", "field"] if several else ["split"]
     rows = [
-        [name, *(_number(entry[column]) for column in COLUMNS)]
-        for name, entry in values["splits"].items()
-    ]
-    return "\n".join(
-        [
-            *_about_text(values),
-            f"Tokenizer: {tokenizer['name']}, vocabulary {tokenizer['vocab_size']:,}",
-            *_table(["split", *map(_heading, COLUMNS)], rows, 1),
-            *values["notes"],
-            f"Lies in: {values['directory']}",
-            _about_effort(values),
-        ]
-    )
-
-
-def pair_text(values):
-    """Returns a summary of sentence pairs as lines to print."""
-    columns = COLUMNS[1:]
-    rows = [
-        [name, side, _number(split["pairs"]), *(_number(split[side][c]) for c in columns)]
-        for name, split in values["splits"].items()
-        for side in ("source", "target")
+        [*(split, name)[: len(names)], *(_number(field["splits"][split][c]) for c in COLUMNS)]
+        for split in next(iter(fields.values()))["splits"]
+        for name, field in fields.items()
     ]
     return "\n".join(
         [
             *_about_text(values),
             *(
-                f"Tokenizer of {side}s: {found['name']}, vocabulary {found['vocab_size']:,}"
-                for side, found in values["tokenizers"].items()
+                f"Tokenizer{of[name]}: {field['tokenizer']['name']}, "
+                f"vocabulary {field['tokenizer']['vocab_size']:,}"
+                for name, field in fields.items()
             ),
-            *_table(["split", "side", "pairs", *map(_heading, columns)], rows, 2),
+            *_table([*names, *map(_heading, COLUMNS)], rows, len(names)),
             *values["notes"],
-            *(f"{side.capitalize()}s lie in: {d}" for side, d in values["directories"].items()),
+            *(
+                f"Lies in{f' ({name})' if several else ''}: {field['directory']}"
+                for name, field in fields.items()
+            ),
             _about_effort(values),
         ]
     )

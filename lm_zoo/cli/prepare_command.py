@@ -33,10 +33,12 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli import preparation_summary as summaries
     from lm_zoo.cli.preparation_progress import PreparationProgress
-    from lm_zoo.data import pair_tokens, preparation
+    from lm_zoo.cli.preparation_summary import as_text, summary
+    from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
+    from lm_zoo.data.preparation import prepared_corpus
     from lm_zoo.errors import UserError
+    from lm_zoo.tasks import fields_of
 
     if arguments:
         raise UserError(f"prepare: unexpected argument {arguments[0]!r}.")
@@ -45,18 +47,10 @@ def run(flag_values, arguments):
     config = with_data_dir(flag_values.config, flag_values.data_dir)
     if flag_values.processes is not None:
         config.runtime.data_processes = flag_values.processes
-    started = time.monotonic()
+    started, fields = time.monotonic(), fields_of(config)
     with PreparationProgress() as progress:
-        corpus = preparation.prepared_corpus(config, progress)
-        if config.data.layout == "pairs":
-            tokenizers = preparation.prepared_tokenizers(config, corpus, progress)
-            tokens = pair_tokens.prepared_pair_tokens(config, corpus, *tokenizers, progress)
-        else:
-            tokenizer = preparation.prepared_tokenizer(config, corpus, progress)
-            tokens = preparation.prepared_tokens(config, corpus, tokenizer, progress)
-    seconds = time.monotonic() - started if progress.worked else 0.0
-    if config.data.layout == "pairs":
-        values, as_text = summaries.pair_summary(corpus, tokens, seconds), summaries.pair_text
-    else:
-        values, as_text = summaries.summary(corpus, tokens, seconds), summaries.as_text
+        corpus = prepared_corpus(config, fields, progress)
+        preprocessors = prepared_preprocessors(config, corpus, fields, progress)
+        examples = prepared_examples(config, corpus, preprocessors, progress)
+    values = summary(corpus, examples, time.monotonic() - started if progress.worked else 0.0)
     print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

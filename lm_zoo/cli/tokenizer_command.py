@@ -80,6 +80,7 @@ def _train(flag_values, arguments):
     from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizer
     from lm_zoo.errors import UserError
     from lm_zoo.files import check_writable
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import train_tokenizer
 
     if arguments:
@@ -97,7 +98,7 @@ def _train(flag_values, arguments):
                     f"config's fields by --config.tokenizer.FIELD=VALUE."
                 )
         config = flag_values.config
-        tokenizer = prepared_tokenizer(config, prepared_corpus(config))
+        tokenizer = prepared_tokenizer(config, prepared_corpus(config, fields_of(config)))
     else:
         config = TokenizerConfig(
             name=flag_values.name,
@@ -115,7 +116,7 @@ def _train(flag_values, arguments):
 def _show(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import describe
     from lm_zoo.errors import UserError
-    from lm_zoo.evaluation.tables import render
+    from lm_zoo.tables import render
 
     if len(arguments) != 1:
         raise UserError(f"tokenizer show: expected one tokenizer, received {len(arguments)}.")
@@ -157,7 +158,7 @@ def _decode(flag_values, arguments):
 def _compare(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import COLUMNS, measure
     from lm_zoo.errors import UserError
-    from lm_zoo.evaluation.tables import render
+    from lm_zoo.tables import render
 
     if not arguments:
         raise UserError("tokenizer compare: expected tokenizers: folders, files, or NAME:SIZE.")
@@ -193,6 +194,7 @@ def find_tokenizer(source):
     from lm_zoo.errors import UserError
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
+    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 
     path = expanded(source)
@@ -202,7 +204,10 @@ def find_tokenizer(source):
     if kind:
         return train_tokenizer(TokenizerConfig(name=kind, path=source), ())
     folder = RunFolder(path)
-    return load_tokenizer(folder.tokenizer if folder.begun() else path)
+    if not folder.begun():
+        return load_tokenizer(path)
+    *_, tokenizer = folder.preprocessors(fields_of(folder.require().config())).values()
+    return tokenizer
 
 
 def _find_or_train(flag_values, source):
@@ -232,11 +237,11 @@ def _find_or_train(flag_values, source):
 
 def _texts_of(flag_values, name):
     """Returns an iterator over the texts of the files that a flag names, and about their size."""
-    from lm_zoo.config import DataConfig
+    from lm_zoo.config import CorpusConfig
     from lm_zoo.data.corpora import load_corpus
 
-    config = DataConfig(
-        corpus="text_files",
+    config = CorpusConfig(
+        "text_files",
         train_files=tuple(flag_values[name].value),
         encoding=flag_values.encoding,
         text_field=flag_values.text_field,

@@ -16,8 +16,8 @@ from absl import flags
 from lm_zoo.cli.distribution_flags import define_strategy_flag
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.run_flags import run_of_arguments
 
-LEAVE_SECONDS = 10  # that the chief waits for the others, which miss it otherwise
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
@@ -43,15 +43,8 @@ def define_flags(flag_values):
 
 def default_config(arguments):
     """The config of the run that is already in the workdir, for going on without `--config`."""
-    from lm_zoo.run_folder import RunFolder
-
-    for index, argument in enumerate(arguments):
-        name, separator, value = argument.lstrip("-").partition("=")
-        if name == "workdir" and argument.startswith("-"):
-            workdir = value if separator else "".join(arguments[index + 1 : index + 2])
-            folder = RunFolder(workdir)
-            return folder.config() if workdir and folder.exists() else None
-    return None
+    folder = run_of_arguments(arguments)
+    return folder.config() if folder else None
 
 
 def run(flag_values, arguments):
@@ -81,17 +74,17 @@ def _train(config, flag_values, distribution, profile_steps):
     from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.distribution.lost_process import lost_processes_named
     from lm_zoo.distribution.rendezvous import wait_until_gone
-    from lm_zoo.pair_experiment import experiment_of
+    from lm_zoo.experiment import Experiment
 
     with lost_processes_named(distribution.cluster):
         with PreparationProgress() as progress:
-            experiment = experiment_of(config, flag_values.workdir, progress, distribution)
+            experiment = Experiment(config, flag_values.workdir, progress, distribution)
         if distribution.is_chief:
             print(experiment.describe(), flush=True)
         result = experiment.train(profile_steps, flag_values.audit_data)
     if distribution.is_chief:
         if distribution.name == "multi_worker":
-            wait_until_gone(distribution.cluster, LEAVE_SECONDS)
+            wait_until_gone(distribution.cluster)
         if result.reason not in SIGNAL_STATUS:
             if flag_values.audit_data:
                 print(experiment.verify_audit(result.step))
@@ -118,6 +111,8 @@ def _stopped(result, workdir, distribution):
 
 
 def _closing_line(result):
+    from lm_zoo.figures import named_figure
+
     ended = {
         "finished": "Finished",
         "early_stopping": "Stopped early, for validation no longer improves,",
@@ -125,7 +120,7 @@ def _closing_line(result):
     line = f"{ended} at step {result.step}"
     if result.best is None:
         return line + "; there is no validation split."
-    figure = f"BLEU {result.best:.2f}" if result.best_by == "bleu" else f"loss {result.best:.4f}"
+    figure = named_figure(result.best_by, result.best)
     return line + f"; best validation {figure} at step {result.best_step}."
 
 

@@ -18,7 +18,6 @@ import re
 
 import numpy as np
 
-from lm_zoo.data.batches import ContiguousBatches
 from lm_zoo.errors import UserError
 from lm_zoo.input_files import open_input
 from lm_zoo.json_files import NotJson, natural, parse_json
@@ -76,18 +75,18 @@ class DataAudit:
         """
         for number, batch in enumerate(batches, step):
             rows = self.rows_of(number)
-            expected = self.batches.batch(number, rows)
-            if not all(np.array_equal(a, b) for a, b in zip(batch[:3], expected[:3])):
+            expected = self.batches.batch(number, rows).features
+            if not all(np.array_equal(batch.features[name], expected[name]) for name in expected):
                 raise UserError(
                     f"--audit_data: step {number} was given rows of another step; the data order "
                     "is broken, please report it."
                 )
             start, stop, _ = rows.indices(self.batches.num_rows(number))
             line = {"step": number, "rows": [start, stop]}
-            if isinstance(self.batches, ContiguousBatches):
+            if self.batches.carries_state:
                 line["targets"] = self.batches.target_ranges(number)[rows].tolist()
             else:
-                line["windows"] = self.batches.window_indices(number)[rows].tolist()
+                line["windows"] = self.batches.examples_of(number)[rows].tolist()
             self._file.write(json.dumps(line) + "\n")
 
 

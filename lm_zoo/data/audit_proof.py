@@ -6,7 +6,6 @@ import itertools
 import numpy as np
 
 from lm_zoo.data.audit import read, records
-from lm_zoo.data.batches import ContiguousBatches
 from lm_zoo.errors import UserError
 
 
@@ -25,7 +24,7 @@ def verify(folder, batches, steps):
         UserError: If it was not, naming the window (or the targets) and the step.
     """
     rows = _rows_of_steps(records(folder), batches.num_rows, steps)
-    check = _check_targets if isinstance(batches, ContiguousBatches) else _check_windows
+    check = _check_targets if batches.carries_state else _check_windows
     used = check(rows, batches)
     workers = _plural(len(records(folder)), "worker")
     return f"Audit: {used} ({_plural(steps, 'step')}, {workers})."
@@ -33,7 +32,7 @@ def verify(folder, batches, steps):
 
 def _check_windows(rows, batches):
     """Every whole epoch has each window once; the last, if not whole, none twice."""
-    count, epoch = batches.num_windows, 0
+    count, epoch = batches.num_examples, 0
     used_at = np.full(count, -1, np.int64)  # step in this epoch, by window
     number = 0
     used = ((step, window) for step, window in rows if window != -1)

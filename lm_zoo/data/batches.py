@@ -20,27 +20,63 @@ class Batch(typing.NamedTuple):
     """One step's input.
 
     Attributes:
-        inputs: Token ids, int32 `(batch, length)`.
-        targets: The token after each input, int32 `(batch, length)`.
-        weights: 1 where the target counts, 0 on padding, float32 `(batch, length)`.
+        features: Name -> array with the rows first. Which names there are is the batches' to say;
+            they are the same at every step.
         reset: Whether carried state starts anew before this batch.
+        num_rows: Rows of the global batch, of which these may be some.
     """
 
-    inputs: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
+    features: dict
     reset: bool
-
-    document_starts = None  # rows are read through: see `PackedBatch`
-    num_rows = None  # of the global batch: `data.batch_size`; see `PairBatch`
+    num_rows: int
 
     @property
-    def model_arguments(self):
-        """What the model is told besides the inputs: keyword -> array with the rows first."""
-        return {}
+    def shapes(self):
+        """The shape of each feature; batches made in one call of TensorFlow have the same."""
+        return {name: value.shape for name, value in self.features.items()}
 
 
-class ContiguousBatches:
+class Batches:
+    """The protocol of batches: a function of the step, so that a run resumes at any step at once.
+
+    Attributes:
+        carries_state: Whether each row goes on where it stopped the step before, so that the
+            model's state is carried along; `Batch.reset` says where it starts anew.
+        shapes_vary: Whether batches of other steps may have other shapes.
+        steps_per_epoch: Steps in which each example is used once; need not be whole.
+        num_examples: Examples (windows, rows or records) in an epoch.
+        num_targets: Tokens in an epoch that are predicted or read.
+        mean_length: Tokens of a row, on average, to estimate the work of a step from.
+        padding: Share of all places in rows that hold nothing.
+    """
+
+    carries_state = False
+    shapes_vary = False
+    padding = 0.0
+
+    def num_rows(self, step):
+        """Rows of the global batch of a step."""
+        raise NotImplementedError
+
+    def batch(self, step, rows=ALL_ROWS):
+        """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs.
+
+        Args:
+            step: The step.
+            rows: Which of its rows, a slice; no others are read.
+        """
+        raise NotImplementedError
+
+    def examples_of(self, step):
+        """Returns the examples of a step, int64 `(num_rows(step),)`; -1 for a row without any."""
+        raise NotImplementedError
+
+    def describe(self):
+        """Returns a line: how the data is laid out."""
+        raise NotImplementedError
+
+
+class ContiguousBatches(Batches):
     """The split cut into `batch_size` rows, read side by side from left to right.
 
     Row b of a step goes on exactly where row b of the step before stopped, so state can be carried:
@@ -54,13 +90,16 @@ class ContiguousBatches:
 
     Attributes:
         steps_per_epoch: Whole number of steps.
+        num_examples: Rows.
         num_targets: Targets an epoch, one less than the split has tokens.
     """
 
+    carries_state = True
+
     def __init__(self, split, batch_size, sequence_length):
         self.split = split
-        self.batch_size = batch_size
-        self.sequence_length = sequence_length
+        self.batch_size = self.num_examples = batch_size
+        self.sequence_length = self.mean_length = sequence_length
         self.num_targets = split.num_tokens - 1
         if self.num_targets < batch_size * sequence_length:
             raise _too_short(split, batch_size * sequence_length + 1, batch_size, sequence_length)
@@ -70,19 +109,16 @@ class ContiguousBatches:
         self.steps_per_epoch = math.ceil(longest / sequence_length)
 
     def num_rows(self, step):
-        """Rows of the global batch of a step."""
         return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
-        """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs.
-
-        Args:
-            step: The step.
-            rows: Which of its rows, a slice; no others are read.
-        """
         starts, stops = self.target_ranges(step)[rows].T
         reset = step % self.steps_per_epoch == 0
-        return _read(self.split, starts, stops - starts, self.sequence_length, reset)
+        features = _read(self.split, starts, stops - starts, self.sequence_length)
+        return Batch(features, reset, self.batch_size)
+
+    def describe(self):
+        return f"{self.batch_size} rows of {self.sequence_length} tokens, contiguous"
 
     def target_ranges(self, step):
         """The targets of step `step`: those after tokens start to stop - 1, int64 `(batch, 2)`."""
@@ -92,7 +128,7 @@ class ContiguousBatches:
         return np.stack([starts, stops], axis=1)
 
 
-class WindowBatches:
+class WindowBatches(Batches):
     """Windows of the split in a new random order each epoch, as one endless sequence.
 
     Step s takes windows `s * batch_size` to `(s + 1) * batch_size - 1` of that sequence, so a batch
@@ -111,8 +147,8 @@ class WindowBatches:
         seed: Of the order.
 
     Attributes:
-        num_windows: Windows an epoch.
-        steps_per_epoch: `num_windows / batch_size`, not rounded.
+        num_examples: Windows an epoch.
+        steps_per_epoch: `num_examples / batch_size`, not rounded.
         num_targets: Targets an epoch, each as often as windows hold it.
     """
 
@@ -120,12 +156,12 @@ class WindowBatches:
         stride = stride or sequence_length
         if not 1 <= stride <= sequence_length:
             raise UserError(
-                f"data.window_stride: expected 0 (one window's length) to {sequence_length} "
-                f"(data.sequence_length), received {stride}: tokens would be left out."
+                f"task.window_stride: expected 0 (one window's length) to {sequence_length} "
+                f"(task.sequence_length), received {stride}: tokens would be left out."
             )
         self.split = split
         self.batch_size = batch_size
-        self.sequence_length = sequence_length
+        self.sequence_length = self.mean_length = sequence_length
         self.stride = stride
         self.seed = seed
         self._single = split.num_tokens - 1  # targets, each counted once
@@ -133,28 +169,30 @@ class WindowBatches:
         if split.num_tokens < needed:
             raise _too_short(split, needed, batch_size, sequence_length)
         if stride == sequence_length:
-            self.num_windows = math.ceil(self._single / sequence_length)
+            self.num_examples = math.ceil(self._single / sequence_length)
             self.num_targets = self._single
         else:
-            self.num_windows = math.ceil((self._single - sequence_length) / stride) + 1
-            self.num_targets = self.num_windows * sequence_length
-        self.steps_per_epoch = self.num_windows / batch_size
+            self.num_examples = math.ceil((self._single - sequence_length) / stride) + 1
+            self.num_targets = self.num_examples * sequence_length
+        self.steps_per_epoch = self.num_examples / batch_size
 
-    def window_indices(self, step):
-        """The windows of step `step`, int64 `(batch,)`; window w starts at token w * stride."""
-        return shuffled(step, self.batch_size, self.num_windows, self.seed)
+    def examples_of(self, step):
+        """Returns the windows of a step, int64 `(batch,)`; window w starts at token w * stride."""
+        return shuffled(step, self.batch_size, self.num_examples, self.seed)
 
     def num_rows(self, step):
-        """Rows of the global batch of a step."""
         return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
-        """Returns the `Batch` of optimizer step `step`, counted from 0; see `ContiguousBatches`."""
-        starts = self.window_indices(step)[rows] * self.stride  # (batch,)
+        starts = self.examples_of(step)[rows] * self.stride  # (batch,)
         if self.stride < self.sequence_length:
             starts = np.minimum(starts, self._single - self.sequence_length)
         lengths = np.minimum(self.sequence_length, self._single - starts)
-        return _read(self.split, starts, lengths, self.sequence_length, reset=True)
+        features = _read(self.split, starts, lengths, self.sequence_length)
+        return Batch(features, True, self.batch_size)
+
+    def describe(self):
+        return f"{self.batch_size} rows of {self.sequence_length} tokens, windows"
 
 
 def shuffled(step, batch_size, num_windows, seed):
@@ -185,50 +223,28 @@ def shuffled(step, batch_size, num_windows, seed):
     return windows
 
 
-def dataset(batches, start_step, stop_step=None, rows=ALL_ROWS):
-    """Returns the batches of steps `start_step` to `stop_step - 1`, in order, prefetched.
-
-    Args:
-        batches: `ContiguousBatches`, `WindowBatches`, `PackedBatches` or `PairBatches`.
-        start_step: First step.
-        stop_step: The step after the last; None means without end.
-        rows: Which rows of each global batch: a slice, or a function from a step to one.
+def _read(split, starts, lengths, sequence_length):
+    """Reads one row from each start, padded with id 0 and weight 0 beyond its length.
 
     Returns:
-        A `tf.data.Dataset` of `Batch`, `PackedBatch` or `PairBatch`.
+        `token_ids`, int32 `(batch, length)`; `targets`, the token after each; `weights`, 1 where
+        the target counts and 0 on padding, float32.
     """
-    rows_of = rows if callable(rows) else lambda step: rows
-    varies = getattr(batches, "shapes_vary", False)
-    signature = tf.nest.map_structure(
-        lambda value: tf.TensorSpec(
-            [None] * np.ndim(value) if varies else np.shape(value), np.asarray(value).dtype
-        ),
-        batches.batch(start_step, rows_of(start_step)),
-    )
-
-    def generate():
-        step = start_step
-        while stop_step is None or step < stop_step:
-            yield batches.batch(step, rows_of(step))
-            step += 1
-
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
-
-
-def _read(split, starts, lengths, sequence_length, reset):
-    """Reads one row from each start, padded with id 0 and weight 0 beyond its length."""
     tokens = np.zeros((len(starts), sequence_length + 1), np.int32)  # (batch, length + 1)
     for row, start, length in zip(tokens, starts.tolist(), lengths.tolist()):
         if length > 0:
             row[: length + 1] = split.read(start, start + length + 1)
     weights = np.arange(sequence_length) < lengths[:, None]  # (batch, length)
-    inputs, targets = tokens[:, :-1] * weights, tokens[:, 1:] * weights
-    return Batch(inputs, targets, weights.astype(np.float32), reset)
+    return {
+        "token_ids": tokens[:, :-1] * weights,
+        "targets": tokens[:, 1:] * weights,
+        "weights": weights.astype(np.float32),
+    }
 
 
 def _too_short(split, needed, batch_size, sequence_length):
     return UserError(
         f"data.batch_size: the {split.name} split has {split.num_tokens} tokens, one batch of "
         f"{batch_size} x {sequence_length} needs {needed}; give more text, or a smaller "
-        f"data.batch_size or data.sequence_length."
+        f"data.batch_size or task.sequence_length."
     )

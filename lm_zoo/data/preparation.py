@@ -1,12 +1,11 @@
-"""From a config to cleaned text, a tokenizer and token files, each kept in the cache."""
+"""From a config to cleaned text and tokenizers, each kept in the cache."""
 
 import hashlib
 import json
 
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.pair_corpus import PairCorpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.labels import LabelTokenizer, load_labels
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 
@@ -26,46 +25,51 @@ class Observer:
         """Something to say in a line."""
 
 
-def prepared_corpus(config, observer=None):
-    """Returns the cleaned `Corpus` that a config describes; a `PairCorpus` for layout `pairs`.
+def prepared_corpus(config, fields, observer=None):
+    """Returns the cleaned `Corpus` that a config describes, of the fields that its task has.
 
     Args:
         config: An `ExperimentConfig`.
+        fields: The task's `Field`s.
         observer: An `Observer`.
 
     Raises:
         UserError: For text that cannot be used, or of which cleaning leaves nothing.
     """
     observer = observer or Observer()
-    corpus = load_corpus(config.data)
-    _check_layout(config.data, corpus)
-    cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
-    if isinstance(corpus, PairCorpus):
-        from lm_zoo.data.cleaned_pairs import clean_pairs
-
-        observer.begin("cleaning", corpus.num_bytes)
-        return clean_pairs(
-            corpus, config.cleaning, cache, processes, observer.update, observer.line
-        )
-    if not config.cleaning.steps:
-        return corpus
+    corpus = load_corpus(config.corpus, config.data.cache_dir)
+    _check_fields(config, corpus, fields)
+    if not config.cleaning.steps and not corpus.is_raw:
+        return corpus.columns(field.name for field in fields)
     from lm_zoo.data.cleaned_corpus import clean
 
     observer.begin("cleaning", corpus.num_bytes)
-    return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
+    return clean(
+        corpus.columns(field.name for field in fields),
+        config.cleaning,
+        cache_dir(config.data.cache_dir),
+        config.runtime.data_processes,
+        observer.update,
+        observer.line,
+        fields,
+    )
 
 
-def _check_layout(data, corpus):
-    has_pairs, wants_pairs = isinstance(corpus, PairCorpus), data.layout == "pairs"
-    if has_pairs and not wants_pairs:
+def _check_fields(config, corpus, fields):
+    """Raises a `UserError` unless a corpus has the fields of a task, and no others."""
+    names = [field.name for field in fields]
+    if sorted(names) != sorted(corpus.fields):
         raise UserError(
-            f"data.layout: expected 'pairs', because corpus {data.corpus!r} has pairs of texts; "
-            f"received {data.layout!r}."
+            f"corpus.name: expected records of {' and '.join(names)} for task "
+            f"{config.task.name!r}, received {corpus.name!r}, whose records have "
+            f"{' and '.join(corpus.fields)}; take another corpus (`lm-zoo list corpora`) or another "
+            "task.name."
         )
-    if wants_pairs and not has_pairs:
+    first = next(field for field in fields if field.name == corpus.fields[0])
+    if first.kind == "label" and getattr(config.corpus, "split_by", "") == "document_hash":
         raise UserError(
-            f"data.layout: 'pairs' needs a corpus of pairs of texts, and {data.corpus!r} has none; "
-            "set data.corpus to 'text_pairs' for files of yours, or to a named corpus of pairs."
+            f"corpus.split_by: 'document_hash' goes by the first field, and that is the label "
+            f"{first.name!r}; name a text first in corpus.fields, or set it to 'fraction'."
         )
 
 
@@ -81,83 +85,59 @@ def prepared_tokenizer(config, corpus, observer=None, settings=None):
     Raises:
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
-    observer, settings = observer or Observer(), settings or config.tokenizer
+    settings = settings or config.tokenizer
     if settings.path or settings.name not in TOKENIZERS:
         tokenizer = train_tokenizer(settings, ())
     else:
-        directory = _tokenizer_directory(config, corpus, settings)
-        with made_once(directory, on_wait=observer.line) as work:
-            if work is not None:
-                observer.begin(f"training the {settings.name} tokenizer", corpus.num_bytes)
-                texts = _training_texts(corpus, observer)
-                train_tokenizer(settings, texts, corpus.num_bytes).save(work / "whole")
-                publish(work / "whole", directory)
-        tokenizer = load_tokenizer(directory)
+        identity = [settings.vocab_size, settings.min_count, settings.training_bytes]
+        tokenizer = _trained_once(
+            config,
+            corpus,
+            [settings.name, *identity],
+            lambda texts: train_tokenizer(settings, texts, corpus.num_bytes),
+            load_tokenizer,
+            observer or Observer(),
+        )
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
 
 
-def prepared_tokenizers(config, corpus, observer=None):
-    """Returns the tokenizers of targets and of sources that a config of pairs describes.
+def prepared_labels(config, corpus, observer=None):
+    """Returns the `LabelTokenizer` of a corpus of labels, made once and kept.
 
     Args:
         config: An `ExperimentConfig`.
-        corpus: The cleaned `PairCorpus`.
+        corpus: The labels, each a document; its training split alone is looked at.
         observer: An `Observer`.
 
-    Returns:
-        `(tokenizer, source_tokenizer)`: the same object twice where both sides share one.
+    Raises:
+        UserError: For too many different labels, or a damaged file.
     """
-    if not config.source_tokenizer.name:
-        tokenizer = prepared_tokenizer(config, corpus, observer)
-        return tokenizer, tokenizer
-    return (
-        prepared_tokenizer(config, corpus.side("target"), observer),
-        prepared_tokenizer(config, corpus.side("source"), observer, config.source_tokenizer),
-    )
+    name, observer = LabelTokenizer.name, observer or Observer()
+    return _trained_once(config, corpus, [name], LabelTokenizer.train, load_labels, observer)
 
 
-def prepared_tokens(config, corpus, tokenizer, observer=None):
-    """Returns the corpus as a verified `TokenDataset`; see `token_files.prepare`.
+def _trained_once(config, corpus, identity, train, load, observer):
+    """Returns a tokenizer from the cache, trained on the training split where it is not there.
 
     Args:
         config: An `ExperimentConfig`.
         corpus: The cleaned `Corpus`.
-        tokenizer: Its `Tokenizer`.
+        identity: Its name, and what else it follows from besides the corpus, JSON-ready.
+        train: Function of an iterable of strings that returns the tokenizer.
+        load: Function of the folder that it was saved in.
         observer: An `Observer`.
     """
-    observer = observer or Observer()
-    observer.begin("tokenizing", corpus.num_bytes)
-    return prepare(
-        corpus,
-        tokenizer,
-        config.data.cache_dir,
-        processes=config.runtime.data_processes,
-        on_progress=observer.update,
-        on_line=observer.line,
-    )
-
-
-def data_record(corpus, tokenizer, tokens):
-    """Returns what a run keeps of its data, JSON-ready: origin, checksums and what cleaning did."""
-    splits = tokens.manifest["splits"]
-    record = {
-        "corpus": corpus.name,
-        "source": corpus.source,
-        "licence": corpus.licence,
-        "sha256": {name: entry["text_sha256"] for name, entry in splits.items()},
-        "tokenizer_fingerprint": tokenizer.fingerprint,
-    }
-    cleaning = tokens.manifest.get("cleaning")
-    return record | ({"cleaning": cleaning} if cleaning else {})
-
-
-def _tokenizer_directory(config, corpus, settings):
-    identity = [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents, settings.name]
-    identity += [settings.vocab_size, settings.min_count, settings.training_bytes]
-    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
-    return cache_dir(config.data.cache_dir) / "tokenizers" / f"{settings.name}-{digest}"
+    name, version = identity[0], [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents]
+    digest = hashlib.sha256(json.dumps([*version, *identity]).encode()).hexdigest()[:12]
+    directory = cache_dir(config.data.cache_dir) / "tokenizers" / f"{name}-{digest}"
+    with made_once(directory, on_wait=observer.line) as work:
+        if work is not None:
+            observer.begin(f"training the {name} tokenizer", corpus.num_bytes)
+            train(_training_texts(corpus, observer)).save(work / "whole")
+            publish(work / "whole", directory)
+    return load(directory)
 
 
 def _training_texts(corpus, observer):

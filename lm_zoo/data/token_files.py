@@ -145,8 +145,7 @@ def _assemble(directory, corpus, tokenizer, results, digests, shard_tokens):
         "dtype": dtype.name,
         "splits": splits,
     }
-    report = getattr(corpus, "report", None)  # of a cleaned corpus
-    write_manifest(directory, manifest | ({"cleaning": report} if report else {}))
+    write_manifest(directory, manifest | ({"cleaning": corpus.report} if corpus.report else {}))
 
 
 def _emptied(directory):

@@ -116,6 +116,16 @@ class TokenSplit:
             start, first = start + len(part), first + 1
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts])
 
+    def first_tokens(self, count):
+        """Returns a stream of the first tokens, whose text is not counted."""
+        return TokenSplit(self.name, (self.read(0, count),))
+
+    def first_documents(self, count):
+        """Returns the first documents, whose text is not counted."""
+        starts = np.array(self.document_starts[: count + 1])
+        tokens = self.read(0, int(starts[-1]) + 1)
+        return TokenSplit(self.name, (tokens,), document_starts=starts)
+
     def check(self):
         """Raises a `UserError` for an id outside the vocabulary; all of them are read for it."""
         for start in range(0, self.num_tokens, SCANNED_AT_ONCE):

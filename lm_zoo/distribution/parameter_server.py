@@ -14,11 +14,11 @@ import time
 
 import tensorflow as tf
 
+from lm_zoo.distribution.rendezvous import LEAVE_SECONDS
 from lm_zoo.errors import UserError
 
 WATCH_SECONDS = 1.0
 GONE_SECONDS = 30  # without a chief, after which a worker or server ends
-LEAVE_SECONDS = 10
 
 
 def check_jobs(cluster):

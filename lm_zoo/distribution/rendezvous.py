@@ -25,6 +25,7 @@ from lm_zoo.distribution.meeting import (
 )
 from lm_zoo.errors import UserError
 
+LEAVE_SECONDS = 10  # that a chief which is done waits for the others, which miss it otherwise
 RETRY_SECONDS = 0.2
 
 
@@ -64,7 +65,7 @@ def meet(cluster, description, timeout):
         raise UserError(problem)
 
 
-def wait_until_gone(cluster, timeout):
+def wait_until_gone(cluster, timeout=LEAVE_SECONDS):
     """Waits until no other process listens at its address any more, or for `timeout` seconds.
 
     The chief serves the group's coordination: when it leaves first, the others complain about it.

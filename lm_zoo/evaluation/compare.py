@@ -4,13 +4,8 @@ import dataclasses
 
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
-from lm_zoo.evaluation.tables import render
-from lm_zoo.evaluation.translation_scores import (
-    METRICS,
-    check_like_scores,
-    describe_signatures,
-)
 from lm_zoo.figures import FEW_TOKENS, written_or_bound
+from lm_zoo.tables import render
 
 MEASURES = {
     "perplexity": "perplexity per token",
@@ -25,22 +20,24 @@ class Comparison:
 
     Attributes:
         by: The figure that they are ranked by: `perplexity`, `perplexity_per_word`,
-            `bits_per_byte` or `bleu`.
+            `bits_per_byte` or a metric of translations.
         rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `tokenizer`, `context`,
             the three figures (`perplexity` is None where tokenizers differ; those per word and byte
             where not all of the text was predicted, and then their lower bounds are there),
-            `few_tokens`, `bleu`, `chrf` and `ter` (None without translations), and `ratio`: the
-            ranking figure over the best one's.
+            `few_tokens`, the scores of translations where there are some (`bleu`, ...), and
+            `ratio`: the ranking figure over the best one's.
         notes: What a reader must know besides.
+        labels: Figure -> what people call it.
     """
 
     by: str
     rows: list[dict]
     notes: list[str]
+    labels: dict[str, str]
 
     def to_dict(self):
         """Returns plain values for JSON."""
-        return dataclasses.asdict(self)
+        return {"by": self.by, "rows": self.rows, "notes": self.notes}
 
 
 def compare(ledgers, by="auto", translations=None):
@@ -53,8 +50,10 @@ def compare(ledgers, by="auto", translations=None):
 
     Args:
         ledgers: `Ledger`s, or a dict name -> `Ledger`.
-        by: `auto`, `perplexity`, `perplexity_per_word`, `bits_per_byte` or `bleu`.
-        translations: Name -> `TranslationScores` of the same text; some or all may be missing.
+        by: `auto`, `perplexity`, `perplexity_per_word`, `bits_per_byte`, or the first metric of
+            the scores, of which more is better: `bleu`.
+        translations: Name -> `lm_zoo.evaluation.scores.Scores` of the same text, or what has such
+            attributes; some or all may be missing.
 
     Returns:
         A `Comparison`.
@@ -69,24 +68,28 @@ def compare(ledgers, by="auto", translations=None):
         _check_same_text(first_name, first, name, ledger)
     translations = {name: found for name, found in (translations or {}).items() if found}
     check_like_scores(translations)
-    ranks_bleu = all(n in translations and translations[n].bleu is not None for n, _ in named)
+    labels = {k: v for scores in translations.values() for k, v in scores.labels.items()}
+    best_known = next(iter(labels), None)
+    ranks_scores = labels and all(
+        name in translations and best_known in translations[name].values for name, _ in named
+    )
     several = len({ledger.tokenizer_fingerprint for _, ledger in named}) > 1
     notes = []
-    if by == "auto" and ranks_bleu:
-        by = "bleu"
+    if by == "auto" and ranks_scores:
+        by = best_known
     elif by == "auto":
         by = "bits_per_byte" if several else "perplexity"
-    elif by not in (*MEASURES, "bleu"):
-        raise unknown_name("by", by, ["auto", *MEASURES, "bleu"])
+    elif by not in (*MEASURES, best_known):
+        raise unknown_name("by", by, ["auto", *MEASURES, *list(labels)[:1]])
     shown = list(MEASURES)
-    if several and by == "bleu" and any(ledger.hides_text for _, ledger in named):
+    if several and by == best_known and any(ledger.hides_text for _, ledger in named):
         shown = []
         notes.append(
             "The tokenizers differ, and not all give the whole text back, so there are no "
             "perplexities to compare."
         )
     elif several:
-        if by != "bleu":
+        if by != best_known:
             _check_convertible(named, by)
         shown.remove("perplexity")
         notes.append(
@@ -102,23 +105,54 @@ def compare(ledgers, by="auto", translations=None):
         )
     if shown and any(ledger.few_tokens for _, ledger in named):
         notes.append(f"* is of fewer than {FEW_TOKENS} tokens, and says little.")
-    notes += describe_signatures(translations)
-    rows = [_row(name, ledger, shown, translations.get(name)) for name, ledger in named]
+    notes += _describe_signatures(translations)
+    rows = [_row(name, ledger, shown, labels, translations.get(name)) for name, ledger in named]
     if any(row[by] is None for row in rows):
         raise UserError(
             f"by: expected a figure that every ledger has, received {by!r}; take "
-            f"{'bleu' if by == 'perplexity' else 'perplexity'}."
+            f"{best_known if by == 'perplexity' and best_known else 'perplexity'}."
         )
-    rows.sort(key=lambda row: row[by], reverse=by == "bleu")
+    rows.sort(key=lambda row: row[by], reverse=by == best_known)
     best = rows[0][by]
     for row in rows:
         row["ratio"] = row[by] / best if best else None
-    return Comparison(by, rows, notes)
+    return Comparison(by, rows, notes, MEASURES | labels)
+
+
+def check_like_scores(named):
+    """Raises a `UserError` unless scores were counted alike, naming what differs.
+
+    Args:
+        named: Name -> scores, with `num_pairs` and `signatures`.
+    """
+    metrics = dict.fromkeys(metric for scores in named.values() for metric in scores.signatures)
+    for metric in ("num_pairs", *metrics):
+        counted = {
+            name: scores.num_pairs if metric == "num_pairs" else scores.signatures.get(metric)
+            for name, scores in named.items()
+        }
+        counted = {name: value for name, value in counted.items() if value is not None}
+        for name, value in counted.items():
+            first_name, first = next(iter(counted.items()))
+            if value != first:
+                what = metric if metric == "num_pairs" else f"the signature of {metric}"
+                raise UserError(
+                    f"compare: {what} differs, so the scores are unlike: {first!r} in "
+                    f"{first_name}, {value!r} in {name}; evaluate both alike."
+                )
+
+
+def _describe_signatures(named):
+    """Returns a line for each metric of some like scores, by name."""
+    signatures = {}
+    for scores in named.values():
+        signatures |= scores.signatures
+    return [f"{metric}: {signature}" for metric, signature in signatures.items()]
 
 
 def render_comparison(comparison):
     """Returns the comparison as a table of text, with its notes."""
-    measures = MEASURES | METRICS
+    measures = comparison.labels
     shown = [
         m
         for m in measures
@@ -163,7 +197,7 @@ def _named(ledgers):
     return [(str(name), ledger.validate()) for name, ledger in named]
 
 
-def _row(name, ledger, shown, scores):
+def _row(name, ledger, shown, labels, scores):
     figures = {measure: getattr(ledger, measure) for measure in MEASURES}
     bounds = {_bound(m): getattr(ledger, _bound(m)) for m in MEASURES if m != "perplexity"}
     return {
@@ -176,7 +210,7 @@ def _row(name, ledger, shown, scores):
         **{measure: value if measure in shown else None for measure, value in figures.items()},
         **{name: value if shown else None for name, value in bounds.items()},
         "few_tokens": ledger.few_tokens,
-        **{measure: scores and getattr(scores, measure) for measure in METRICS},
+        **{measure: scores and scores.values.get(measure) for measure in labels},
     }
 
 

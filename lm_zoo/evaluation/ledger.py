@@ -4,7 +4,13 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
-from lm_zoo.figures import FEW_TOKENS, bits_per_byte, perplexity
+from lm_zoo.figures import (
+    FEW_TOKENS,
+    bits_per_byte,
+    few_tokens_mark,
+    perplexity,
+    written,
+)
 
 FIGURES = (
     "perplexity",
@@ -73,6 +79,67 @@ class Ledger:
     num_bytes: int = 0
     bytes_lost: int = 0
     words_lost: int = 0
+
+    @classmethod
+    def of(cls, model, tokenizer, split, context, **sums):
+        """Builds the ledger of a model measured on a split; corpus and step are yet to be filled in.
+
+        Args:
+            model: The model.
+            tokenizer: The `Tokenizer` of the text that is predicted.
+            split: That text, a `TokenSplit`.
+            context: As the attribute.
+            **sums: `nll_nats`, `tokens_scored`, `tokens_not_scored` and `why_not_scored`.
+
+        Raises:
+            UserError: If the model gives NaN.
+        """
+        if not math.isfinite(sums["nll_nats"]):
+            raise UserError(
+                f"model: expected finite probabilities on the {split.name} split, received a loss "
+                f"of {sums['nll_nats']}; load an earlier checkpoint."
+            )
+        return cls(
+            model=model.name,
+            parameters=sum(math.prod(weight.shape) for weight in model.weights),
+            split=split.name,
+            text_sha256=split.text_sha256,
+            tokenizer=tokenizer.name,
+            tokenizer_fingerprint=tokenizer.fingerprint,
+            context=context,
+            num_unknown=split.num_unknown,
+            num_words=split.num_words,
+            num_bytes=split.num_bytes,
+            bytes_lost=split.bytes_lost,
+            words_lost=split.words_lost,
+            **sums,
+        ).validate()
+
+    @property
+    def figures(self):
+        """Tag -> number, for the validation curves."""
+        points = {"loss": self.loss, "perplexity": self.perplexity}
+        for tag in ("bits_per_byte", "bits_per_byte_lower_bound"):
+            if getattr(self, tag) is not None:
+                points[tag] = getattr(self, tag)
+        return points
+
+    def summary(self):
+        """Returns loss and perplexity in a line."""
+        return (
+            f"loss {self.loss:.4f} nats/token, perplexity {written(self.perplexity, 2)}"
+            f"{few_tokens_mark(self.tokens_scored)}"
+        )
+
+    def table(self):
+        """Returns the ledger as a table of text, figures first."""
+        from lm_zoo.evaluation.ledger_table import render_table  # it describes ledgers
+
+        return render_table(self)
+
+    def results(self, name):
+        """Returns file name -> values, to keep in the run's folder."""
+        return {f"evaluation-{name}.json": self.to_dict()}
 
     @property
     def loss(self):

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 
 
 def nll_function(model):

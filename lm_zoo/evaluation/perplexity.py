@@ -1,17 +1,14 @@
 """Perplexity of a whole split: every token scored but the first, and the ledger to show for it."""
 
-import math
-
 import numpy as np
 
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation import passes
+from lm_zoo.evaluation.context_rules import CONTEXT_RULES
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.windows import default_stride, plan_streams
-
-CONTEXT_RULES = ("auto", "carried", "windows")
 
 
 class Evaluator:
@@ -104,31 +101,18 @@ class Evaluator:
                 needed, or the model gives NaN.
         """
         nll, tokens = self.nll_sums(split, on_progress)
-        if not np.isfinite(nll):
-            raise UserError(
-                f"model: expected finite probabilities on the {split.name} split, received a loss "
-                f"of {nll}; load an earlier checkpoint."
-            )
         # The end token that stands before the first of several documents is not of their text.
         left_out = split.num_tokens - tokens - (split.document_starts is not None)
-        return Ledger(
-            model=self.model.name,
-            parameters=sum(math.prod(weight.shape) for weight in self.model.weights),
-            split=split.name,
-            text_sha256=split.text_sha256,
-            tokenizer=self.tokenizer.name,
-            tokenizer_fingerprint=self.tokenizer.fingerprint,
-            context=self._context(split),
+        return Ledger.of(
+            self.model,
+            self.tokenizer,
+            split,
+            self._context(split),
             nll_nats=nll,
             tokens_scored=tokens,
             tokens_not_scored=left_out,
             why_not_scored="the split's first token has no context" if left_out else "",
-            num_unknown=split.num_unknown,
-            num_words=split.num_words,
-            num_bytes=split.num_bytes,
-            bytes_lost=split.bytes_lost,
-            words_lost=split.words_lost,
-        ).validate()
+        )
 
     def _context(self, split):
         within = {"within_documents": True} if self.within_documents else {}

@@ -9,12 +9,12 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.limits import LONGEST, MOST_LOGITS
 from lm_zoo.text.lost_text import lost_between
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
-SHORTEST, LONGEST = 16, 256  # tokens per call, powers of two: few shapes are compiled
+SHORTEST = 16  # tokens per call: this, times powers of two up to `LONGEST`, so few are compiled
 
 
 @dataclasses.dataclass

@@ -6,13 +6,6 @@ from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.ledger_table import written_figure
 from lm_zoo.figures import few_tokens_mark, written
 
-# Of a model that reads a source: what its signatures mean by text.
-PAIRS = """\
-`translate` takes sources and gives their translations. `score` is the log-probability, in nats, of
-a target `text` after its `source`; the end of the text is one of its tokens. A score of `translate`
-is the log-probability over the number of tokens to the power of `length_penalty`; a
-`max_new_tokens` of 0 is twice the tokens of the source and 20 more."""
-
 
 def readable(card):
     """Returns the card in Markdown."""
@@ -23,8 +16,8 @@ def readable(card):
         f"{_article(card['model'])} {card['model']} of {card['parameters']:,} parameters after "
         f"{card['checkpoint_step']:,} steps, with {card['precision']} weights "
         f"({card['weight_bytes']:,} bytes) and "
-        f"a {card['tokenizer']['name']} vocabulary of {card['vocab_size']:,} tokens. "
-        f"{_lengths(card)}",
+        f"{_vocabularies(card)}.",
+        *_lengths(card),
         "",
         "Made by "
         + ", ".join(f"{name} {number}" for name, number in card["made_by"].items())
@@ -45,7 +38,7 @@ def readable(card):
         "## Perplexity",
         "",
         *_perplexities(card["perplexity"]),
-        *_translations(card.get("translations", {})),
+        *_translations(card["perplexity"]["translations"]),
         "",
         "## Parity",
         "",
@@ -56,11 +49,12 @@ def readable(card):
         "## Signatures",
         "",
         "Each with a call that was made, and what it gave. `serving_default` is "
-        f"`{next(iter(card['signatures']))}`.",
-        *(["", PAIRS] if "source" in card else []),
+        f"`{next(iter(card['predictions']))}`.",
     ]
-    for name, call in card["signatures"].items():
-        lines += ["", f"### {name}", "", "```", *_shown(call["inputs"]), "->"]
+    for name, prediction in card["predictions"].items():
+        call = prediction["example"]
+        lines += ["", f"### {name}", "", prediction["help"], ""]
+        lines += [*_inputs(prediction["inputs"]), "", "```", *_shown(call["inputs"]), "->"]
         lines += [*_shown(call["outputs"]), "```"]
     return "\n".join(lines) + "\n"
 
@@ -69,53 +63,51 @@ def _article(name):
     return "An" if name.startswith(tuple("aeiou")) else "A"
 
 
+def _vocabularies(card):
+    """Says which tokenizers there are; fields that share one are named together."""
+    own = {name: field for name, field in card["fields"].items() if not field["shares"]}
+    return " and ".join(
+        f"a {field['tokenizer']['name']} vocabulary of {field['vocab_size']:,} tokens"
+        + (f" for {name}" if len(own) > 1 else "")
+        for name, field in own.items()
+    )
+
+
 def _tokenizers(card):
     """A line for each tokenizer."""
-    yield f"- tokenizer: sha256 {card['tokenizer']['fingerprint']}"
-    if "source" in card and not card["source"]["is_shared"]:
-        yield f"- tokenizer of sources: sha256 {card['source']['tokenizer']['fingerprint']}"
+    for name, field in card["fields"].items():
+        if not field["shares"]:
+            yield f"- tokenizer of {name}: sha256 {field['tokenizer']['fingerprint']}"
 
 
 def _lengths(card):
-    """A sentence about the longest texts."""
+    """A line about the longest texts of each field."""
+    for name, field in card["fields"].items():
+        longest = field["max_length"]
+        most = "any length" if longest is None else f"at most {longest:,} tokens"
+        yield f"A {name} that is read whole has {most}."
 
-    def at_most(limit):
-        return "any length" if limit is None else f"at most {limit:,} tokens"
 
-    if "source" not in card:
-        return f"Prompts have {at_most(card['max_length'])}."
-    source = card["source"]
-    kind = ""
-    if not source["is_shared"]:
-        kind = f", of a {source['tokenizer']['name']} vocabulary of {source['vocab_size']:,}"
-    return (
-        f"It reads sources of {at_most(source['max_length'])}{kind}, and writes targets of "
-        f"{at_most(card['max_length'])}, their ends included."
-    )
+def _inputs(inputs):
+    """A line for each input: what it is, and its default."""
+    for each in inputs:
+        default = "" if each["default"] is None else f" Default: {json.dumps(each['default'])}."
+        yield f"- `{each['name']}` ({each['dtype']}): {each['help']}{default}"
 
 
 def _verified(parity):
     """A sentence about what was compared with the Python model."""
-    read = f"A process with TensorFlow alone read {parity['texts']} texts"
-    if parity.get("translations"):
-        return (
-            f"{read} and made {parity['translations']} translations, greedily and by beam search; "
-            f"{parity['equal_translations']} were equal to `lm-zoo translate`'s, token for token."
-        )
-    if "generate" in parity["largest_difference"]:
-        return (
-            f"{read} and continued {parity['prompts']} prompts; {parity['equal_texts']} greedy "
-            "texts were equal to `lm-zoo generate`'s, token for token."
-        )
-    return f"{read}."
+    compared = "".join(
+        f"; {choices['equal']} of {choices['total']} {choices['what']} were equal, token for token"
+        for choices in parity["choices"].values()
+    )
+    return f"A process with TensorFlow alone read {parity['texts']} texts{compared}."
 
 
 def _perplexities(values):
     lines, best, loss = [], values["best_validation"], values["precision_loss"]
-    if best and "bleu" in best:
-        lines.append(f"- Best validation BLEU while training: {best['bleu']:.2f}.")
-    elif best:
-        lines.append(f"- Best validation loss while training: {best['nats_per_token']:.4f} nats.")
+    if best:
+        lines.append(f"- Best validation {best['by']} while training: {best['value']:.4f}.")
     for name, found in values["ledgers"].items():
         ledger = Ledger.from_dict(found)
         lines.append(

@@ -54,7 +54,7 @@ def write(run, folder, max_length=0):
     files = dict.fromkeys(SIGNATURES, FILE_NAME)
     card = token_card.token_card(run, functions, length, parity, files, PACKAGES)
     with writing(folder):
-        token_card.write(card, run.tokenizer, folder)
+        token_card.write(card, run.task, folder)
     return f"Verified by LiteRT's interpreter: {parity}"
 
 

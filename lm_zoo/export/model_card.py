@@ -7,81 +7,105 @@ import sys
 import keras
 import tensorflow as tf
 
-import lm_zoo
-from lm_zoo import config as config_lib
+from lm_zoo import __version__, checkpoints, config_json
 from lm_zoo.export.card_page import readable
-from lm_zoo.training import checkpoints
+from lm_zoo.tasks.prediction import CARD_VERSION
 
-FORMAT_VERSION = 1
 FILE_NAME = "model_card.json"
+FIELDS = "fields"  # the folder beside it
 
 
-def model_card(run, name, exported, max_length, loss, parity, examples, source_length=None):
-    """Returns the card as JSON-ready values.
+def model_card(run, name, weights, limits, loss, parity):
+    """Returns the card as JSON-ready values, without what can be called.
 
     Args:
         run: The `Run`.
         name: What servers call the model.
-        exported: The `ExportedModel`.
-        max_length: Most tokens of a prompt, or None.
+        weights: The `StoredWeights`.
+        limits: Field -> most tokens of a text, or None.
         loss: A `PrecisionLoss`, or None.
-        parity: A `Parity`, or `PairParity`.
-        examples: Signature -> `(inputs, outputs)` of a call, each name -> tensor as JSON has it.
-        source_length: Most tokens of a source, or None.
+        parity: A dataclass: what was compared with the Python model.
     """
-    tokenizer, weights = run.tokenizer, exported.weights
-    needs = tokenizer.saved_model_needs or run.source_tokenizer.saved_model_needs
-    card = {
-        "format_version": FORMAT_VERSION,
+    task = run.task
+    needs = saved_model_needs(task)
+    return {
+        "format_version": CARD_VERSION,
         "name": name,
         "made_by": versions(needs),
+        "task": task.name,
+        "fields": {field.name: _field(task, field, limits) for field in task.fields},
         "model": run.config.model.name,
         "parameters": run.model.num_parameters,
         "checkpoint_step": run.step,
         "precision": weights.precision,
         "weight_bytes": weights.num_bytes,
         "context_length": run.model.context_length,
-        "max_length": max_length,
-        "vocab_size": tokenizer.vocab_size,
-        "start_ids": [int(token) for token in tokenizer.start_ids],
-        "eos_id": tokenizer.eos_id,
-        "unk_id": tokenizer.unk_id,
         "saved_model_needs": needs,
-        "tokenizer": _described(tokenizer),
         "data": run.folder.data_record(),
         "perplexity": {
             "best_validation": _best(run),
             "ledgers": run.folder.results_with("perplexity"),
+            "translations": run.folder.results_with("bleu"),
             "precision_loss": loss and dataclasses.asdict(loss),
         },
         "parity": dataclasses.asdict(parity),
-        "signatures": {
-            name: {"inputs": inputs, "outputs": outputs}
-            for name, (inputs, outputs) in examples.items()
-        },
-        "config": config_lib.to_dict(run.config),
+        "config": config_json.to_dict(run.config),
     }
-    if run.model.reads_source:
-        card["translations"] = run.folder.results_with("bleu")
-        card["end_id"] = tokenizer.end_id
-        card["source"] = {
-            "max_length": source_length,
-            "vocab_size": run.source_tokenizer.vocab_size,
-            "end_id": run.source_tokenizer.end_id,
-            "tokenizer": _described(run.source_tokenizer),
-            "is_shared": run.source_tokenizer is tokenizer,
-        }
-    return card
 
 
-def _described(tokenizer):
-    return {"name": tokenizer.name, "fingerprint": tokenizer.fingerprint}
+def described_predictions(predictions, examples):
+    """Returns what a card says of the predictions of an export.
+
+    Args:
+        predictions: Name -> `Prediction`, of those exported.
+        examples: Name -> `(inputs, outputs)` of a call, each name -> tensor as JSON has it.
+    """
+    described = {}
+    for name, prediction in predictions.items():
+        inputs, outputs = examples[name]
+        example = {"inputs": inputs, "outputs": outputs}
+        described[name] = prediction.to_dict() | {"example": example}
+    return described
+
+
+def saved_model_needs(task):
+    """Returns the package to import before a SavedModel of a task's preprocessors, or ""."""
+    return max((each.saved_model_needs for each in task.preprocessors.values()), default="")
+
+
+def _field(task, field, limits):
+    """What a card says of a field, and of the tokenizer that its texts are read by."""
+    tokenizer = task.preprocessors[field.name]
+    return {
+        "kind": field.kind,
+        "shares": shared_field(task, field),
+        "tokenizer": {"name": tokenizer.name, "fingerprint": tokenizer.fingerprint},
+        "vocab_size": tokenizer.vocab_size,
+        "start_ids": [int(token) for token in tokenizer.start_ids],
+        "eos_id": tokenizer.eos_id,
+        "unk_id": tokenizer.unk_id,
+        "end_id": tokenizer.end_id,
+        "max_length": limits.get(field.name),
+    }
+
+
+def shared_field(task, field):
+    """Returns the name of the field whose tokenizer a field uses, "" where it has its own."""
+    own = task.preprocessors[field.name]
+    return field.shares if field.shares and task.preprocessors[field.shares] is own else ""
+
+
+def write_tokenizers(task, folder):
+    """Saves each field's own tokenizer to `FIELDS/NAME/tokenizer` in a folder."""
+    for field in task.fields:
+        if not shared_field(task, field):
+            task.preprocessors[field.name].save(folder / FIELDS / field.name / "tokenizer")
 
 
 def versions(needs):
     """Returns the versions of what an export was made by."""
     found = {
-        "lm_zoo": lm_zoo.__version__,
+        "lm_zoo": __version__,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -102,6 +126,4 @@ def _best(run):
     best = checkpoints.read_best(run.folder.checkpoints)
     if best is None:
         return None
-    if run.config.training.best_by == "bleu":
-        return {"step": best.step, "bleu": best.value}
-    return {"step": best.step, "nats_per_token": best.value}
+    return {"step": best.step, "by": run.config.training.best_by, "value": best.value}

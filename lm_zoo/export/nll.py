@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 from lm_zoo.limits import MOST_LOGITS
 
 

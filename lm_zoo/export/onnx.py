@@ -50,7 +50,7 @@ def write(run, folder):
     parity = check(model, functions, sessions, sample_tokens(run, ROWS, length + 1))
     card = token_card.token_card(run, functions, None, parity, FILES, PACKAGES)
     with writing(folder):
-        token_card.write(card, run.tokenizer, folder)
+        token_card.write(card, run.task, folder)
     return f"Verified by ONNX Runtime: {parity}"
 
 

@@ -1,19 +1,11 @@
 """What storing the weights at a lower precision costs, as perplexity on held-out text."""
 
 import dataclasses
-import math
 
-import tensorflow as tf
-
-from lm_zoo.data.pair_batches import PairBatches
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.figures import written
-from lm_zoo.layers.token_nll import token_nll
 
 MOST_TOKENS = 20_000
-ROWS = 64  # pairs scored at once
 
 
 @dataclasses.dataclass
@@ -42,7 +34,7 @@ class PrecisionLoss:
 
 
 def measure(run, exported):
-    """Measures a run's model and the one that was exported on the same tokens.
+    """Measures a run's model and the one that was exported on the same examples.
 
     Args:
         run: The `Run`.
@@ -51,45 +43,15 @@ def measure(run, exported):
     Returns:
         A `PrecisionLoss`, or None for a run without held-out text.
     """
-    if run.model.reads_source:
-        return _measure_pairs(run, exported)
     try:
-        split = run.tokens("validation")
+        split = run.examples("validation")
     except UserError:
         return None
-    if split.num_tokens < 2:
+    if run.task.num_measured(split) < 1:
         return None
-    part = TokenSplit("validation", (split.read(0, MOST_TOKENS),))
-    length = run.config.evaluation_length
-    length = min(length, exported.context_length or length)
-    figures = []
-    for model in (run.model, exported):
-        evaluator = Evaluator(model, run.tokenizer, run.config.evaluation.batch_size, length)
-        nats, tokens = evaluator.nll_sums(part)
-        figures.append(math.exp(nats / tokens))
-    return PrecisionLoss(tokens, split.num_tokens, *figures)
-
-
-def _measure_pairs(run, exported):
-    """As `measure`, of a model that reads a source; a pair too long for it is cut."""
-    try:
-        batches = PairBatches(
-            *run.pair_tokens("validation"),
-            batch_size=ROWS,
-            max_source_length=exported.source_length or 0,
-            max_target_length=exported.context_length or 0,
-            too_long="truncate",
-        )
-    except UserError:
-        return None
-    nats, tokens = [0.0, 0.0], 0
-    for step in range(batches.steps_per_epoch):
-        batch = batches.batch(step)
-        for place, model in enumerate((run.model, exported)):
-            logits = model(tf.constant(batch.inputs), **batch.model_arguments)
-            nats[place] += float(tf.reduce_sum(token_nll(logits, batch.targets) * batch.weights))
-        tokens += int(batch.weights.sum())
-        if tokens >= MOST_TOKENS:
-            break
-    before, after = (math.exp(value / tokens) for value in nats)
-    return PrecisionLoss(tokens, batches.num_targets, before, after)
+    part = split.first(MOST_TOKENS)
+    before, after = (run.task.evaluate(model, part) for model in (run.model, exported))
+    whole = next(reversed(split.fields.values()))
+    return PrecisionLoss(
+        before.tokens_scored, whole.num_tokens, before.perplexity, after.perplexity
+    )

@@ -8,10 +8,8 @@ import typing
 import tensorflow as tf
 
 from lm_zoo.evaluation.windows import default_stride
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.limits import LONGEST, MOST_LOGITS, MOST_TOKENS
 
-LONGEST = 256  # tokens of a row per call of the model
-MOST_TOKENS = 4096  # of all rows together
 FEWEST_ROWS = 16  # of long texts: a recurrent step with fewer takes as long
 
 

@@ -8,8 +8,8 @@ from lm_zoo.export import model_card
 HOW = """\
 ## How to use it
 
-Texts are turned into token ids and back by the {tokenizer} tokenizer in `tokenizer/`, one JSON
-file (`lm_zoo.text.tokenizers.load_tokenizer` reads it). What begins a text: {start_ids}. What ends
+Texts are turned into token ids and back by the {tokenizer} tokenizer in `fields/text/tokenizer/`,
+one JSON file (`lm_zoo.text.tokenizers.load_tokenizer` reads it). What begins a text: {start_ids}. What ends
 one: {eos_id}.
 
 - `score`: `log_probs[:, t]` is the log-probability, in nats, of `token_ids[:, t + 1]` after all
@@ -32,13 +32,14 @@ def token_card(run, functions, length, parity, files, packages):
         packages: Names of those that it was made and verified by, beside TensorFlow.
     """
     name = run.folder.path.resolve().name
-    card = model_card.model_card(run, name, functions, length, None, parity, {})
+    card = model_card.model_card(run, name, functions.weights, {"text": length}, None, parity)
     card["files"] = files
+    card["functions"] = {}
     card["made_by"] |= {package: importlib.metadata.version(package) for package in packages}
     for function in files:
         concrete = getattr(functions, function).get_concrete_function()
         inputs = concrete.structured_input_signature[0]
-        card["signatures"][function] = {
+        card["functions"][function] = {
             "inputs": {spec.name: _described(spec) for spec in inputs},
             "outputs": {
                 name: _described(spec) for name, spec in concrete.structured_outputs.items()
@@ -51,9 +52,9 @@ def _described(spec):
     return {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
 
 
-def write(card, tokenizer, folder):
+def write(card, task, folder):
     """Writes the card as JSON and as a page to read, and the tokenizer beside it."""
-    tokenizer.save(folder / "tokenizer")
+    model_card.write_tokenizers(task, folder)
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / model_card.FILE_NAME).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text(readable(card), encoding="utf-8")
@@ -61,14 +62,14 @@ def write(card, tokenizer, folder):
 
 def readable(card):
     """Returns the card in Markdown."""
-    parity, data = card["parity"], card["data"]
+    parity, data, field = card["parity"], card["data"], card["fields"]["text"]
     differences = parity["largest_difference"]
     lines = [
         f"# {card['name']}",
         "",
         f"A {card['model']} of {card['parameters']:,} parameters after {card['checkpoint_step']:,} "
         f"steps on {data.get('corpus', 'a corpus not stated')} (licence: "
-        f"{data.get('licence') or 'not stated'}), with a vocabulary of {card['vocab_size']:,} "
+        f"{data.get('licence') or 'not stated'}), with a vocabulary of {field['vocab_size']:,} "
         f"tokens. `{model_card.FILE_NAME}` has the config, checksums, perplexities and versions.",
         "",
         f"The runtime scored {parity['tokens']:,} tokens and made {parity['steps']:,} steps of "
@@ -76,14 +77,14 @@ def readable(card):
         f"log-probabilities: score {differences['score']:.1e}, decode {differences['decode']:.1e}.",
         "",
         HOW.format(
-            tokenizer=card["tokenizer"]["name"],
-            start_ids=f"the tokens {card['start_ids']}" if card["start_ids"] else "nothing",
-            eos_id="nothing" if card["eos_id"] is None else f"the token {card['eos_id']}",
+            tokenizer=field["tokenizer"]["name"],
+            start_ids=f"the tokens {field['start_ids']}" if field["start_ids"] else "nothing",
+            eos_id="nothing" if field["eos_id"] is None else f"the token {field['eos_id']}",
             room=_room(card),
         ),
         "## Tensors",
     ]
-    for name, tensors in card["signatures"].items():
+    for name, tensors in card["functions"].items():
         lines += ["", f"### {name} (in {card['files'][name]})", ""]
         for way, arrow in (("inputs", "in"), ("outputs", "out")):
             for tensor, described in tensors[way].items():
@@ -97,8 +98,9 @@ def readable(card):
 def _room(card):
     if card["context_length"] is None:
         return "it has one size for texts of any length"
-    if card["max_length"] is None:
+    longest = card["fields"]["text"]["max_length"]
+    if longest is None:
         return (
             f"it holds as many tokens as its tensors have slots, at most {card['context_length']:,}"
         )
-    return f"it holds {card['max_length']:,} tokens"
+    return f"it holds {longest:,} tokens"

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.token_nll import token_nll
+from lm_zoo.layers.token_losses import token_nll
 
 PIECE = 128  # tokens whose logits are there at once, where the number of tokens is fixed
 MOST_BYTES = 2**31 - 2**24  # of weights: a flatbuffer or a protocol buffer has less than 2 GiB

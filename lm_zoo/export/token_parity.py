@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.samples import HARD, held_out_text
+from lm_zoo.export.comparing import TOLERANCE
+from lm_zoo.export.sample_records import HARD
 
-TOLERANCE = 1e-4  # of a log-probability, relative to it where it is larger than 1 nat
-MOST_STEPS = 64
+COMPARED_STEPS = 64
 
 
 @dataclasses.dataclass
@@ -37,7 +37,11 @@ def sample_tokens(run, batch_size, length):
 
     They begin as texts do and go on with held-out text; what is missing is said again.
     """
-    text = held_out_text(run, batch_size * length) or "".join(HARD)
+    try:
+        text = run.tokenizer.decode(run.tokens("validation").read(0, batch_size * length))
+    except UserError:
+        text = ""
+    text = text or "".join(HARD)
     ids = [*run.tokenizer.start_ids, *run.tokenizer.encode(text)]
     return np.resize(np.array(ids, np.int32), (batch_size, length))
 
@@ -61,7 +65,7 @@ def compare(model, token_ids, score, decode, state):
     """
     expected = tf.nn.log_softmax(model(token_ids[:, :-1])).numpy()  # (B, T, V)
     of_tokens = np.take_along_axis(expected, token_ids[:, 1:, None].astype(np.int64), 2)[..., 0]
-    steps = min(MOST_STEPS, expected.shape[1])
+    steps = min(COMPARED_STEPS, expected.shape[1])
     decoded = []
     for tokens in token_ids[:, :steps].T:
         logits, state = decode(np.ascontiguousarray(tokens), state)

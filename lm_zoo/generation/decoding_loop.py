@@ -9,6 +9,8 @@ from lm_zoo.generation.decoding_state import DecodingState, make_room, room, ste
 from lm_zoo.generation.samplers import SamplingSettings, choose_tokens, mark_seen
 from lm_zoo.layers.key_value_cache import written_in_place
 
+STOP_STEPS = 16  # between two looks at the text for stop strings
+
 
 class Decoding(NamedTuple):
     """Rows that grow.

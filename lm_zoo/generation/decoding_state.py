@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
+from lm_zoo.limits import LONGEST
 
 SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
-PIECE = 256  # tokens read at once: bounds the memory that a long prompt takes
 
 
 class DecodingState(NamedTuple):
@@ -53,18 +53,18 @@ def begin_with_features(model, token_ids, lengths, num_slots=None):
     model_state = model.initial_state(batch_size, num_slots)
 
     def read(place, state, last):
-        piece = token_ids[:, place : place + PIECE]
+        piece = token_ids[:, place : place + LONGEST]
         most = tf.shape(piece)[1]
         read_here = tf.clip_by_value(lengths - place, 0, most)
         features, state = model.features(piece, state, lengths=read_here)
         ends = tf.gather(features, tf.maximum(read_here - 1, 0), batch_dims=1)  # (B, W)
         ends_here = (lengths > place) & (lengths <= place + most)
-        return place + PIECE, state, tf.where(ends_here[:, None], ends, last)
+        return place + LONGEST, state, tf.where(ends_here[:, None], ends, last)
 
     specs, features = state_specs(model)
     last = tf.zeros([batch_size, features.shape[-1]], features.dtype)
     if token_ids.shape[1] is not None:  # as XLA needs it, whose slices have static sizes
-        for place in range(0, token_ids.shape[1], PIECE):
+        for place in range(0, token_ids.shape[1], LONGEST):
             _, model_state, last = read(place, model_state, last)
     else:
         shapes = tf.nest.map_structure(lambda spec: spec.shape, specs.model_state)

@@ -10,14 +10,13 @@ from lm_zoo.errors import UserError
 from lm_zoo.generation.checks import require_strings, require_unicode, require_vocabulary
 from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import MOST_STEPS, decoder_of
-from lm_zoo.generation.decoding_loop import Decoding
+from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.prompt_search import search_beams
 from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
 
-STOP_STEPS = 16  # the same with stop strings, which are looked for between calls
 PATIENCE = 0.03  # seconds that text to be streamed may come late
 
 

@@ -1,65 +1,22 @@
 """What generation can be asked for, and the check of it; needs the standard library alone."""
 
 import dataclasses
-import math
 
-from lm_zoo.errors import UserError
-from lm_zoo.text.special_tokens import SPECIAL_TOKENS, TEXT
+from lm_zoo.options import check_options, option, require
+from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
 
-@dataclasses.dataclass
-class SearchOptions:
-    """What every search for texts can be asked for.
-
-    Attributes:
-        max_new_tokens: Most tokens generated per text, an end token included.
-        num_beams: Beams of beam search; 1 is none.
-        length_penalty: For beam search: a text's log-probability is divided by its number of
-            tokens, the end token included, to this power; above 0 favours longer texts, 1 ranks by
-            the mean.
-        num_return_sequences: Texts per prompt or source; with beam search, how many of the best.
-        special_tokens: What a special token that is written out in a prompt or source is: `text`,
-            or `control`, the token.
-    """
-
-    max_new_tokens: int = 100
-    num_beams: int = 1
-    length_penalty: float = 1.0
-    num_return_sequences: int = 1
-    special_tokens: str = TEXT
-
-    def validate(self, **least):
-        """Checks types, ranges, and that the options agree with each other; returns the options.
-
-        Args:
-            least: Of further whole numbers, or of those here, the least that they may be.
-
-        Raises:
-            UserError: Naming the option, what was expected and what was received.
-        """
-        least = dict(max_new_tokens=1, num_beams=1, num_return_sequences=1) | least
-        require_whole_numbers(self, **least)
-        require_finite(self, "length_penalty")
-        require_special_tokens(self.special_tokens)
-        return self
-
-    def _require_enough_beams(self):
-        require(
-            self.num_return_sequences <= self.num_beams,
-            "num_return_sequences",
-            f"at most num_beams ({self.num_beams})",
-            self.num_return_sequences,
-        )
+def special_tokens_option():
+    """Returns the dataclass field of the option that everything has that reads texts."""
+    return option(TEXT, choices=SPECIAL_TOKENS, help=SPECIAL_TOKENS_HELP)
 
 
 @dataclasses.dataclass
-class GenerationOptions(SearchOptions):
-    """How text is generated: `SearchOptions`, and those of sampling.
-
-    Beam search is deterministic and ranks by the model's own probabilities, so it takes a
-    `temperature` of 0 or 1 and no filter.
+class GenerationOptions:
+    """How text is generated.
 
     Attributes:
+        max_new_tokens: Most tokens generated per text.
         temperature: Divides the logits; 0 takes the likeliest token (greedy).
         top_k: Samples among the k likeliest tokens; 0 means all. Tokens as likely as the last of
             them stay too.
@@ -68,35 +25,60 @@ class GenerationOptions(SearchOptions):
         repetition_penalty: Logits of tokens that the model has already read, prompt included, are
             divided by this where positive and multiplied where negative (CTRL, Keskar et al. 2019);
             1 is off.
+        num_beams: Beams of beam search; 1 is off. Beam search is deterministic and ranks by the
+            model's own probabilities, so it takes a `temperature` of 0 or 1 and no filter.
+        length_penalty: For beam search: a text's log-probability is divided by its number of tokens
+            to this power; above 0 favours longer texts.
         seed: Decides every random choice, together with the prompt, the number of equal prompts
             before it, the sample's index and the token's.
+        num_return_sequences: Texts per prompt; with beam search, how many of the best hypotheses to
+            return.
         stop: Strings that end a text; the string itself is not part of the text.
         ignore_eos: Whether to go on after the tokenizer's end-of-text token. With a word tokenizer,
             whose end token stands for a line end, this gives several lines.
+        special_tokens: What a special token that is written out in a prompt is: `text`, or
+            `control`, the token.
     """
 
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-    ignore_eos: bool = False
+    max_new_tokens: int = option(100, at_least=1, help="Most tokens generated per text.")
+    temperature: float = option(
+        1.0,
+        at_least=0,
+        note="0: greedy",
+        help="Divides the logits; 0 takes the likeliest token.",
+    )
+    top_k: int = option(
+        0, at_least=0, note="0: all", help="Sample among the k likeliest tokens; 0 is off."
+    )
+    top_p: float = option(
+        1.0,
+        above=0,
+        at_most=1,
+        note="1: all",
+        help="Sample among the likeliest tokens of this total probability; 1 is off.",
+    )
+    repetition_penalty: float = option(
+        1.0, above=0, note="1: off", help="Above 1: makes tokens seen before less likely."
+    )
+    num_beams: int = option(1, at_least=1, help="Above 1: beam search, without sampling.")
+    length_penalty: float = option(1.0, help="Beam search divides by length to this power.")
+    seed: int = option(0, at_least=0, help="Same seed, same text.")
+    num_return_sequences: int = option(1, at_least=1, help="Continuations of each prompt.")
+    stop: tuple[str, ...] = option((), help="Text that ends a continuation.")
+    ignore_eos: bool = option(False, help="Go on after an end-of-text token.")
+    special_tokens: str = special_tokens_option()
 
     def validate(self):
-        """As in `SearchOptions`; makes a tuple of `stop`."""
-        super().validate(top_k=0, seed=0)
-        require_finite(self, "temperature", "top_p", "repetition_penalty")
-        require(self.temperature >= 0, "temperature", "at least 0 (0: greedy)", self.temperature)
-        require(0 < self.top_p <= 1, "top_p", "above 0 and at most 1 (1: all)", self.top_p)
-        require(
-            self.repetition_penalty > 0,
-            "repetition_penalty",
-            "above 0 (1: off)",
-            self.repetition_penalty,
-        )
+        """Checks types, ranges, and that the options agree with each other.
+
+        Returns:
+            The options, with `stop` as a tuple.
+
+        Raises:
+            UserError: Naming the option, what was expected and what was received.
+        """
+        check_options(self)
         self._check_stop()
-        require(isinstance(self.ignore_eos, bool), "ignore_eos", "True or False", self.ignore_eos)
         if self.num_beams > 1:
             self._check_beams()
         elif self.temperature == 0:
@@ -120,30 +102,13 @@ class GenerationOptions(SearchOptions):
             listed = " or ".join(str(choice) for choice in allowed)
             expected = f"{listed} with num_beams above 1, because beam search does not sample"
             require(value in allowed, name, expected, value)
-        self._require_enough_beams()
+        require_enough_beams(self)
 
 
-def require(condition, name, expected, received):
-    """Raises a `UserError` that names an option, unless the condition holds."""
-    if not condition:
-        raise UserError(f"{name}: expected {expected}, received {received!r}.")
-
-
-def require_whole_numbers(options, **least):
-    """Raises a `UserError` for an option that is not a whole number of at least what is given."""
-    for name, smallest in least.items():
-        value = getattr(options, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        require(whole and value >= smallest, name, f"a whole number of at least {smallest}", value)
-        require(value < 2**31, name, "a number below 2147483648", value)
-
-
-def require_finite(options, *names):
-    """Raises a `UserError` for an option that is not a finite number."""
-    for name in names:
-        value = getattr(options, name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(number and math.isfinite(value), name, "a finite number", value)
+def require_enough_beams(options):
+    """Raises a `UserError` if more texts are asked for than a beam search has beams."""
+    most, asked = options.num_beams, options.num_return_sequences
+    require(asked <= most, "num_return_sequences", f"at most num_beams ({most})", asked)
 
 
 def require_special_tokens(value):

@@ -3,7 +3,8 @@
 import codecs
 import copy
 
-CONTEXT = 16  # tokens decoded before a new one, so that its text is what it is within the text
+from lm_zoo.text.lost_text import CONTEXT
+
 MEMORY = 64  # tokens remembered before the oldest are forgotten
 
 

@@ -2,41 +2,65 @@
 
 import dataclasses
 
-from lm_zoo.generation.options import SearchOptions, require, require_finite
+from lm_zoo.generation.options import require_enough_beams, special_tokens_option
+from lm_zoo.options import check_options, option
 
 TOO_LONG = ("error", "truncate")
+# Most tokens of a translation where none is asked for: so many times its source's, and so many more.
+AUTOMATIC_LENGTH = (2, 20)
 
 
 @dataclasses.dataclass
-class TranslationOptions(SearchOptions):
-    """How sources are translated: `SearchOptions`, with one beam greedily, and more.
+class TranslationOptions:
+    """How sources are translated.
 
     Attributes:
-        max_new_tokens: Most tokens of a translation, the end token included; 0 means twice the
-            tokens of its source and 20 more. The model's `context_length` is the bound in any case.
+        num_beams: Beams of the search; 1 takes the likeliest token at each step (greedy).
+        length_penalty: A translation's log-probability is divided by its number of tokens, the end
+            token included, to this power; above 0 favours longer ones. 1 ranks by the mean.
         coverage_penalty: Weight of the penalty for source tokens that got less attention than 1 in
             all (Wu et al. 2016, whose best was 0.2); 0 is off.
+        num_return_sequences: How many translations of each source to give.
+        max_new_tokens: Most tokens of a translation, the end token included; 0 means twice the
+            tokens of its source and 20 more. The model's `context_length` is the bound in any case.
         batch_size: Most sources that are translated at once on a device; it changes no result.
         too_long: What becomes of a source longer than the model can read: `error`, or `truncate`,
             which reads its beginning and marks the translation.
+        special_tokens: What a special token that is written out in a source is: `text`, or
+            `control`, the token.
     """
 
-    max_new_tokens: int = 0
-    num_beams: int = 4
-    coverage_penalty: float = 0.0
-    batch_size: int = 64
-    too_long: str = "error"
+    num_beams: int = option(4, at_least=1, help="Beams; 1 is greedy.")
+    length_penalty: float = option(
+        1.0, help="The log-probability is divided by the length to this power."
+    )
+    coverage_penalty: float = option(
+        0.0,
+        at_least=0,
+        note="0: off",
+        help="Above 0: favours translations that look at all of the source.",
+    )
+    num_return_sequences: int = option(1, at_least=1, help="Translations of each text.")
+    max_new_tokens: int = option(
+        0,
+        at_least=0,
+        note="0: by the source's length",
+        help="Most tokens of a translation; 0 is twice the source's and 20 more.",
+    )
+    batch_size: int = option(64, at_least=1, help="Most texts translated at once on a device.")
+    too_long: str = option(
+        "error",
+        choices=TOO_LONG,
+        help="What becomes of a text that is longer than the model can read.",
+    )
+    special_tokens: str = special_tokens_option()
 
     def validate(self):
-        """As in `SearchOptions`."""
-        super().validate(max_new_tokens=0, batch_size=1)
-        require_finite(self, "coverage_penalty")
-        require(
-            self.coverage_penalty >= 0,
-            "coverage_penalty",
-            "at least 0 (0: off)",
-            self.coverage_penalty,
-        )
-        self._require_enough_beams()
-        require(self.too_long in TOO_LONG, "too_long", " or ".join(TOO_LONG), self.too_long)
+        """Checks types, ranges, and that the options agree with each other; returns the options.
+
+        Raises:
+            UserError: Naming the option, what was expected and what was received.
+        """
+        check_options(self)
+        require_enough_beams(self)
         return self

@@ -1,10 +1,10 @@
 """The report as one HTML page that needs nothing besides itself."""
 
+from lm_zoo.html_page import escaped, page
 from lm_zoo.inspection.page_parts import (
+    STYLE,
     duplicate_figure,
-    escaped,
     length_figure,
-    page,
     table,
     tables_of,
     token_figures,
@@ -25,21 +25,19 @@ from lm_zoo.inspection.wording import (
 def as_page(report):
     """Returns the report as the text of an HTML file."""
     title = f"{report['corpus']}, {report['split']}: the data as the model sees it"
-    return page(
-        title,
-        [
-            table("The split as a whole", ("", ""), summary_rows(report), "ll", header=False),
-            *(f'<p class="note">{escaped(note)}</p>' for note in notes(report)),
-            *length_figure(report["lengths"]),
-            *token_figures(report["vocabulary"]),
-            *duplicate_figure(report["duplicates"]),
-            "<h2>Tables</h2>",
-            *tables_of(tables(report)),
-            *unused_table(report["vocabulary"]),
-            *_texts(report),
-            *_batches(report),
-        ],
-    )
+    parts = [
+        table("The split as a whole", ("", ""), summary_rows(report), "ll", header=False),
+        *(f'<p class="note">{escaped(note)}</p>' for note in notes(report)),
+        *length_figure(report["lengths"]),
+        *token_figures(report["vocabulary"]),
+        *duplicate_figure(report["duplicates"]),
+        "<h2>Tables</h2>",
+        *tables_of(tables(report)),
+        *unused_table(report["vocabulary"]),
+        *_texts(report),
+        *_batches(report),
+    ]
+    return page(title, "\n".join(parts), STYLE)
 
 
 def _texts(report):

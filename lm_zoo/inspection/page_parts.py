@@ -1,18 +1,10 @@
 """What the pages of inspection are made of: plots with their figures, tables, and tokens."""
 
-import html
-
+from lm_zoo.html_page import escaped
 from lm_zoo.inspection.plots import bar_plot, line_plot
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5a6675; --paper: #fff; --rule: #d9dee5;
-  --mark: #1f5fbf; --tint: #eef3fa; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf0; --soft: #a3afbd; --paper: #14181e;
-  --rule: #343c47; --mark: #7db2ff; --tint: #1f2732; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-h3 { font-size: 1rem; font-weight: 600; }
+h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; font-weight: 600; }
 p.note, figcaption { color: var(--soft); font-size: .9rem; }
 figure { margin: 1rem 0; overflow-x: auto; }
 svg { width: 100%; height: auto; min-width: 34rem; max-width: 46rem; display: block; }
@@ -32,29 +24,7 @@ ol.tokens small { display: block; color: var(--soft); font-size: 11px; }
 ol.tokens .odd { background: var(--tint); }
 ol.tokens .begins { border-left: 4px solid var(--mark); }
 ol.tokens .padding { opacity: .55; border-style: dashed; }
-""".strip()
-
-
-def page(title, parts):
-    """Returns an HTML file of a title and its parts."""
-    lines = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escaped(title)}</title>",
-        f"<style>\n{STYLE}\n</style>",
-        "</head>",
-        "<body>",
-        "<main>",
-        f"<h1>{escaped(title)}</h1>",
-        *parts,
-        "</main>",
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(lines) + "\n"
+""".lstrip()
 
 
 def length_figure(lengths, name="lengths", title="Lengths"):
@@ -177,8 +147,3 @@ def token_text(token):
 def token_list(items):
     """Returns tokens, each an `li` element, as a list."""
     return '<ol class="tokens">\n' + "\n".join(items) + "\n</ol>"
-
-
-def escaped(value):
-    """Returns anything as the text of an HTML element."""
-    return html.escape(str(value))

@@ -1,12 +1,11 @@
 """The report on sentence pairs as one HTML page."""
 
-from lm_zoo.data.corpora.pair_corpus import SIDES
+from lm_zoo.html_page import escaped, page
 from lm_zoo.inspection.page_parts import (
+    STYLE,
     duplicate_figure,
-    escaped,
     figure,
     length_figure,
-    page,
     table,
     tables_of,
     token_figures,
@@ -15,6 +14,7 @@ from lm_zoo.inspection.page_parts import (
     unused_table,
 )
 from lm_zoo.inspection.pair_wording import (
+    SIDES,
     heading_of_batch,
     heading_of_pair,
     heading_of_side,
@@ -44,7 +44,8 @@ def pairs_as_page(report):
     parts += ["<h2>Tables</h2>", *tables_of(tables(report))]
     for side in SIDES:
         parts += unused_table(report["sides"][side]["vocabulary"])
-    return page(title, parts + _texts(report) + _batches(report))
+    parts += _texts(report) + _batches(report)
+    return page(title, "\n".join(parts), STYLE)
 
 
 def _ratio_figure(ratio):

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from lm_zoo.data.cleaned_pairs import PairDocuments
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import SIDES
+from lm_zoo.data.record_documents import RecordDocuments
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates
 from lm_zoo.inspection.preview import MOST_PLACES, MOST_ROWS, MOST_TOKENS
 from lm_zoo.inspection.report import document_lengths, tokens_of
@@ -12,15 +11,14 @@ from lm_zoo.inspection.report import document_lengths, tokens_of
 RATIO_EDGES = (0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 4 / 5, 1, 5 / 4, 3 / 2, 2, 3, 4, np.inf)
 
 
-def inspect_pairs(corpus, tokenizers, tokens, batches, split="train", pairs=3, num_batches=1):
+def inspect_pairs(corpus, preprocessors, split, batches, pairs=3, num_batches=1):
     """Looks at a split of a corpus of sentence pairs; memory is bounded as in `report.inspect`.
 
     Args:
-        corpus: The cleaned `PairCorpus`; all its splits are read twice, for duplicates.
-        tokenizers: Of targets and of sources; may be the same object twice.
-        tokens: Its `PairTokens`.
-        batches: The split's `PairBatches`, or None.
-        split: Name of the split.
+        corpus: The cleaned `Corpus`; all its splits are read twice, for duplicates.
+        preprocessors: Field name -> `Tokenizer`.
+        split: The `ExampleSplit`.
+        batches: The split's `Batches`, or None.
         pairs: How many pairs are shown.
         num_batches: How many batches are shown.
 
@@ -29,31 +27,31 @@ def inspect_pairs(corpus, tokenizers, tokens, batches, split="train", pairs=3, n
         of its tokens and `lengths`; `ratio` of their lengths; `epoch`, of the batches; `texts` and
         `batches`, token by token; `duplicates` of whole pairs and of sources alone.
     """
-    by_side = dict(zip(SIDES, zip(reversed(tokenizers), tokens.pair_of_splits(split))))
+    by_side = {side: (preprocessors[side], tokens) for side, tokens in split.fields.items()}
     sides = {
-        side: tokens_of(corpus.side(side), tokenizer, token_split)
+        side: tokens_of(corpus.column(side), tokenizer, token_split)
         | {"lengths": document_lengths(token_split, f"tokens of a {side}, its end included")}
         for side, (tokenizer, token_split) in by_side.items()
     }
     return {
         "corpus": corpus.name,
-        "split": split,
-        "pairs": tokens.num_pairs(split),
+        "split": split.name,
+        "pairs": split.num_examples,
         "sides": sides,
-        "ratio": describe_ratio(*tokens.pair_of_splits(split)),
+        "ratio": describe_ratio(*split.fields.values()),
         "epoch": _describe_epoch(batches),
         "texts": [
             {
                 "number": number,
                 **{side: _document(*found, number) for side, found in by_side.items()},
             }
-            for number in range(min(pairs, tokens.num_pairs(split)))
+            for number in range(min(pairs, split.num_examples))
         ],
         "batches": [
-            preview_pair_batch(batches, step, tokenizers)
+            preview_pair_batch(batches, step, preprocessors)
             for step in range(num_batches if batches else 0)
         ],
-        "duplicates": _duplicates(corpus, split),
+        "duplicates": _duplicates(corpus, split.name),
     }
 
 
@@ -85,13 +83,13 @@ def describe_ratio(sources, targets):
     }
 
 
-def preview_pair_batch(batches, step, tokenizers, most_rows=MOST_ROWS, most_places=MOST_PLACES):
+def preview_pair_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_places=MOST_PLACES):
     """Returns one batch of pairs, JSON-ready.
 
     Args:
-        batches: The `PairBatches`.
+        batches: The `Batches`.
         step: Which.
-        tokenizers: Of targets and of sources.
+        preprocessors: Field name -> `Tokenizer`.
         most_rows: Rows shown.
         most_places: Places shown of each side of them.
 
@@ -101,19 +99,22 @@ def preview_pair_batch(batches, step, tokenizers, most_rows=MOST_ROWS, most_plac
         and text of its source's places, and of its target's id and text of the input, id of the
         target, and weight.
     """
-    tokenizer, source_tokenizer = tokenizers
-    batch = batches.batch(step)
-    weights, lengths = np.asarray(batch.weights), np.asarray(batch.source_lengths)
+    tokenizer, source_tokenizer = preprocessors["target"], preprocessors["source"]
+    features = batches.batch(step).features
+    targets, lengths = features["target"], features["source_lengths"]
+    weights = (np.arange(targets.shape[1]) < features["target_lengths"][:, None]).astype(np.float32)
+    before = np.full((len(targets), 1), tokenizer.end_id, np.int32)
+    inputs = np.concatenate([before, targets[:, :-1]], 1) * weights.astype(np.int32)
     shown = []
     for row in range(min(most_rows, len(weights))):
-        source_weights = np.arange(batch.source_ids.shape[1]) < lengths[row]
-        target = _places(batch.inputs[row], weights[row], tokenizer)
-        for place, target_id in zip(target, batch.targets[row].tolist()):
+        source_weights = np.arange(features["source"].shape[1]) < lengths[row]
+        target = _places(inputs[row], weights[row], tokenizer)
+        for place, target_id in zip(target, targets[row].tolist()):
             place["target"] = target_id
-        source = _places(batch.source_ids[row], source_weights, source_tokenizer)
+        source = _places(features["source"][row], source_weights, source_tokenizer)
         shown.append({"source": source[:most_places], "target": target[:most_places]})
     counts = {"source": int(lengths.sum()), "target": int(np.count_nonzero(weights))}
-    widths = {"source": batch.source_ids.shape[1], "target": weights.shape[1]}
+    widths = {"source": features["source"].shape[1], "target": weights.shape[1]}
     return {
         "step": step,
         "rows": len(weights),
@@ -124,7 +125,7 @@ def preview_pair_batch(batches, step, tokenizers, most_rows=MOST_ROWS, most_plac
                 "tokens": counts[side],
                 "padding": len(weights) * widths[side] - counts[side],
             }
-            for side in SIDES
+            for side in ("source", "target")
         },
         "shown": shown,
     }
@@ -147,7 +148,7 @@ def _describe_epoch(batches):
         return None
     return {
         "batches": batches.steps_per_epoch,
-        "pairs": batches.num_windows,
+        "pairs": batches.num_examples,
         "dropped": batches.num_dropped,
         "truncated": batches.num_truncated,
         "target_padding": float(batches.padding),
@@ -168,7 +169,7 @@ def _document(tokenizer, token_split, number):
 
 def _duplicates(corpus, split):
     found = {}
-    for unit, texts in (("pairs", PairDocuments(corpus)), ("sources", corpus.side("source"))):
+    for unit, texts in (("pairs", RecordDocuments(corpus)), ("sources", corpus.column("source"))):
         digests = Digests()
         for name in SPLITS:
             for text in texts.texts(name):

@@ -4,8 +4,9 @@ Each has a title and a description for readers who cannot see it, and its figure
 beside it (`lm_zoo.inspection.page`).
 """
 
-import html
 import math
+
+from lm_zoo.html_page import escaped
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 72, 16, 14, 60
@@ -35,7 +36,7 @@ def bar_plot(name, title, description, bars, x_label, y_label):
         x, y = LEFT + index * step, _y(height / top)
         parts.append(
             f'<rect class="bar" x="{x + 1:.1f}" y="{y:.1f}" width="{max(step - 2, 0.5):.1f}" '
-            f'height="{HEIGHT - BOTTOM - y:.1f}"><title>{_text(label)}: '
+            f'height="{HEIGHT - BOTTOM - y:.1f}"><title>{escaped(label)}: '
             f"{height:,}</title></rect>"
         )
         if index % every == 0:
@@ -86,13 +87,13 @@ def _svg(name, title, description, parts, x_label, y_label):
         [
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
             f'aria-labelledby="{name}-title {name}-description">',
-            f'<title id="{name}-title">{_text(title)}</title>',
-            f'<desc id="{name}-description">{_text(description)}</desc>',
+            f'<title id="{name}-title">{escaped(title)}</title>',
+            f'<desc id="{name}-description">{escaped(description)}</desc>',
             *parts,
             f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}" '
-            f'text-anchor="middle">{_text(x_label)}</text>',
+            f'text-anchor="middle">{escaped(x_label)}</text>',
             f'<text class="label" transform="translate(14 {middle:.0f}) rotate(-90)" '
-            f'text-anchor="middle">{_text(y_label)}</text>',
+            f'text-anchor="middle">{escaped(y_label)}</text>',
             "</svg>",
         ]
     )
@@ -105,7 +106,7 @@ def _y(share):
 def _x_tick(x, label):
     return "".join(
         f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 17 + 14 * number}" '
-        f'text-anchor="middle">{_text(line)}</text>'
+        f'text-anchor="middle">{escaped(line)}</text>'
         for number, line in enumerate(str(label).split("\n"))
     )
 
@@ -113,7 +114,7 @@ def _x_tick(x, label):
 def _y_tick(y, label):
     return (
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_text(label)}</text>'
+        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escaped(label)}</text>'
     )
 
 
@@ -131,7 +132,3 @@ def _short(number):
         if number >= size:
             return f"{number / size:.3g}{suffix}"
     return f"{number:.3g}"
-
-
-def _text(value):
-    return html.escape(str(value))

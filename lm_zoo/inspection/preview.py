@@ -1,8 +1,7 @@
 """Documents and batches as the model gets them: token by token, with ids, marks and weights."""
 
-import unicodedata
-
 import numpy as np
+from rich.cells import cell_len
 
 MOST_TOKENS = 64  # shown of a document
 MOST_ROWS = 2  # shown of a batch
@@ -63,9 +62,10 @@ def preview_batch(batches, step, tokenizer, most_rows=MOST_ROWS, most_places=MOS
         its first places: input id and text, target id, weight, and the segment's number.
     """
     batch = batches.batch(step)
-    starts = batch.document_starts
+    features = batch.features
+    starts = features.get("document_starts")
     marked = starts is not None
-    weights = np.asarray(batch.weights)
+    weights = features["weights"]
     shown = []
     for row in range(min(most_rows, len(weights))):
         inside = int(np.count_nonzero(weights[row]))
@@ -75,9 +75,9 @@ def preview_batch(batches, step, tokenizer, most_rows=MOST_ROWS, most_places=MOS
         segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
         places = [
             {
-                "id": int(batch.inputs[row, place]),
-                "text": tokenizer.token_text(int(batch.inputs[row, place])),
-                "target": int(batch.targets[row, place]),
+                "id": int(features["token_ids"][row, place]),
+                "text": tokenizer.token_text(int(features["token_ids"][row, place])),
+                "target": int(features["targets"][row, place]),
                 "weight": int(weights[row, place]),
                 "segment": int(segment_of[place]) if place < inside else None,
             }
@@ -107,13 +107,13 @@ def interlinear(rows, width=100, indent="  "):
     Returns:
         Lines of text, an empty one after each break.
     """
-    labels = max(map(display_width, rows))
+    labels = max(map(cell_len, rows))
     columns = list(zip(*rows.values()))
     lines, begin = [], 0
     while begin < len(columns):
         used, end, widths = len(indent) + labels, begin, []
         while end < len(columns):
-            widths.append(max(map(display_width, columns[end])))
+            widths.append(max(map(cell_len, columns[end])))
             used += 2 + widths[-1]
             if used > width and end > begin:
                 break
@@ -127,14 +127,6 @@ def interlinear(rows, width=100, indent="  "):
     return lines
 
 
-def display_width(text):
-    """Returns how many columns a terminal takes for a text: two for a Chinese character."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
 def padded(text, width, side="l"):
-    space = " " * (width - display_width(text))
+    space = " " * (width - cell_len(text))
     return space + text if side == "r" else text + space

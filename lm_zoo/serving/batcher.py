@@ -7,10 +7,9 @@ import dataclasses
 import threading
 import time
 
+from lm_zoo.limits import MOST_TOKENS
 from lm_zoo.serving.cancelling import Cancelling
 from lm_zoo.serving.request_error import queue_full
-
-MOST_TOKENS = 4096  # of the texts in one call, unless one text has more
 
 
 @dataclasses.dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 import codecs
 
-from lm_zoo.generation.text_stream import CONTEXT
+from lm_zoo.text.lost_text import CONTEXT
 
 LEAST = -9999.0  # stands for minus infinity, which JSON has not
 

@@ -1,20 +1,7 @@
-"""Finding the exported model in a folder, and seeing that it is one of ours."""
-
-import pathlib
+"""Finding the exported model in a folder."""
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import expanded, raise_if_of_system
-from lm_zoo.json_files import NotJson, natural, read_json
-
-CARD = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
-TOKENIZER = pathlib.Path("assets.extra", "lm_zoo", "tokenizer")
-SOURCE_TOKENIZER = TOKENIZER.with_name("source_tokenizer")  # where it is another one
-_READ_AGAIN = {  # of the card
-    "model": str,
-    "max_length?": (natural, None),
-    "saved_model_needs?": (str, None),
-    "source?": {"max_length?": (natural, None)},
-}
+from lm_zoo.files import expanded
 
 
 def find_version(folder):
@@ -47,26 +34,6 @@ def find_version(folder):
         f"model: {folder} holds no exported model (no VERSION/saved_model.pb); give the folder "
         f"NAME that `lm-zoo export` wrote.{hint}"
     )
-
-
-def read_card(path):
-    """Returns the model card of a SavedModel.
-
-    Raises:
-        UserError: If there is none, so that it is not one that `lm-zoo export` wrote.
-    """
-    try:
-        return read_json(path / CARD, _READ_AGAIN, finite=False)  # an example may be NaN
-    except FileNotFoundError:
-        raise UserError(
-            f"model: {path} holds a SavedModel that is not lm_zoo's ({CARD} is missing); export "
-            "one by `lm-zoo export`."
-        ) from None
-    except (OSError, NotJson) as error:
-        raise_if_of_system(error)
-        raise UserError(
-            f"model: {path / CARD} is damaged ({error}); export the model again."
-        ) from None
 
 
 def _versions(folder):

@@ -4,7 +4,7 @@ import codecs
 
 import numpy as np
 
-from lm_zoo.generation.text_stream import CONTEXT
+from lm_zoo.text.lost_text import CONTEXT
 from lm_zoo.text.tokenizers.tokenizer import CONTROL
 
 

@@ -8,12 +8,17 @@ from lm_zoo.training.train_step import TrainStep
 MOST_WAITING = 256  # steps handed out at once; each brings its batch along
 
 
-def check_config(config):
-    """Raises a `UserError` for a config that asynchronous steps cannot run."""
-    if config.data.layout == "contiguous":
+def check(config, batches):
+    """Raises a `UserError` for what asynchronous steps cannot train.
+
+    Args:
+        config: An `ExperimentConfig`.
+        batches: The training `Batches`.
+    """
+    if batches.carries_state:
         raise UserError(
-            "runtime.strategy: parameter_server makes steps in any order, and data.layout="
-            "'contiguous' carries state from step to step; set data.layout to 'windows' or "
+            "runtime.strategy: parameter_server makes steps in any order, and task.layout="
+            "'contiguous' carries state from step to step; set task.layout to 'windows' or "
             "'packed', or take another strategy."
         )
     if config.training.precision == "float16":
@@ -30,29 +35,26 @@ class AsynchronousTrainStep(TrainStep):
     course of training is another one each time. What stays exact: every step is made by one worker
     and counts once, with its tokens, also if a worker dies and another one takes its step over. The
     chief reads the text, so each batch is the one that the step has in every other strategy, and
-    dropout too is that of the step. A batch is not divided: its gradient is divided by its tokens
+    dropout too is that of the step. A batch is not divided: its gradient is divided by its weight
     and clipped by its worker, which is what asynchrony allows.
 
     Steps are waited for before anything is read: a point on the curves, a validation, a checkpoint.
 
-    Args:
-        model: A built `LanguageModel`, made in the scope of the distribution's strategy.
-        config: An `ExperimentConfig`.
-        distribution: A `Distribution` named `parameter_server`.
+    Its arguments are those of `TrainStep`, the distribution one named `parameter_server`.
 
     Raises:
-        UserError: For a config that asynchronous steps cannot run.
+        UserError: For what asynchronous steps cannot train.
     """
 
-    def __init__(self, model, config, distribution):
-        check_config(config)
+    def __init__(self, task, model, batches, config, distribution):
+        check(config, batches)
         self._coordinator = tf.distribute.coordinator.ClusterCoordinator(distribution.strategy)
-        super().__init__(model, config, distribution)
+        super().__init__(task, model, batches, config, distribution)
         self._learning_rate, self._next_step, self._waiting = None, 0, 0
         with self.strategy.scope():
-            # Of each step that is handed out: objective, NLL, tokens, gradient norm, and whether it
-            # is done.
-            self._results = tf.Variable(tf.zeros((MOST_WAITING, 5), tf.float64), trainable=False)
+            # Of each step that is handed out: its sums, gradient norm, and whether it is done.
+            shape = (MOST_WAITING, len(self.row_sums) + 2)
+            self._results = tf.Variable(tf.zeros(shape, tf.float64), trainable=False)
         self._function = tf.function(self._one_step)
 
     def run(self, step, learning_rates, batches):
@@ -63,23 +65,22 @@ class AsynchronousTrainStep(TrainStep):
             if rate != self._learning_rate:  # to be shown; each step brings its own
                 self.optimizer.learning_rate.assign(rate)
                 self._learning_rate = rate
-            arguments = batch.model_arguments
-            self._argument_names = tuple(arguments)
-            parts = [batch.inputs, batch.targets, batch.weights, *arguments.values()]
             rows = self.layout_of(batch.num_rows).rows_per_replica
             arguments = (
                 tf.constant(step + i, tf.int64),
                 tf.constant(self._waiting, tf.int32),
                 tf.constant(rate, tf.float32),
-                tuple(_filled(part, rows)[:, None] for part in parts),  # (B, 1, ...)
+                {  # (B, 1, ...)
+                    name: _filled(part, rows)[:, None] for name, part in batch.features.items()
+                },
             )
             self._coordinator.schedule(self._function, arguments)
             self._waiting += 1
             self._next_step = step + i + 1
 
-    def _one_step(self, step, place, learning_rate, rows):
+    def _one_step(self, step, place, learning_rate, features):
         (sums, norm), gradients, _ = self.strategy.run(
-            self._replica_step, (step, 0, tf.constant(False), rows, ())
+            self._replica_step, (step, 0, tf.constant(False), features, ())
         )
         # A step whose worker died is made anew by another, unless only the answer was lost.
         done = self._results[place, -1] > 0.0
@@ -113,9 +114,8 @@ class AsynchronousTrainStep(TrainStep):
         results = self._results.numpy()[: self._waiting]
         if not (results[:, -1] == 1.0).all():
             raise RuntimeError(f"of {self._waiting} steps {int(results[:, -1].sum())} were made")
-        *losses, norms, steps = results.sum(axis=0)
-        self._count_loss(*losses)
-        self._count(gradient_norm=norms, steps=steps)
+        *sums, norms, steps = results.sum(axis=0)
+        self._count(**dict(zip(self.row_sums, sums)), gradient_norm=norms, steps=steps)
         self._results.assign(tf.zeros_like(self._results))
         # A step that was made twice, its worker having died at the end of it, counts once.
         self.optimizer.iterations.assign(self._next_step)

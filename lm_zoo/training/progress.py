@@ -3,15 +3,8 @@
 import sys
 import time
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn
-from rich.progress import Progress as RichProgress
-from rich.table import Column
-from rich.text import Text
-
-from lm_zoo.figures import written
-
-SECONDS_BETWEEN_LINES = 5.0
+from lm_zoo.figures import named_figure
+from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar, duration
 
 
 class Progress:
@@ -40,28 +33,23 @@ class Progress:
         self._started = time.monotonic()
         self._last_line = None  # when the last plain line of figures was written
         self._waiting = None  # figures that came too soon after it
-        console = Console(file=sys.stderr if display is None else display)
-        self._bar = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._bar = self._live_bar(console)
-        self._is_plain = self._bar is None or not self.output.isatty()
+        self._bar = Bar("", total_steps, start_step, stream=display, transient=False)
+        self._is_plain = not self._bar.is_live or not self.output.isatty()
 
-    def update(self, step, loss=None, perplexity=None, learning_rate=None, tokens_per_second=None):
+    def update(self, step, **figures):
         """Shows the figures of a step.
 
         Args:
             step: Steps made so far.
-            loss: Nats per token.
-            perplexity: Of the training text, since the last update.
-            learning_rate: Of the last step.
-            tokens_per_second: Since the last update.
+            **figures: Name -> number since the last update, in the order in which they are shown;
+                None is left out. `learning_rate`, `tokens_per_second` and `examples_per_second` are
+                shown with their units.
         """
-        figures = _figures(loss, perplexity, learning_rate, tokens_per_second)
-        if self._bar:
-            shown = figures
-            if self._bar.console.width < 100:
-                shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
-            self._bar.update(self._task, completed=step, figures=shown)
+        figures = _figures(figures)
+        shown = figures
+        if self._bar.console.width < 100:
+            shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
+        self._bar.update(step, shown)
         if not self._is_plain:
             return
         now = time.monotonic()
@@ -72,16 +60,14 @@ class Progress:
 
     def line(self, text):
         """Writes a line that stays, such as a validation's result."""
-        if self._bar:
-            self._bar.console.print(Text(text), soft_wrap=True)
+        self._bar.line(text)
         if self._is_plain:
             self._write_waiting()
             self._write(text)
 
     def close(self):
         """Ends the display; the last figures stay. Further calls do nothing."""
-        if self._bar:
-            self._bar.stop()
+        self._bar.close()
         self._write_waiting()
 
     def __enter__(self):
@@ -89,23 +75,6 @@ class Progress:
 
     def __exit__(self, *exception):
         self.close()
-
-    def _live_bar(self, console):
-        bar = RichProgress(
-            TextColumn("{task.completed:,}/{task.total:,}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
-            _TimeLeft(table_column=Column(no_wrap=True)),
-            console=console,
-            expand=True,
-            refresh_per_second=4,
-            # What other code prints passes above the bar only where it would mix with it.
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
-        )
-        self._task = bar.add_task("", total=self.total_steps, completed=self.start_step, figures="")
-        bar.start()
-        return bar
 
     def _write_waiting(self):
         if self._waiting:
@@ -116,26 +85,13 @@ class Progress:
         made = step - self.start_step
         if made > 0 and step < self.total_steps:
             seconds = (now - self._started) / made * (self.total_steps - step)
-            parts.append(f"{_duration(seconds)} left")
+            parts.append(f"{duration(seconds)} left")
         self._last_line, self._waiting = now, None
         self._write("  ".join(filter(None, parts)))
 
     def _write(self, text):
         self.output.write(text + "\n")
         self.output.flush()
-
-
-class _TimeLeft(ProgressColumn):
-    """The time left, in words that say so."""
-
-    max_refresh = 0.5
-
-    def render(self, task):
-        if task.finished:
-            return Text(_duration(task.elapsed or 0))
-        if task.time_remaining is None:
-            return Text("")
-        return Text(f"{_duration(task.time_remaining)} left")
 
 
 class NoProgress:
@@ -151,26 +107,17 @@ class NoProgress:
         pass
 
 
-def _figures(loss, perplexity, learning_rate, tokens_per_second):
-    parts = []
-    if loss is not None:
-        parts.append(f"loss {loss:.4f}")
-    if perplexity is not None:
-        parts.append(f"perplexity {written(perplexity, 2)}")
-    if learning_rate is not None:
-        parts.append(f"lr {learning_rate:.3g}")
-    if tokens_per_second is not None:
-        parts.append(f"{tokens_per_second:,.0f} tokens/s")
-    return "  ".join(parts)
+def _figures(figures):
+    """Returns figures as text; those that are None are left out."""
+    return "  ".join(
+        _WORDS.get(name, named_figure)(name, value)
+        for name, value in figures.items()
+        if value is not None
+    )
 
 
-def _duration(seconds):
-    """Seconds as `42s`, `3m05s`, `2h07m` or `3d04h`."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m{seconds % 60:02d}s"
-    if seconds < 86400:
-        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-    return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"
+_WORDS = {
+    "learning_rate": lambda name, value: f"lr {value:.3g}",
+    "tokens_per_second": lambda name, value: f"{value:,.0f} tokens/s",
+    "examples_per_second": lambda name, value: f"{value:,.0f} examples/s",
+}

@@ -1,8 +1,8 @@
 """One optimizer step as a TensorFlow function, and every tensor that it carries from step to step.
 
 The order that keeps the result independent of how the batch is divided: sum the gradients of the
-negative log-likelihood over micro-batches (and replicas), divide once by the number of tokens, clip
-by the global norm, update.
+task's objective over micro-batches (and replicas), divide once by the sum of the weights, clip by
+the global norm, update.
 """
 
 import numpy as np
@@ -11,8 +11,12 @@ import tensorflow as tf
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.layers.dropout import dropout_scope
-from lm_zoo.model_tensors import assign_tensors, check_tensor, ema_tensors, model_tensors
-from lm_zoo.training.losses import token_losses
+from lm_zoo.model_tensors import (
+    assign_tensors,
+    check_tensor,
+    ema_tensors,
+    model_tensors,
+)
 from lm_zoo.training.optimizers import build_optimizer
 
 INITIAL_LOSS_SCALE = 2.0**15  # as Micikevicius et al. 2018 and PyTorch's GradScaler, give or take 2
@@ -22,15 +26,22 @@ LOSS_SCALE_GROWTH_INTERVAL = 2000  # finite steps after which the scale is doubl
 class TrainStep:
     """Holds model, optimizer, carried state and running sums; calling it makes updates.
 
-    Everything needed to go on bit-identically is in `tensors()`.
-    """
+    Everything needed to go on bit-identically is in `tensors()`. The methods without underscore
+    that the step is made of are replaced by tests, which put the defects of other loops back in.
 
-    def __init__(self, model, config, distribution=None):
-        """Args:
-        model: A built `LanguageModel`, made in the scope of the distribution's strategy.
+    Args:
+        task: The `Task`, which gives each row's sums.
+        model: The model that it is trained on, made in the scope of the distribution's strategy.
+        batches: The training `Batches`: whether they carry state, and whether their shapes vary.
         config: An `ExperimentConfig`.
         distribution: A `Distribution`; None is the device that TensorFlow chooses.
-        """
+
+    Attributes:
+        sums: Name -> variable: what the steps since `take_sums` added up.
+    """
+
+    def __init__(self, task, model, batches, config, distribution=None):
+        self.task = task
         self.model = model
         self.config = config
         self.distribution = distribution or default_distribution()
@@ -38,8 +49,9 @@ class TrainStep:
         self.layout = self.distribution.row_layout(
             config.data.batch_size, config.runtime.micro_batches
         )
-        self.carries_state = config.data.layout == "contiguous"
+        self.carries_state = batches.carries_state
         self.scales_loss = config.training.precision == "float16"
+        self.row_sums = ("objective", "weight", *task.figures)  # what each row adds to
         with self.strategy.scope():
             self._make_variables()
             self._initial_state = ()
@@ -47,9 +59,9 @@ class TrainStep:
                 self._initial_state = self.strategy.run(tf.function(self._replica_initial_state))
         self.carried = self._initial_state
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
-        self._loss_and_gradients = tf.function(self._loss_and_gradients_of_part, **compiled)
-        # Batches of pairs have many shapes, for which one trace does; XLA needs one for each.
-        self._shapes_vary = config.data.layout == "pairs" and not config.runtime.jit_compile
+        self._loss_and_gradients = tf.function(self.loss_and_gradients, **compiled)
+        # One trace does for batches of all shapes; XLA needs one for each.
+        self._shapes_vary = batches.shapes_vary and not config.runtime.jit_compile
         self._run = None
 
     def _make_variables(self):
@@ -65,15 +77,15 @@ class TrainStep:
         # the same point.
         self.sums = {
             name: _scalar(0.0, tf.float64)
-            for name in ("nll", "tokens", "gradient_norm", "steps", "skipped")
+            for name in (*self.row_sums, "gradient_norm", "steps", "skipped")
         }
-        if config.training.label_smoothing:  # elsewhere it is the NLL
-            self.sums["objective"] = _scalar(0.0, tf.float64)
         self.loss_scale = _scalar(INITIAL_LOSS_SCALE if self.scales_loss else 1.0, tf.float32)
         self.finite_steps = _scalar(0.0, tf.float32)
 
     def _replica_initial_state(self):
-        return self.model.initial_state(self.layout.rows_per_replica) if self.carries_state else ()
+        if not self.carries_state:
+            return ()
+        return self.task.initial_state(self.model, self.layout.rows_per_replica)
 
     def __call__(self, step, learning_rate, batch):
         """Makes update number `step` (from 0) on a `Batch`, adding to `sums`."""
@@ -87,24 +99,16 @@ class TrainStep:
             learning_rates: One for each update.
             batches: A `Batch` for each update, with this process' rows of the global batch.
         """
-        rows = [
-            tuple(
-                np.asarray(part)
-                for part in (b.inputs, b.targets, b.weights, *b.model_arguments.values())
-            )
-            for b in batches
-        ]
-        self._argument_names = tuple(batches[0].model_arguments)  # the same at every step
         layout = self.layout_of(batches[0].num_rows)
+        names = batches[0].features
+        features = {name: np.stack([b.features[name] for b in batches], axis=1) for name in names}
         # The scope makes the update one across replicas.
         with self.strategy.scope():
             arguments = (
                 tf.constant(step, tf.int64),
                 tf.constant(learning_rates, tf.float32),
                 tf.constant([bool(batch.reset) for batch in batches]),
-                tuple(
-                    self.distribution.deal(np.stack(parts, axis=1), layout) for parts in zip(*rows)
-                ),
+                {name: self.distribution.deal(f, layout) for name, f in features.items()},
                 self.carried,
             )
             if self._run is None:
@@ -113,9 +117,7 @@ class TrainStep:
             self.carried = self._run(*arguments)
 
     def layout_of(self, num_rows):
-        """Returns the `RowLayout` of a global batch; None means one of `data.batch_size` rows."""
-        if num_rows is None:
-            return self.layout
+        """Returns the `RowLayout` of a global batch of so many rows."""
         return self.distribution.row_layout(int(num_rows), self.config.runtime.micro_batches)
 
     def wait(self):
@@ -166,46 +168,48 @@ class TrainStep:
             dealt = [self.distribution.deal(rows, self.layout) for rows in mine]
         self.carried = tf.nest.pack_sequence_as(whole, dealt)
 
-    def _steps(self, first_step, learning_rates, resets, rows, carried):
+    def _steps(self, first_step, learning_rates, resets, features, carried):
         for i in tf.range(len(learning_rates)):
             step = first_step + tf.cast(i, tf.int64)
             figures, gradients, carried = self.strategy.run(
-                self._replica_step, (step, i, resets[i], rows, carried)
+                self._replica_step, (step, i, resets[i], features, carried)
             )
             sums, norm = (self.distribution.local(value)[0] for value in figures)
             self._finish_step(learning_rates[i], sums, norm, gradients)
         return carried
 
-    def _replica_step(self, step, i, reset, rows, carried):
+    def _replica_step(self, step, i, reset, features, carried):
         """The batch's sums and its clipped mean gradient, the same on each replica; its state."""
-        inputs, targets, weights, *arguments = (part[:, i] for part in rows)
+        features = {name: part[:, i] for name, part in features.items()}
         if self.carries_state:
             carried = tf.nest.map_structure(
                 lambda new, old: tf.where(reset, new, old), self._replica_initial_state(), carried
             )
         # A sum over thousands of tokens would overflow float16 gradients: scale to about a mean
-        # before differentiating, and undo it exactly when the true count is known.
-        nominal = self.distribution.num_replicas * tf.size(inputs)
+        # before differentiating, and undo it exactly when the true weight is known.
+        largest = tf.reduce_max([tf.size(part) for part in features.values()])
+        nominal = self.distribution.num_replicas * largest
         scale = tf.convert_to_tensor(self.loss_scale) / tf.cast(nominal, tf.float32)
-        rows = inputs, targets, weights, dict(zip(self._argument_names, arguments))
-        sums, gradients, after = self._accumulate(step, rows, carried, scale)
+        sums, gradients, after = self._accumulate(step, features, carried, scale)
         carried = self._without_overflow(carried, after) if self.scales_loss else after
-        sums, gradients = self._reduce(sums, gradients)
-        norm, gradients = self._clipped_mean(gradients, scale * tf.maximum(sums[2], 1.0))
+        sums, gradients = self.reduce(sums, gradients)
+        weight = sums[self.row_sums.index("weight")]
+        norm, gradients = self.clipped_mean(gradients, scale * tf.maximum(weight, 1.0))
         return (sums, norm), gradients, carried
 
-    def _accumulate(self, step, rows, carried, scale):
+    def _accumulate(self, step, features, carried, scale):
         """Sums over this replica's micro-batches; and its rows' state after them."""
-        sums, gradients, states = tf.zeros(3), None, []
-        num_rows = rows[0].shape[0] or tf.shape(rows[0])[0]
+        sums, gradients, states = tf.zeros(len(self.row_sums)), None, []
+        first = next(iter(features.values()))
+        num_rows = first.shape[0] or tf.shape(first)[0]
         each = num_rows // self.layout.micro_batches
         for part in range(self.layout.micro_batches):
             start = part * each
             part_sums, part_gradients, state = self._loss_and_gradients(
                 step,
                 # No Python number: one trace for all.
-                tf.cast(self._first_row(num_rows) + start, tf.int64),
-                *tf.nest.map_structure(lambda t: t[start : start + each], (*rows, carried)),
+                tf.cast(self.first_row(num_rows) + start, tf.int64),
+                *tf.nest.map_structure(lambda t: t[start : start + each], (features, carried)),
                 scale,
             )
             sums += part_sums
@@ -238,11 +242,11 @@ class TrainStep:
             initial,
         )
 
-    def _first_row(self, num_rows):
+    def first_row(self, num_rows):
         """Index, in the global batch, of the first of this replica's `num_rows` rows."""
         return tf.distribute.get_replica_context().replica_id_in_sync_group * num_rows
 
-    def _reduce(self, sums, gradients):
+    def reduce(self, sums, gradients):
         """Sums over all replicas."""
         if self.distribution.num_replicas == 1:
             return sums, gradients
@@ -250,7 +254,7 @@ class TrainStep:
         sums, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [sums, *gradients])
         return sums, gradients
 
-    def _clipped_mean(self, gradients, divisor):
+    def clipped_mean(self, gradients, divisor):
         """Norm of the mean gradient (the sum over `divisor`), and that gradient, clipped.
 
         Clipping comes after the reduction: the norm is that of the whole batch.
@@ -261,29 +265,31 @@ class TrainStep:
             factor *= tf.minimum(1.0, self.config.optimizer.clip_norm / tf.maximum(norm, 1e-12))
         return norm, [g * factor for g in gradients]
 
-    def _loss_and_gradients_of_part(
-        self, step, first_row, inputs, targets, weights, arguments, state, scale
-    ):
-        """Sums of objective, NLL and tokens, and the gradient of (objective x scale), of some rows.
+    def loss_and_gradients(self, step, first_row, features, state, scale):
+        """Computes the sums of some rows, and the gradient of (their objective x scale).
 
-        The objective is the NLL, label smoothing included.
+        Args:
+            step: Number of the step, which dropout follows from.
+            first_row: Index of the first of the rows in the global batch, likewise.
+            features: Name -> tensor with the rows first.
+            state: The state that is carried, or `()`.
+            scale: What the objective is multiplied by.
+
+        Returns:
+            `(sums, gradients, state)`: float32 `(len(row_sums),)`; a dense float32 gradient of each
+            trainable variable; and the state after the rows.
         """
         with dropout_scope(self.config.seed, step, first_row), tf.GradientTape() as tape:
-            if self.carries_state:
-                logits, state = self.model.forward(inputs, state, training=True)
-            else:
-                logits = self.model(inputs, training=True, **arguments)
-            objective, nll, tokens = token_losses(
-                logits, targets, weights, self.config.training.label_smoothing
-            )
-            scaled = objective * scale
-        gradients = tape.gradient(
-            scaled, self.model.trainable_variables, unconnected_gradients="zero"
-        )
-        sums = tf.stack([objective, nll, tokens])
-        return sums, [self._dense(gradient) for gradient in gradients], state
+            sums, state = self.task.sums(self.model, features, state, training=True)
+            scaled = tf.reduce_sum(sums.objective) * scale
+        # TensorFlow's own variables: of Keras' it cannot make the zeros for one outside the loss.
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(scaled, variables, unconnected_gradients="zero")
+        parts = [sums.objective, sums.weight, *(sums.figures[name] for name in self.task.figures)]
+        total = tf.stack([tf.reduce_sum(tf.cast(part, tf.float32)) for part in parts])
+        return total, [self.dense(gradient) for gradient in gradients], state
 
-    def _dense(self, gradient):
+    def dense(self, gradient):
         """Sums the repeated rows of an embedding's gradient.
 
         Such gradients arrive as IndexedSlices, which Keras optimizers and clipping compute wrongly.
@@ -291,7 +297,7 @@ class TrainStep:
         return tf.cast(tf.convert_to_tensor(gradient), tf.float32)
 
     def _finish_step(self, learning_rate, sums, norm, gradients):
-        """Updates, across replicas, and counts; the sums are of objective, NLL and tokens."""
+        """Updates, across replicas, and counts; the sums are those of `row_sums`."""
         self.optimizer.learning_rate.assign(learning_rate)  # to be shown; the update is given it
         if self.scales_loss:
             finite = tf.math.is_finite(norm)
@@ -307,13 +313,7 @@ class TrainStep:
             sums = tf.where(tf.reduce_all(tf.math.is_finite(sums)), sums, tf.zeros_like(sums))
         else:
             self._update(learning_rate, gradients)
-        self._count_loss(*tf.unstack(sums))
-        self._count(gradient_norm=norm, steps=1.0)
-
-    def _count_loss(self, objective, nll, tokens):
-        self._count(nll=nll, tokens=tokens)
-        if "objective" in self.sums:
-            self._count(objective=objective)
+        self._count(**dict(zip(self.row_sums, tf.unstack(sums))), gradient_norm=norm, steps=1.0)
 
     def _count(self, **amounts):
         for name, amount in amounts.items():

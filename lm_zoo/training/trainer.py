@@ -9,26 +9,22 @@ import dataclasses
 import math
 import signal
 import time
-import typing
 
 import tensorflow as tf
 from absl import logging
 
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, config_json
 from lm_zoo.data.audit import DataAudit
-from lm_zoo.data.batches import dataset
+from lm_zoo.data.prefetch import prefetched
 from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
-from lm_zoo.figures import bits_per_byte, few_tokens_mark, written
 from lm_zoo.json_files import NotJson, check
-from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import NoProgress, Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor
 from lm_zoo.training.summaries import NoSummaries, Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
-SHOWN = ("loss", "perplexity", "learning_rate", "tokens_per_second")  # beside the progress bar
 SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
 
 
@@ -41,7 +37,7 @@ class TrainingResult:
         reason: `finished`, `early_stopping`, or the name of the signal that stopped it.
         best: The best validation figure so far, of `best_by`, or None.
         best_step: Where it was measured.
-        best_by: `loss`, in nats per token, or `bleu`.
+        best_by: The figure's name, as in `training.best_by`.
     """
 
     step: int
@@ -49,22 +45,6 @@ class TrainingResult:
     best: float | None
     best_step: int
     best_by: str = "loss"
-
-
-class Observations(typing.NamedTuple):
-    """What is looked at of a model at each validation, besides its loss.
-
-    Attributes:
-        scalars: Tag -> number, for the validation curves; `bleu` among them for `best_by`.
-        texts: Tag -> generated text.
-        tables: Tag -> Markdown.
-        images: Tag -> PNG file, bytes.
-    """
-
-    scalars: typing.Mapping = {}
-    texts: typing.Mapping = {}
-    tables: typing.Mapping = {}
-    images: typing.Mapping = {}
 
 
 def total_steps(training, batches):
@@ -77,11 +57,12 @@ class Trainer:
     """Trains one model on one stream of batches into one run folder.
 
     Args:
-        model: A built `LanguageModel`.
+        task: The `Task`.
+        model: A built model that it can be trained on.
         config: The `ExperimentConfig`.
-        batches: The training batches, a function of the step (`lm_zoo.data.batches`).
+        batches: The training `Batches`.
         folder: The `RunFolder`.
-        validate: Called without arguments, returns a `Ledger` of the validation split, or None if
+        validate: Called without arguments, returns a `Report` of the validation split, or None if
             there is no such split.
         observe: Called without arguments at each validation, returns `Observations`; or None.
         profile_steps: `(first, last)` steps to profile, or None.
@@ -92,6 +73,7 @@ class Trainer:
 
     def __init__(
         self,
+        task,
         model,
         config,
         batches,
@@ -102,6 +84,7 @@ class Trainer:
         distribution=None,
         audit_data=False,
     ):
+        self.task = task
         self.model = model
         self.config = config
         self.batches = batches
@@ -115,7 +98,7 @@ class Trainer:
         self.validation_interval = training.validation_interval or epoch
         asynchronous = distribution is not None and distribution.name == "parameter_server"
         make_step = AsynchronousTrainStep if asynchronous else TrainStep
-        self.train_step = make_step(model, config, distribution)
+        self.train_step = make_step(task, model, batches, config, distribution)
         self.distribution = self.train_step.distribution
         self.is_chief = self.distribution.is_chief
         self.audit = None
@@ -155,7 +138,9 @@ class Trainer:
                 stack.callback(profiler.close)
             if not self.step:
                 self._write_config()
-            for batches in self._calls():
+            steps = range(self.step, self.total_steps)
+            ahead = stack.enter_context(prefetched(self._batch, steps))
+            for batches in self._calls(ahead):
                 if profiler:
                     profiler.step(self.step)
                 rates = [self.learning_rate(self.step + i) for i in range(len(batches))]
@@ -172,13 +157,17 @@ class Trainer:
                 self._finish_summaries()
         return self._result(self.finished or self._stop_signal)
 
-    def _calls(self):
+    def _batch(self, step):
+        """This process' rows of a step's batch."""
+        return self.batches.batch(step, self._local_rows(step))
+
+    def _calls(self, ahead):
         """Yields the batches of each call: `steps_per_call`, but none beyond the next event."""
         training = self.config.training
         intervals = (training.log_interval, self.validation_interval, training.checkpoint_interval)
-        waiting, step = [], self.step
-        for batch in dataset(self.batches, self.step, self.total_steps, self._local_rows):
-            if waiting and batch.inputs.shape != waiting[0].inputs.shape:
+        waiting = []
+        for step, batch in ahead:
+            if waiting and batch.shapes != waiting[0].shapes:
                 yield waiting  # one call makes steps of one shape
                 waiting = []
             waiting.append(batch)
@@ -233,49 +222,28 @@ class Trainer:
         sums = self.train_step.take_sums()
         now = time.monotonic()
         seconds = max(now - self._clock, 1e-9)
-        loss = sums["nll"] / max(sums["tokens"], 1.0)
-        self._require_finite(loss, sums["gradient_norm"])
-        # The sums may hold tokens from before a restart; the clock does not.
+        objective = sums["objective"] / max(sums["weight"], 1.0)
+        self._require_finite(objective, sums["gradient_norm"])
+        # The sums may hold examples from before a restart; the clock does not.
         share = min(1.0, (self.step - self._clock_step) / max(sums["steps"], 1.0))
-        tokens_per_second = sums["tokens"] * share / seconds
         self._clock, self._clock_step = now, self.step
-        flops = 3 * self.model.flops_per_token(self._row_length)
         applied = sums["steps"] - sums["skipped"]
         points = {"learning_rate": rate}
-        if sums["tokens"]:  # none where float16 overflowed in all the steps
-            points["loss"] = loss
-            points["perplexity"] = math.exp(min(loss, 700.0))
-            if "objective" in sums:
-                points["smoothed_loss"] = sums["objective"] / sums["tokens"]
-            if self.bytes_per_token:
-                split = self.batches.split
-                hides_text = split.num_unknown or split.bytes_lost
-                tag = "bits_per_byte_lower_bound" if hides_text else "bits_per_byte"
-                points[tag] = bits_per_byte(loss, self.bytes_per_token)
-            points["tokens_per_second"] = tokens_per_second
-            points["flops_per_second"] = tokens_per_second * flops
+        if sums["weight"]:  # none where float16 overflowed in all the steps
+            points |= self.task.curves(sums, self.batches)
+            counted = "tokens" if "tokens" in sums else "weight"
+            speed = sums[counted] * share / seconds
+            points["tokens_per_second" if counted == "tokens" else "examples_per_second"] = speed
+            if counted == "tokens":
+                flops = 3 * self.model.flops_per_token(round(self.batches.mean_length))
+                points["flops_per_second"] = speed * flops
         if applied:
             points["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
             points["loss_scale"] = float(self.train_step.loss_scale.numpy())
-        self.progress.update(
-            self.step,
-            **{name: points.get(name) for name in SHOWN},
-        )
+        shown = (*self.task.shown, "learning_rate", "tokens_per_second", "examples_per_second")
+        self.progress.update(self.step, **{name: points.get(name) for name in shown})
         self.summaries.scalars("train", self.step, points)
-
-    @property
-    def _row_length(self):
-        """Tokens in a row, the mean where rows have lengths of their own."""
-        if self.config.data.layout == "pairs":
-            return round(self.batches.num_targets / self.batches.num_windows)
-        return self.config.data.sequence_length
-
-    @property
-    def bytes_per_token(self):
-        """UTF-8 bytes per token of the training split, for bits per byte."""
-        split = self.batches.split
-        return split.num_bytes / max(1, split.num_tokens)
 
     def learning_rate_of_last_step(self):
         return float(self.train_step.optimizer.learning_rate.numpy())
@@ -284,35 +252,34 @@ class Trainer:
         if self.validate is None:
             return
         with self._averaged_parameters():
-            ledger = self.validate()
-            seen = self.observe() if self.observe else Observations()
-        points = {"loss": ledger.loss, "perplexity": ledger.perplexity}
-        for tag in ("bits_per_byte", "bits_per_byte_lower_bound"):
-            if getattr(ledger, tag) is not None:
-                points[tag] = getattr(ledger, tag)
-        points |= seen.scalars
-        figure = -points["bleu"] if self.config.training.best_by == "bleu" else ledger.loss
-        better = self.plateau.update(self.config.schedule, self.step, figure)
-        bleu = f", BLEU {points['bleu']:.2f}" if "bleu" in points else ""
-        mark = "  (best so far)" if better else ""
-        self.progress.line(
-            f"step {self.step}: validation loss {ledger.loss:.4f} nats/token, perplexity "
-            f"{written(ledger.perplexity, 2)}{few_tokens_mark(ledger.tokens_scored)}{bleu}{mark}"
+            report = self.validate()
+            seen = self.observe() if self.observe else None
+        points = report.figures | (seen.scalars if seen else {})
+        better = self.plateau.update(
+            self.config.schedule, self.step, self._lower_is_better(points[self._best_by])
         )
+        said = [report.summary(), *([seen.summary] if seen and seen.summary else [])]
+        mark = "  (best so far)" if better else ""
+        self.progress.line(f"step {self.step}: validation {', '.join(said)}{mark}")
         self.summaries.scalars("validation", self.step, points)
+        if seen:
+            self._show(seen)
+        # Validation and sampling are not training time.
+        self._clock, self._clock_step = time.monotonic(), self.step
+
+    def _show(self, seen):
+        """Puts `Observations` on TensorBoard."""
         for tag, text in seen.texts.items():
             self.summaries.text(tag, self.step, _as_markdown(text))
         for tag, table in seen.tables.items():
             self.summaries.text(tag, self.step, table)
         for tag, image in seen.images.items():
             self.summaries.image(tag, self.step, image)
-        # Validation and sampling are not training time.
-        self._clock, self._clock_step = time.monotonic(), self.step
 
     def _check_finite(self):
         self.train_step.wait()
         sums = self.train_step.sums
-        self._require_finite(float(sums["nll"].numpy()), float(sums["gradient_norm"].numpy()))
+        self._require_finite(float(sums["objective"].numpy()), float(sums["gradient_norm"].numpy()))
 
     def _require_finite(self, loss, norm):
         scale = float(self.train_step.loss_scale.numpy())
@@ -443,24 +410,31 @@ class Trainer:
                 signal.signal(number, handler)
 
     def _write_config(self):
-        flat = config_lib.flatten(self.config)
+        flat = config_json.flatten(self.config)
         rows = "\n".join(f"| {key} | `{value}` |" for key, value in flat.items())
         self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
         self.summaries.hparams(flat)
 
     @property
+    def _best_by(self):
+        return self.config.training.best_by
+
+    def _lower_is_better(self, figure):
+        """Turns a figure of `best_by` into one that is lower for a better model, and back."""
+        return -figure if self.task.monitors[self._best_by] is max else figure
+
+    @property
     def _best(self):
-        """The best figure in its own sense: the plateau's is lower for a better one."""
+        """The best figure in its own sense."""
         best = self.plateau.best
-        return -best if best is not None and self.config.training.best_by == "bleu" else best
+        return None if best is None else self._lower_is_better(best)
 
     def _finish_summaries(self):
-        name = f"best_validation_{self.config.training.best_by}"
+        name = f"best_validation_{self._best_by}"
         self.summaries.finish(self.step, {} if self._best is None else {name: self._best})
 
     def _result(self, reason):
-        best_by = self.config.training.best_by
-        return TrainingResult(self.step, reason, self._best, self.plateau.best_step, best_by)
+        return TrainingResult(self.step, reason, self._best, self.plateau.best_step, self._best_by)
 
 
 def _as_markdown(text):

@@ -7,6 +7,8 @@ import pathlib
 from lm_zoo import files, json_files
 from lm_zoo.errors import UserError
 
+CONFIG = "config.json"  # so it is called in the folders of all these libraries
+
 
 def read_json(path):
     """Returns the mapping in a JSON file.

@@ -8,6 +8,8 @@ from lm_zoo.errors import UserError
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.parts import check_tensors
 
+TRANSFORMER = "transformer_decoder"  # what a GPT-2 or Llama becomes
+
 
 class ForeignModel(typing.NamedTuple):
     """What is needed to make a model of ours from another library's files.

@@ -2,12 +2,12 @@
 
 import re
 
-from lm_zoo.weights.parts import has_bias, num_rows, same, zeros
+from lm_zoo.weights.parts import HEAD, has_bias, num_rows, same, zeros
 
 MODEL_TYPE = "gpt2"
 ARCHITECTURE = "GPT2LMHeadModel"
 DEFAULT_BOS = 50256  # where config.json says nothing
-HEAD, TABLE = "lm_head.weight", "wte.weight"
+TABLE = "wte.weight"
 
 # transformers' names of the tanh approximation, and of the others that our model has.
 _ACTIVATIONS = {

@@ -5,8 +5,9 @@ import pathlib
 
 from lm_zoo.errors import UserError
 from lm_zoo.weights import gpt2, llama
-from lm_zoo.weights.foreign_json import Fields, read_json
+from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import (
+    TRANSFORMER,
     ForeignModel,
     arguments_of,
     check_written,
@@ -19,11 +20,9 @@ from lm_zoo.weights.hugging_face_tokenizer import (
     write_json,
     write_tokenizer,
 )
-from lm_zoo.weights.parts import check_tensors
+from lm_zoo.weights.parts import HEAD, check_tensors
 from lm_zoo.weights.safetensors_folder import SafetensorsFolder, write_safetensors
 
-MODEL = "transformer_decoder"
-CONFIG = "config.json"
 ARCHITECTURES = {module.MODEL_TYPE: module for module in (gpt2, llama)}
 
 
@@ -63,22 +62,22 @@ def read(folder, tokenizer=None):
     tied = arguments["tie_embeddings"]
 
     def ignored(name):
-        return architecture.is_buffer(name) or (tied and name == architecture.HEAD)
+        return architecture.is_buffer(name) or (tied and name == HEAD)
 
     # A tied table may be there under the head's name alone: safetensors keep shared tensors once.
     table = prefix + architecture.TABLE
-    if tied and table not in source.names and architecture.HEAD in source.names:
-        table = architecture.HEAD
+    if tied and table not in source.names and HEAD in source.names:
+        table = HEAD
     check_tensors(architecture.parts(arguments, prefix, table), source, ignored)
-    if tied and architecture.HEAD in source.names:
-        _check_tied(source, table, architecture.HEAD)
+    if tied and HEAD in source.names:
+        _check_tied(source, table, HEAD)
     bos, ends = values.get("bos_token_id", architecture.DEFAULT_BOS), values.get("eos_token_id")
     ends = ends if isinstance(ends, list) else [ends]
     tokenizer = read_tokenizer(folder, bos, ends) if tokenizer is None else copy.copy(tokenizer)
     if tokenizer is not None and tokenizer.bos_id is None and bos == tokenizer.eos_id:
         tokenizer.eos_in_text = True  # GPT-2's texts follow each other's ends
     return ForeignModel(
-        MODEL,
+        TRANSFORMER,
         arguments,
         list(architecture.parts(arguments, prefix, table)),
         source,
@@ -133,9 +132,9 @@ def write(run, folder, shard_bytes=0):
 
 def _architecture_of(run):
     """Returns the name and module of the architecture that a run's model is one of."""
-    if run.config.model.name != MODEL:
+    if run.config.model.name != TRANSFORMER:
         raise UserError(
-            f"--format=hugging_face: expected a {MODEL}, received a {run.config.model.name}; "
+            f"--format=hugging_face: expected a {TRANSFORMER}, received a {run.config.model.name}; "
             "recurrent models have --format=pytorch."
         )
     reasons = []

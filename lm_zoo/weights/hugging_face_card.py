@@ -2,8 +2,7 @@
 
 import json
 
-import lm_zoo
-from lm_zoo.training import checkpoints
+from lm_zoo import __version__, checkpoints
 
 
 def model_card(run, kind, class_name):
@@ -25,7 +24,7 @@ def model_card(run, kind, class_name):
         f"A {class_name} of {model.num_parameters:,} parameters after {run.step:,} steps, with a "
         f"{tokenizer.name} vocabulary of {tokenizer.vocab_size:,} tokens and texts of up to "
         f"{model.context_length:,}. Written by "
-        f"lm_zoo {lm_zoo.__version__}.",
+        f"lm_zoo {__version__}.",
         "",
         "## Use",
         "",

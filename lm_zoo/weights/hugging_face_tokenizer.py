@@ -9,11 +9,12 @@ from lm_zoo.text.tokenizers import (
     train_tokenizer,
 )
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
+from lm_zoo.text.tokenizers.wordpiece import SETTINGS_FILE
 from lm_zoo.weights.tokenizer_json import read_byte_pairs
-from lm_zoo.weights.tokenizer_settings import SETTINGS, TokenizerSettings
+from lm_zoo.weights.tokenizer_settings import TokenizerSettings
 
 TOKENIZER_JSON = "tokenizer.json"
-NAMES = (FILE_NAME, TOKENIZER_JSON, SETTINGS, "special_tokens_map.json", "added_tokens.json")
+NAMES = (FILE_NAME, TOKENIZER_JSON, SETTINGS_FILE, "special_tokens_map.json", "added_tokens.json")
 NAMES += ("vocab.json", "merges.txt", "encoder.json", "vocab.bpe", "vocab.txt")
 
 
@@ -75,7 +76,7 @@ def write_tokenizer(tokenizer, folder, max_length):
         (folder / "tokenizer.model").write_bytes(tokenizer.model)
         if tokenizer.bos_id is not None:
             start = {"add_bos_token": True, "bos_token": tokenizer.token_text(tokenizer.bos_id)}
-            write_json(folder / SETTINGS, start)
+            write_json(folder / SETTINGS_FILE, start)
 
 
 def _write_byte_pairs(tokenizer, folder, max_length):
@@ -105,7 +106,7 @@ def _write_byte_pairs(tokenizer, folder, max_length):
         )
         library.post_processor = processors.Sequence([library.post_processor, template])
     library.save(str(folder / TOKENIZER_JSON))
-    write_json(folder / SETTINGS, settings)
+    write_json(folder / SETTINGS_FILE, settings)
 
 
 def write_json(path, values):

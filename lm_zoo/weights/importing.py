@@ -4,13 +4,13 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checksums, config_checks, files
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, checksums, config_checks, config_json, files
 from lm_zoo.config import (
     IMPORTED,
-    DataConfig,
+    CorpusConfig,
     ExperimentConfig,
     ModelConfig,
+    TaskConfig,
     TokenizerConfig,
 )
 from lm_zoo.data.cache import writing
@@ -18,7 +18,6 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.training import checkpoints
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.parts import assign
 
@@ -114,19 +113,18 @@ def _config(foreign, source):
     """Returns what a run of this model is: text and training there were elsewhere."""
     arguments = {k: v for k, v in foreign.arguments.items() if k != "vocab_size"}
     limit = arguments.get("context_length")
-    return config_checks.validate(
+    windows = {"layout": "windows", "sequence_length": limit} if limit else {}
+    return config_checks.resolve(
         ExperimentConfig(
             name=source.resolve().name,
-            data=DataConfig(
-                corpus=IMPORTED,
-                layout="windows" if limit else "contiguous",
-                sequence_length=limit or DataConfig.sequence_length,
-            ),
+            task=TaskConfig("language_modeling", **windows),
+            corpus=CorpusConfig(IMPORTED),
             tokenizer=TokenizerConfig(
                 name=foreign.tokenizer.name, vocab_size=foreign.tokenizer.vocab_size
             ),
             model=ModelConfig(foreign.name, **arguments),
-        )
+        ),
+        needs_corpus=False,
     )
 
 
@@ -136,8 +134,9 @@ def _record(foreign, name, source):
         "corpus": IMPORTED,
         "source": f"weights of {source.resolve().name} in {name} form",
         "licence": "that of the weights, which lm_zoo does not know",
-        "sha256": {},  # no text of any split was seen here
-        "tokenizer_fingerprint": foreign.tokenizer.fingerprint,
+        "fields": {  # no text of any split was seen here
+            "text": {"sha256": {}, "tokenizer_fingerprint": foreign.tokenizer.fingerprint}
+        },
         "imported": {
             "format": name,
             "files": {
@@ -153,9 +152,9 @@ def _write(folder, config, tokenizer, model, record):
     with writing(folder.path, "workdir"), folder.locked():
         _check_unused(folder)  # another import may have been faster
         try:
-            tokenizer.save(folder.tokenizer)
+            tokenizer.save(folder.tokenizer_path("text"))
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
-            files.write_atomically(folder.config_path, config_lib.dumps(config))
+            files.write_atomically(folder.config_path, config_json.dumps(config))
             checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
         except BaseException:
             _clear(folder, existed)
@@ -175,5 +174,5 @@ def _clear(folder, existed):
         return
     for path in (folder.config_path, folder.data_path, folder.path / ".lock"):
         path.unlink(missing_ok=True)
-    for path in (folder.tokenizer, folder.checkpoints):
+    for path in (folder.fields, folder.checkpoints):
         shutil.rmtree(path, ignore_errors=True)

@@ -12,8 +12,9 @@ from lm_zoo.text.tokenizers import BytePairTokenizer, load_tokenizer
 from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
 from lm_zoo.weights import gpt2
-from lm_zoo.weights.foreign_json import Fields, read_json
+from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import (
+    TRANSFORMER,
     ForeignModel,
     arguments_of,
     check_written,
@@ -24,11 +25,9 @@ from lm_zoo.weights.keras_hub_gpt2 import parts
 from lm_zoo.weights.keras_weights import KerasWeights, write_keras_weights
 from lm_zoo.weights.parts import check_tensors
 
-MODEL = "transformer_decoder"
-CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 BACKBONE = "GPT2Backbone"
-TOKENIZER_JSON = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer.json"
 ASSETS = "assets/tokenizer"
 
 
@@ -76,7 +75,7 @@ def read(folder, tokenizer=None):
     if tokenizer is None:
         tokenizer, tokenizer_files = _read_tokenizer(folder)
         files += tokenizer_files
-    return ForeignModel(MODEL, arguments, list(parts(arguments)), source, tokenizer, files)
+    return ForeignModel(TRANSFORMER, arguments, list(parts(arguments)), source, tokenizer, files)
 
 
 def write(run, folder):
@@ -93,9 +92,9 @@ def write(run, folder):
         UserError: If the model is not GPT-2's form, or the files cannot be written.
     """
     folder, model = pathlib.Path(folder), run.model
-    if run.config.model.name != MODEL:
+    if run.config.model.name != TRANSFORMER:
         raise UserError(
-            f"--format=keras_hub: expected a {MODEL} of GPT-2's form, received a "
+            f"--format=keras_hub: expected a {TRANSFORMER} of GPT-2's form, received a "
             f"{run.config.model.name}; recurrent models have --format=pytorch."
         )
     lacking = gpt2.cannot_hold(model)
@@ -151,7 +150,7 @@ def _read_tokenizer(folder):
     assets = folder / ASSETS
     if not BytePairTokenizer.has_gpt2_files(assets):
         return None, []
-    settings = folder / TOKENIZER_JSON
+    settings = folder / TOKENIZER_CONFIG
     if settings.is_file():
         own = read_json(settings).get("config")
         fields = Fields(settings, own if isinstance(own, dict) else {})
@@ -174,13 +173,13 @@ def _write_tokenizer(tokenizer, folder):
     lines = "".join(" ".join(pair) + "\n" for pair in tokenizer.merges)
     (folder / ASSETS / "merges.txt").write_text(lines, encoding="utf-8")
     settings = {
-        "config_file": TOKENIZER_JSON,
+        "config_file": TOKENIZER_CONFIG,
         "sequence_length": None,
         "add_prefix_space": False,
         "unsplittable_tokens": tokenizer.specials,
     }
     values = _serialized("gpt2_tokenizer", "GPT2Tokenizer", "int32", settings)
-    write_json(folder / TOKENIZER_JSON, values)
+    write_json(folder / TOKENIZER_CONFIG, values)
 
 
 def _serialized(module, name, dtype, settings):

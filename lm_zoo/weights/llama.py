@@ -3,12 +3,19 @@
 import re
 
 from lm_zoo.weights.llama_rope import read_rope, write_rope
-from lm_zoo.weights.parts import end_to_end, has_bias, num_rows, same, side_by_side
+from lm_zoo.weights.parts import (
+    HEAD,
+    end_to_end,
+    has_bias,
+    num_rows,
+    same,
+    side_by_side,
+)
 
 MODEL_TYPE = "llama"
 ARCHITECTURE = "LlamaForCausalLM"
 DEFAULT_BOS = 1  # where config.json says nothing
-HEAD, TABLE = "lm_head.weight", "embed_tokens.weight"
+TABLE = "embed_tokens.weight"
 
 _BUFFERS = re.compile(r"(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq")  # of old files
 

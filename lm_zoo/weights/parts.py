@@ -7,6 +7,8 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.model_tensors import model_tensors
 
+HEAD = "lm_head.weight"  # of a transformers model whose output layer is not its embedding
+
 
 class Part(typing.NamedTuple):
     """One of our variables and the tensors that hold the same numbers elsewhere.

@@ -13,7 +13,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.weights import recurrent
-from lm_zoo.weights.foreign_json import Fields, read_json
+from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import (
     ForeignModel,
     arguments_of,
@@ -37,7 +37,6 @@ NAMES = {
     "bias": "decoder.bias",
     "projection": "projection.weight",
 }
-CONFIG = "config.json"
 _FIRST = re.compile(r"(.*\.|)weight_ih_l0")
 
 

@@ -2,10 +2,10 @@
 
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import BytePairTokenizer
+from lm_zoo.text.tokenizers.wordpiece import SETTINGS_FILE
 from lm_zoo.weights.foreign_json import Fields, read_json
 from lm_zoo.weights.tokenizer_json import added_tokens, read_post_processor, unlike
 
-SETTINGS = "tokenizer_config.json"
 _ADDED, _NAMED = "added_tokens.json", "special_tokens_map.json"
 
 
@@ -20,7 +20,7 @@ class TokenizerSettings:
     """
 
     def __init__(self, folder):
-        self._path = folder / SETTINGS
+        self._path = folder / SETTINGS_FILE
         self._values = _optional(self._path)
         self._named = _optional(folder / _NAMED) | self._values
         self._added_path, self._added = folder / _ADDED, _optional(folder / _ADDED)

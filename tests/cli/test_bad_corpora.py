@@ -15,15 +15,18 @@ from lm_zoo.cli.main import main
 from lm_zoo.data import corpora
 from lm_zoo.data.corpora import fetching, http_attempt
 from lm_zoo.data.corpora.catalogue import CATALOGUE, Download
-from lm_zoo.data.corpora.named import NamedCorpus
+from lm_zoo.data.corpora.named import named_corpus
 from tests.data.corpora.http_server import sends, serving, stalls_after
 
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(corpus="text_files", cache_dir={cache!r}, batch_size=2, sequence_length=8),
+        task=TaskConfig("language_modeling", sequence_length=8),
+        corpus=CorpusConfig("text_files"),
+        data=DataConfig(cache_dir={cache!r}, batch_size=2),
         tokenizer=TokenizerConfig(name="byte"),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1),
     )
@@ -39,7 +42,7 @@ def place(tmp_path):
 
 
 def prepare(place, **data):
-    values = [f"--config.data.{name}={value}" for name, value in data.items()]
+    values = [f"--config.corpus.{name}={value}" for name, value in data.items()]
     return main(["prepare", f"--config={place}/config.py", "--processes=2", *values])
 
 
@@ -61,11 +64,11 @@ def refused(place, capsys, **data):
 FILES = {
     "mixed.txt": (
         "first line\ncaf\u00e9 ".encode() + b"caf\xe9\n",
-        ["mixed.txt", "UTF-8", "0xe9", "offset 20", "line 2", "data.encoding"],
+        ["mixed.txt", "UTF-8", "0xe9", "offset 20", "line 2", "corpus.encoding"],
     ),
     "fields.jsonl": (
         b'{"text": "a"}\n{"text": "b"}\n{"txt": "c"}\n',
-        ["fields.jsonl", "line 3", "'text'", "txt", "data.text_field"],
+        ["fields.jsonl", "line 3", "'text'", "txt", "corpus.text_field"],
     ),
     "broken.jsonl": (b'{"text": "a"}\n{"text": "b\n', ["broken.jsonl", "line 2", "not JSON"]),
     "short.csv": (b"id,text\n1,a\n2\n", ["short.csv", "line 3", "2 columns", "1"]),
@@ -99,13 +102,16 @@ def test_a_gibibyte_in_one_line_is_one_line(place, capsys):
     [
         ({"train_files": "PLACE/no*.txt"}, ["train_files", "no*.txt"]),
         ({"data_dir": "PLACE/nowhere"}, ["data_dir", "nowhere"]),
-        ({"train_files": "PLACE/good.txt", "encoding": "utf9"}, ["data.encoding", "utf-"]),
-        ({"train_files": "PLACE/good.txt", "split_by": "document_hash"}, ["data.documents"]),
-        ({"train_files": "PLACE/good.txt", "text_field": "text"}, ["data.text_field"]),
-        ({"corpus": "wikitext", "data_dir": "PLACE"}, ["'wikitext2'"]),
-        ({"corpus": "ptb", "data_dir": "PLACE"}, ["ptb.train.txt", "data_dir"]),
-        ({"corpus": "ptb", "train_files": "PLACE/good.txt"}, ["data.train_files", "text_files"]),
-        ({"corpus": "synthetic", "data_dir": "PLACE"}, ["data.data_dir", "synthetic"]),
+        ({"train_files": "PLACE/good.txt", "encoding": "utf9"}, ["corpus.encoding", "utf-"]),
+        ({"train_files": "PLACE/good.txt", "split_by": "document_hash"}, ["corpus.documents"]),
+        ({"train_files": "PLACE/good.txt", "text_field": "text"}, ["corpus.text_field"]),
+        ({"name": "wikitext", "data_dir": "PLACE"}, ["'wikitext2'"]),
+        ({"name": "ptb", "data_dir": "PLACE"}, ["ptb.train.txt", "data_dir"]),
+        (
+            {"name": "ptb", "train_files": "PLACE/good.txt"},
+            ["corpus.train_files", "'ptb'", "data_dir"],
+        ),
+        ({"name": "synthetic", "data_dir": "PLACE"}, ["corpus.data_dir", "synthetic"]),
     ],
     ids=str,
 )
@@ -149,15 +155,15 @@ def published(content, monkeypatch, name="wikitext-2-v1.zip"):
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         download = Download(name, (f"{site.address}/{name}",), digest, members=tuple(MEMBERS))
         entry = dataclasses.replace(WIKI, downloads=(download,), checksums={})
-        monkeypatch.setitem(corpora.CORPORA, "wikitext2", NamedCorpus(entry))
+        monkeypatch.setitem(corpora.CORPORA, "wikitext2", named_corpus(entry))
         yield site
 
 
 def test_a_corpus_is_fetched_and_prepared(place, capsys, monkeypatch):
     with published(zipped(MEMBERS), monkeypatch) as site:
         site.tricks = [stalls_after(100)]
-        assert prepare(place, corpus="wikitext2") == 0, capsys.readouterr().err
-        assert prepare(place, corpus="wikitext2") == 0
+        assert prepare(place, name="wikitext2") == 0, capsys.readouterr().err
+        assert prepare(place, name="wikitext2") == 0
         assert len(site.requests) == 2
     manifests = list((place / "cache").glob("wikitext2-*/manifest.json"))
     assert len(manifests) == 1
@@ -168,7 +174,7 @@ def test_a_corpus_is_fetched_and_prepared(place, capsys, monkeypatch):
 def test_a_wrong_checksum_is_shown_beside_the_right_one(place, capsys, monkeypatch):
     with published(zipped(MEMBERS), monkeypatch) as site:
         site.tricks = [sends(b"not the archive")]
-        line = refused(place, capsys, corpus="wikitext2")
+        line = refused(place, capsys, name="wikitext2")
     for content in (zipped(MEMBERS), b"not the archive"):
         assert hashlib.sha256(content).hexdigest() in line
 
@@ -176,8 +182,8 @@ def test_a_wrong_checksum_is_shown_beside_the_right_one(place, capsys, monkeypat
 def test_no_network_is_one_line_that_names_the_file_to_put_where(place, capsys, monkeypatch):
     with published(zipped(MEMBERS), monkeypatch):
         pass  # the server is gone now
-    line = refused(place, capsys, corpus="wikitext2")
-    assert "Connection refused" in line and "--config.data.data_dir=FOLDER" in line
+    line = refused(place, capsys, name="wikitext2")
+    assert "Connection refused" in line and "--config.corpus.data_dir=FOLDER" in line
     assert f"put it at {place}/cache/downloads/wikitext2/wikitext-2-v1.zip" in line
 
 
@@ -193,6 +199,6 @@ def test_no_network_is_one_line_that_names_the_file_to_put_where(place, capsys, 
 )
 def test_a_bad_archive_is_one_line(place, capsys, monkeypatch, pack, name, spoil, expected):
     with published(spoil(pack), monkeypatch, name):
-        line = refused(place, capsys, corpus="wikitext2")
+        line = refused(place, capsys, name="wikitext2")
     assert expected in line and name in line
     assert not list(place.rglob("outside")) and not list(place.rglob("wiki.*"))

@@ -8,23 +8,22 @@ import threading
 
 import pytest
 
-from lm_zoo import input_files
+from lm_zoo import checkpoints, input_files
 from lm_zoo.cli.main import main
-from lm_zoo.training import checkpoints
 
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic", synthetic_tokens=2000, layout="windows", batch_size=4,
-            sequence_length=16, cache_dir={cache!r},
-        ),
+        task=TaskConfig("language_modeling", layout="windows", sequence_length=16, sample_length=0),
+        corpus=CorpusConfig("synthetic", tokens=2000),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         model=ModelConfig(
             "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
         ),
-        training=TrainingConfig(steps=4, validation_interval=2, sample_length=0),
+        training=TrainingConfig(steps=4, validation_interval=2),
     )
 """
 
@@ -65,7 +64,7 @@ def refused(capsys, folder, *arguments):
 
 
 TRAIN = ("train", "--config=ROOT/config.py", "--workdir=ROOT/new")
-TEXT = (*TRAIN, "--config.data.corpus=text_files")
+TEXT = (*TRAIN, "--config.corpus.name=text_files")
 GENERATE = ("generate", "--workdir=ROOT/run")
 
 
@@ -80,16 +79,16 @@ GENERATE = ("generate", "--workdir=ROOT/run")
         ((*TRAIN, "--config.data.batchsize=8"), ["config.data.batch_size"]),
         ((*TRAIN, "--config.data.batch_size=many"), ["data.batch_size", "whole number", "'many'"]),
         ((*TRAIN, "--config.data.batch_size=0"), ["data.batch_size", "at least 1", "0"]),
-        ((*TRAIN, "--config.data.sequence_length=17"), ["sequence_length", "16", "17"]),
+        ((*TRAIN, "--config.task.sequence_length=17"), ["sequence_length", "16", "17"]),
         ((*TRAIN, "--config.data.batch_size=1000"), ["1000", "16"]),
-        ((*TRAIN, "--config.data.layout=contiguous"), ["data.layout", "'windows'"]),
+        ((*TRAIN, "--config.task.layout=contiguous"), ["task.layout", "'windows'"]),
         ((*TRAIN, "--config.tokenizer.name=words"), ["tokenizer.name", "'word'"]),
         ((*TRAIN, "--config.tokenizer.path=ROOT/nowhere"), ["nowhere"]),
-        ((*TRAIN, "--config.training.sample_prompt=" + 20 * "a"), ["sample_prompt", "16", "20"]),
-        ((*TEXT, "--config.data.train_files=ROOT/empty.txt"), ["empty.txt", "empty"]),
-        ((*TEXT, "--config.data.train_files=ROOT/latin.txt"), ["latin.txt", "UTF-8", "offset 3"]),
-        ((*TEXT, "--config.data.train_files=ROOT/short.txt"), ["train"]),
-        ((*TEXT, "--config.data.train_files=ROOT/nowhere.txt"), ["nowhere.txt"]),
+        ((*TRAIN, "--config.task.sample_prompt=" + 20 * "a"), ["sample_prompt", "16", "20"]),
+        ((*TEXT, "--config.corpus.train_files=ROOT/empty.txt"), ["empty.txt", "empty"]),
+        ((*TEXT, "--config.corpus.train_files=ROOT/latin.txt"), ["latin.txt", "UTF-8", "offset 3"]),
+        ((*TEXT, "--config.corpus.train_files=ROOT/short.txt"), ["train"]),
+        ((*TEXT, "--config.corpus.train_files=ROOT/nowhere.txt"), ["nowhere.txt"]),
         (("train", "--config=quickstart", "--workdir=ROOT/new"), ["quickstart_"]),
         (("train", "--config=ROOT/strange.py", "--workdir=ROOT/new"), ["strange.py", "line 2"]),
         (("train", "--workdir=ROOT/new"), ["--config"]),
@@ -165,7 +164,7 @@ def test_a_damaged_config_is_refused(copied, capsys):
 
 
 def test_a_damaged_tokenizer_is_refused(copied, capsys):
-    flip_a_byte(next((copied / "run" / "tokenizer").iterdir()))
+    flip_a_byte(next((copied / "run" / "fields" / "text" / "tokenizer").iterdir()))
     assert "tokenizer" in refused(capsys, copied, *GENERATE)
 
 
@@ -239,7 +238,7 @@ def test_an_altered_note_of_the_best_checkpoint_is_refused(copied, capsys, text)
 
 @pytest.mark.parametrize("token", [9, 300, 65535])
 def test_a_held_out_token_outside_the_vocabulary_is_refused(copied, capsys, token):
-    folder = copied / "run" / "held_out"
+    folder = copied / "run" / "fields" / "text" / "held_out"
     shard = folder / "test-00000.bin"
     data = bytearray(shard.read_bytes())
     data[20:22] = token.to_bytes(2, "little")
@@ -264,16 +263,17 @@ def test_a_held_out_token_outside_the_vocabulary_is_refused(copied, capsys, toke
     ],
 )
 def test_altered_token_files_are_refused(copied, capsys, change, expected):
-    altered(copied / "run" / "held_out" / "manifest.json", change)
+    altered(copied / "run" / "fields/text/held_out/manifest.json", change)
     assert expected in refused(capsys, copied, "evaluate", "--workdir=ROOT/run")
 
 
 @pytest.mark.parametrize(
     "name",
-    ["config.json", "data.json", "tokenizer/lm_zoo_tokenizer.json", "held_out/manifest.json"]
+    ["config.json", "data.json", "fields/text/tokenizer/lm_zoo_tokenizer.json"]
     + [
         "checkpoints/best.json",
-        "held_out/test-00000.bin",
+        "fields/text/held_out/manifest.json",
+        "fields/text/held_out/test-00000.bin",
         "checkpoints/step-00000004/manifest.json",
     ]
     + ["checkpoints/step-00000004/tensors.index"],
@@ -289,7 +289,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_wait(copied, capsys, name):
 
 
 def test_json_that_is_nested_without_end_is_refused(copied, capsys):
-    for name in ("config.json", "tokenizer/lm_zoo_tokenizer.json", "data.json"):
+    for name in ("config.json", "fields/text/tokenizer/lm_zoo_tokenizer.json", "data.json"):
         path = copied / "run" / name
         before = path.read_text()
         path.write_text('{"a":' * 100_000)

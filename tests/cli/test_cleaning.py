@@ -9,16 +9,21 @@ from lm_zoo.cli.main import main
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", train_files=({text!r},), documents="line",
-            validation_fraction=0.1, test_fraction=0.1, layout="windows", batch_size=4,
-            sequence_length=16, cache_dir={cache!r},
+        task=TaskConfig("language_modeling", layout="windows", sequence_length=16, sample_length=0),
+        corpus=CorpusConfig(
+            "text_files",
+            train_files=({text!r},),
+            documents="line",
+            validation_fraction=0.1,
+            test_fraction=0.1,
         ),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         tokenizer=TokenizerConfig("character"),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1),
-        training=TrainingConfig(steps=2, sample_length=0),
+        training=TrainingConfig(steps=2),
     )
 """
 
@@ -64,7 +69,10 @@ def test_prepare_shows_what_cleaning_did_and_training_records_it(place, capsys):
         (["steps=language"], ["cleaning.languages", "en,de"]),
         (["steps=language", "languages=english"], ["cleaning.languages", "'english'"]),
         (["steps=length", "max_words=3", "min_words=4"], ["cleaning.max_words", "(4)", "3"]),
-        (["steps=near_duplicates", "near_duplicate_similarity=1.5"], ["from 0 to 1", "1.5"]),
+        (
+            ["steps=near_duplicates", "near_duplicate_similarity=1.5"],
+            ["above 0 and at most 1", "1.5"],
+        ),
         (["steps=near_duplicates", "near_duplicate_similarity=0"], ["above 0"]),
         (["steps=held_out_overlap", "overlap_words=0"], ["cleaning.overlap_words", "at least 1"]),
         (["steps=held_out_overlap", "max_overlap=1"], ["cleaning.max_overlap", "below 1"]),
@@ -89,7 +97,7 @@ def test_mistakes_are_one_line_and_leave_nothing_that_looks_whole(
 
 
 def test_steps_that_need_documents_say_how_to_have_them(place, capsys):
-    command = ["prepare", f"--config={place}/config.py", "--config.data.documents=stream"]
+    command = ["prepare", f"--config={place}/config.py", "--config.corpus.documents=stream"]
     assert main([*command, "--config.cleaning.steps=gutenberg"]) == 2
     errors = capsys.readouterr().err
-    assert errors.count("\n") == 1 and "set data.documents to 'file'" in errors
+    assert errors.count("\n") == 1 and "set corpus.documents to 'file'" in errors

@@ -111,7 +111,7 @@ def test_a_path_in_the_current_folder_is_still_a_config(tmp_path):
     path = os.pathsep.join([str(ROOT), "."])
     command = [sys.executable, "-P", str(ROOT / "lm_zoo" / "__main__.py"), "prepare"]
     output = run(
-        [*command, "--config=mine.py", "--config.data.corpus=synthetic"],
+        [*command, "--config=mine.py", "--config.corpus.name=synthetic"],
         tmp_path,
         PYTHONPATH=path,
         LM_ZOO_CACHE=str(tmp_path / "cache"),

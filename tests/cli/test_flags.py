@@ -6,23 +6,31 @@ import re
 import pytest
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
-from lm_zoo.cli import config_files
-from lm_zoo.cli import flags as cli_flags
+from lm_zoo import config_checks, config_json
+from lm_zoo.cli import config_files, config_overrides
 from lm_zoo.cli.config_files import read_config, shipped_configs
-from lm_zoo.cli.flags import load_config
+from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.config import ExperimentConfig, ModelConfig
+from lm_zoo.config_checks import value_at
 from lm_zoo.errors import UserError
 
 CONFIG = """
-from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig
+from lm_zoo.config import CorpusConfig, ExperimentConfig, ModelConfig
+
 
 def get_config():
     return ExperimentConfig(
         name="tiny",
-        data=DataConfig(train_files=("old.txt",)),
-        model=ModelConfig("lstm_lm", hidden_dim=20, dropout=0, tied=True, activation="tanh",
-                          window=None, widths=(1, 2)),
+        corpus=CorpusConfig("text_files", train_files=("old.txt",)),
+        model=ModelConfig(
+            "lstm_lm",
+            hidden_dim=20,
+            dropout=0,
+            tied=True,
+            activation="tanh",
+            window=None,
+            widths=(1, 2),
+        ),
     )
 """
 
@@ -44,12 +52,6 @@ def load(path):
     return from_arguments
 
 
-def value_at(config, path):
-    for part in path.split("."):
-        config = getattr(config, part)
-    return config
-
-
 @pytest.mark.parametrize(
     "arguments, field, expected",
     [
@@ -59,35 +61,41 @@ def value_at(config, path):
         (["--config.seed=7", "--config.seed=8"], "seed", 8),
         (["--config.name=a=b --config.seed=9"], "name", "a=b --config.seed=9"),
         (["--config.name="], "name", ""),
-        (["--config.data.synthetic_tokens=1_000"], "data.synthetic_tokens", 1000),
+        (["--config.task.sequence_length=1_000"], "task.sequence_length", 1000),
+        (["--config.task.layout=packed"], "task.layout", "packed"),
+        (["--config.task.across_documents"], "task.across_documents", True),
+        (["--config.task.label_smoothing=0"], "task.label_smoothing", 0.0),
+        (["--config.corpus.test_fraction=.1"], "corpus.test_fraction", 0.1),
+        (["--config.tokenizers.text.name=bpe"], "tokenizers.text.name", "bpe"),
+        (["--config.tokenizers.text.min_count=2"], "tokenizers.text.min_count", 2),
         (["--config.optimizer.learning_rate=2e-3"], "optimizer.learning_rate", 2e-3),
         (["--config.optimizer.learning_rate=1"], "optimizer.learning_rate", 1.0),
         (["--config.optimizer.name", "adamw"], "optimizer.name", "adamw"),
-        (["--config.training.sample_prompt=-- ,(x)"], "training.sample_prompt", "-- ,(x)"),
+        (["--config.task.sample_prompt=-- ,(x)"], "task.sample_prompt", "-- ,(x)"),
         (["--config.runtime.jit_compile"], "runtime.jit_compile", True),
         (["--config.runtime.jit_compile=true"], "runtime.jit_compile", True),
         (["--config.runtime.jit_compile", "False"], "runtime.jit_compile", False),
         (["--noconfig.runtime.jit_compile"], "runtime.jit_compile", False),
-        (["--config.data.train_files=a.txt"], "data.train_files", ("a.txt",)),
+        (["--config.corpus.train_files=a.txt"], "corpus.train_files", ("a.txt",)),
         (
-            ["--config.data.train_files=a.txt,dir/b c.txt"],
-            "data.train_files",
+            ["--config.corpus.train_files=a.txt,dir/b c.txt"],
+            "corpus.train_files",
             ("a.txt", "dir/b c.txt"),
         ),
         (
-            ["--config.data.train_files", "a", "--config.data.train_files=b"],
-            "data.train_files",
+            ["--config.corpus.train_files", "a", "--config.corpus.train_files=b"],
+            "corpus.train_files",
             ("a", "b"),
         ),
-        (['--config.data.train_files=("a,1.txt", "2")'], "data.train_files", ("a,1.txt", "2")),
-        (['--config.data.train_files=("a,1.txt")'], "data.train_files", ("a,1.txt",)),
-        (["--config.data.train_files=1"], "data.train_files", ("1",)),
-        (["--config.data.train_files=[0-9]*.txt"], "data.train_files", ("[0-9]*.txt",)),
-        (["--config.data.train_files=[12]"], "data.train_files", ("[12]",)),
-        (["--config.data.train_files=[1] a.txt,b"], "data.train_files", ("[1] a.txt", "b")),
-        (["--config.data.train_files=(copy) a.txt"], "data.train_files", ("(copy) a.txt",)),
-        (['--config.data.train_files=["[ab]*", "c"]'], "data.train_files", ("[ab]*", "c")),
-        (["--config.data.train_files="], "data.train_files", ()),
+        (['--config.corpus.train_files=("a,1.txt", "2")'], "corpus.train_files", ("a,1.txt", "2")),
+        (['--config.corpus.train_files=("a,1.txt")'], "corpus.train_files", ("a,1.txt",)),
+        (["--config.corpus.train_files=1"], "corpus.train_files", ("1",)),
+        (["--config.corpus.train_files=[0-9]*.txt"], "corpus.train_files", ("[0-9]*.txt",)),
+        (["--config.corpus.train_files=[12]"], "corpus.train_files", ("[12]",)),
+        (["--config.corpus.train_files=[1] a.txt,b"], "corpus.train_files", ("[1] a.txt", "b")),
+        (["--config.corpus.train_files=(copy) a.txt"], "corpus.train_files", ("(copy) a.txt",)),
+        (['--config.corpus.train_files=["[ab]*", "c"]'], "corpus.train_files", ("[ab]*", "c")),
+        (["--config.corpus.train_files="], "corpus.train_files", ()),
         (["--config.model.name=gru_lm"], "model.name", "gru_lm"),
         (["--config.model.size=small"], "model.size", "small"),
         (["--config.model.hidden_dim=64"], "model.hidden_dim", 64),
@@ -116,8 +124,8 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
     config = load(*arguments)
     found = value_at(config, field)
     assert found == expected and type(found) is type(expected)
-    unchanged = {k: v for k, v in config_lib.flatten(load()).items() if k != field}
-    assert unchanged.items() <= config_lib.flatten(config).items()
+    unchanged = {k: v for k, v in config_json.flatten(load()).items() if k != field}
+    assert unchanged.items() <= config_json.flatten(config).items()
 
 
 @pytest.mark.parametrize(
@@ -160,11 +168,46 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
         ),
         (
             "--config.data=3",
-            "config.data: it has fields of its own; change those, as in --config.data.corpus=V",
+            "config.data: it has fields of its own; change those, as in --config.data.batch_size=V",
         ),
         (
             "--config.model=gru_lm",
             "config.model: it has fields of its own; change those, as in --config.model.na",
+        ),
+        (
+            "--config.task=translation",
+            "config.task: it has fields of its own; change those, as in --config.task.name=V",
+        ),
+        ("--config.tokenizers=bpe", "change those, as in --config.tokenizers.text.name=V"),
+        (
+            "--config.tokenizers.txt.name=bpe",
+            "config.tokenizers.txt.name: unknown name 'txt'. Did you mean 'text'?",
+        ),
+        (
+            "--config.task.sequence_lenght=3",
+            "config.task.sequence_lenght: there is no such field of 'language_modeling'. Did you "
+            "mean config.task.sequence_length?",
+        ),
+        (
+            "--config.task.batch_tokens=3",
+            "config.task.batch_tokens: there is no such field of 'language_modeling'.",
+        ),
+        (
+            "--config.corpus.train_file=a",
+            "config.corpus.train_file: there is no such field of 'text_files'. Did you mean "
+            "config.corpus.train_files?",
+        ),
+        (
+            "--config.task.layout=window",
+            "config.task.layout: unknown name 'window'. Did you mean 'windows'?",
+        ),
+        (
+            "--config.task.name=translate",
+            "config.task.name: unknown name 'translate'. Did you mean 'translation'?",
+        ),
+        (
+            "--config.sequence_length=3",
+            "there is no such field. Did you mean config.task.sequence_length?",
         ),
         ("--config.seed.x=3", "config.seed.x: seed has no fields"),
         ("--config.=3", "config"),
@@ -194,12 +237,15 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
             "config.model.new: expected a number, true, false, a string or a tup",
         ),
         (
-            "--config.data.train_files=(1, 2)",
-            "config.data.train_files: expected strings, as a,b or",
+            "--config.corpus.train_files=(1, 2)",
+            "config.corpus.train_files: expected strings, as a,b or",
         ),
-        ('--config.data.train_files=("a', "config.data.train_files: expected strings, as a,b or"),
-        ("--config.data.train_files", "config.data.train_files: expected strings, as a,b or"),
-        ("--noconfig.data.train_files", "config.data.train_files: expected strings, as a,b or"),
+        (
+            '--config.corpus.train_files=("a',
+            "config.corpus.train_files: expected strings, as a,b or",
+        ),
+        ("--config.corpus.train_files", "config.corpus.train_files: expected strings, as a,b or"),
+        ("--noconfig.corpus.train_files", "config.corpus.train_files: expected strings, as a,b or"),
     ],
 )
 def test_what_does_not_fit_gets_one_line(load, argument, message):
@@ -231,6 +277,19 @@ def test_changing_the_models_name_keeps_its_arguments(load):
     """The registry complains about those that the other model lacks; none is dropped unseen."""
     model = load("--config.model.name=gru_lm").model
     assert model.name == "gru_lm" and model.arguments["hidden_dim"] == 20
+
+
+def test_another_corpus_keeps_what_it_has_too(load):
+    arguments = ("--config.corpus.test_fraction=0.1", "--config.corpus.name")
+    corpus = load(*arguments, "synthetic", "--config.corpus.tokens", "500").corpus
+    assert (corpus.name, corpus.tokens, corpus.test_fraction) == ("synthetic", 500, 0.1)
+    assert "train_files" not in corpus.arguments
+    task = load("--config.task.name=translation", "--config.task.batch_tokens=9").task
+    assert task.arguments["batch_tokens"] == 9 and "layout" not in task.arguments
+    tokenizers = load(
+        "--config.task.name=translation", "--config.tokenizers.source.name=bpe"
+    ).tokenizers
+    assert tokenizers == {"source": config_lib.TokenizerConfig("bpe")}
 
 
 def test_the_last_config_counts(path, tmp_path):
@@ -292,7 +351,8 @@ def test_shipped_configs_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
     names = list(shipped_configs())
     assert names and names == sorted(names)
     for name in names:
-        assert config_checks.validate(read_config(name)) == read_config(f"configs/{name}.py")
+        found = map(config_checks.resolve, (read_config(name), read_config(f"configs/{name}.py")))
+        assert next(found) == next(found)
 
 
 def test_shipped_configs_may_be_a_package_of_their_own(tmp_path, monkeypatch):
@@ -317,5 +377,7 @@ def test_a_config_that_is_nowhere_gets_the_nearest_name(tmp_path):
 
 def test_model_config_arguments_are_copied_not_shared(path):
     config = ExperimentConfig(model=ModelConfig("lstm_lm", hidden_dim=4))
-    changed = cli_flags.apply_overrides(config, [cli_flags.Override("model.hidden_dim", "5")])
+    changed = config_overrides.apply_overrides(
+        config, [config_overrides.Override("model.hidden_dim", "5")]
+    )
     assert (config.model.hidden_dim, changed.model.hidden_dim) == (4, 5)

@@ -9,16 +9,21 @@ from lm_zoo.cli.main import main
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", train_files=({text!r},), documents="line", layout="packed",
-            validation_fraction=0.2, test_fraction=0.2, batch_size=2, sequence_length=12,
-            cache_dir={cache!r},
+        task=TaskConfig("language_modeling", layout="packed", sequence_length=12, sample_length=0),
+        corpus=CorpusConfig(
+            "text_files",
+            train_files=({text!r},),
+            documents="line",
+            validation_fraction=0.2,
+            test_fraction=0.2,
         ),
+        data=DataConfig(batch_size=2, cache_dir={cache!r}),
         tokenizer=TokenizerConfig(name="word"),
         model=ModelConfig("lstm_lm", hidden_dim=4, num_layers=1),
-        training=TrainingConfig(steps=2, sample_length=0),
+        training=TrainingConfig(steps=2),
     )
 """
 
@@ -74,12 +79,15 @@ def test_a_run_keeps_its_page_among_its_results(place, capsys):
         (("--config=ROOT/config.py", "--documents=-1"), "documents"),
         (("--workdir=ROOT/nowhere",), "nowhere"),
         (("--config=ROOT/config.py", "--output=ROOT/lines.txt/page.html"), "lines.txt"),
-        (("--config=ROOT/config.py", "--config.data.documents=stream"), "'packed' needs documents"),
+        (
+            ("--config=ROOT/config.py", "--config.corpus.documents=stream"),
+            "'packed' needs documents",
+        ),
         (
             (
                 "--config=ROOT/config.py",
                 "--split=test",
-                "--config.data.test_fraction=0.0",
+                "--config.corpus.test_fraction=0.0",
             ),
             "the test split of text_files is empty",
         ),
@@ -97,6 +105,6 @@ def test_mistakes_are_one_line_and_leave_no_page(place, capsys, monkeypatch, arg
 
 def test_training_on_packed_windows_of_a_stream_is_refused(place, capsys):
     command = ["train", f"--config={place}/config.py", f"--workdir={place}/new"]
-    assert main([*command, "--config.data.documents=stream"]) == 2
-    assert "set data.documents to 'file', 'line' or 'paragraph'" in capsys.readouterr().err
+    assert main([*command, "--config.corpus.documents=stream"]) == 2
+    assert "set corpus.documents to 'file', 'line' or 'paragraph'" in capsys.readouterr().err
     assert not (place / "new").exists()

@@ -15,14 +15,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic", synthetic_tokens=2000, layout="windows", batch_size=4,
-            sequence_length=16, cache_dir={cache!r},
-        ),
+        task=TaskConfig("language_modeling", layout="windows", sequence_length=16, sample_length=0),
+        corpus=CorpusConfig("synthetic", tokens=2000),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1),
-        training=TrainingConfig(steps=2, sample_length=0),
+        training=TrainingConfig(steps=2),
     )
 """
 

@@ -9,20 +9,31 @@ from lm_zoo.cli.main import main
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_pairs", train_files=("a.tsv",), data_dir={folder!r}, source_field="1",
-            target_field="2", validation_fraction=0.1, test_fraction=0.1, layout="pairs",
-            batch_size=4, cache_dir={cache!r},
+        task=TaskConfig("translation"),
+        corpus=CorpusConfig(
+            "text_pairs",
+            train_files=("a.tsv",),
+            data_dir={folder!r},
+            source_field="1",
+            target_field="2",
+            validation_fraction=0.1,
+            test_fraction=0.1,
         ),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         cleaning=CleaningConfig(steps=("pair_identical",)),
         tokenizer=TokenizerConfig("word"),
-        source_tokenizer=TokenizerConfig("word"),
         model=ModelConfig(
-            "encoder_decoder", hidden_dim=8, num_layers=1, num_heads=1, context_length=16,
+            "encoder_decoder",
+            hidden_dim=8,
+            num_layers=1,
+            num_heads=1,
+            context_length=16,
             source_length=16,
         ),
+        tokenizers=dict(source=TokenizerConfig("word")),
     )
 """
 
@@ -41,19 +52,23 @@ def place(tmp_path):
 def test_prepare_says_what_came_of_pairs(place, capsys):
     assert main(["prepare", f"--config={place}/config.py"]) == 0
     text = capsys.readouterr().out
-    assert "pair_empty      train          40        0        2" in text
-    assert "pair_identical  train          38        0        1" in text
-    assert "Tokenizer of sources: word, vocabulary" in text
-    assert "Sources lie in: " in text and "Took" in text
+    assert "record_empty    train            40        0        2" in text
+    assert "pair_identical  train            38        0        1" in text
+    assert "Tokenizer of source: word, vocabulary" in text
+    assert "Lies in (source): " in text and "Took" in text
     assert main(["prepare", f"--config={place}/config.py", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert {name: split["pairs"] for name, split in values["splits"].items()} == {
-        "train": 37, "validation": 5, "test": 5,
-    }  # fmt: skip
-    train = values["splits"]["train"]
-    assert train["source"]["tokens"] == 37 * 3 + 1 and train["target"]["tokens"] == 37 * 4 + 1
+    splits = {name: field["splits"] for name, field in values["fields"].items()}
+    for name in ("source", "target"):
+        counts = {split: entry["documents"] for split, entry in splits[name].items()}
+        assert counts == {"train": 37, "validation": 5, "test": 5}
+    assert splits["source"]["train"]["tokens"] == 37 * 3 + 1
+    assert splits["target"]["train"]["tokens"] == 37 * 4 + 1
     assert values["corpus"]["name"] == "text_pairs" and values["seconds"] == 0
-    assert values["cleaning"]["has_pairs"] and len(values["cleaning"]["steps"]) == 3
+    assert (
+        values["cleaning"]["fields"] == ["source", "target"]
+        and len(values["cleaning"]["steps"]) == 3
+    )
 
 
 def test_inspect_shows_pairs(place, capsys):
@@ -72,9 +87,10 @@ def test_inspect_shows_pairs(place, capsys):
     "override, message",
     [
         ("cleaning.steps=gutenberg", "'gutenberg' works on documents"),
-        ("data.source_field=4", "expected 4 columns, received 2"),
-        ("data.layout=packed", "data.layout: expected 'pairs'"),
-        ("data.train_files=none.tsv", "there is no file"),
+        ("corpus.source_field=4", "expected 4 columns, received 2"),
+        ("task.layout=packed", "task.layout: there is no such field of 'translation'"),
+        ("task.name=language_modeling", "config.tokenizers: unknown name 'source'"),
+        ("corpus.train_files=none.tsv", "there is no file"),
     ],
 )
 def test_what_cannot_be_is_one_line(place, capsys, override, message):

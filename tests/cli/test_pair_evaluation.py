@@ -7,6 +7,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo import config as config_lib
+from lm_zoo import config_json
 from lm_zoo.cli.main import main
 from lm_zoo.evaluation.ledger import Ledger
 from tests.cli.test_bad_input import refused
@@ -21,23 +22,22 @@ def place(tmp_path_factory):
     """A folder with a run of pairs, what is only the beginning of a language model's, and texts."""
     root = tmp_path_factory.mktemp("place")
     cache = str(root / "cache")
-    data = config_lib.DataConfig(
-        corpus="synthetic_translation", synthetic_pairs=200, layout="pairs", cache_dir=cache
-    )
     config = config_lib.ExperimentConfig(
-        data=data,
+        task=config_lib.TaskConfig("translation", sample_translations=0),
+        corpus=config_lib.CorpusConfig("synthetic_translation", pairs=200),
+        data=config_lib.DataConfig(cache_dir=cache),
         tokenizer=config_lib.TokenizerConfig(name="word"),
-        source_tokenizer=config_lib.TokenizerConfig(name="character"),
+        tokenizers={"source": config_lib.TokenizerConfig(name="character")},
         model=config_lib.ModelConfig(
             "recurrent_encoder_decoder", hidden_dim=8, num_layers=1, embedding_dim=8
         ),
-        training=config_lib.TrainingConfig(steps=1, sample_translations=0),
+        training=config_lib.TrainingConfig(steps=1),
         evaluation=config_lib.EvaluationConfig(batch_size=16),
     )
     lm_zoo.train(config, root / "run")
     (root / "lm").mkdir()
-    (root / "lm" / "config.json").write_text(config_lib.dumps(config_lib.ExperimentConfig()))
-    sources, targets = lm_zoo.load(root / "run").pairs("test")
+    (root / "lm" / "config.json").write_text(config_json.dumps(config_lib.ExperimentConfig()))
+    sources, targets = zip(*lm_zoo.load(root / "run").records("test"))
     for name, lines in {
         "sources.txt": sources,
         "references.txt": targets,

@@ -22,16 +22,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="text_files", train_files=({text!r},), documents="line",
-            validation_fraction=0.1, test_fraction=0.1, layout="packed", batch_size=4,
-            sequence_length=32, cache_dir={cache!r},
+        task=TaskConfig("language_modeling", layout="packed", sequence_length=32, sample_length=0),
+        corpus=CorpusConfig(
+            "text_files",
+            train_files=({text!r},),
+            documents="line",
+            validation_fraction=0.1,
+            test_fraction=0.1,
         ),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         tokenizer=TokenizerConfig("bpe", vocab_size=300),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1),
-        training=TrainingConfig(steps=4, sample_length=0),
+        training=TrainingConfig(steps=4),
     )
 """
 
@@ -84,10 +89,11 @@ def process(*arguments, **options):
 def test_it_says_what_the_text_has_become(place, capsys):
     assert main(["prepare", f"--config={place}/config.py", "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
+    field = values["fields"]["text"]
     documents = (place / "text.txt").read_text().splitlines()
     parts = {"train": documents[:160], "validation": documents[160:180], "test": documents[180:]}
     for name, part in parts.items():
-        text, split = "".join(line + "\n" for line in part), values["splits"][name]
+        text, split = "".join(line + "\n" for line in part), field["splits"][name]
         assert split["documents"] == len(part)
         assert split["characters"] == len(text)
         assert split["words"] == len(text.split()) + len(part)
@@ -96,7 +102,7 @@ def test_it_says_what_the_text_has_become(place, capsys):
     assert values["peak_memory_bytes"]["this_process"] > 1e6
     assert main(["prepare", f"--config={place}/config.py"]) == 0
     shown = capsys.readouterr().out
-    assert f"{values['splits']['train']['tokens']:,}" in shown and values["directory"] in shown
+    assert f"{field['splits']['train']['tokens']:,}" in shown and field["directory"] in shown
     assert "was there already" in shown
 
 
@@ -108,7 +114,7 @@ def test_training_finds_what_was_prepared(place, capsys):
     run = lm_zoo.load(place / "run")
     (prepared,) = (place / "cache").glob("text_files-*")
     manifest = json.loads((prepared / "manifest.json").read_text())
-    held_out = json.loads((place / "run" / "held_out" / "manifest.json").read_text())
+    held_out = json.loads((place / "run" / "fields/text/held_out/manifest.json").read_text())
     assert held_out["splits"] == {n: manifest["splits"][n] for n in ("validation", "test")}
     assert run.tokenizer.eos_in_text and run.tokenizer.start_ids.tolist() == [run.tokenizer.eos_id]
     assert run.evaluate("test").tokens_scored == manifest["splits"]["test"]["tokens"] - 1
@@ -117,8 +123,8 @@ def test_training_finds_what_was_prepared(place, capsys):
 
 def test_a_run_goes_on_wherever_its_text_lies(place, capsys):
     """The folders of text and cache are no part of what is learned; the text itself is."""
-    config = ["--config", f"{place}/config.py", "--config.data.train_files="]
-    config += ["--config.data.train_files=text.txt"]
+    config = ["--config", f"{place}/config.py", "--config.corpus.train_files="]
+    config += ["--config.corpus.train_files=text.txt"]
     (place / "moved").mkdir()
     (place / "moved" / "text.txt").write_bytes((place / "text.txt").read_bytes())
     train = ["train", *config, f"--workdir={place}/run"]
@@ -177,7 +183,7 @@ def test_mistakes_are_one_line(place, capsys):
     assert "vocab_size" in refused(place, capsys, config, "--config.tokenizer.vocab_size=5")
     made = refused(place, capsys, "--config=synthetic_gru", "--data_dir=x")
     assert "--data_dir" in made and "'synthetic'" in made
-    nowhere = f"--config.data.train_files={place}/nowhere.txt"
+    nowhere = f"--config.corpus.train_files={place}/nowhere.txt"
     assert "nowhere.txt" in refused(place, capsys, config, nowhere)
     (place / "file").write_text("in the way")
     in_the_way = f"--config.data.cache_dir={place}/file/cache"

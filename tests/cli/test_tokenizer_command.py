@@ -56,7 +56,7 @@ def test_train_saves_a_tokenizer(lm_zoo, tmp_path):
 def test_train_follows_a_config(lm_zoo, tmp_path):
     status, output, _ = lm_zoo(
         *("train", "--config=quickstart_lstm", f"--config.data.cache_dir={tmp_path}/cache"),
-        *("--config.data.corpus=text_files", "--config.data.train_files=ROOT/text.txt"),
+        *("--config.corpus.name=text_files", "--config.corpus.train_files=ROOT/text.txt"),
         *("--config.tokenizer.name=word", f"--output={tmp_path}/words"),
     )
     assert status == 0 and load_tokenizer(tmp_path / "words").name == "word"

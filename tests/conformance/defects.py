@@ -12,15 +12,15 @@ from lm_zoo.training.train_step import TrainStep
 class SparseGradients(TrainStep):
     """Looks embeddings up as Keras does, and hands on the IndexedSlices of their gradients."""
 
-    def _loss_and_gradients_of_part(self, *arguments):
+    def loss_and_gradients(self, *arguments):
         with mock.patch.object(embedding, "_lookup", tf.gather):
-            return super()._loss_and_gradients_of_part(*arguments)
+            return super().loss_and_gradients(*arguments)
 
-    def _dense(self, gradient):
+    def dense(self, gradient):
         return gradient
 
-    def _clipped_mean(self, gradients, divisor):
-        norm, _ = super()._clipped_mean(gradients, divisor)
+    def clipped_mean(self, gradients, divisor):
+        norm, _ = super().clipped_mean(gradients, divisor)
         clip_norm = self.config.optimizer.clip_norm
         factor = tf.minimum(1.0, clip_norm / tf.maximum(norm, 1e-12)) / divisor
         return norm, [
@@ -34,20 +34,20 @@ class SparseGradients(TrainStep):
 class ClipsBeforeReducing(TrainStep):
     """Clips each replica's own mean gradient, as Keras does, then averages the replicas."""
 
-    def _reduce(self, sums, gradients):
+    def reduce(self, sums, gradients):
         scale = tf.convert_to_tensor(self.loss_scale) / (
-            self.config.data.batch_size * self.config.data.sequence_length
+            self.config.data.batch_size * self.config.task.sequence_length
         )
-        divisor = scale * tf.maximum(sums[2], 1.0)
+        divisor = scale * tf.maximum(sums[self.row_sums.index("weight")], 1.0)
         norm = tf.linalg.global_norm(gradients) / divisor
         factor = tf.minimum(1.0, self.config.optimizer.clip_norm / tf.maximum(norm, 1e-12))
-        return super()._reduce(sums, [g * factor for g in gradients])
+        return super().reduce(sums, [g * factor for g in gradients])
 
 
 class SameDropoutOnEachReplica(TrainStep):
     """Draws each replica's masks as if its rows were the first of the batch."""
 
-    def _first_row(self, num_rows):
+    def first_row(self, num_rows):
         return 0
 
 
@@ -58,7 +58,7 @@ class LooksForOverflowOnTheFirstReplica(TrainStep):
         self._seen = threading.local()  # each replica is traced in a thread of its own
         super().__init__(*arguments)
 
-    def _reduce(self, sums, gradients):
+    def reduce(self, sums, gradients):
         context = tf.distribute.get_replica_context()
         own = tf.math.is_finite(tf.linalg.global_norm(gradients))
         first = tf.equal(context.replica_id_in_sync_group, 0)
@@ -66,10 +66,10 @@ class LooksForOverflowOnTheFirstReplica(TrainStep):
         if self.distribution.num_replicas > 1:
             finite = context.all_reduce(tf.distribute.ReduceOp.SUM, finite)
         self._seen.finite = finite > 0
-        return super()._reduce(sums, gradients)
+        return super().reduce(sums, gradients)
 
-    def _clipped_mean(self, gradients, divisor):
-        _, gradients = super()._clipped_mean(gradients, divisor)
+    def clipped_mean(self, gradients, divisor):
+        _, gradients = super().clipped_mean(gradients, divisor)
         return tf.where(self._seen.finite, 1.0, float("inf")), gradients
 
 

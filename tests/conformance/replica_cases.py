@@ -6,10 +6,11 @@ documents.
 """
 
 import dataclasses
+import types
 
 import numpy as np
 
-from lm_zoo import experiment
+from lm_zoo import config_checks
 from lm_zoo.config import (
     PRECISIONS,
     DataConfig,
@@ -17,10 +18,12 @@ from lm_zoo.config import (
     ModelConfig,
     OptimizerConfig,
     RuntimeConfig,
+    TaskConfig,
 )
-from lm_zoo.data.pair_batches import PairBatches
+from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.registry import build_model
+from lm_zoo.tasks import task_class
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
 VOCAB, ROWS, LENGTH = 19, 7, 6
@@ -39,7 +42,7 @@ class Case:
 
     Attributes:
         variant: A key of `VARIANTS` or, for layout `pairs`, of `PAIR_VARIANTS`.
-        layout: As in `data.layout`.
+        layout: As in `task.layout`.
         optimizer: A key of `OPTIMIZERS`.
         steps: Updates.
         precision: As in `training.precision`.
@@ -71,7 +74,8 @@ class Case:
         """The `ExperimentConfig` of this case, run by a `Layout`."""
         config = ExperimentConfig(
             seed=3,
-            data=DataConfig(batch_size=ROWS, sequence_length=LENGTH, layout=self.layout),
+            task=TaskConfig("language_modeling", sequence_length=LENGTH, layout=self.layout),
+            data=DataConfig(batch_size=ROWS),
             model=ModelConfig((VARIANTS | PAIR_VARIANTS)[self.variant][0]),
             optimizer=OptimizerConfig(**OPTIMIZERS[self.optimizer]),
             runtime=RuntimeConfig(
@@ -81,8 +85,9 @@ class Case:
             ),
         )
         config.training.precision = self.precision
-        config.training.label_smoothing = 0.1 if self.layout == "pairs" else 0.0
-        return config
+        if self.layout == "pairs":
+            config.task = TaskConfig("translation", label_smoothing=0.1, batch_tokens=PAIR_TOKENS)
+        return config_checks.resolve(config)
 
     def build(self):
         """A fresh model, the same each time."""
@@ -96,11 +101,16 @@ class Case:
             **(arguments | {"num_layers": self.num_layers}),
         )
 
-    def batches(self, config):
+    def task(self, config):
+        """The `Task` of the case's config."""
+        kind = task_class(config.task.name)
+        return kind(config, dict.fromkeys((field.name for field in kind.fields), TOKENIZER))
+
+    def batches(self, task, model):
         """Batches of a split so short that 10 steps go through it more than once."""
-        if self.layout == "pairs":
-            return PairBatches(SOURCES, SPLIT, batch_tokens=PAIR_TOKENS, seed=config.seed)
-        return experiment.training_batches(config, SPLIT)
+        splits = (SOURCES, SPLIT)[-len(task.fields) :]
+        fields = dict(zip((field.name for field in task.fields), splits))
+        return task.batches(ExampleSplit("train", fields), model)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,4 +185,5 @@ def _split(seed):
 
 
 SPLIT, SOURCES = _split(0), _split(1)
+TOKENIZER = types.SimpleNamespace(end_id=0, vocab_size=VOCAB)
 PAIR_TOKENS = 88  # 11 short pairs or 7 long ones: no number of replicas divides both

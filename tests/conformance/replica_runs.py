@@ -138,8 +138,9 @@ def train(case, layout, distribution):
     config = case.config(layout)
     with distribution.strategy.scope():
         model = case.build()
-    step = DEFECTS.get(case.defect, TrainStep)(model, config, distribution)
-    batches = case.batches(config)
+    task = case.task(config)
+    batches = case.batches(task, model)
+    step = DEFECTS.get(case.defect, TrainStep)(task, model, batches, config, distribution)
     records = {name: [] for name in ("nll", "tokens", "steps", "skipped", "loss_scale")}
     fingerprints = []
     for first, numbers in _calls(batches, case.steps, layout.steps_per_call):
@@ -162,7 +163,7 @@ def _calls(batches, steps, steps_per_call):
     """Yields the first step and all steps of each call; those of one call have one shape."""
     waiting = []
     for step in range(steps):
-        if waiting and batches.batch(step).inputs.shape != batches.batch(waiting[0]).inputs.shape:
+        if waiting and batches.batch(step).shapes != batches.batch(waiting[0]).shapes:
             yield waiting[0], waiting
             waiting = []
         waiting.append(step)
@@ -175,9 +176,9 @@ def _batch(case, batches, number, step):
     rows = step.layout_of(batches.num_rows(number)).local_rows
     batch = batches.batch(number, rows)
     if number == case.overflow_step and rows.stop == batches.batch_size:
-        weights = batch.weights.copy()
+        weights = batch.features["weights"].copy()
         weights[-1] *= 1e6
-        batch = batch._replace(weights=weights)
+        batch = batch._replace(features=batch.features | {"weights": weights})
     return batch
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checkpoints
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.registry import MODELS, build_model
-from lm_zoo.training import checkpoints
 from tests.conformance.models import (
     PAIR_VARIANTS,
     TINY,

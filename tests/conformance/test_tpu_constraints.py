@@ -6,15 +6,17 @@ from and to the host) and 64-bit floats. Strings have no type in HLO: XLA refuse
 """
 
 import re
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import ExperimentConfig, ModelConfig, OptimizerConfig
+from lm_zoo.config import ExperimentConfig, ModelConfig, OptimizerConfig, TaskConfig
 from lm_zoo.registry import build_model
 from lm_zoo.training.train_step import TrainStep
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
+from tests.small import batches_like, text_step, translation
 
 VOCAB, BATCH, LENGTH = 19, 4, 8
 ALL = VARIANTS | PAIR_VARIANTS
@@ -34,24 +36,28 @@ def compiled_step(variant):
         **arguments | {"dropout": 0.2},
     )
     config = ExperimentConfig(model=ModelConfig(name), optimizer=OptimizerConfig("sgd"))
-    config.data.batch_size, config.data.sequence_length = BATCH, LENGTH
-    config.data.layout = "windows" if model.context_length else "contiguous"
-    source = {}
-    if model.reads_source:
-        config.data.layout = "pairs"
-        ids = tf.ones((BATCH, LENGTH), tf.int32)
-        source = {"source_ids": ids, "source_lengths": tf.constant([8, 3, 5, 1])}
+    config.data.batch_size = BATCH
+    layout = "windows" if model.context_length else "contiguous"
+    config.task = TaskConfig("language_modeling", layout=layout, sequence_length=LENGTH)
     config.training.precision = "bfloat16"
     config.runtime.jit_compile = True
-    step = TrainStep(model, config)
     rng = np.random.default_rng(0)
-    inputs, targets = rng.integers(0, VOCAB, size=(2, BATCH, LENGTH)).astype(np.int32)
-    weights = np.ones((BATCH, LENGTH), np.float32)
+    ids, others = rng.integers(0, VOCAB, size=(2, BATCH, LENGTH)).astype(np.int32)
+    if variant in VARIANTS:
+        step = text_step(model, config)
+        weights = np.ones((BATCH, LENGTH), np.float32)
+        features = {"token_ids": ids, "targets": others, "weights": weights}
+    else:
+        tokenizer = types.SimpleNamespace(end_id=0, vocab_size=VOCAB)
+        task = translation(tokenizer, config=config)
+        step = TrainStep(task, model, batches_like(carries_state=False), task.config)
+        lengths = np.array([8, 3, 5, 1], np.int32)
+        features = {"source": ids, "target": others}
+        features |= {"source_lengths": lengths, "target_lengths": lengths[::-1]}
     return step, (
         tf.constant(3, tf.int64),
         tf.constant(0),
-        *map(tf.constant, (inputs, targets, weights)),
-        source,
+        {name: tf.constant(value) for name, value in features.items()},
         step.carried,
         tf.constant(1.0),
     )

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.corpus import TextCorpus, cut
 from lm_zoo.errors import UserError
@@ -13,7 +13,7 @@ from lm_zoo.errors import UserError
 def test_the_python_reference_is_pythons_help_without_training_on_what_is_held_out():
     from pydoc_data import topics
 
-    corpus = load_corpus(DataConfig())
+    corpus = load_corpus(CorpusConfig("python_reference"))
     total = sum(map(len, topics.topics.values()))
     assert corpus.licence.startswith("PSF")
     for split in ("validation", "test"):
@@ -24,7 +24,7 @@ def test_the_python_reference_is_pythons_help_without_training_on_what_is_held_o
     assert len(set.union(*seen.values())) > 0.98 * len(set(sections))
     assert not seen["train"] & (seen["validation"] | seen["test"])
     assert list(corpus.splits) == ["train", "validation", "test"]
-    assert load_corpus(DataConfig()).sha256 == corpus.sha256
+    assert load_corpus(CorpusConfig("python_reference")).sha256 == corpus.sha256
 
 
 def test_checksums_are_of_the_utf8_text():
@@ -52,11 +52,11 @@ def test_fractions_are_exact_where_floating_point_is_not():
 
 
 def test_an_unknown_corpus_is_an_error_with_the_nearest():
-    with pytest.raises(UserError, match="data.corpus: .*Did you mean 'python_reference'"):
-        load_corpus(DataConfig(corpus="python_refrence"))
+    with pytest.raises(UserError, match="corpus.name: .*Did you mean 'python_reference'"):
+        load_corpus(CorpusConfig("python_refrence"))
 
 
 def test_a_folder_is_no_use_to_a_corpus_that_is_made(tmp_path):
     for name in ("python_reference", "synthetic"):
-        with pytest.raises(UserError, match="data.data_dir: corpus .* reads no files"):
-            load_corpus(DataConfig(corpus=name, data_dir=str(tmp_path)))
+        with pytest.raises(UserError, match="corpus.data_dir: there is no such field of"):
+            load_corpus(CorpusConfig(name, data_dir=str(tmp_path)))

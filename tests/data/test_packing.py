@@ -8,11 +8,11 @@ import collections
 import numpy as np
 import pytest
 
-from lm_zoo.data.batches import Batch, dataset
-from lm_zoo.data.packed_batches import PackedBatch, PackedBatches
+from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.data.packing import cut_documents, pack, pack_documents, read_rows
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
+from tests.small import rows_of
 
 
 def documents(lengths, shards=3):
@@ -73,24 +73,31 @@ def test_every_token_but_the_first_is_a_target_once_an_epoch(window, seed):
     batches = PackedBatches(split, rows, window, seed=seed)
     firsts = set(cut_documents(split.document_starts, window)[0].tolist())
     assert batches.num_targets == split.num_tokens - 1
-    assert batches.steps_per_epoch == batches.num_windows / rows
+    assert batches.steps_per_epoch == batches.num_examples / rows
     sequence = []  # of rows, over `rows` epochs, which end together with a batch
-    for step in range(batches.num_windows):
+    for step in range(batches.num_examples):
         batch = batches.batch(step)
-        assert isinstance(batch, PackedBatch) and batch.reset is True
+        assert batch.reset is True
         kinds = (np.int32, np.int32, np.float32, bool)
-        for array, kind in zip((*batch[:3], batch.document_starts), kinds):
+        for array, kind in zip((*rows_of(batch), batch.features["document_starts"]), kinds):
             assert array.shape == (rows, window) and array.dtype == kind
-        counted = batch.weights == 1
-        assert np.array_equal(batch.targets[counted], batch.inputs[counted] + 1)
-        assert not batch.inputs[~counted].any() and not batch.document_starts[~counted].any()
+        counted = batch.features["weights"] == 1
+        assert np.array_equal(
+            batch.features["targets"][counted], batch.features["token_ids"][counted] + 1
+        )
+        assert (
+            not batch.features["token_ids"][~counted].any()
+            and not batch.features["document_starts"][~counted].any()
+        )
         # Marks stand where documents or their pieces begin, and between marks text is unbroken.
-        assert set(batch.inputs[batch.document_starts].tolist()) <= firsts
-        assert batch.document_starts[:, 0].all()
-        unbroken = counted[:, 1:] & ~batch.document_starts[:, 1:]
-        assert np.all(np.diff(batch.inputs)[unbroken] == 1)
-        sequence += [t[w].tolist() for t, w in zip(batch.targets, counted)]
-    windows = batches.num_windows
+        assert (
+            set(batch.features["token_ids"][batch.features["document_starts"]].tolist()) <= firsts
+        )
+        assert batch.features["document_starts"][:, 0].all()
+        unbroken = counted[:, 1:] & ~batch.features["document_starts"][:, 1:]
+        assert np.all(np.diff(batch.features["token_ids"])[unbroken] == 1)
+        sequence += [t[w].tolist() for t, w in zip(batch.features["targets"], counted)]
+    windows = batches.num_examples
     for epoch in range(rows):
         used = sum(sequence[epoch * windows : (epoch + 1) * windows], [])
         assert collections.Counter(used) == collections.Counter(range(1, split.num_tokens))
@@ -104,7 +111,7 @@ def test_a_document_that_fits_a_window_is_never_cut():
     split = documents(draw(500, 20))
     batches = PackedBatches(split, 1, 20)
     whole = set(zip(split.document_starts.tolist(), np.diff(split.document_starts).tolist()))
-    pieces = [p for w in range(batches.num_windows) for p in batches.packing.pieces_of(w)]
+    pieces = [p for w in range(batches.num_examples) for p in batches.packing.pieces_of(w)]
     assert sorted(pieces) == sorted(whole)
     assert batches.padding < 0.01
 
@@ -114,21 +121,19 @@ def test_across_documents_gives_the_same_rows_without_marks():
     apart, across = PackedBatches(split, 2, 16, seed=5), PackedBatches(split, 2, 16, True, seed=5)
     for step in (0, 9):
         one, other = apart.batch(step), across.batch(step)
-        assert isinstance(other, Batch) and other.document_starts is None
-        for a, b in zip(one[:4], other):
+        assert "document_starts" not in other.features
+        for a, b in zip(rows_of(one), rows_of(other)):
             assert np.array_equal(a, b)
 
 
-def test_a_batch_is_a_function_of_the_step_and_goes_through_a_dataset():
+def test_a_batch_is_a_function_of_the_step():
     split = documents(draw(60, 30))
     used = PackedBatches(split, 2, 16, seed=5)
     for step in (17, 3):
         used.batch(step)
-    steps = range(1000, 1003)
-    for step, element in zip(steps, dataset(used, 1000, 1003), strict=True):
-        assert isinstance(element, PackedBatch)
-        for got, expected in zip(element, PackedBatches(split, 2, 16, seed=5).batch(step)):
-            assert np.array_equal(got.numpy(), expected)
+    fresh = PackedBatches(split, 2, 16, seed=5).batch(1000).features
+    for name, value in used.batch(1000).features.items():
+        assert np.array_equal(value, fresh[name])
 
 
 def test_rows_hold_their_pieces_one_after_the_other():
@@ -149,8 +154,8 @@ def test_a_million_documents_fill_their_windows():
 
 def test_a_stream_and_too_few_documents_are_errors():
     stream = TokenSplit("train", (np.arange(100),))
-    with pytest.raises(UserError, match=r"'packed' needs documents.*set data.documents to"):
+    with pytest.raises(UserError, match=r"'packed' needs documents.*set corpus.documents to"):
         PackedBatches(stream, 2, 8)
-    assert PackedBatches(documents([8] * 4), 4, 8).num_windows == 4
+    assert PackedBatches(documents([8] * 4), 4, 8).num_examples == 4
     with pytest.raises(UserError, match="fill 3 windows of 8 tokens, expected at least one .* 4"):
         PackedBatches(documents([8] * 3), 4, 8)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.synthetic import SyntheticSource
 from lm_zoo.errors import UserError
@@ -68,9 +68,7 @@ def test_the_same_seed_gives_the_same_text_and_another_another():
 
 
 def test_splits_are_independent_samples_of_the_right_sizes():
-    corpus = load_corpus(
-        DataConfig(corpus="synthetic", synthetic_tokens=5000, validation_fraction=0.1)
-    )
+    corpus = load_corpus(CorpusConfig("synthetic", tokens=5000, validation_fraction=0.1))
     assert [len(text) for text in corpus.splits.values()] == [5000, 500, 250]
     train, validation, test = corpus.splits.values()
     assert validation not in train and test not in train
@@ -83,5 +81,5 @@ def test_many_symbols_are_letters_and_too_many_an_error():
     assert SyntheticSource(300, 0).symbols.isalpha()
     assert len(set(SyntheticSource(300, 0).symbols)) == 300
     for wrong in (1, 5000):
-        with pytest.raises(UserError, match=f"synthetic_vocab_size: .* received {wrong} symbols"):
+        with pytest.raises(UserError, match=f"corpus.vocab_size: .* received {wrong} symbols"):
             SyntheticSource(wrong, 0)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.synthetic_translation import draw_pairs
 from lm_zoo.data.corpora.toy_language import NOUNS
@@ -72,19 +72,19 @@ def test_word_by_word_fails(pairs):
 
 
 def test_no_sentence_is_in_two_splits_and_none_is_there_twice():
-    config = DataConfig(corpus="synthetic_translation", synthetic_pairs=2000, test_fraction=0.1)
+    config = CorpusConfig("synthetic_translation", pairs=2000, test_fraction=0.1)
     corpus = load_corpus(config)
-    splits = {split: list(corpus.pairs(split)) for split in ("train", "validation", "test")}
+    splits = {split: list(corpus.records(split)) for split in ("train", "validation", "test")}
     assert [len(pairs) for pairs in splits.values()] == [2000, 100, 200]
     sources = [source for pairs in splits.values() for source, _ in pairs]
     assert len(set(sources)) == len(sources)
     assert {len(source.split()) for source in sources} == set(range(3, 15))
-    assert list(load_corpus(config).pairs("test")) == splits["test"]
+    assert list(load_corpus(config).records("test")) == splits["test"]
     assert corpus.fingerprint == load_corpus(config).fingerprint
-    config.synthetic_seed = 1
-    assert list(load_corpus(config).pairs("test")) != splits["test"]
+    config.seed = 1
+    assert list(load_corpus(config).records("test")) != splits["test"]
     assert corpus.fingerprint != load_corpus(config).fingerprint
-    assert list(corpus.side("target").texts("test")) == [target for _, target in splits["test"]]
+    assert list(corpus.column("target").texts("test")) == [target for _, target in splits["test"]]
 
 
 @pytest.mark.parametrize(

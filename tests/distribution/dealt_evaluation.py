@@ -14,12 +14,12 @@ from lm_zoo.config import RuntimeConfig
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.distribution.strategies import make_distribution
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.pair_perplexity import PairEvaluator
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import TINY, TINY_PAIR_MODELS
+from tests.small import example_split, translation
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n" * 4
 TOKENIZER = TOKENIZERS["character"].train([TEXT])
@@ -81,11 +81,11 @@ def on_pairs(distribution, name):
         TokenSplit("test", (tokens[from_:],), text_sha256="a" * 64, document_starts=starts)
         for from_ in (9, 0)
     )
-    found = {}
-    for rows in (1, 4, 9):
-        evaluator = PairEvaluator(model, TOKENIZER, rows, distribution)
-        found[f"pairs {rows}"] = evaluator.evaluate(sources, targets).to_dict()
-    return found
+    split, task = example_split(source=sources, target=targets), translation(TOKENIZER)
+    return {
+        f"pairs {rows}": task.evaluate(model, split, distribution, batch_size=rows).to_dict()
+        for rows in (1, 4, 9)
+    }
 
 
 def main():

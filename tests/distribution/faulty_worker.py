@@ -19,8 +19,8 @@ from lm_zoo.cli.main import import_quietly, main
 
 def install(path):
     """Has this process meet its faults."""
+    from lm_zoo.checkpoints import folder as checkpoint_folder
     from lm_zoo.evaluation.row_scorer import RowScorer
-    from lm_zoo.training import checkpoint_folder
     from lm_zoo.training.train_step import TrainStep
 
     index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]

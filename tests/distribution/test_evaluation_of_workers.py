@@ -9,10 +9,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = [
-    "--config.data.synthetic_tokens=5000",
+    "--config.corpus.tokens=5000",
     "--config.model.hidden_dim=16",
     "--config.training.steps=10",
-    "--config.training.sample_length=0",
+    "--config.task.sample_length=0",
 ]
 
 
@@ -51,11 +51,11 @@ def test_two_processes_find_the_ledger_of_one(tmp_path, split, rows):
 def test_two_processes_share_the_translations(tmp_path):
     run, cache = f"--workdir={tmp_path / 'run'}", f"--config.data.cache_dir={tmp_path / 'cache'}"
     pairs = [
-        "--config.data.corpus=synthetic_translation",
-        "--config.data.synthetic_pairs=220",
-        "--config.data.layout=pairs",
+        "--config.corpus.name=synthetic_translation",
+        "--config.corpus.pairs=220",
+        "--config.task.name=translation",
         "--config.model.name=recurrent_encoder_decoder",
-        "--config.training.sample_translations=0",
+        "--config.task.sample_translations=0",
         "--config.tokenizer.name=word",
     ]
     lm_zoo("train", "--config=synthetic_gru", run, cache, *SIZES[1:], *pairs)

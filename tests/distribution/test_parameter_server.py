@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig, RuntimeConfig
+from lm_zoo import checkpoints, config_checks
+from lm_zoo.config import ExperimentConfig, RuntimeConfig, TaskConfig
 from lm_zoo.distribution.strategies import Distribution, default_distribution
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.summaries import read_scalars
 
@@ -24,19 +24,24 @@ TOKENS_PER_STEP = 8 * 16
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic", synthetic_tokens=20001, layout="windows", batch_size=8,
-            sequence_length=16, cache_dir={cache!r},
+        task=TaskConfig(
+            "language_modeling",
+            layout="windows",
+            sequence_length=16,
+            sample_length=0,
+            evaluation_sequence_length=64,
         ),
+        corpus=CorpusConfig("synthetic", tokens=20001),
+        data=DataConfig(batch_size=8, cache_dir={cache!r}),
         model=ModelConfig("gru_lm", hidden_dim=24),
         optimizer=OptimizerConfig(learning_rate=0.01, clip_norm=1.0),
         training=TrainingConfig(
-            steps={steps}, validation_interval=50, log_interval=100000, sample_length=0,
-            keep_checkpoints=100,
+            steps={steps}, validation_interval=50, log_interval=100000, keep_checkpoints=100
         ),
-        evaluation=EvaluationConfig(batch_size=8, sequence_length=64),
+        evaluation=EvaluationConfig(batch_size=8),
     )
 """
 
@@ -143,14 +148,16 @@ def test_it_stops_on_request_and_goes_on(tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda c: setattr(c.data, "layout", "contiguous"), "data.layout='contiguous' carries"),
+        (lambda c: setattr(c.task, "layout", "contiguous"), "task.layout='contiguous' carries"),
         (lambda c: setattr(c.training, "precision", "float16"), "take 'bfloat16' or 'float32'"),
     ],
 )
 def test_configs_that_need_an_order_of_steps_are_refused(change, message):
-    config = ExperimentConfig(runtime=RuntimeConfig(strategy="parameter_server"))
-    config.data.layout = "windows"
+    config = ExperimentConfig(
+        task=TaskConfig("language_modeling", layout="windows"),
+        runtime=RuntimeConfig(strategy="parameter_server"),
+    )
     change(config)
     distribution = Distribution("parameter_server", default_distribution().strategy)
     with pytest.raises(UserError, match=re.escape(message)):
-        AsynchronousTrainStep(None, config, distribution)
+        AsynchronousTrainStep(None, config_checks.resolve(config), distribution)

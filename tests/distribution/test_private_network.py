@@ -156,7 +156,7 @@ def test_what_a_corpus_needs_is_looked_for_before_the_processes_start(tmp_path, 
     assert main(["launch", "--workers=2", "--", "train", *arguments]) == 2
     output, errors = capfd.readouterr()
     assert output == "" and errors.count("\n") == 1
-    assert errors.startswith("lm-zoo launch: error: data.data_dir") and "ptb.train.txt" in errors
+    assert errors.startswith("lm-zoo launch: error: corpus.data_dir") and "ptb.train.txt" in errors
 
 
 def test_files_that_are_open_do_not_stay(network):

@@ -7,7 +7,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare, render_comparison
-from lm_zoo.evaluation.translation_scores import TranslationScores
+from lm_zoo.tasks.translation.scores import TranslationScores
 from tests.evaluation.test_ledger import make_ledger
 
 OTHER = {"tokenizer": "bpe", "tokenizer_fingerprint": "e" * 64, "tokens_scored": 499}

@@ -12,15 +12,17 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.ledger_table import render_table
-from lm_zoo.evaluation.pair_perplexity import PairEvaluator
+from lm_zoo.models.gru_lm import GRULM
 from lm_zoo.registry import build_model
 from tests.conformance.models import TINY_PAIR_MODELS
 from tests.evaluation.test_ledger import make_ledger
 from tests.generation.toy import letters, log_softmax
+from tests.small import example_split, translation
 
 VOCAB, END = 19, 0
 TOKENIZER = letters(VOCAB)
 TOKENIZER.end_id = END
+TASK = translation(TOKENIZER)
 
 
 def pairs_of(count=12, longest=20, seed=0):
@@ -33,7 +35,7 @@ def pairs_of(count=12, longest=20, seed=0):
 
 
 def splits_of(pairs):
-    """`(sources, targets)`, a `TokenSplit` each."""
+    """The `ExampleSplit` of pairs of token ids."""
     splits = []
     for side in range(2):
         rows = [[END], *([*pair[side], END] for pair in pairs)]
@@ -44,7 +46,7 @@ def splits_of(pairs):
         splits.append(
             TokenSplit("test", (tokens,), **counts, text_sha256=sha256, document_starts=starts)
         )
-    return splits
+    return example_split(source=splits[0], target=splits[1])
 
 
 @functools.cache
@@ -71,8 +73,9 @@ def test_the_sum_is_that_of_single_pairs_whatever_the_batches(name):
     num_targets = sum(len(target) + 1 for _, target in pairs)
     progress = []
     for batch_size in (1, 5, 64):
-        evaluator = PairEvaluator(model, TOKENIZER, batch_size)
-        ledger = evaluator.evaluate(*splits_of(pairs), lambda *done: progress.append(done))
+        ledger = TASK.evaluate(
+            model, splits_of(pairs), None, lambda *done: progress.append(done), batch_size
+        )
         assert ledger.nll_nats == pytest.approx(expected, rel=1e-5)
         assert (ledger.tokens_scored, ledger.tokens_not_scored) == (num_targets, 0)
         assert ledger.context == {
@@ -92,7 +95,7 @@ def test_pairs_that_are_too_long_are_counted_and_the_others_scored():
     pairs = pairs_of(10)
     fits = [([3] * 23, [4] * 31)]
     too_long = [([5] * 24, [6]), ([7], [8] * 32)]
-    whole = PairEvaluator(model, TOKENIZER, 4).evaluate(*splits_of(pairs + fits + too_long))
+    whole = TASK.evaluate(model, splits_of(pairs + fits + too_long), batch_size=4)
     expected = sum(nll_of(model, *pair).sum() for pair in pairs + fits)
     assert whole.nll_nats == pytest.approx(expected, rel=1e-5)
     assert whole.tokens_not_scored == 2 + 33  # the end token before the first target is no target
@@ -102,23 +105,23 @@ def test_pairs_that_are_too_long_are_counted_and_the_others_scored():
     assert whole.perplexity_per_word is None and whole.bits_per_byte is None
     table = render_table(whole)
     assert "the whole source, 11 pairs (2 not scored)" in table and "sha256 ssss" in table
-    with pytest.raises(UserError, match="at least one pair"):
-        PairEvaluator(model, TOKENIZER).evaluate(*splits_of(too_long))
+    with pytest.raises(UserError, match="at least one record"):
+        TASK.evaluate(model, splits_of(too_long))
 
 
 def test_parameters_that_are_not_finite_are_said():
     model = build.__wrapped__("recurrent_encoder_decoder")  # another than the other tests'
     model.trainable_variables[0].assign(np.nan * model.trainable_variables[0])
     with pytest.raises(UserError, match="loss of nan; load an earlier checkpoint"):
-        PairEvaluator(model, TOKENIZER).evaluate(*splits_of(pairs_of(3)))
+        TASK.evaluate(model, splits_of(pairs_of(3)))
 
 
 def test_what_cannot_be_measured_is_refused():
-    language_model = build_model("gru_lm", vocab_size=VOCAB, hidden_dim=8)
-    with pytest.raises(UserError, match="model: expected one that reads a source, received GRU"):
-        PairEvaluator(language_model, TOKENIZER)
+    with pytest.raises(UserError, match="translation needs a model that reads.*model gru_lm"):
+        TASK.check_model_class("gru_lm", GRULM)
+    other, model = translation(letters(VOCAB - 1)), build("recurrent_encoder_decoder")
     with pytest.raises(UserError, match="tokenizer: expected the model's 19 token ids"):
-        PairEvaluator(build("recurrent_encoder_decoder"), letters(VOCAB - 1))
+        other.evaluate(model, splits_of(pairs_of(3)))
 
 
 def test_ledgers_of_pairs_are_compared_with_their_like_alone():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.pair_perplexity import PairEvaluator
-from lm_zoo.evaluation.pair_scoring import score_pairs
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
+from lm_zoo.tasks.translation.scoring import score_pairs
 from tests.conformance.models import TINY_PAIR_MODELS
 from tests.evaluation.test_pair_perplexity import (
     END,
+    TASK,
     TOKENIZER,
     VOCAB,
     build,
@@ -46,7 +46,7 @@ def test_scores_are_those_of_single_pairs_whatever_the_batches(name):
 def test_they_add_up_to_the_ledger():
     model, pairs = build("encoder_decoder"), pairs_of(8, seed=2)
     scores = score_pairs(model, TOKENIZER, TOKENIZER, *texts_of(pairs))
-    ledger = PairEvaluator(model, TOKENIZER).evaluate(*splits_of(pairs))
+    ledger = TASK.evaluate(model, splits_of(pairs))
     assert -sum(score.log_prob for score in scores) == pytest.approx(ledger.nll_nats, rel=1e-6)
     assert sum(score.num_tokens for score in scores) == ledger.tokens_scored
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.translation_metrics import (
+from lm_zoo.tasks.translation.metrics import (
     bleu_counts,
     bleu_of_counts,
     require_sacrebleu,
@@ -95,5 +95,5 @@ def test_what_cannot_be_measured_is_refused_in_one_line(arguments, options, mess
 
 def test_without_sacrebleu_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
-    with pytest.raises(UserError, match=r"evaluation.bleu_pairs: .*lm_zoo\[translation\]"):
-        require_sacrebleu("evaluation.bleu_pairs")
+    with pytest.raises(UserError, match=r"task.bleu_pairs: .*lm_zoo\[translation\]"):
+        require_sacrebleu("task.bleu_pairs")

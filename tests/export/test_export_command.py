@@ -7,6 +7,7 @@ import pytest
 
 from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
+from lm_zoo.export import saved_model
 from lm_zoo.export.export import export
 from lm_zoo.run import load
 
@@ -78,3 +79,15 @@ def test_a_form_is_not_written_over_other_files(trained_run, tmp_path):
         export(load(trained_run), tmp_path, format="hugging_face")
     with pytest.raises(UserError, match="is a file; expected a folder"):
         export(load(trained_run), tmp_path / "mine", format="hugging_face")
+
+
+def test_a_tokenizer_without_a_form_in_the_graph_is_told_at_once(
+    trained_run, tmp_path, monkeypatch
+):
+    """One that a user has registered, say; nothing slow has been done by then."""
+    run = load(trained_run)
+    monkeypatch.setattr(run.tokenizer, "name", "morphemes")
+    monkeypatch.setattr(saved_model, "StoredWeights", None)
+    with pytest.raises(UserError, match="^tokenizer: a SavedModel takes text, and 'morphemes' has"):
+        export(run, tmp_path / "here")
+    assert list(tmp_path.iterdir()) == []

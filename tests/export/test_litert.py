@@ -62,13 +62,13 @@ def test_the_command_writes_a_file_that_generates(trained_run, tmp_path, capsys)
     assert written == {
         "README.md",
         "SHA256SUMS",
+        "fields/text/tokenizer/lm_zoo_tokenizer.json",
         "language_model.tflite",
         "model_card.json",
-        "tokenizer/lm_zoo_tokenizer.json",
     }
     card = json.loads((output / "model_card.json").read_text())
-    assert card["max_length"] == 20
-    assert card["signatures"]["score"]["outputs"] == {
+    assert card["fields"]["text"]["max_length"] == 20
+    assert card["functions"]["score"]["outputs"] == {
         "log_probs": {"dtype": "float32", "shape": [1, 20]}
     }
 
@@ -77,7 +77,7 @@ def test_the_command_writes_a_file_that_generates(trained_run, tmp_path, capsys)
     start = run.tokenizer.encode("ab")
     state = {
         name: np.zeros(described["shape"], described["dtype"])
-        for name, described in card["signatures"]["decode"]["inputs"].items()
+        for name, described in card["functions"]["decode"]["inputs"].items()
         if name != "tokens"
     }
     tokens = list(start)

@@ -52,9 +52,9 @@ def test_the_command_writes_files_that_onnx_runtime_reads(trained_run, tmp_path,
         "README.md",
         "SHA256SUMS",
         "decode.onnx",
+        "fields",
         "model_card.json",
         "score.onnx",
-        "tokenizer",
     }
     card = json.loads((output / "model_card.json").read_text())
     assert {"tf2onnx", "onnxruntime", "tensorflow"} <= set(card["made_by"])

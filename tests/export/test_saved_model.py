@@ -14,6 +14,7 @@ from tensorflow_serving.apis import predict_pb2
 from lm_zoo.cli.main import main
 from lm_zoo.export.warmup import predict_request, read_warmup
 from lm_zoo.run import load
+from lm_zoo.tasks.prediction import Prediction
 from lm_zoo.text.tokenizers import load_tokenizer
 
 SIGNATURES = {
@@ -59,7 +60,7 @@ def card(exported):
 
 def test_it_says_what_was_verified_and_what_the_precision_costs(exported):
     assert re.search(
-        r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, embed \S+, next_token",
+        r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, next_token \S+, embed",
         exported.printed,
     )
     assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported.printed)
@@ -81,7 +82,7 @@ def test_the_layout_is_tensorflow_servings(exported):
         "variables/variables.index",
         "assets.extra/lm_zoo/model_card.json",
         "assets.extra/lm_zoo/README.md",
-        "assets.extra/lm_zoo/tokenizer/lm_zoo_tokenizer.json",
+        "assets.extra/lm_zoo/fields/text/tokenizer/lm_zoo_tokenizer.json",
     } <= found
 
 
@@ -121,7 +122,7 @@ def test_the_warm_up_requests_are_answered(loaded, exported, card):
     for request in requests:
         assert request.model_spec.name == "run"
         outputs = call(loaded, request)
-        shown = card["signatures"][request.model_spec.signature_name]["outputs"]
+        shown = card["predictions"][request.model_spec.signature_name]["example"]["outputs"]
         assert {name: tensor.shape.as_list() for name, tensor in outputs.items()} == {
             name: tensor["shape"] for name, tensor in shown.items()
         }
@@ -141,7 +142,7 @@ def test_token_logprobs_are_the_score_in_parts(loaded):
         tf.reduce_sum(rows, 1), loaded.score(texts)["log_prob"], rtol=1e-5, atol=1e-5
     )
     joined = tf.strings.reduce_join(tokens["tokens"])
-    written = loaded.tokenizer.detokenize(loaded.tokenizer.tokenize(texts))
+    written = loaded.in_graph["text"].detokenize(loaded.in_graph["text"].tokenize(texts))
     assert joined == tf.strings.reduce_join(written)
 
 
@@ -165,15 +166,17 @@ def test_the_card_says_what_it_is(exported, card):
     ledger = json.loads((exported.run / "results/evaluation-test.json").read_text())
     assert card["data"] == json.loads((exported.run / "data.json").read_text())
     assert card["config"] == json.loads((exported.run / "config.json").read_text())
-    assert card["tokenizer"]["fingerprint"] == run.tokenizer.fingerprint
+    field = card["fields"]["text"]
+    assert card["task"] == "language_modeling" and list(card["fields"]) == ["text"]
+    assert field["tokenizer"]["fingerprint"] == run.tokenizer.fingerprint
     assert card["perplexity"]["ledgers"]["evaluation-test"] == ledger
     assert card["perplexity"]["best_validation"]["step"] == run.step == card["checkpoint_step"]
     loss = card["perplexity"]["precision_loss"]
     assert loss["after"] == pytest.approx(loss["before"], rel=0.05)
     assert card["precision"] == "int8" and card["parameters"] == run.model.num_parameters
-    assert card["max_length"] == card["context_length"] == 24
-    assert card["vocab_size"] == run.model.vocab_size
-    assert card["start_ids"] == run.tokenizer.start_ids.tolist()
+    assert field["max_length"] == card["context_length"] == 24
+    assert field["vocab_size"] == run.model.vocab_size
+    assert field["start_ids"] == run.tokenizer.start_ids.tolist()
     assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
     assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
     page = (exported.version / "assets.extra/lm_zoo/README.md").read_text()
@@ -181,8 +184,19 @@ def test_the_card_says_what_it_is(exported, card):
         assert part in page
 
 
+def test_the_card_says_how_it_is_called(signature_defs, card):
+    described = {name: Prediction.from_dict(each) for name, each in card["predictions"].items()}
+    assert list(described) == list(SIGNATURES)
+    for name, prediction in described.items():
+        assert {each.name for each in prediction.inputs} == set(signature_defs[name].inputs)
+        assert set(prediction.outputs) == set(signature_defs[name].outputs)
+        defaults = {each.name: each.default for each in prediction.inputs if not each.is_required}
+        assert set(defaults) == set(signature_defs[name].defaults)
+    assert described["generate"].batching == "engine" and "begin" in described["generate"].beside
+
+
 def test_the_tokenizer_beside_it_is_the_runs(exported):
-    folder = exported.version / "assets.extra/lm_zoo/tokenizer"
+    folder = exported.version / "assets.extra/lm_zoo/fields/text/tokenizer"
     assert load_tokenizer(folder).fingerprint == load(exported.run).tokenizer.fingerprint
 
 

@@ -17,8 +17,8 @@ from lm_zoo.inspection.duplicates import Digests, describe_duplicates
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.plots import bar_plot, line_plot
 from lm_zoo.inspection.preview import (
-    display_width,
     interlinear,
+    padded,
     preview_batch,
     preview_texts,
 )
@@ -221,19 +221,19 @@ def test_documents_are_shown_with_both_their_ends():
 def test_a_batch_is_shown_with_segments_targets_and_padding():
     _, tokenizer, tokens = documents()
     batches = PackedBatches(tokens.split("train"), 1, 10)
-    seen = [preview_batch(batches, step, tokenizer) for step in range(batches.num_windows)]
+    seen = [preview_batch(batches, step, tokenizer) for step in range(batches.num_examples)]
     assert sum(batch["targets"] for batch in seen) == tokens.split("train").num_tokens - 1
     for step, found in enumerate(seen):
         batch, row = batches.batch(step), found["shown"][0]
         assert found["marked"] and found["targets"] + found["padding"] == 10
-        begins = np.flatnonzero(batch.document_starts[0]).tolist()
+        begins = np.flatnonzero(batch.features["document_starts"][0]).tolist()
         assert [first for first, _ in row["segments"]] == begins
         assert row["segments"][-1][1] == found["targets"] - 1
         for place, token in enumerate(row["places"]):
-            assert token["weight"] == batch.weights[0, place]
+            assert token["weight"] == batch.features["weights"][0, place]
             assert (token["id"], token["target"]) == (
-                batch.inputs[0, place],
-                batch.targets[0, place],
+                batch.features["token_ids"][0, place],
+                batch.features["targets"][0, place],
             )
             expected = sum(first <= place for first in begins) - 1 if token["weight"] else None
             assert token["segment"] == expected
@@ -250,7 +250,8 @@ def test_columns_line_up_under_wide_characters():
         "  text      e",
         "  id    44444",
     ]
-    assert [display_width(t) for t in ("abc", "春", "e\u0301")] == [3, 2, 1]
+    padded_to_four = [padded(t, 4, "r") for t in ("abc", "春", "e\u0301", "🙂")]
+    assert padded_to_four == [" abc", "  春", "   e\u0301", "  🙂"], "columns of a terminal"
 
 
 def make_report():
@@ -288,7 +289,7 @@ class Page(html.parser.HTMLParser):
 def test_the_page_is_whole_by_itself_and_has_a_text_for_every_plot():
     text = as_page(make_report())
     page = Page(text)
-    assert page.addresses == [] and "url(" not in text and "@import" not in text
+    assert page.addresses == ["data:,"] and "url(" not in text and "@import" not in text
     assert not page.tags["script"] and "<script>dog" not in text
     assert "&lt;script&gt;dog" in text  # the data's own text, as text
     assert page.tags["svg"] == page.tags["figure"] == page.tags["details"] == 4

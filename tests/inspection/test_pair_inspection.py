@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
-from lm_zoo.data.pair_batches import PairBatches
-from lm_zoo.data.pair_tokens import PairTokens
+from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.corpora.corpus import RecordCorpus
+from lm_zoo.data.examples import Examples
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.pair_page import pairs_as_page
 from lm_zoo.inspection.pair_report import (
@@ -52,22 +52,23 @@ def token_dataset(texts, tokenizer):
 
 @pytest.fixture(scope="module")
 def prepared():
-    """Corpus, tokenizers of targets and sources, and tokens."""
-    corpus = MemoryPairCorpus("small", PAIRS, "here", "none")
-    sides, tokenizers = [], []
-    for place in (0, 1):
+    """Corpus, preprocessors and examples."""
+    corpus = RecordCorpus("small", PAIRS, "here", "none", ("source", "target"))
+    fields, preprocessors = {}, {}
+    for place, side in enumerate(("source", "target")):
         texts = {name: [pair[place] for pair in pairs] for name, pairs in PAIRS.items()}
         tokenizer = TOKENIZERS["word"].train([text + "\n" for text in texts["train"]])
-        tokenizers.append(tokenizer)
-        sides.append(token_dataset(texts, tokenizer))
-    return corpus, tokenizers[::-1], PairTokens(*sides)
+        preprocessors[side] = tokenizer
+        fields[side] = token_dataset(texts, tokenizer)
+    return corpus, preprocessors, Examples(fields)
 
 
 @pytest.fixture(scope="module")
 def report(prepared):
-    corpus, tokenizers, tokens = prepared
-    batches = PairBatches(*tokens.pair_of_splits("train"), batch_size=4)
-    return inspect_pairs(corpus, tokenizers, tokens, batches, num_batches=2)
+    corpus, preprocessors, examples = prepared
+    split = examples.split("train")
+    batches = BucketedBatches(split.fields, by=("source", "target"), batch_size=4)
+    return inspect_pairs(corpus, preprocessors, split, batches, num_batches=2)
 
 
 def test_both_sides_are_counted(report):
@@ -88,8 +89,8 @@ def test_ratios_are_of_tokens_with_the_end(report, prepared):
     bins = {(low, high): count for low, high, count in ratio["histogram"] if count}
     assert bins == {(1, 5 / 4): 4, (3, 4): 1}
     assert sum(bins.values()) == 5
-    tokens = prepared[2]
-    back = describe_ratio(*tokens.pair_of_splits("train")[::-1])
+    fields = prepared[2].split("train").fields
+    back = describe_ratio(fields["target"], fields["source"])
     assert back["least"] == pytest.approx(1 / 3) and back["histogram"][2][2] == 1
     assert back["histogram"][-1] == [4.0, None, 0]
 
@@ -105,7 +106,7 @@ def test_duplicates_are_of_pairs_and_of_sources(report):
 
 
 def test_pairs_are_shown_to_their_ends(report, prepared):
-    end = prepared[1][0].token_text(prepared[1][0].end_id)
+    end = prepared[1]["target"].token_text(prepared[1]["target"].end_id)
     first = report["texts"][0]
     assert [token["text"] for token in first["source"]["shown"]] == ["ein", "hund", end]
     assert [token["text"] for token in first["target"]["shown"]] == ["a", "dog", end]
@@ -113,22 +114,30 @@ def test_pairs_are_shown_to_their_ends(report, prepared):
 
 
 def test_a_batch_is_shown_as_it_is(prepared):
-    _, tokenizers, tokens = prepared
-    batches = PairBatches(*tokens.pair_of_splits("train"), batch_size=4)
+    _, preprocessors, examples = prepared
+    batches = BucketedBatches(examples.split("train").fields, by=("source", "target"), batch_size=4)
     for step in range(batches.steps_per_epoch):
-        batch, shown = batches.batch(step), preview_pair_batch(batches, step, tokenizers)
-        assert shown["rows"] == len(batch.targets)
-        assert shown["filling"] == int((batch.source_lengths == 0).sum())
-        assert shown["source"]["tokens"] == int(batch.source_lengths.sum())
+        features, shown = (
+            batches.batch(step).features,
+            preview_pair_batch(batches, step, preprocessors),
+        )
+        assert shown["rows"] == len(features["target"])
+        assert shown["filling"] == int((features["source_lengths"] == 0).sum())
         for side in ("source", "target"):
             of_side = shown[side]
+            assert of_side["tokens"] == int(features[f"{side}_lengths"].sum())
             assert of_side["tokens"] + of_side["padding"] == shown["rows"] * of_side["length"]
         for number, row in enumerate(shown["shown"]):
-            assert [place["id"] for place in row["source"]] == batch.source_ids[number].tolist()
-            assert [place["target"] for place in row["target"]] == batch.targets[number].tolist()
-            assert [place["weight"] for place in row["target"]] == batch.weights[number].tolist()
-            assert sum(place["weight"] for place in row["source"]) == batch.source_lengths[number]
-            assert all(bool(p["text"]) == bool(p["weight"]) for p in row["source"] + row["target"])
+            places = row["target"]
+            assert [place["id"] for place in row["source"]] == features["source"][number].tolist()
+            assert [place["target"] for place in places] == features["target"][number].tolist()
+            assert sum(place["weight"] for place in places) == features["target_lengths"][number]
+            assert sum(p["weight"] for p in row["source"]) == features["source_lengths"][number]
+            inputs = [place["id"] for place in places if place["weight"]]
+            end = preprocessors["target"].end_id
+            expected = features["target"][number, : len(inputs)].tolist()
+            assert inputs == [end, *expected][: len(inputs)]
+            assert all(bool(p["text"]) == bool(p["weight"]) for p in row["source"] + places)
 
 
 def test_the_text_and_the_page_say_it(report):
@@ -139,14 +148,14 @@ def test_the_text_and_the_page_say_it(report):
     assert "Exact duplicates: sources in two splits:" in text
     page = pairs_as_page(report)
     parsed = Page(page)
-    assert parsed.addresses == [] and "<b>thing" not in page and "&lt;b&gt;thing" in page
+    assert parsed.addresses == ["data:,"] and "<b>thing" not in page and "&lt;b&gt;thing" in page
     assert parsed.tags["svg"] == parsed.tags["figure"] == 9
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert json.loads(json.dumps(report)) == report
 
 
 def test_without_batches_nothing_is_said_of_them(prepared):
-    corpus, tokenizers, tokens = prepared
-    report = inspect_pairs(corpus, tokenizers, tokens, None, split="test", pairs=0)
+    corpus, preprocessors, examples = prepared
+    report = inspect_pairs(corpus, preprocessors, examples.split("test"), None, pairs=0)
     assert report["batches"] == report["texts"] == [] and report["epoch"] is None
     assert "an epoch" not in pairs_as_text(report)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.errors import UserError
-from lm_zoo.experiment import build_configured_model
+from lm_zoo.experiment import build_task_model
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import (
@@ -16,6 +16,7 @@ from tests.conformance.models import (
     TINY_PAIR_MODELS,
     first_state,
 )
+from tests.small import language_modeling
 
 VOCAB, ROWS, LENGTH = 19, 4, 9
 VARIANTS = {
@@ -310,4 +311,4 @@ def test_a_source_that_is_too_long_is_named():
 def test_text_without_sources_is_not_for_it(name):
     config = ExperimentConfig(model=ModelConfig(name, **TINY_PAIR_MODELS[name]))
     with pytest.raises(UserError, match="config.model.name: .* reads a source text"):
-        build_configured_model(config, TOKENIZERS["byte"]())
+        build_task_model(language_modeling(config, TOKENIZERS["byte"]()))

@@ -53,20 +53,20 @@ def train_and_export(place, model, arguments, tokenizer, vocab_size=0):
     lines = [_sentence(rng) for _ in range(150)]
     (place / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     config = c.ExperimentConfig(
-        data=c.DataConfig(
-            corpus="text_files",
+        task=c.TaskConfig(
+            "language_modeling", layout="windows", sequence_length=16, sample_length=0
+        ),
+        corpus=c.CorpusConfig(
+            "text_files",
             train_files=(str(place / "text.txt"),),
             validation_fraction=0.1,
             test_fraction=0.1,
-            layout="windows",
-            batch_size=4,
-            sequence_length=16,
-            cache_dir=str(place / "cache"),
         ),
+        data=c.DataConfig(batch_size=4, cache_dir=str(place / "cache")),
         tokenizer=c.TokenizerConfig(name=tokenizer, vocab_size=vocab_size),
         model=c.ModelConfig(model, **arguments),
         optimizer=c.OptimizerConfig(name="adam", learning_rate=0.01),
-        training=c.TrainingConfig(steps=60, validation_interval=60, sample_length=0),
+        training=c.TrainingConfig(steps=60, validation_interval=60),
     )
     Experiment(config, place / "run").train()
     export(load(place / "run"), place / "exports", name=NAME)

@@ -72,17 +72,20 @@ def broken(place, tmp_path_factory):
     tf.saved_model.save(tf.Module(), str(root / "foreign" / "1"))
     shutil.copytree(export / "assets.extra", root / "unsigned" / "1" / "assets.extra")
     shutil.copy(root / "foreign" / "1" / "saved_model.pb", root / "unsigned" / "1")
-    for name in ("cut", "card", "tokenizer", "variables", "short", "index"):
+    for name in ("cut", "card", "older", "tokenizer", "variables", "short", "index"):
         shutil.copytree(export, root / name / "1")
     (root / "cut/1/saved_model.pb").write_bytes((export / "saved_model.pb").read_bytes()[:5000])
     own = "assets.extra/lm_zoo"
     (root / "card/1" / own / "model_card.json").write_text("{")
-    (root / "tokenizer/1" / own / "tokenizer/lm_zoo_tokenizer.json").unlink()
+    card = json.loads((root / "older/1" / own / "model_card.json").read_text())
+    older = json.dumps(card | {"format_version": 1})
+    (root / "older/1" / own / "model_card.json").write_text(older)
+    (root / "tokenizer/1" / own / "fields/text/tokenizer/lm_zoo_tokenizer.json").unlink()
     shutil.rmtree(root / "variables/1/variables")
     (data,) = (root / "short/1/variables").glob("variables.data-*")
     os.truncate(data, data.stat().st_size // 2)
     os.truncate(root / "index/1/variables/variables.index", 100)
-    for name in ("foreign", "unsigned", "cut", "card", "tokenizer", "variables", "short", "index"):
+    for name in (path.name for path in root.iterdir() if (path / "1").is_dir()):
         checksums.write(root / name / "1")  # so that it is not they that refuse it
     return root
 
@@ -99,6 +102,7 @@ def broken(place, tmp_path_factory):
         (["--model=ROOT/unsigned"], ["none of the signatures", "score"]),
         (["--model=ROOT/cut"], ["cannot be loaded"]),
         (["--model=ROOT/card"], ["model_card.json", "damaged"]),
+        (["--model=ROOT/older"], ["format_version", "expected 2", "received 1", "again"]),
         (["--model=ROOT/tokenizer"], ["lm_zoo_tokenizer.json"]),
         (["--model=ROOT/variables"], ["cannot be loaded"]),
         (["--model=ROOT/short"], ["ROOT/short/1", "cannot be loaded", "copy it again"]),

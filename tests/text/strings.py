@@ -37,3 +37,14 @@ STRINGS = [
     "ÀÉÎ ǅ ẞ İ ﬁ Å \u1112\u1161\u11ab 한 ① Ⅷ",
     "我们中出了一个叛徒，他来到了网易杭研大厦。T恤 B超 3.14% C++\r\n北京大学生物系",
 ]
+
+# Characters of every kind that BERT's rules tell apart.
+WORDPIECE_ALPHABET = [
+    *"aAbZ09 \n\t.,'-[]#_$",
+    *"éÉñ\u0301\u0323Åßẞİıǅﬁ",
+    *"中漢㐀豈\U00020000。、",
+    *"한가\u1112\u1161\u11abกำहिन्",
+    *"\0\x01\x7f\x85\xa0\xad\u200b\u200d\u2028\u3000\ufeff\ufffd\ufffe\ue000",
+    *"🙂\U000e0001\U000e0100\U00050000\U000f0000\U0010ffff",
+    *("[SEP]", "[UNK]", "[MASK]", "[SEP", "##a", "a" * 101),
+]

@@ -1,37 +1,11 @@
-"""Chinese words are jieba's, offline and in the graph."""
+"""Chinese words are jieba's."""
 
-import json
-import random
 import sys
 
 import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ChineseWordTokenizer, chinese_word
-from tests.text.strings import STRINGS
-
-MIXED = "aB1 +#.%-_&\n\r\t!，。é\u3000\u3400🙂\U00020000豈〇々"
-
-
-@pytest.fixture(scope="module")
-def texts():
-    """Words of the dictionary, other characters and Latin, put together at random."""
-    rng = random.Random(0)
-    words = list(chinese_word.installed_dictionary().frequencies)
-
-    def part():
-        return rng.choice([rng.choice(words), chr(rng.randrange(0x4E00, 0xA000)), *MIXED[:2]])
-
-    return STRINGS + [
-        "".join(rng.choice([part(), rng.choice(MIXED)]) for _ in range(rng.randrange(14)))
-        for _ in range(3000)
-    ]
-
-
-@pytest.fixture(scope="module")
-def poems(shared_data):
-    path = shared_data("zh_poetry") / "poet.tang.1000.json"
-    return ["\n".join(poem["paragraphs"]) for poem in json.loads(path.read_bytes())][:500]
 
 
 def words_of_jieba(text):
@@ -42,27 +16,15 @@ def words_of_jieba(text):
     return [part for word in words for part in ("\r\n" if word == "\r\n" else (word,))]
 
 
-def test_words_are_those_of_jieba(texts):
+def test_words_are_those_of_jieba(chinese_texts):
     dictionary = chinese_word.installed_dictionary()
-    for text in texts:
+    for text in chinese_texts:
         assert dictionary.cut(text) == words_of_jieba(text), repr(text[:80])
 
 
 def test_poems_are_cut_as_jieba_cuts_them(poems):
     text = "\n".join(poems)
     assert chinese_word.installed_dictionary().cut(text) == words_of_jieba(text)
-
-
-def test_the_graph_cuts_alike(texts, poems):
-    import tensorflow as tf
-
-    every = texts + poems
-    tokenizer = ChineseWordTokenizer.train(every)
-    module = tokenizer.in_graph()
-    rows = module.tokenize(tf.constant(every)).to_list()
-    for text, row in zip(every, rows, strict=True):
-        assert row == tokenizer.encode(text).tolist(), repr(text[:80])
-        assert tokenizer.decode(row) == text
 
 
 def test_words_have_no_spaces_put_between_them():

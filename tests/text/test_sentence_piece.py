@@ -1,8 +1,5 @@
 """SentencePiece: trained models give text back, loaded ones keep their rules."""
 
-import io
-import random
-
 import numpy as np
 import pytest
 
@@ -10,44 +7,12 @@ from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.tokenizers import TOKENIZERS, foreign_kind, train_tokenizer
+from tests.text.conftest import SENTENCE_PIECE
 from tests.text.strings import STRINGS
 
-NAMES = ["sentencepiece_bpe", "sentencepiece_unigram"]
-# How well-known models are made: T5 and XLNet, Llama, and one that has bare words.
-RULES = {
-    "default": {},
-    "llama": {
-        "byte_fallback": True,
-        "normalization_rule_name": "identity",
-        "remove_extra_whitespaces": False,
-        "split_digits": True,
-    },
-    "bare": {"add_dummy_prefix": False, "normalization_rule_name": "nfkc"},
-    "keeps spaces": {"remove_extra_whitespaces": False},
-}
 
-
-@pytest.fixture(scope="module", params=[(name, rules) for name in NAMES for rules in RULES])
-def foreign(request, training_text):
-    """A model as others make it, and how sentencepiece itself reads it."""
-    import sentencepiece
-
-    name, rules = request.param
-    file = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(training_text.split("\n")),
-        model_writer=file,
-        model_type=name.removeprefix("sentencepiece_"),
-        vocab_size=600,
-        minloglevel=2,
-        **RULES[rules],
-    )
-    processor = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
-    return TOKENIZERS[name](file.getvalue()), processor
-
-
-def test_a_loaded_model_does_what_sentencepiece_does(foreign):
-    tokenizer, processor = foreign
+def test_a_loaded_model_does_what_sentencepiece_does(foreign_model):
+    tokenizer, processor = foreign_model
     for text in STRINGS:
         ids = processor.encode(text)
         assert tokenizer.encode(text).tolist() == ids, repr(text[:80])
@@ -56,25 +21,11 @@ def test_a_loaded_model_does_what_sentencepiece_does(foreign):
             assert tokenizer.decode(ids) == processor.decode(ids), repr(text[:80])
 
 
-def test_a_loaded_model_agrees_in_the_graph(foreign, training_text):
-    import tensorflow as tf
-
-    tokenizer, _ = foreign
-    texts = STRINGS + [training_text[:8000]]
-    texts = [text for text in texts if "  " * 9 not in text and "---" not in text]  # equal scores
-    module = tokenizer.in_graph()
-    rows = module.tokenize(tf.constant(texts)).to_list()
-    for text, row in zip(texts, rows, strict=True):
-        assert row == tokenizer.encode(text).tolist(), repr(text[:80])
-    ids = [np.array(row, np.int32) for row in rows]
-    ids = tf.RaggedTensor.from_row_lengths(np.concatenate(ids), [len(row) for row in ids])
-    written = module.detokenize(ids).numpy().tolist()
-    assert written == [tokenizer.decode_bytes(row) for row in rows]
-
-
 @pytest.mark.parametrize("size", [1, 300])
-def test_a_stream_in_parts_has_the_ids_of_the_whole_in_loaded_models(foreign, size, training_text):
-    tokenizer, processor = foreign
+def test_a_stream_in_parts_has_the_ids_of_the_whole_in_loaded_models(
+    foreign_model, size, training_text
+):
+    tokenizer, processor = foreign_model
     text = "".join(STRINGS[3:9]) + "a\n \n  b\n\n\nc \nd" + training_text[:5000]
     cut = list(parts(text, size))
     ids, counts = tokenizer.encode_parts(cut, [True, *[False] * (len(cut) - 1)])
@@ -82,24 +33,7 @@ def test_a_stream_in_parts_has_the_ids_of_the_whole_in_loaded_models(foreign, si
     assert ids.tolist() == tokenizer.encode(text).tolist()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_runs_of_one_character_agree_in_the_graph(name, trained):
-    """Their segmentations have equal scores, which inexact sums would tell apart."""
-    import tensorflow as tf
-
-    rng = random.Random(0)
-    texts = [
-        "".join(rng.choice("=- \n.*a") * rng.randrange(1, 60) for _ in range(rng.randrange(20)))
-        for _ in range(600)
-    ]
-    texts.append(" ".join("ab" * rng.randrange(5) + "=" * rng.randrange(9) for _ in range(3000)))
-    module = trained[name].in_graph()
-    rows = module.tokenize(tf.constant(texts)).to_list()
-    for text, row in zip(texts, rows, strict=True):
-        assert row == trained[name].encode(text).tolist(), repr(text[:80])
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SENTENCE_PIECE)
 def test_a_trained_model_is_sentencepieces_own(name, trained, training_text):
     """But for the stretches that long texts are cut into."""
     processor = trained[name]._processor
@@ -107,7 +41,7 @@ def test_a_trained_model_is_sentencepieces_own(name, trained, training_text):
         assert trained[name].encode(text).tolist() == processor.encode(text), repr(text[:80])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SENTENCE_PIECE)
 def test_a_newline_is_one_token_and_no_piece_crosses_it(name, trained):
     tokenizer = trained[name]
     assert [i for i, piece in enumerate(tokenizer.pieces) if piece == b"\n"] == [
@@ -122,12 +56,12 @@ def test_a_newline_is_one_token_and_no_piece_crosses_it(name, trained):
 def test_training_takes_no_line_away():
     """sentencepiece leaves out, without a word, long lines and lines with a tab or a NUL."""
     for text in ("wolf " * 3000, "wolf wolf\twolf wolf\t", "wolf\0wolf wolf wolf wolf\0"):
-        for name in NAMES:
+        for name in SENTENCE_PIECE:
             tokenizer = TOKENIZERS[name].train([text], vocab_size=300)
             assert any(b"wolf" in piece for piece in tokenizer.pieces), (name, text[:20])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SENTENCE_PIECE)
 def test_chinese_is_learned_and_given_back(name, shared_data):
     import json
 
@@ -141,7 +75,7 @@ def test_chinese_is_learned_and_given_back(name, shared_data):
 
 
 def test_a_path_loads_a_model_file(trained, tmp_path):
-    for name in NAMES:
+    for name in SENTENCE_PIECE:
         path = tmp_path / name / "tokenizer.model"
         path.parent.mkdir()
         path.write_bytes(trained[name].model)
@@ -149,7 +83,7 @@ def test_a_path_loads_a_model_file(trained, tmp_path):
         for place in (path, path.parent):
             loaded = train_tokenizer(TokenizerConfig(name=name, path=str(place)), ())
             assert loaded.fingerprint == trained[name].fingerprint
-    config = TokenizerConfig(name=NAMES[0], path=str(tmp_path / NAMES[1]))
+    config = TokenizerConfig(name=SENTENCE_PIECE[0], path=str(tmp_path / SENTENCE_PIECE[1]))
     with pytest.raises(UserError, match="found a sentencepiece_unigram one; set tokenizer.name to"):
         train_tokenizer(config, ())
 

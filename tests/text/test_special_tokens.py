@@ -23,17 +23,6 @@ def test_they_are_tokens_or_text_as_asked(name, trained):
 
 
 @pytest.mark.parametrize("name", sorted(TOKENIZERS))
-def test_in_the_graph_alike(name, trained):
-    import tensorflow as tf
-
-    tokenizer = trained[name]
-    for mode in ("text", "control"):
-        module = tokenizer.in_graph(mode)
-        rows = module.tokenize(tf.constant(TEXTS)).to_list()
-        assert rows == [tokenizer.encode(text, mode).tolist() for text in TEXTS]
-
-
-@pytest.mark.parametrize("name", sorted(TOKENIZERS))
 def test_text_mode_never_gives_a_special_token(name, trained):
     tokenizer = trained[name]
     special = set(tokenizer.special_ids) - {tokenizer.unk_id}

@@ -70,16 +70,6 @@ def test_wikitext_2_has_its_published_size(shared_data):
             assert (ids == tokenizer.words.index(word)).sum() == counted[word]
 
 
-def test_wikitext_2_agrees_in_the_graph(shared_data):
-    import tensorflow as tf
-
-    text = open(shared_data("wikitext-2") / "valid.txt", encoding="utf-8", newline="").read()
-    tokenizer = WordTokenizer.train(text, min_count=3)
-    module = tokenizer.in_graph()
-    ids = module.tokenize(tf.constant([text]))
-    assert ids.flat_values.numpy().tolist() == tokenizer.encode(text).tolist()
-
-
 def test_a_vocabulary_with_white_space_in_it_is_refused():
     with pytest.raises(ValueError, match="without white space"):
         WordTokenizer(["a b"])

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lm_zoo import checkpoints
+from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.errors import UserError
-from lm_zoo.run import experiment_of
-from lm_zoo.training import checkpoints
-from lm_zoo.training.checkpoint_choice import find_checkpoint
+from lm_zoo.experiment import Experiment
+from lm_zoo.tasks.task import Observations
 from lm_zoo.training.summaries import read_scalars
-from lm_zoo.training.trainer import Observations
 from tests.training.test_trainer import tiny_config
 
 
@@ -23,8 +23,8 @@ def cache(tmp_path_factory):
 
 def trainer_of(config, workdir):
     """A trainer of a run that is begun."""
-    experiment = experiment_of(config, workdir)
-    experiment.folder.begin(config, experiment.tokenizer, experiment.tokens, experiment.data_record)
+    experiment = Experiment(config, workdir)
+    experiment.begin_run()
     return experiment._trainer(None, False)
 
 
@@ -62,7 +62,7 @@ def test_steps_that_all_overflow_have_no_loss_on_the_curve(cache, tmp_path):
     """It was an end with "loss or gradient is not finite" at the first point on the curve."""
     config = tiny_config(cache, steps=60, log_interval=5, sample_length=0, precision="float16")
     config.training.validation_interval = 60
-    experiment = experiment_of(config, tmp_path / "run")
+    experiment = Experiment(config, tmp_path / "run")
     table = experiment.model.token_embedding.embeddings
     table.assign(tf.fill(table.shape, 1e6))  # beyond float16
     with pytest.raises(UserError, match="loss scale is not finite at or before step 30"):
@@ -79,10 +79,10 @@ def test_checkpoints_name_the_one_before(cache, tmp_path):
     """Also after a stop: an average is one of checkpoints that followed one another."""
     config = tiny_config(cache, keep_checkpoints=3, sample_length=0)
     folder = tmp_path / "run" / "checkpoints"
-    experiment_of(config, tmp_path / "run").train()
+    Experiment(config, tmp_path / "run").train()
     data = next(checkpoints.path_of(folder, 12).glob("tensors.data*"))
     data.write_bytes(data.read_bytes()[:-100])
-    experiment_of(config, tmp_path / "run").train()
+    Experiment(config, tmp_path / "run").train()
     found = [checkpoints.load(checkpoints.path_of(folder, step)) for step in (4, 8, 12)]
     assert [checkpoint.metadata["previous"] for checkpoint in found] == [None, 4, 8]
     mean = find_checkpoint(folder, "average:3")

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import OPTIMIZERS, DataConfig, ExperimentConfig, ModelConfig, OptimizerConfig
-from lm_zoo.data.batches import Batch
+from lm_zoo.config import (
+    OPTIMIZERS,
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TaskConfig,
+)
 from lm_zoo.registry import build_model
 from lm_zoo.training.optimizers import build_optimizer
-from lm_zoo.training.train_step import TrainStep
+from tests.small import text_batch, text_step
 
 STEPS = 6
 
@@ -117,15 +123,16 @@ def train_step(name):
     """A step as the trainer makes it, of a small model, with weight decay where the rule has it."""
     decay = 0.0 if name == "momentum" else 0.2
     config = ExperimentConfig(
-        data=DataConfig(batch_size=2, sequence_length=4, layout="windows"),
+        task=TaskConfig("language_modeling", sequence_length=4, layout="windows"),
+        data=DataConfig(batch_size=2),
         model=ModelConfig("rnn_lm"),
         optimizer=OptimizerConfig(name=name, beta2=0.99, weight_decay=decay, clip_norm=0.0),
     )
     model = build_model("rnn_lm", vocab_size=5, hidden_dim=3, num_layers=1, seed=1)
-    return TrainStep(model, config)
+    return text_step(model, config)
 
 
-BATCH = Batch(
+BATCH = text_batch(
     np.array([[0, 1, 2, 3], [1, 1, 4, 0]], np.int32),
     np.array([[1, 2, 3, 4], [1, 4, 0, 2]], np.int32),
     np.ones((2, 4), np.float32),
@@ -137,7 +144,9 @@ SLOTS = {"momentum": "m", "velocity": "v"}
 
 def gradients_of(model):
     with tf.GradientTape() as tape:
-        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(BATCH.targets, model(BATCH.inputs))
+        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            BATCH.features["targets"], model(BATCH.features["token_ids"])
+        )
         mean = tf.reduce_mean(nll)
     return [np.asarray(g, np.float64) for g in tape.gradient(mean, model.trainable_variables)]
 

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.config import DataConfig, ExperimentConfig, ModelConfig, OptimizerConfig
-from lm_zoo.data.batches import Batch
-from lm_zoo.data.packed_batches import PackedBatch, PackedBatches
+from lm_zoo.config import (
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TaskConfig,
+)
+from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
-from lm_zoo.training.train_step import TrainStep
+from tests.small import rows_of, text_batch, text_step
 
 VOCAB, ROWS, LENGTH = 11, 4, 12
 MODELS = {
@@ -38,14 +43,15 @@ SPLIT = make_split()
 def make_step(model, rows=ROWS, micro_batches=1, layout="packed", dropout=0.0, jit_compile=False):
     config = ExperimentConfig(
         seed=3,
-        data=DataConfig(batch_size=rows, sequence_length=LENGTH, layout=layout),
+        task=TaskConfig("language_modeling", sequence_length=LENGTH, layout=layout),
+        data=DataConfig(batch_size=rows),
         model=ModelConfig(model),
         optimizer=OptimizerConfig(name="sgd", learning_rate=0.5, clip_norm=0.3),
     )
     config.runtime.micro_batches = micro_batches
     config.runtime.jit_compile = jit_compile
     built = build_model(model, vocab_size=VOCAB, seed=1, dropout=dropout, **MODELS[model])
-    return TrainStep(built, config)
+    return text_step(built, config)
 
 
 def train(step, batches):
@@ -60,16 +66,16 @@ def packed_batches(count, **settings):
 
 
 def one_document_a_row(batch):
-    """The same documents as a `Batch` of plain rows, each with its own padding."""
+    """The same documents as a batch of plain rows, each with its own padding."""
     arrays = [[], [], []]
-    for row in range(len(batch.inputs)):
-        inside = int(batch.weights[row].sum())
-        begins = np.flatnonzero(batch.document_starts[row]).tolist()
+    for row in range(len(batch.features["token_ids"])):
+        inside = int(batch.features["weights"][row].sum())
+        begins = np.flatnonzero(batch.features["document_starts"][row]).tolist()
         for begin, end in zip(begins, [*begins[1:], inside]):
-            for rows, array in zip(arrays, batch[:3]):
+            for rows, array in zip(arrays, rows_of(batch)):
                 padding = np.zeros(LENGTH - (end - begin), array.dtype)
                 rows.append(np.concatenate([array[row, begin:end], padding]))
-    return Batch(*map(np.stack, arrays), reset=True)
+    return text_batch(*map(np.stack, arrays))
 
 
 def assert_close(found, expected, tolerance):
@@ -82,13 +88,12 @@ def assert_close(found, expected, tolerance):
 @pytest.mark.parametrize("model", MODELS)
 def test_an_update_is_that_of_every_document_in_a_row_of_its_own(model):
     batch = packed_batches(1)[0]
-    assert isinstance(batch, PackedBatch)
     apart = one_document_a_row(batch)
-    rows = len(apart.inputs)
-    assert rows > ROWS and apart.weights.sum() == batch.weights.sum()
+    rows = len(apart.features["token_ids"])
+    assert rows > ROWS and apart.features["weights"].sum() == batch.features["weights"].sum()
     packed = train(make_step(model), [batch])
     assert_close(packed, train(make_step(model, rows, layout="windows"), [apart]), 1e-6)
-    across = train(make_step(model), [Batch(*batch[:4])])
+    across = train(make_step(model), [text_batch(*rows_of(batch))])
     assert max(np.abs(across[name] - packed[name]).max() for name in packed) > 1e-5
 
 
@@ -107,4 +112,4 @@ def test_packed_rows_of_a_recurrent_model_carry_no_state():
     assert not step.carries_state and not tf.nest.flatten(step.carried)
     apart = packed_batches(4)
     train(step, apart)
-    assert step.take_sums()["tokens"] == sum(batch.weights.sum() for batch in apart)
+    assert step.take_sums()["tokens"] == sum(batch.features["weights"].sum() for batch in apart)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lm_zoo.training import checkpoints
+from lm_zoo import checkpoints
 from lm_zoo.training.summaries import read_scalars
 from tests.training.test_trainer import assert_same_tensors, final_tensors
 
@@ -19,20 +19,21 @@ STEPS = 300
 CONFIG = """
 from lm_zoo.config import *
 
+
 def get_config():
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic", synthetic_tokens=9000, batch_size=4, sequence_length=16,
-            cache_dir={cache!r},
+        task=TaskConfig(
+            "language_modeling", sequence_length=16, sample_length=0, evaluation_sequence_length=64
         ),
+        corpus=CorpusConfig("synthetic", tokens=9000),
+        data=DataConfig(batch_size=4, cache_dir={cache!r}),
         model=ModelConfig("lstm_lm", hidden_dim=16, num_layers=2, dropout=0.2),
         optimizer=OptimizerConfig(learning_rate=0.01, ema_decay=0.9),
         schedule=ScheduleConfig(name="plateau"),
         training=TrainingConfig(
-            steps={steps}, validation_interval=50, checkpoint_interval=7, log_interval=5,
-            sample_length=0,
+            steps={steps}, validation_interval=50, checkpoint_interval=7, log_interval=5
         ),
-        evaluation=EvaluationConfig(batch_size=4, sequence_length=64),
+        evaluation=EvaluationConfig(batch_size=4),
     )
 """
 

@@ -12,11 +12,12 @@ from lm_zoo.config import (
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    TaskConfig,
 )
-from lm_zoo.data.batches import Batch
 from lm_zoo.model_tensors import model_tensors
+from lm_zoo.models.gru_lm import GRULM
 from lm_zoo.registry import build_model
-from lm_zoo.training.train_step import TrainStep
+from tests.small import text_batch, text_step
 
 VOCAB = 11
 MODELS = {
@@ -33,14 +34,15 @@ MODELS = {
 def make_step(model="lstm_lm", dropout=0.0, micro_batches=1, precision="float32", **optimizer):
     config = ExperimentConfig(
         seed=3,
-        data=DataConfig(batch_size=4, sequence_length=5),
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
         model=ModelConfig(model),
         optimizer=OptimizerConfig(**({"name": "adam", "learning_rate": 0.01} | optimizer)),
     )
     config.runtime.micro_batches = micro_batches
     config.training.precision = precision
     if model == "transformer_decoder":
-        config.data.layout = "windows"
+        config.task.layout = "windows"
     built = build_model(
         model,
         vocab_size=VOCAB,
@@ -49,7 +51,7 @@ def make_step(model="lstm_lm", dropout=0.0, micro_batches=1, precision="float32"
         dtype=PRECISIONS[precision],
         **MODELS[model],
     )
-    return TrainStep(built, config)
+    return text_step(built, config)
 
 
 def make_batches(count, seed=0):
@@ -60,7 +62,7 @@ def make_batches(count, seed=0):
         tokens = rng.integers(0, 4, size=(4, 6)).astype(np.int32)
         weights = np.ones((4, 5), np.float32)
         weights[0, 2:], weights[3, :] = 0, 0
-        batches.append(Batch(tokens[:, :-1], tokens[:, 1:], weights, reset=step == 0))
+        batches.append(text_batch(tokens[:, :-1], tokens[:, 1:], weights, reset=step == 0))
     return batches
 
 
@@ -97,9 +99,9 @@ def test_gradient_accumulation_changes_nothing(model, micro_batches):
 def dense_gradients(step, batch):
     """The gradient of the mean over tokens, per parameter name, without anything of the trainer."""
     with tf.GradientTape() as tape:
-        logits = step.model(batch.inputs)
-        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(batch.targets, logits)
-        mean = tf.reduce_sum(nll * batch.weights) / batch.weights.sum()
+        logits = step.model(batch.features["token_ids"])
+        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(batch.features["targets"], logits)
+        mean = tf.reduce_sum(nll * batch.features["weights"]) / batch.features["weights"].sum()
     variables = step.model.trainable_variables
     names = ["model/" + v.path.split("/", 1)[-1] for v in variables]
     return float(mean), {
@@ -119,9 +121,31 @@ def test_sgd_update_is_the_clipped_gradient_of_the_mean_over_tokens():
         expected = before[name] - 0.5 * gradient * 0.05 / norm
         np.testing.assert_allclose(after[name], expected, atol=1e-6, err_msg=name)
     sums = step.take_sums()
-    assert sums["tokens"] == batch.weights.sum()
+    assert sums["tokens"] == batch.features["weights"].sum()
     np.testing.assert_allclose(sums["nll"] / sums["tokens"], mean, rtol=1e-6)
     np.testing.assert_allclose(sums["gradient_norm"], norm, rtol=1e-5)
+
+
+class WithHead(GRULM):
+    """Predicts by a fixed matrix, so that its own output layer takes no part in the loss."""
+
+    def logits(self, features):
+        rng = np.random.default_rng(0)
+        return tf.matmul(features, tf.constant(rng.normal(size=(8, VOCAB)), features.dtype))
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_a_weight_outside_the_loss_stays_and_the_others_move(micro_batches):
+    model = WithHead(VOCAB, hidden_dim=8, num_layers=1, seed=1)
+    model.build((None, None))
+    config = ExperimentConfig(data=DataConfig(batch_size=4))
+    config.optimizer = OptimizerConfig(name="adam", clip_norm=0.05)
+    config.runtime.micro_batches = micro_batches
+    step = text_step(model, config)
+    before, after = parameters(step), train(step, make_batches(3))
+    stayed = {name for name in before if (before[name] == after[name]).all()}
+    assert stayed == {"model/output_projection/kernel", "model/output_projection/bias"}
+    assert np.isfinite(step.take_sums()["gradient_norm"])
 
 
 def test_adam_sums_the_gradients_of_a_token_that_occurs_often():
@@ -142,11 +166,11 @@ def test_state_is_carried_to_the_next_batch_and_reset_at_the_next_epoch():
     first, second = make_batches(2)
     step(0, 0.0, first)
     carried = [t.numpy() for t in tf.nest.flatten(step.carried)]
-    _, expected = step.model.forward(first.inputs, step.model.initial_state(4))
+    _, expected = step.model.forward(first.features["token_ids"], step.model.initial_state(4))
     for found, wanted in zip(carried, tf.nest.flatten(expected)):
         np.testing.assert_allclose(found, wanted, atol=1e-6)
     step(1, 0.0, second._replace(reset=True))
-    _, expected = step.model.forward(second.inputs, step.model.initial_state(4))
+    _, expected = step.model.forward(second.features["token_ids"], step.model.initial_state(4))
     for found, wanted in zip(tf.nest.flatten(step.carried), tf.nest.flatten(expected)):
         np.testing.assert_allclose(found, wanted, atol=1e-6)
 
@@ -240,7 +264,7 @@ def test_compiled_with_xla_it_learns_the_same(model):
     plain = train(make_step(model=model, dropout=0.3), batches)
     compiled = make_step(model=model, dropout=0.3)
     compiled.config.runtime.jit_compile = True
-    compiled = TrainStep(compiled.model, compiled.config)
+    compiled = text_step(compiled.model, compiled.config)
     assert_close(train(compiled, batches), plain, 2e-5)
 
 
@@ -248,7 +272,9 @@ def test_compiled_with_xla_it_learns_the_same(model):
 def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     """The row that overflows goes on from where it was; after a second time, from the start."""
     config = ExperimentConfig(
-        data=DataConfig(batch_size=4, sequence_length=5), model=ModelConfig(name)
+        task=TaskConfig("language_modeling", sequence_length=5),
+        data=DataConfig(batch_size=4),
+        model=ModelConfig(name),
     )
     config.training.precision = "float16"
     model = build_model(
@@ -256,8 +282,9 @@ def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     )
     table = model.token_embedding.embeddings
     table.assign(tf.tensor_scatter_nd_update(table.value, [[10]], [[1e6] * 8]))  # beyond float16
-    step, (first, good) = TrainStep(model, config), make_batches(2)
-    bad = good._replace(inputs=np.where(np.arange(4)[:, None] == 2, 10, good.inputs))
+    step, (first, good) = text_step(model, config), make_batches(2)
+    ids = np.where(np.arange(4)[:, None] == 2, 10, good.features["token_ids"])
+    bad = good._replace(features=good.features | {"token_ids": ids})
 
     def state():
         return [t.numpy() for t in tf.nest.flatten(step.carried)]
@@ -265,7 +292,7 @@ def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     step(0, 0.01, first)
     step.take_sums()
     before, learned = state(), parameters(step)
-    _, whole = model.forward(good.inputs, step.carried)
+    _, whole = model.forward(good.features["token_ids"], step.carried)
     step(1, 0.02, bad)
     for found, old, new in zip(state(), before, tf.nest.flatten(whole)):
         np.testing.assert_array_equal(found[2], old[2])
@@ -280,5 +307,5 @@ def test_an_overflow_on_the_way_to_the_loss_leaves_nothing_in_the_state(name):
     step.take_sums()
     step(3, 0.01, good)
     sums = step.take_sums()
-    assert sums["skipped"] == 0 and sums["tokens"] == good.weights.sum()
+    assert sums["skipped"] == 0 and sums["tokens"] == good.features["weights"].sum()
     assert np.isfinite(sums["nll"]) and np.isfinite(state()).all()

@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 import lm_zoo
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
 from lm_zoo.config import (
+    CorpusConfig,
     DataConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TaskConfig,
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import checkpoints
 from lm_zoo.training.summaries import read_scalars
 
 
@@ -28,24 +30,22 @@ def cache(tmp_path_factory):
     return str(tmp_path_factory.mktemp("cache"))
 
 
-def tiny_config(cache, **training):
+def tiny_config(cache, sample_length=8, **training):
     return ExperimentConfig(
-        data=DataConfig(
-            corpus="synthetic",
-            synthetic_tokens=4000,
-            batch_size=4,
+        task=TaskConfig(
+            "language_modeling",
             sequence_length=16,
-            cache_dir=cache,
+            evaluation_sequence_length=64,
+            sample_length=sample_length,
         ),
+        corpus=CorpusConfig("synthetic", tokens=4000),
+        data=DataConfig(batch_size=4, cache_dir=cache),
         model=ModelConfig("gru_lm", hidden_dim=8, num_layers=1, dropout=0.1),
         optimizer=OptimizerConfig(learning_rate=0.02),
         training=TrainingConfig(
-            **(
-                {"steps": 12, "validation_interval": 4, "log_interval": 2, "sample_length": 8}
-                | training
-            )
+            **{"steps": 12, "validation_interval": 4, "log_interval": 2} | training
         ),
-        evaluation=EvaluationConfig(batch_size=4, sequence_length=64),
+        evaluation=EvaluationConfig(batch_size=4),
     )
 
 
@@ -104,7 +104,7 @@ def test_a_moved_folder_is_evaluated_without_the_text(cache, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat. " * 200)
     config = tiny_config(str(tmp_path / "cache"), sample_length=0)
-    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    config.corpus = CorpusConfig("text_files", train_files=(str(text),))
     result = lm_zoo.train(config, tmp_path / "run")
     text.unlink()
     shutil.rmtree(tmp_path / "cache")
@@ -135,7 +135,7 @@ def test_bits_per_byte_have_another_tag_where_text_was_not_predicted(tokenizer, 
     text = tmp_path / "text.txt"
     text.write_text("one two  three four\n" * 200, encoding="utf-8")
     config = tiny_config(str(tmp_path / "cache"), steps=4, sample_length=0)
-    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    config.corpus = CorpusConfig("text_files", train_files=(str(text),))
     config.tokenizer.name, config.tokenizer.vocab_size = tokenizer, 0 if tokenizer == "byte" else 5
     lm_zoo.train(config, tmp_path / "run")
     for split in ("train", "validation"):
@@ -304,7 +304,7 @@ def test_how_a_run_is_executed_may_change(cache, tmp_path):
         (lambda c: setattr(c.model, "name", "lstm"), "Did you mean 'lstm_lm'"),
         (lambda c: setattr(c.model, "seed", 3), "config.seed"),
         (lambda c: setattr(c.data, "batch_size", 4000), "short|4000|batch"),
-        (lambda c: setattr(c.data, "corpus", "synthetics"), "Did you mean 'synthetic'"),
+        (lambda c: setattr(c.corpus, "name", "synthetics"), "Did you mean 'synthetic'"),
         (lambda c: setattr(c.tokenizer, "name", "chars"), "character"),
     ],
 )
@@ -322,7 +322,7 @@ def test_a_transformer_refuses_unbounded_state(cache, tmp_path):
     config.model = ModelConfig(
         "transformer_decoder", hidden_dim=8, num_layers=1, num_heads=2, context_length=16
     )
-    with pytest.raises(UserError, match="data.layout: expected 'windows' or 'packed'"):
+    with pytest.raises(UserError, match="task.layout: expected 'windows' or 'packed'"):
         lm_zoo.train(config, tmp_path / "run")
 
 
@@ -334,7 +334,7 @@ def test_a_folder_with_something_else_in_it_is_refused(cache, tmp_path):
 
 
 def test_what_a_killed_start_left_does_not_stand_in_the_way(cache, tmp_path):
-    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "fields" / "text" / "tokenizer").mkdir(parents=True)
     (tmp_path / ".writing-1234-abcd").write_text("{")
     (tmp_path / ".lm_zoo-work-x").mkdir()
     assert lm_zoo.train(tiny_config(cache, sample_length=0), tmp_path).reason == "finished"
@@ -344,7 +344,7 @@ def test_changed_text_under_a_run_is_noticed(cache, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat. " * 200)
     config = tiny_config(cache, sample_length=0)
-    config.data.corpus, config.data.train_files = "text_files", (str(text),)
+    config.corpus = CorpusConfig("text_files", train_files=(str(text),))
     lm_zoo.train(config, tmp_path / "run")
     text.write_text("the cat sat on the hat. " * 200)
     with pytest.raises(UserError, match="train text of text_files has changed"):

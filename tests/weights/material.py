@@ -8,8 +8,9 @@ from safetensors.numpy import save_file
 
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.registry import build_model
-from lm_zoo.run import Run
+from lm_zoo.tasks.language_modeling.run import LanguageModelRun
 from lm_zoo.text.tokenizers import BytePairTokenizer, CharacterTokenizer
+from tests.small import language_modeling
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
 GPT2 = {
@@ -75,7 +76,7 @@ def new_run(tokenizer, name, **arguments):
         drawn = generator.normal(0, 0.2, variable.shape)
         variable.assign(1 + drawn if variable.path.endswith(("gamma", "scale")) else drawn)
     config = ExperimentConfig(model=ModelConfig(name, **arguments))
-    return Run(None, config, tokenizer, model, 0)
+    return LanguageModelRun(None, language_modeling(config, tokenizer), model, 0)
 
 
 def token_ids(run, length=12):

@@ -9,6 +9,7 @@ from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trai
 
 import lm_zoo
 from lm_zoo.errors import UserError
+from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from lm_zoo.weights import hugging_face
 from lm_zoo.weights.hugging_face_tokenizer import read_tokenizer, write_tokenizer
@@ -101,7 +102,7 @@ def same_ids(tokenizer, folder):
         )
         expected = [theirs(text, add_special_tokens=False)["input_ids"] for text in TEXTS]
         assert [tokenizer.encode(text, mode).tolist() for text in TEXTS] == expected
-        module = tokenizer.in_graph(mode)
+        module = module_of(tokenizer, mode)
         assert module.tokenize(tf.constant(TEXTS)).to_list() == expected
         for text, ids in zip(TEXTS, expected):
             if text:

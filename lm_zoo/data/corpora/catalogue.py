@@ -33,13 +33,13 @@ class CatalogueEntry:
     """A standard corpus.
 
     Attributes:
-        name: As in `data.corpus`.
+        name: As in `corpus.name`.
         about: What it is.
         tokens: With which tokenizer its counts are the published ones, and these.
         licence: Under what it may be used.
         downloads: The `Download`s that hold all its files.
         files: Split -> its files' names. The text of one that has none is cut by `splitting`.
-        folders: In which folders of `data.data_dir` people have the files, besides itself.
+        folders: In which folders of `corpus.data_dir` people have the files, besides itself.
         other_names: File name -> other names that people give it.
         checksums: File name -> its published checksum.
         splitting: How splits without files are cut from the training files.

@@ -24,7 +24,7 @@ def check_encoding(encoding):
     if not _decodes_text(encoding):
         # Python has names of codecs that are not of text, and some of other systems.
         names = {name.replace("_", "-") for name in aliases.values() if _decodes_text(name)}
-        raise unknown_name("data.encoding", encoding, names)
+        raise unknown_name("corpus.encoding", encoding, names)
 
 
 def _decodes_text(encoding):
@@ -156,7 +156,7 @@ def pieces(source, encoding):
                 lines + decoded.count("\n") + 1,
             ) from None
         except UnicodeError as error:
-            raise source.error(f"not {encoding} ({error}); set data.encoding.") from None
+            raise source.error(f"not {encoding} ({error}); set corpus.encoding.") from None
         if at_start and piece:
             piece, at_start = piece.removeprefix("\ufeff"), False
         if piece:
@@ -168,7 +168,7 @@ def _not_encoded(name, encoding, byte, offset, line):
     shown = "UTF-8" if codecs.lookup(encoding).name == "utf-8" else encoding
     return UserError(
         f"{name} is not {shown}: byte 0x{byte:02x} at offset {offset}, in line {line:,}; set "
-        "data.encoding to what it is in, or convert it to UTF-8 first (e.g. with iconv)."
+        "corpus.encoding to what it is in, or convert it to UTF-8 first (e.g. with iconv)."
     )
 
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-import lm_zoo
+from lm_zoo import __version__
 from lm_zoo.files import write_atomically
 from lm_zoo.json_files import NotJson, read_json
 
@@ -52,7 +52,7 @@ def receive(address, download, file, part, show):
     """
     version = _version_of_part(address, part)
     start = os.path.getsize(part) if version else 0
-    headers = {"User-Agent": f"lm-zoo/{lm_zoo.__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"lm-zoo/{__version__}", "Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": version}
     with _open(urllib.request.Request(address, headers=headers), file) as response:

@@ -1,82 +1,78 @@
 """The named corpora, of texts and of sentence pairs, from the files that they are published in."""
 
-from lm_zoo.data.cache import cache_dir
-from lm_zoo.data.corpora import settings
+import dataclasses
+import typing
+
+from lm_zoo.data.cache import cache_dir as make_cache_dir
 from lm_zoo.data.corpora.file_corpus import FileCorpus
-from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.marked_lines import marked_lines
 from lm_zoo.data.corpora.named_files import NamedFiles
 from lm_zoo.errors import UserError
 
 
+@dataclasses.dataclass
 class NamedCorpus:
     """One of the field's standard corpora, with its own files and splits.
 
-    Args:
+    Attributes:
+        data_dir: A folder that has its files already; empty means the cache, into which they are
+            fetched.
         entry: A `CatalogueEntry`.
+        about: What `lm-zoo list corpora` says of it.
     """
 
-    def __init__(self, entry):
-        self.entry = entry
+    data_dir: str = ""
+    entry: typing.ClassVar = None
+    about: typing.ClassVar = ""
 
-    @property
-    def about(self):
-        """What `lm-zoo list corpora` says of it."""
-        entry = self.entry
-        return f"{entry.about}. Licence: {entry.licence}. {entry.tokens}."
-
-    def __call__(self, config):
+    def load(self, cache_dir=""):
         """Returns the `Corpus`, fetching its files if they are neither in the folder nor the cache.
 
         Args:
-            config: A `DataConfig`.
+            cache_dir: The cache folder; empty means the default one.
 
         Raises:
             UserError: For files that are missing and cannot be fetched, or are not the published
-                ones, and for settings of other corpora.
+                ones.
         """
         entry = self.entry
-        _refuse_others(config, entry.name, "text_files")
-        files = NamedFiles(entry).found(config)
+        files = NamedFiles(entry).found(self.data_dir, cache_dir)
         return FileCorpus(
             name=entry.name,
             source=", ".join(address for d in entry.downloads for address in d.addresses[:1]),
             licence=entry.licence,
-            files={split: [files[name] for name in names] for split, names in entry.files.items()},
+            groups={
+                split: [(files[name],) for name in names] for split, names in entry.files.items()
+            },
             splitting=entry.splitting,
-            cache=cache_dir(config.cache_dir),
+            cache=make_cache_dir(cache_dir),
             documents=entry.documents,
         )
 
 
-class NamedPairs:
+@dataclasses.dataclass
+class NamedPairs(NamedCorpus):
     """One of the field's standard corpora of sentence pairs.
 
-    Args:
+    Attributes:
+        source_language: The language translated from (`de`); empty means the first that there is.
+        target_language: The language translated to (`en`).
         entry: A `PairEntry`.
     """
 
-    def __init__(self, entry):
-        self.entry = entry
+    source_language: str = ""
+    target_language: str = ""
 
-    @property
-    def about(self):
-        """What `lm-zoo list corpora` says of it."""
-        entry = self.entry
-        listed = ", ".join(map("-".join, entry.directions))
-        return f"{entry.about}: {listed}. Licence: {entry.licence}. {entry.counts}."
-
-    def __call__(self, config):
-        """Returns the `PairCorpus`; see `NamedCorpus`. It is refused, too, for other languages."""
-        _refuse_others(config, self.entry.name, "text_pairs")
-        source, target = self._direction(config.source_language, config.target_language)
+    def load(self, cache_dir=""):
+        """Returns the `Corpus`; see `NamedCorpus`. Other languages are refused, too."""
+        source, target = self._direction(self.source_language, self.target_language)
         entry = self.entry.in_direction(source, target)
-        files = NamedFiles(entry).found(config)
+        files = NamedFiles(entry).found(self.data_dir, cache_dir)
         groups = {
             split: list(zip(names[::2], names[1::2], strict=True))
             for split, names in entry.files.items()
         }
-        return FilePairCorpus(
+        return FileCorpus(
             name=entry.name,
             source=f"{source}-{target} of {self.entry.origin}",
             licence=entry.licence,
@@ -85,7 +81,8 @@ class NamedPairs:
                 for split, names in groups.items()
             },
             splitting=entry.splitting,
-            cache=cache_dir(config.cache_dir),
+            cache=make_cache_dir(cache_dir),
+            fields=dict.fromkeys(("source", "target"), ("", "")),
             read_lines=marked_lines,
         )
 
@@ -99,15 +96,19 @@ class NamedPairs:
         asked += f" to {target!r}" if target else ""
         listed = ", ".join(map("-".join, self.entry.directions))
         raise UserError(
-            f"data.{field}_language: corpus {self.entry.name!r} has no translations "
+            f"corpus.{field}_language: corpus {self.entry.name!r} has no translations "
             f"{asked.strip()}; it has: {listed}."
         )
 
 
-def _refuse_others(config, name, instead):
-    settings.refuse(
-        config,
-        (*settings.OF_FILES, *settings.OF_TEXT_FILES),
-        f"{name!r} has files and splits of its own",
-        f"set data.corpus to {instead!r}",
-    )
+def named_corpus(entry):
+    """Returns the class of the corpus of a `CatalogueEntry`."""
+    about = f"{entry.about}. Licence: {entry.licence}. {entry.tokens}."
+    return type(entry.name, (NamedCorpus,), {"entry": entry, "about": about})
+
+
+def named_pairs(entry):
+    """Returns the class of the corpus of a `PairEntry`."""
+    listed = ", ".join(map("-".join, entry.directions))
+    about = f"{entry.about}: {listed}. Licence: {entry.licence}. {entry.counts}."
+    return type(entry.name, (NamedPairs,), {"entry": entry, "about": about})

@@ -25,23 +25,24 @@ class NamedFiles:
     def __init__(self, entry):
         self.entry = entry
 
-    def found(self, config):
+    def found(self, data_dir, cache):
         """Returns file name -> `SourceFile`, fetching what is neither in the folder nor the cache.
 
         Args:
-            config: A `DataConfig`.
+            data_dir: A folder that has them, or "".
+            cache: The cache folder; "" is the default one.
 
         Raises:
             UserError: For files that are missing and cannot be fetched, or are not the published
                 ones.
         """
-        cache = cache_dir(config.cache_dir)
+        cache = cache_dir(cache)
         downloads = cache / "downloads" / self.entry.name
-        if config.data_dir:
-            paths = self._in_folder(expanded(config.data_dir), downloads, cache)
+        if data_dir:
+            paths = self._in_folder(expanded(data_dir), downloads, cache)
         else:
             paths = self._in_cache(downloads, cache)
-        field = "data.data_dir" if config.data_dir else "data.corpus"
+        field = "corpus.data_dir" if data_dir else "corpus.name"
         return {name: SourceFile.found(field, paths[name], name) for name in self._names}
 
     @property
@@ -51,7 +52,7 @@ class NamedFiles:
     def _in_folder(self, folder, downloads, cache):
         """Returns file name -> path for the files, or the archive, that the user has."""
         if not folder.is_dir():
-            raise UserError(f"data.data_dir: there is no folder {str(folder)!r}; check the path.")
+            raise UserError(f"corpus.data_dir: there is no folder {str(folder)!r}; check the path.")
         paths = {name: self._look_for(folder, name) for name in self._names}
         missing = [name for name, path in paths.items() if path is None]
         if not missing:
@@ -63,7 +64,7 @@ class NamedFiles:
             return self._unpacked(downloads, cache, here)
         archive = "".join(f", or {download.name}" for download in self._packed)
         raise UserError(
-            f"data.data_dir: there is no {missing[0]} in {str(folder)!r}; expected the files of "
+            f"corpus.data_dir: there is no {missing[0]} in {str(folder)!r}; expected the files of "
             f"{self.entry.name!r} ({_listed(self._names)}){archive}."
         )
 
@@ -97,9 +98,9 @@ class NamedFiles:
         except UserError as error:
             listed = _listed(self._names)
             raise UserError(
-                f"data.corpus: could not fetch {download.name} of {self.entry.name!r} "
+                f"corpus.name: could not fetch {download.name} of {self.entry.name!r} "
                 f"({str(error).rstrip('.')}); get it elsewhere and put it at {path}, or name a "
-                f"folder that has {listed} by --config.data.data_dir=FOLDER."
+                f"folder that has {listed} by --config.corpus.data_dir=FOLDER."
             ) from None
 
     def _unpacked(self, downloads, cache, here):
@@ -119,7 +120,7 @@ class NamedFiles:
             path = text / name
             if not path.is_file() or sha256_of(path, cache) != digests.get(name):
                 raise UserError(
-                    f"data.corpus: {path} is not as it was unpacked; delete the folder {text} and "
+                    f"corpus.name: {path} is not as it was unpacked; delete the folder {text} and "
                     "run the same command again."
                 )
         return {name: text / name for name in self._names}
@@ -144,7 +145,7 @@ class NamedFiles:
             if not archive.exists():
                 self._fetch(download, archive)
             _check(archive, download.checksum, cache)
-            digests |= archives.unpack(archive, download.members, made, "data.corpus")
+            digests |= archives.unpack(archive, download.members, made, "corpus.name")
         for name in self._names:
             self._check_published(name, made / name, cache)
         return digests
@@ -165,11 +166,11 @@ def _check(path, checksum, cache):
         else:
             received = checksum_of(path, checksum)
     except OSError as error:
-        raise UserError(f"data.corpus: could not read {str(path)!r}: {reason(error)}.") from None
+        raise UserError(f"corpus.name: could not read {str(path)!r}: {reason(error)}.") from None
     if received != checksum:
         raise UserError(
-            f"data.corpus: {str(path)!r} is not the published file: expected {checksum}, received "
-            f"{received}; delete it and fetch it again, or read it as data.corpus 'text_files'."
+            f"corpus.name: {str(path)!r} is not the published file: expected {checksum}, received "
+            f"{received}; delete it and fetch it again, or read it as corpus 'text_files'."
         )
 
 

@@ -18,7 +18,7 @@ class PairEntry:
     """A standard corpus of sentence pairs.
 
     Attributes:
-        name: As in `data.corpus`.
+        name: As in `corpus.name`.
         about: What it is.
         counts: Published numbers of pairs.
         licence: Under what it may be used.

@@ -1,12 +1,15 @@
 """A source whose entropy is known, so that a model's perplexity can be held against the truth."""
 
 import bisect
+import dataclasses
 import itertools
 import string
 
 import numpy as np
 
+from lm_zoo.config_fields import field
 from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus
+from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.errors import UserError
 
 MAX_CONTEXTS = 4096
@@ -36,7 +39,7 @@ class SyntheticSource:
     def __init__(self, vocab_size, seed, order=1):
         if vocab_size < 2 or order < 1 or vocab_size**order > MAX_CONTEXTS:
             raise UserError(
-                f"data.synthetic_vocab_size: expected 2 or more, and at most {MAX_CONTEXTS} "
+                f"corpus.vocab_size: expected 2 or more, and at most {MAX_CONTEXTS} "
                 f"contexts, received {vocab_size} symbols at order {order}."
             )
         self.vocab_size = vocab_size
@@ -111,26 +114,35 @@ class SyntheticSource:
         return nats
 
 
-def synthetic(config):
+@dataclasses.dataclass
+class Synthetic(HeldOutShares):
     """Draws three independent samples of one first-order source.
 
-    Args:
-        config: A `DataConfig`. The training split has `synthetic_tokens` symbols; validation and
-            test have their fractions of that number besides.
+    Attributes:
+        tokens: Number of symbols in the training split.
+        vocab_size: Number of different symbols.
+        seed: Which chain.
     """
-    source = SyntheticSource(config.synthetic_vocab_size, config.synthetic_seed)
-    shares = (1.0, config.validation_fraction, config.test_fraction)
-    sizes = [round(config.synthetic_tokens * share) for share in shares]
-    splits = {
-        name: source.sample(size, (config.synthetic_seed, number))
-        for name, size, number in zip(SPLITS, sizes, itertools.count(1))
-    }
-    return TextCorpus(
-        name="synthetic",
-        splits=splits,
-        source=(
-            f"Markov chain of {source.vocab_size} symbols, seed {source.seed}, entropy rate "
-            f"{source.entropy_rate:.6f} nats a symbol"
-        ),
-        licence="none needed",
-    )
+
+    tokens: int = field(200_000, at_least=100)
+    vocab_size: int = field(8, at_least=2)
+    seed: int = 0
+
+    def load(self, cache_dir=""):
+        """Returns the `Corpus`."""
+        source = SyntheticSource(self.vocab_size, self.seed)
+        shares = (1.0, self.validation_fraction, self.test_fraction)
+        sizes = [round(self.tokens * share) for share in shares]
+        splits = {
+            name: source.sample(size, (self.seed, number))
+            for name, size, number in zip(SPLITS, sizes, itertools.count(1))
+        }
+        return TextCorpus(
+            name="synthetic",
+            splits=splits,
+            source=(
+                f"Markov chain of {source.vocab_size} symbols, seed {source.seed}, entropy rate "
+                f"{source.entropy_rate:.6f} nats a symbol"
+            ),
+            licence="none needed",
+        )

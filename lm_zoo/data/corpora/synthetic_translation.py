@@ -1,9 +1,11 @@
 """Sentences of a toy language with their one right translation: exact match can reach 100 %."""
 
+import dataclasses
 import random
 
-from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.config_fields import field
+from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
+from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.data.corpora.toy_language import (
     ADJECTIVES,
     ARTICLES,
@@ -23,26 +25,34 @@ from lm_zoo.data.corpora.toy_language import (
 LONGEST = 14  # words of a source
 
 
-def synthetic_translation(config):
+@dataclasses.dataclass
+class SyntheticTranslation(HeldOutShares):
     """Draws different sentences of the toy source language, with their translations.
 
     No sentence is drawn twice, so that none of validation or test is one of training. Putting
     a word for each word, in order, translates 0.1 % of them; even with the right form of each word
     it would be 1 %.
 
-    Args:
-        config: A `DataConfig`. The training split has `synthetic_pairs` pairs; validation and test
-            have their fractions of that number besides.
+    Attributes:
+        pairs: Number of pairs in the training split.
+        seed: Which sentences.
     """
-    shares = (1.0, config.validation_fraction, config.test_fraction)
-    sizes = [round(config.synthetic_pairs * share) for share in shares]
-    drawn = iter(draw_pairs(sum(sizes), config.synthetic_seed))
-    return MemoryPairCorpus(
-        name="synthetic_translation",
-        splits={name: [next(drawn) for _ in range(size)] for name, size in zip(SPLITS, sizes)},
-        source=f"synchronous grammar of {len(NOUNS)} nouns, seed {config.synthetic_seed}",
-        licence="none needed",
-    )
+
+    pairs: int = field(10_000, at_least=10)
+    seed: int = 0
+
+    def load(self, cache_dir=""):
+        """Returns the `Corpus`."""
+        shares = (1.0, self.validation_fraction, self.test_fraction)
+        sizes = [round(self.pairs * share) for share in shares]
+        drawn = iter(draw_pairs(sum(sizes), self.seed))
+        return RecordCorpus(
+            name="synthetic_translation",
+            splits={name: [next(drawn) for _ in range(size)] for name, size in zip(SPLITS, sizes)},
+            source=f"synchronous grammar of {len(NOUNS)} nouns, seed {self.seed}",
+            licence="none needed",
+            fields=("source", "target"),
+        )
 
 
 def draw_pairs(number, seed):

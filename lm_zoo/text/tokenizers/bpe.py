@@ -252,11 +252,6 @@ class BytePairTokenizer(Tokenizer):
     def decode_bytes(self, token_ids):
         return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
 
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.bpe_in_graph import BytePairModule
-
-        return BytePairModule(self, special_tokens)
-
 
 def _library_tokenizer(vocabulary, merges, split="gpt2", ignore_merges=False):
     import tokenizers

@@ -35,8 +35,3 @@ class ByteTokenizer(Tokenizer):
 
     def decode_bytes(self, token_ids):
         return self._checked(token_ids).astype(np.uint8).tobytes()
-
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.in_graph import ByteModule
-
-        return ByteModule()

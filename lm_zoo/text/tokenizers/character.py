@@ -83,11 +83,6 @@ class CharacterTokenizer(Tokenizer):
     def token_text(self, token_id):
         return "<unk>" if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.in_graph import CharacterModule
-
-        return CharacterModule(self.code_points)
-
 
 def _code_points(text):
     """Returns the code points of a string as a uint32 array."""

@@ -101,11 +101,6 @@ class ChineseWordTokenizer(Tokenizer):
     def token_text(self, token_id):
         return UNK if token_id == self.unk_id else super().token_text(token_id)
 
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.chinese_word_in_graph import ChineseWordModule
-
-        return ChineseWordModule(self)
-
 
 class Dictionary:
     """jieba's dictionary: words and how often they were seen.

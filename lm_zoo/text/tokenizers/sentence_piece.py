@@ -14,12 +14,12 @@ from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES
 from lm_zoo.text.special_tokens import CONTROL
+from lm_zoo.text.tokenizers.library import BATCH_CHARACTERS
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
 SPACE = "\u2581"  # how SentencePiece writes a space
 KINDS = {1: "sentencepiece_unigram", 2: "sentencepiece_bpe"}  # by the model's own number
-BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
 # A line with the newlines before it, and of a very long one the parts, cut before spaces. Each is
 # encoded by itself: the library adds scores in float32, which for long texts chooses by rounding.
 LONG = 1000  # characters
@@ -229,11 +229,6 @@ class SentencePieceTokenizer(Tokenizer):
 
     def token_text(self, token_id):
         return super().token_text(token_id) or self._names[token_id]
-
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.sentence_piece_in_graph import SentencePieceModule
-
-        return SentencePieceModule(self)
 
 
 class SentencePieceUnigramTokenizer(SentencePieceTokenizer):

@@ -35,7 +35,8 @@ class Tokenizer:
     """Turns text into token ids and back; saved as one JSON file.
 
     Subclasses set the attributes, and write `encode`, `decode_bytes`, `token_bytes`, `content`,
-    `from_content`, `train` and `in_graph`.
+    `from_content` and `train`. What does the same inside a SavedModel is a module of its own
+    (`lm_zoo.text.in_graph`).
 
     Attributes:
         CONTENT: What `content` returns, as `lm_zoo.json_files.check` is told it.
@@ -46,7 +47,7 @@ class Tokenizer:
         bos_id: The id that stood before each text that a model was trained on elsewhere (Llama's
             `<s>`), or None. It is a property of the model's text, as `eos_in_text` is; texts and
             prompts are read after it.
-        saved_model_needs: A package that must be imported before a SavedModel with the `in_graph`
+        saved_model_needs: A package that must be imported before a SavedModel with the tokenizer's
             module is loaded, or "" where TensorFlow is enough.
         in_streams: Whether a stream of text can be read in parts (`lm_zoo.text.cuts`).
         special_ids: The ids of tokens that steer a model, and stand for no text of their own.
@@ -141,15 +142,6 @@ class Tokenizer:
     @property
     def special_ids(self):
         return [i for i in (self.eos_id, self.bos_id) if i is not None]
-
-    def in_graph(self, special_tokens=CONTROL):
-        """Returns a `tf.Module` that does the same with TensorFlow ops, inside a SavedModel.
-
-        `tokenize(strings (batch,)) -> int32 RaggedTensor (batch, None)`, and
-        `detokenize(int32 RaggedTensor (batch, None)) -> strings (batch,)`, as `decode_bytes` does.
-        Hold on to the module while its functions are used: they do not keep it alive.
-        """
-        raise NotImplementedError
 
     def decode(self, token_ids):
         """Returns the text of the tokens; bytes that are not UTF-8 become U+FFFD."""

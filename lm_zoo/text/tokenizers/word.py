@@ -127,8 +127,3 @@ class WordTokenizer(Tokenizer):
     @property
     def special_ids(self):
         return [self.unk_id, self.eos_id]
-
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.in_graph import WordModule
-
-        return WordModule(self.ids_of(special_tokens), self.pieces, self.unk_id)

@@ -234,11 +234,6 @@ class WordPieceTokenizer(Tokenizer):
     def special_ids(self):
         return [self.vocabulary[piece] for piece in self.specials]
 
-    def in_graph(self, special_tokens=CONTROL):
-        from lm_zoo.text.tokenizers.wordpiece_in_graph import WordPieceModule
-
-        return WordPieceModule(self, special_tokens)
-
 
 def is_chinese(character):
     """Whether BERT takes a character for Chinese; false for an empty string."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import fetching, http_attempt, load_corpus
 from tests.data.corpora.http_server import serving
 
@@ -31,12 +31,7 @@ class Folder:
         fields = {"validation_fraction": 0.0, "test_fraction": 0.0} | fields
         files = tuple(str(self.path / name) for name in train_files)
         return load_corpus(
-            DataConfig(
-                corpus="text_files",
-                train_files=files,
-                cache_dir=str(self.path / "cache"),
-                **fields,
-            )
+            CorpusConfig("text_files", train_files=files, **fields), str(self.path / "cache")
         )
 
     def texts(self, *train_files, **fields):

@@ -44,8 +44,8 @@ def place(tmp_path):
 
 def refusal(place, archive, members):
     before = sorted(place.rglob("*"))
-    with pytest.raises(UserError, match=r"data\.corpus: archive '.*a\.") as caught:
-        unpack(archive, members, place / "into", "data.corpus")
+    with pytest.raises(UserError, match=r"corpus\.name: archive '.*a\.") as caught:
+        unpack(archive, members, place / "into", "corpus.name")
     assert "\n" not in str(caught.value)
     outside = [p for p in place.rglob("*") if p not in before and place / "into" not in p.parents]
     assert not outside
@@ -56,7 +56,7 @@ def refusal(place, archive, members):
 def test_the_wanted_members_come_out_alone(place, name):
     members = {"in/a.txt": TEXT, "in/b.txt": b"", "in/README": b"no", "c.txt": TEXT[::-1]}
     archive = MAKE[name](place / name, members)
-    digests = unpack(archive, ["in/a.txt", "c.txt", "in/b.txt"], place / "into", "data.corpus")
+    digests = unpack(archive, ["in/a.txt", "c.txt", "in/b.txt"], place / "into", "corpus.name")
     assert digests == {
         name: hashlib.sha256(content).hexdigest()
         for name, content in [("a.txt", TEXT), ("b.txt", b""), ("c.txt", TEXT[::-1])]
@@ -86,7 +86,7 @@ def test_flipped_bytes_anywhere_never_give_wrong_text(place, name):
         archive.write_bytes(bytes(data))
         into = place / "into"
         try:
-            unpack(archive, ["a.txt", "b.txt"], into, "data.corpus")
+            unpack(archive, ["a.txt", "b.txt"], into, "corpus.name")
             assert {p.name for p in into.iterdir()} == {"a.txt", "b.txt"}
             assert all(p.read_bytes() == TEXT for p in into.iterdir())
         except UserError as error:
@@ -129,7 +129,7 @@ def test_a_decompression_bomb_is_stopped_early(place, name, wanted):
     members = {"bomb.txt": b"\0" * (24 << 20), "a.txt": TEXT}
     archive = MAKE[name](place / name, members)
     if name == "a.zip" and wanted == ["a.txt"]:  # a zip's other members are never decompressed
-        unpack(archive, wanted, place / "into", "data.corpus")
+        unpack(archive, wanted, place / "into", "corpus.name")
         return
     assert "a decompression bomb" in refusal(place, archive, wanted)
     assert sum(p.stat().st_size for p in (place / "into").iterdir()) < 12 << 20

@@ -12,26 +12,24 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from lm_zoo.config import DataConfig
 from lm_zoo.data.corpora import json_values, parquet, tables
 from lm_zoo.data.corpora.parquet_pages import DICTIONARY_PAGE, pages
-from lm_zoo.data.corpora.text_files import text_files
+from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.errors import UserError
 
 HUGE = "a" * 8_000_000
 MOST_MEBIBYTES = 500  # of which Python, numpy and pyarrow take 70, and what was read before some
 READ = """
 import json, sys
-from lm_zoo.config import DataConfig
-from lm_zoo.data.corpora.text_files import text_files
+from lm_zoo.data.corpora.text_files import TextFiles
 for name in sys.argv[1:]:
-    config = DataConfig(
-        corpus="text_files", train_files=(name,), validation_fraction=0.0, test_fraction=0.0,
+    corpus = TextFiles(
+        train_files=(name,), validation_fraction=0.0, test_fraction=0.0,
         text_field="" if ".txt" in name else "t",
     )
     count = size = 0
     try:
-        for text in text_files(config).texts("train"):
+        for text in corpus.load().texts("train"):
             count, size = count + 1, size + len(text)
             if count == 40:
                 break
@@ -136,7 +134,7 @@ def test_pages_are_what_the_file_has(tmp_path):
 
 def read(path, **settings):
     config = {"validation_fraction": 0.0, "test_fraction": 0.0, "text_field": "t"} | settings
-    corpus = text_files(DataConfig(corpus="text_files", train_files=(str(path),), **config))
+    corpus = TextFiles(train_files=(str(path),), **config).load()
     return list(corpus.texts("train"))
 
 

@@ -10,11 +10,11 @@ import zipfile
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data import corpora
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.catalogue import CATALOGUE, Download
-from lm_zoo.data.corpora.named import NamedCorpus
+from lm_zoo.data.corpora.named import named_corpus
 from lm_zoo.data.corpora.splitting import ByBytes
 from lm_zoo.errors import UserError
 from lm_zoo.text.words import count_words
@@ -49,7 +49,7 @@ def wiki(site, monkeypatch):
     download = Download("wikitext-2-v1.zip", (address,), sha256(content), members=members)
     checksums = {name: sha256(text.encode()) for name, text in TEXTS.items()}
     small = dataclasses.replace(entry, downloads=(download,), checksums=checksums)
-    monkeypatch.setitem(corpora.CORPORA, "wikitext2", NamedCorpus(small))
+    monkeypatch.setitem(corpora.CORPORA, "wikitext2", named_corpus(small))
     return content
 
 
@@ -59,7 +59,7 @@ def cache(tmp_path):
 
 
 def load(cache, name="wikitext2", **fields):
-    return load_corpus(DataConfig(corpus=name, cache_dir=str(cache), **fields))
+    return load_corpus(CorpusConfig(name, **fields), str(cache))
 
 
 def refusal(cache, name="wikitext2", **fields):
@@ -132,7 +132,7 @@ def test_without_network_the_file_and_its_place_are_named(wiki, site, cache):
     assert f"{site.address}/wikitext-2-v1.zip: HTTP status 404 Not Found" in message
     assert f"put it at {place}, or" in message
     assert "wiki.train.tokens, wiki.valid.tokens, wiki.test.tokens" in message
-    assert "--config.data.data_dir=FOLDER" in message
+    assert "--config.corpus.data_dir=FOLDER" in message
     assert not text_folder(cache).exists()
 
 
@@ -158,7 +158,7 @@ def test_an_archive_without_the_published_files_leaves_nothing(wiki, site, cache
         site.files["/wikitext-2-v1.zip"] = content
         entry = corpora.CORPORA["wikitext2"].entry
         download = dataclasses.replace(entry.downloads[0], checksum=sha256(content))
-        other = NamedCorpus(dataclasses.replace(entry, downloads=(download,)))
+        other = named_corpus(dataclasses.replace(entry, downloads=(download,)))
         monkeypatch.setitem(corpora.CORPORA, "wikitext2", other)
         message = refusal(cache)
         assert "is not the published file" in message or "has no member" in message
@@ -176,7 +176,10 @@ def test_settings_of_the_users_own_files_are_refused(cache, tmp_path):
     }
     for field, value in fields.items():
         message = refusal(cache, **{field: value})
-        assert message.startswith(f"data.{field}: 'wikitext2' has files and splits of its own")
+        expected = (
+            f"config.corpus.{field}: there is no such field of 'wikitext2'. It has: data_dir."
+        )
+        assert message == expected
 
 
 def test_plain_files_are_fetched_each(site, cache, monkeypatch):
@@ -188,7 +191,7 @@ def test_plain_files_are_fetched_each(site, cache, monkeypatch):
         downloads.append(Download(name, (f"{site.address}/{name}",), md5))
     checksums = {download.name: download.checksum for download in downloads}
     entry = dataclasses.replace(ENTRIES["ptb"], downloads=tuple(downloads), checksums=checksums)
-    monkeypatch.setitem(corpora.CORPORA, "ptb", NamedCorpus(entry))
+    monkeypatch.setitem(corpora.CORPORA, "ptb", named_corpus(entry))
     corpus = load(cache, "ptb")
     assert [corpus.text(split) for split in SPLITS] == list(texts.values())
     assert load(cache, "ptb").fingerprint == corpus.fingerprint and len(site.requests) == 3
@@ -205,7 +208,7 @@ def test_text8_and_enwik8_hold_out_bytes_at_the_end(tmp_path, cache, monkeypatch
         entry = dataclasses.replace(
             ENTRIES["enwik8"], checksums={}, splitting=ByBytes(held_out, held_out)
         )
-        monkeypatch.setitem(corpora.CORPORA, "enwik8", NamedCorpus(entry))
+        monkeypatch.setitem(corpora.CORPORA, "enwik8", named_corpus(entry))
         corpus = load(cache, "enwik8", data_dir=str(tmp_path))
         parts = [corpus.text(split).encode() for split in SPLITS]
         assert b"".join(parts) == data

@@ -8,10 +8,10 @@ import tarfile
 
 import pytest
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data import corpora
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.named import NamedPairs
+from lm_zoo.data.corpora.named import named_pairs
 from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.errors import UserError
 
@@ -20,11 +20,11 @@ ENTRIES = {entry.name: entry for entry in PAIR_CATALOGUE}
 
 
 def load(cache, name, **fields):
-    return load_corpus(DataConfig(corpus=name, cache_dir=str(cache), **fields))
+    return load_corpus(CorpusConfig(name, **fields), str(cache))
 
 
 def splits(corpus):
-    return {split: list(corpus.pairs(split)) for split in SPLITS}
+    return {split: list(corpus.records(split)) for split in SPLITS}
 
 
 def digest(content):
@@ -48,7 +48,7 @@ def small(monkeypatch, name, contents, address="http://127.0.0.1:9"):
         values["checksums"] = {}
         return values
 
-    changed = NamedPairs(dataclasses.replace(entry, parts=parts))
+    changed = named_pairs(dataclasses.replace(entry, parts=parts))
     monkeypatch.setitem(corpora.CORPORA, name, changed)
 
 
@@ -97,7 +97,7 @@ def test_multi30k_that_someone_has(shared_data, tmp_path):
             text = (folder / "raw" / f"{stem}.{language}").read_text(encoding="utf-8")
             assert [pair[side] for pair in found[split]] == text.split("\n")[:-1]
     back = load(tmp_path, "multi30k", data_dir=str(folder), source_language="en")
-    assert next(back.pairs("test")) == found["test"][0][::-1]
+    assert next(back.records("test")) == found["test"][0][::-1]
     assert back.fingerprint != corpus.fingerprint and back.source.startswith("en-de of ")
 
 
@@ -200,16 +200,19 @@ def test_a_segment_that_is_not_whole_is_told(tmp_path):
             path.write_text('<doc>\n<seg id="1">a\nb</seg>\n</doc>')
     corpus = load(tmp_path / "cache", "iwslt", data_dir=str(tmp_path))
     with pytest.raises(UserError, match=r"de.xml', line 2: expected a whole <seg>"):
-        list(corpus.pairs("test"))
+        list(corpus.records("test"))
 
 
 @pytest.mark.parametrize(
     "fields, message",
     [
-        ({"source_language": "es"}, "data.source_language: .* from 'es'; it has: de-en, en-de,"),
-        ({"target_language": "es"}, "data.target_language: .* to 'es'; it has:"),
+        ({"source_language": "es"}, "corpus.source_language: .* from 'es'; it has: de-en, en-de,"),
+        ({"target_language": "es"}, "corpus.target_language: .* to 'es'; it has:"),
         ({"source_language": "en", "target_language": "en"}, "from 'en' to 'en'"),
-        ({"train_files": ("a",)}, "data.train_files: 'wmt14' has files .* or set .* 'text_pairs'"),
+        (
+            {"train_files": ("a",)},
+            "corpus.train_files: .* no such field of 'wmt14'. It has: data_dir, source_lang",
+        ),
         ({"data_dir": "nowhere"}, "there is no folder 'nowhere'"),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_bad_record_is_named_by_file_and_line(folder, monkeypatch, name, conte
         with pytest.raises(UserError) as caught:
             folder.texts(name, text_field="t")
         line = one_line(caught)
-        assert line.startswith("data.train_files: ") and f"{name}'" in line
+        assert line.startswith("corpus.train_files: ") and f"{name}'" in line
         assert message in line
 
 
@@ -175,7 +175,7 @@ def test_a_bad_record_is_named_by_file_and_line(folder, monkeypatch, name, conte
 def test_without_a_field_the_fields_that_there_are_are_named(folder, name):
     content = {"a.jsonl": '{"x": "a", "y": "b"}', "a.json": '[{"x": 1, "y": 2}]'}
     folder.write(name, content.get(name, "x,y\n1,2\n"))
-    with pytest.raises(UserError, match=r"data.text_field: .*It has: x, y\.") as caught:
+    with pytest.raises(UserError, match=r"corpus.text_field: .*It has: x, y\.") as caught:
         folder.texts(name)
     one_line(caught)
 

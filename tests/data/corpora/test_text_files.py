@@ -10,7 +10,7 @@ import random
 import pytest
 import zstandard
 
-from lm_zoo.config import DataConfig
+from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import decoding, documents, load_corpus, source_file
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import SAFE_CUT
@@ -141,7 +141,7 @@ def test_a_documents_hash_is_its_split_and_stays_when_others_are_added(folder):
     after = folder.splits("lines", **fields)
     for split in SPLITS:
         assert set(before[split]) <= set(after[split])
-    with pytest.raises(UserError, match="data.split_by: .*data.documents") as caught:
+    with pytest.raises(UserError, match="corpus.split_by: .*corpus.documents") as caught:
         folder.corpus("lines", **fields | {"documents": "stream"})
     one_line(caught)
 
@@ -243,8 +243,8 @@ def test_mixed_encodings_are_placed(folder, monkeypatch, encoding, bad, block):
         folder.texts("mixed.txt", encoding=encoding)
     shown = {"utf-8": "UTF-8"}.get(encoding, encoding)
     assert one_line(caught).startswith(
-        f"data.train_files: {path!r} is not {shown}: byte 0x{bad[0]:02x} at offset {len(good)}, in "
-        "line 2; set data.encoding"
+        f"corpus.train_files: {path!r} is not {shown}: byte 0x{bad[0]:02x} at offset {len(good)}, in "
+        "line 2; set corpus.encoding"
     )
 
 
@@ -258,7 +258,7 @@ def test_an_offset_is_of_the_decompressed_bytes(folder):
 def test_an_encoding_that_is_none(folder, encoding):
     """And every encoding that is offered instead is one."""
     folder.write("a", "a")
-    with pytest.raises(UserError, match="data.encoding: unknown name") as caught:
+    with pytest.raises(UserError, match="corpus.encoding: unknown name") as caught:
         folder.corpus("a", encoding=encoding)
     one_line(caught)
     offered = str(caught.value).split("Expected one of: ")[1].rstrip(".").split(", ")
@@ -283,7 +283,7 @@ def test_bad_files_are_named(folder, field):
         (folder.write("books.tar.gz", "PK"), "books.tar.gz': it is an archive; unpack it"),
     ]:
         fields = {"train_files": (good,), field: (good, path)}
-        with pytest.raises(UserError, match=rf"data\.{field}: .*{message}") as caught:
+        with pytest.raises(UserError, match=rf"corpus\.{field}: .*{message}") as caught:
             corpus = folder.corpus(*fields.pop("train_files"), **fields)
             for split in SPLITS:
                 corpus.text(split)
@@ -301,8 +301,8 @@ def test_a_folder_with_brackets_holds_a_pattern(folder):
         {"train_files": (f"{place}/set[1]/[x].txt",)},
         {"data_dir": f"{place}/set[1]"},
     ):
-        cache = {"cache_dir": f"{place}/cache", "validation_fraction": 0.0, "test_fraction": 0.0}
-        corpus = load_corpus(DataConfig(corpus="text_files", **cache, **fields))
+        shares = {"validation_fraction": 0.0, "test_fraction": 0.0}
+        corpus = load_corpus(CorpusConfig("text_files", **shares, **fields), f"{place}/cache")
         assert corpus.text("train") == "x" * 20, fields
     assert folder.texts("set[0-9]/*.txt") == ["y" * 20], "what is not there by name is a pattern"
     with pytest.raises(UserError, match="there is no file '.*x2.txt'"):
@@ -313,21 +313,21 @@ def test_a_file_is_named_from_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.path))
     folder.write("texts/x.txt", "x" * 20)
     for fields in ({"train_files": ("~/texts/*.txt",)}, {"data_dir": "~/texts"}):
-        cache = {"cache_dir": "~/cache", "validation_fraction": 0.0, "test_fraction": 0.0}
-        corpus = load_corpus(DataConfig(corpus="text_files", **cache, **fields))
+        shares = {"validation_fraction": 0.0, "test_fraction": 0.0}
+        corpus = load_corpus(CorpusConfig("text_files", **shares, **fields), "~/cache")
         assert corpus.text("train") == "x" * 20
 
 
 def test_no_files_and_no_text_left_are_errors(folder):
-    with pytest.raises(UserError, match="data.train_files: expected one text file or more"):
+    with pytest.raises(UserError, match="corpus.train_files: expected one text file or more"):
         folder.corpus()
     folder.write("short", "a")
     with pytest.raises(UserError, match="leave no text to train on"):
         folder.texts("short", validation_fraction=0.5)
     folder.write("blank", "\n \n")
-    with pytest.raises(UserError, match="data.train_files: there is no text in '.*blank'"):
+    with pytest.raises(UserError, match="corpus.train_files: there is no text in '.*blank'"):
         folder.texts("blank", documents="line", validation_fraction=0.5)
-    with pytest.raises(UserError, match="data.validation_files: there is no text in '.*blank'"):
+    with pytest.raises(UserError, match="corpus.validation_files: there is no text in '.*blank'"):
         folder.splits("short", documents="line", validation_files=(str(folder.path / "blank"),))
 
 
@@ -340,9 +340,9 @@ def test_a_pipe_cannot_be_read_twice(folder):
 def test_settings_that_do_not_fit_the_files(folder):
     folder.write("a.txt", "a")
     folder.write("b.jsonl", '{"t": "b"}')
-    with pytest.raises(UserError, match="data.text_field: 't' is for files of records"):
+    with pytest.raises(UserError, match="corpus.text_field: 't' is for files of records"):
         folder.corpus("a.txt", text_field="t")
-    with pytest.raises(UserError, match="data.documents: .*b.jsonl.*a.txt.*line or paragraph"):
+    with pytest.raises(UserError, match="corpus.documents: .*b.jsonl.*a.txt.*line or paragraph"):
         folder.corpus("a.txt", "b.jsonl", text_field="t")
     assert folder.texts("a.txt", "b.jsonl", text_field="t", documents="line") == ["a", "b"]
 

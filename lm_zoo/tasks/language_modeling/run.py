@@ -1,0 +1,92 @@
+"""A trained language model as a Python object."""
+
+from lm_zoo.evaluation.embedding import embed_texts
+from lm_zoo.evaluation.scoring import score_texts
+from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.generation.options import require_special_tokens
+from lm_zoo.options import options_of
+from lm_zoo.run import Run
+from lm_zoo.text.special_tokens import TEXT
+
+
+class LanguageModelRun(Run):
+    """A `Run` that continues, scores and embeds texts.
+
+    Attributes:
+        tokenizer: The tokenizer.
+    """
+
+    @property
+    def tokenizer(self):
+        return self.preprocessors["text"]
+
+    def tokens(self, split):
+        """Returns the `TokenSplit` of a split."""
+        return self.examples(split).fields["text"]
+
+    def generate(self, prompts="", on_text=None, **options):
+        """Continues prompts.
+
+        Args:
+            prompts: A string or a list of strings; "" begins a text.
+            on_text: Called with `(row, piece)` as text appears.
+            **options: Fields of `GenerationOptions`, e.g. `max_new_tokens=100, temperature=0.8`.
+
+        Returns:
+            A list of `Generated`, `num_return_sequences` for each prompt.
+        """
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        return generate(
+            self.model,
+            self.tokenizer,
+            prompts,
+            options_of(GenerationOptions, "generate", options),
+            on_text,
+            devices=self.distribution.devices,
+        )
+
+    def score(self, texts, batch_size=16, special_tokens=TEXT):
+        """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
+
+        Args:
+            texts: A string or a list of strings.
+            batch_size: Texts read at once.
+            special_tokens: What a special token that is written out in a text is: `text`, or
+                `control`, the token.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
+        return score_texts(
+            self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
+        )
+
+    def embed(self, texts, batch_size=16, special_tokens=TEXT):
+        """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`."""
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        require_special_tokens(special_tokens)
+        return embed_texts(self.model, self.tokenizer, texts, batch_size, special_tokens)
+
+    def evaluate(
+        self, split="test", batch_size=None, sequence_length=None, stride=None, context="auto"
+    ):
+        """Measures perplexity on a split of the run's corpus.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            batch_size: Streams (carried state) or windows at once; default: 1 stream with carried
+                state, which is the exact figure, otherwise the config's.
+            sequence_length: Tokens per call, the window; default: the config's.
+            stride: New tokens per window; default: the config's.
+            context: `carried`, `windows`, or `auto` (carried where the model can).
+
+        Returns:
+            A `Ledger`.
+        """
+        carried = context == "carried" or (context == "auto" and self.model.context_length is None)
+        return super().evaluate(
+            split,
+            batch_size=batch_size or (1 if carried else None),
+            sequence_length=sequence_length,
+            stride=stride,
+            context=context,
+        )

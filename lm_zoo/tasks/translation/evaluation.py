@@ -1,0 +1,95 @@
+"""How good a model's translations of a set are: they are made, and measured by references."""
+
+import dataclasses
+
+from lm_zoo.distribution.exchange import exchange
+from lm_zoo.tasks.translation.metrics import (
+    check_metrics,
+    check_references,
+    translation_scores,
+)
+from lm_zoo.tasks.translation.scores import (
+    METRICS,
+    TranslationScores,
+    render_scores,
+)
+
+
+@dataclasses.dataclass
+class TranslationEvaluation:
+    """Translations of a set of sources, and what they are worth.
+
+    Attributes:
+        scores: The `TranslationScores`.
+        translations: The translation of each source, a list of strings.
+        options: How they were searched for: fields of `TranslationOptions` that were given.
+        num_truncated: Sources of which only the beginning was read.
+        num_cut_off: Translations that reached the greatest length before they ended.
+    """
+
+    scores: TranslationScores
+    translations: list[str]
+    options: dict = dataclasses.field(default_factory=dict)
+    num_truncated: int = 0
+    num_cut_off: int = 0
+
+    def to_dict(self):
+        """Returns plain values for JSON, the translations excepted."""
+        return {
+            **self.scores.to_dict(),
+            "options": self.options,
+            "num_truncated": self.num_truncated,
+            "num_cut_off": self.num_cut_off,
+        }
+
+
+def evaluate_translations(
+    run, sources, references, metrics=METRICS, tokenize="13a", lowercase=False, **options
+):
+    """Translates sources, and measures the translations.
+
+    Each process of the run's distribution translates its share; all get the same result.
+
+    Args:
+        run: A `lm_zoo.run.Run` of a model that reads a source.
+        sources: A list of strings.
+        references: A string for each of them; or a list of several such lists.
+        metrics: Any of `bleu`, `chrf` and `ter`.
+        tokenize: BLEU's tokenization, by sacrebleu's name.
+        lowercase: Whether case is ignored; see `translation_scores`.
+        **options: Fields of `TranslationOptions`, e.g. `num_beams=5`.
+
+    Returns:
+        A `TranslationEvaluation`.
+
+    Raises:
+        UserError: As `translate` and `translation_scores`, what can be found before the work then.
+    """
+    check_metrics(metrics, tokenize, lowercase)
+    check_references(len(sources), references)
+    distribution = run.distribution
+    worker, num_workers = distribution.worker, distribution.num_workers
+    best = [found[0] for found in run.translate(sources[worker::num_workers], **options)]
+    mine = [(each.text, each.truncated, each.finished_by == "length") for each in best]
+    translated = [None] * len(sources)
+    for first, part in enumerate(exchange(distribution, mine)):
+        translated[first::num_workers] = part
+    texts = [text for text, _, _ in translated]
+    return TranslationEvaluation(
+        scores=translation_scores(texts, references, metrics, tokenize, lowercase),
+        translations=texts,
+        options=options,
+        num_truncated=sum(truncated for _, truncated, _ in translated),
+        num_cut_off=sum(cut_off for _, _, cut_off in translated),
+    )
+
+
+def render_evaluation(evaluation):
+    """Returns a `TranslationEvaluation` as a table of text and what has to be known besides."""
+    options = ", ".join(f"{name} {value}" for name, value in evaluation.options.items())
+    lines = [render_scores(evaluation.scores), f"Search: {options or 'the default'}."]
+    if evaluation.num_truncated:
+        lines.append(f"Of {evaluation.num_truncated:,} sources only the beginning was read.")
+    if evaluation.num_cut_off:
+        lines.append(f"{evaluation.num_cut_off:,} translations were cut off at the most tokens.")
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""What a model that translates can be asked for; needs the standard library alone."""
+
+from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
+
+_ANSWERS = "lm_zoo.tasks.translation.answers"
+_TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
+_TARGET = Input("text", "string", field="target", ends=True, help="Translations to score.")
+_SOURCE = Input(
+    "source", "string", field="source", ends=True, help="What each text is a translation of."
+)
+_TO_EMBED = Input("text", "string", field="source", ends=True, help="Texts, read as sources.")
+_SPECIAL_TOKENS = inputs_of(TranslationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)
+
+_SEARCH = inputs_of(
+    TranslationOptions,
+    *("num_beams", "max_new_tokens", "length_penalty", "num_return_sequences"),
+    num_beams={"each": "call"},
+    max_new_tokens={"bounds_length": True, "automatic": AUTOMATIC_LENGTH},
+    length_penalty={"each": "call"},
+    num_return_sequences={"each": "call"},
+)
+_OTHERS = inputs_of(
+    TranslationOptions,
+    *("coverage_penalty", "too_long"),
+    coverage_penalty=ONLY_IN_PYTHON,
+    too_long=ONLY_IN_PYTHON,
+)
+
+PREDICTIONS = {
+    "translate": Prediction(
+        inputs=(_TO_TRANSLATE, *_SEARCH, *_OTHERS, *_SPECIAL_TOKENS),
+        outputs={
+            "text": "equal",
+            "score": "log_prob",
+            "texts": "equal",
+            "scores": "log_prob",
+        },
+        answer=f"{_ANSWERS}:translate",
+        function="translate",
+        beside=("beams",),
+        example={"num_return_sequences": 2},
+        help="Translations of each text by beam search, best first. A score is the log-probability "
+        "over the number of tokens to the power of length_penalty.",
+    ),
+    "score": Prediction(
+        inputs=(_TARGET, _SOURCE, *_SPECIAL_TOKENS),
+        outputs={"log_prob": "log_prob", "num_tokens": "equal", "perplexity": "perplexity"},
+        answer=f"{_ANSWERS}:score",
+        function="score",
+        beside=("score_ids",),
+        help="Log-probability in nats, number of tokens and perplexity of each text after its "
+        "source; the end of the text is one of its tokens.",
+    ),
+    "token_logprobs": Prediction(
+        inputs=(_TARGET, _SOURCE, *_SPECIAL_TOKENS),
+        outputs={
+            "tokens": "equal:row_lengths",
+            "log_probs": "log_prob:row_lengths",
+            "row_lengths": "equal",
+        },
+        answer=f"{_ANSWERS}:token_logprobs",
+        function="token_logprobs",
+        help="The tokens of all texts, one text's after another's, each one's end after it, and "
+        "their log-probabilities.",
+    ),
+    "embed": Prediction(
+        inputs=(_TO_EMBED, *_SPECIAL_TOKENS),
+        outputs={"vector": "vector"},
+        answer=f"{_ANSWERS}:embed",
+        function="embed",
+        help="A vector of each text: the mean of the encoder's vectors over its tokens.",
+    ),
+}

@@ -1,0 +1,80 @@
+"""What translations are worth, as numbers to keep, to show and to set side by side."""
+
+import dataclasses
+
+from lm_zoo.tables import render
+from lm_zoo.tasks.translation.evaluation_options import METRICS
+
+
+@dataclasses.dataclass
+class TranslationScores:
+    """How near translations come to their references; JSON-ready by `to_dict`.
+
+    A metric that was not asked for is None; of those that were, `signatures` says how they were
+    counted.
+
+    Attributes:
+        num_pairs: Translations, each with its references.
+        num_references: References of each.
+        exact_match: Percent of the translations that equal one of their references.
+        bleu: BLEU of the whole set (Papineni et al. 2002), 0 to 100.
+        bleu_precisions: Percent of the translations' n-grams that references have, n of 1 to 4.
+        brevity_penalty: BLEU's factor for translations that are too short, 0 to 1.
+        hypothesis_length: BLEU's tokens of all translations.
+        reference_length: Those of the references, each time of the one nearest in length.
+        chrf: chrF2 (Popovic 2015), 0 to 100.
+        ter: Translation edit rate (Snover et al. 2006), percent; lower is better.
+        signatures: Metric -> sacrebleu's signature: tokenization, case, smoothing, version.
+    """
+
+    num_pairs: int
+    num_references: int
+    exact_match: float
+    bleu: float | None = None
+    bleu_precisions: list[float] | None = None
+    brevity_penalty: float | None = None
+    hypothesis_length: int | None = None
+    reference_length: int | None = None
+    chrf: float | None = None
+    ter: float | None = None
+    signatures: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def labels(self):
+        """Metric -> what people call it."""
+        return METRICS
+
+    @property
+    def values(self):
+        """Metric -> number, of those that were asked for."""
+        return {metric: getattr(self, metric) for metric in self.signatures}
+
+    def to_dict(self):
+        """Returns plain values for JSON."""
+        return dataclasses.asdict(self) | {"labels": self.labels}
+
+    def table(self):
+        """Returns the scores as a table of text."""
+        return render_scores(self)
+
+    def results(self, name):
+        """Returns nothing to keep: the translations were not the run's."""
+        return {}
+
+
+def render_scores(scores):
+    """Returns `TranslationScores` as a table of text, with the signatures."""
+    rows = [
+        (METRICS[name], f"{getattr(scores, name):.2f}", signature)
+        for name, signature in scores.signatures.items()
+    ]
+    if scores.bleu is not None:
+        precisions = "/".join(f"{value:.1f}" for value in scores.bleu_precisions)
+        lengths = f"{scores.hypothesis_length:,} tokens of {scores.reference_length:,}"
+        rows.append(("n-gram precisions", precisions, ""))
+        rows.append(("brevity penalty", f"{scores.brevity_penalty:.4f}", lengths))
+    references = scores.num_references
+    of_each = f"{references} reference{'s' if references > 1 else ''} of each"
+    rows.append(("exact match", f"{scores.exact_match:.2f}%", ""))
+    rows.append(("translations", f"{scores.num_pairs:,}", of_each))
+    return render(("", "", ""), rows)
