@@ -6,7 +6,7 @@ Types and bounds stand beside the fields; here is what joins several. TensorFlow
 import copy
 import dataclasses
 
-from lm_zoo.config import CorpusConfig, TaskConfig, TokenizerConfig, flatten
+from lm_zoo.config import CorpusConfig, TaskConfig, TokenizerConfig
 from lm_zoo.config_fields import (
     NamedConfig,
     check_fields,
@@ -15,6 +15,7 @@ from lm_zoo.config_fields import (
     require,
     unknown_field,
 )
+from lm_zoo.config_json import flatten
 from lm_zoo.errors import UserError, nearest, unknown_name
 
 

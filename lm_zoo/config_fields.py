@@ -46,6 +46,8 @@ class NamedConfig:
     def __init__(self, name, **arguments):
         self.name = name
         for key, value in arguments.items():
+            if hasattr(type(self), key):
+                raise UserError(f"{type(self).__name__}: {key!r} cannot be an argument.")
             setattr(self, key, value)
 
     @property
@@ -172,7 +174,8 @@ def _checked(value, kind, path):
     elif issubclass(kind, NamedConfig):
         require(isinstance(value, kind), path, f"a {kind.__name__}", value)
         for name in kind.OWN:
-            require(isinstance(getattr(value, name), str), f"{path}.{name}", "a string", value.name)
+            own = getattr(value, name)
+            require(isinstance(own, str), f"{path}.{name}", "a string", own)
     elif kind is float:
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         require(right and math.isfinite(value), path, "a finite number", value)

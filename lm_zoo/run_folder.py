@@ -6,8 +6,7 @@ import json
 import shlex
 import shutil
 
-from lm_zoo import config as config_lib
-from lm_zoo import config_checks, files
+from lm_zoo import config_checks, config_json, files
 from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
@@ -70,7 +69,7 @@ class RunFolder:
     def config(self):
         """Returns the run's `ExperimentConfig`."""
         values = self._read_json(self.config_path, dict)
-        config = config_lib.from_saved(values, f"workdir: {self.config_path}")
+        config = config_json.from_saved(values, f"workdir: {self.config_path}")
         return config_checks.resolve(config, needs_corpus=False)
 
     def data_record(self):
@@ -93,13 +92,13 @@ class RunFolder:
         """Raises a `UserError` naming the fields in which `config` differs from the run's."""
         if not self.exists():
             digest = self.data_record().get("config_sha256")
-            if digest is not None and digest != config_lib.fingerprint(config):
+            if digest is not None and digest != config_json.fingerprint(config):
                 raise UserError(
                     f"workdir: {self.path} lost its config.json, and the run there began with "
                     "another config than this; give the same one, overrides included."
                 )
             return
-        changed = config_lib.differences(self.config(), config)
+        changed = config_json.differences(self.config(), config)
         if changed:
             listed = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, old, new in changed)
             raise UserError(
@@ -210,13 +209,13 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             save_preprocessors(fields, preprocessors, self.tokenizer_path)
             self.hold_out(examples, corpus)
-        record = data_record | {"config_sha256": config_lib.fingerprint(config)}
+        record = data_record | {"config_sha256": config_json.fingerprint(config)}
         files.write_atomically(self.data_path, json.dumps(record, indent=2) + "\n")
         self.write_config(config)
 
     def write_config(self, config):
         """Writes the config, which makes the folder a run's."""
-        files.write_atomically(self.config_path, config_lib.dumps(config))
+        files.write_atomically(self.config_path, config_json.dumps(config))
 
     def hold_out(self, examples, corpus):
         """Copies the validation and test splits: each field's token ids, and records as text."""

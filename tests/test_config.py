@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, config_json
 from lm_zoo.config import (
     CorpusConfig,
     ExperimentConfig,
@@ -35,17 +34,17 @@ def test_json_carries_every_field():
         model=ModelConfig("gru_lm", size="small", hidden_dim=7, dropout=0.5),
     )
     for config in (config, config_checks.resolve(config)):
-        restored = config_lib.from_saved(json.loads(config_lib.dumps(config)), "config.json")
+        restored = config_json.from_saved(json.loads(config_json.dumps(config)), "config.json")
         assert restored == config
-        assert config_lib.differences(config, restored) == []
+        assert config_json.differences(config, restored) == []
 
 
 @pytest.mark.parametrize("version", [None, 1, 3, "2"])
 def test_json_of_another_version_is_refused(version):
-    values = {"format_version": version, **config_lib.to_dict(ExperimentConfig())}
+    values = {"format_version": version, **config_json.to_dict(ExperimentConfig())}
     message = f"run/config.json: expected format_version 2, received {version!r}: another version"
     with pytest.raises(UserError, match=message):
-        config_lib.from_saved(values, "run/config.json")
+        config_json.from_saved(values, "run/config.json")
 
 
 def test_resolving_fills_in_every_argument_and_leaves_the_config_alone():
@@ -159,19 +158,23 @@ def test_model_arguments_are_left_to_the_registry():
 
 def test_from_dict_refuses_unknown_fields_and_shapes():
     with pytest.raises(UserError, match="Did you mean 'batch_size'"):
-        config_lib.from_dict({"data": {"batchsize": 3}})
+        config_json.from_dict({"data": {"batchsize": 3}})
     with pytest.raises(UserError, match="data: expected a mapping"):
-        config_lib.from_dict({"data": 3})
+        config_json.from_dict({"data": 3})
+    with pytest.raises(UserError, match="tokenizers: expected a mapping, received 3"):
+        config_json.from_dict({"tokenizers": 3})
+    with pytest.raises(UserError, match="TaskConfig: 'arguments' cannot be an argument"):
+        config_json.from_dict({"task": {"name": "translation", "arguments": 3}})
     with pytest.raises(UserError, match="model: expected a mapping with a name"):
-        config_lib.from_dict({"model": {"size": "x"}})
+        config_json.from_dict({"model": {"size": "x"}})
 
 
 def test_differences_name_fields_and_ignore_how_it_is_run():
     other = changed("runtime.jit_compile", True)
-    assert config_lib.differences(ExperimentConfig(), other) == []
+    assert config_json.differences(ExperimentConfig(), other) == []
     other.model.hidden_dim = 3
     other.seed = 5
-    assert config_lib.differences(ExperimentConfig(), other) == [
+    assert config_json.differences(ExperimentConfig(), other) == [
         ("model.hidden_dim", "(not set)", 3),
         ("seed", 0, 5),
     ]

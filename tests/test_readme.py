@@ -13,11 +13,7 @@ from lm_zoo.data.corpora.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORT = [
-    "--config.training.steps=2",
-    "--config.task.sample_length=8",
-    "--config.model.num_layers=1",
-]
+SHORT = ["--config.training.steps=2", "--config.model.num_layers=1"]
 
 
 def commands(text):
@@ -30,6 +26,8 @@ def run(command):
     arguments = command[1:]
     if "train" in arguments and any(a.startswith("--config=") for a in arguments):
         arguments += SHORT
+        if "--config=synthetic_translation" not in arguments:
+            arguments += ["--config.task.sample_length=8"]
     assert main(arguments) == 0, command
 
 

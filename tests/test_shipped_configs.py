@@ -6,8 +6,7 @@ import pathlib
 import pytest
 
 import lm_zoo
-from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, config_json
 from lm_zoo.cli.config_files import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA, load_corpus
 from lm_zoo.models.arguments import check_arguments
@@ -40,7 +39,7 @@ def test_it_loads_and_names_what_exists(name):
     else:
         assert config.task.layout == "windows"
         assert config.task.sequence_length <= arguments["context_length"]
-    assert config_lib.from_dict(config_lib.to_dict(config)) == config
+    assert config_json.from_dict(config_json.to_dict(config)) == config
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -43,7 +43,7 @@ def distribution_for(config, flag_values):
 
     Must come before anything uses TensorFlow's devices.
     """
-    from lm_zoo.config import NOT_LEARNED_FROM, flatten
+    from lm_zoo.config_json import NOT_LEARNED_FROM, flatten
 
     if flag_values.strategy:
         config.runtime.strategy = flag_values.strategy

@@ -62,7 +62,7 @@ def _define(field, hint, flag_values, label):
 
 def _lines(cls, values):
     """Returns field name -> lines of the file that it names, or lists of them."""
-    from lm_zoo.cli.text_lines import read_aligned
+    from lm_zoo.cli.lines import read_aligned
 
     named = []
     for field in dataclasses.fields(cls):

@@ -95,7 +95,7 @@ def _scored_parts(loaded, texts, batch_size, special_tokens):
 
 
 def _read_texts(flag_values):
-    from lm_zoo.cli.text_lines import read_lines
+    from lm_zoo.cli.lines import read_lines
 
     lines = read_lines("input", flag_values.input)
     return lines if flag_values.format == "lines" else _fields(lines, flag_values, "field")
@@ -103,7 +103,7 @@ def _read_texts(flag_values):
 
 def _read_pairs(flag_values):
     """Returns `(sources, texts)`."""
-    from lm_zoo.cli.text_lines import check_as_many, read_lines
+    from lm_zoo.cli.lines import check_as_many, read_lines
 
     lines, path = read_lines("input", flag_values.input), flag_values.sources
     is_jsonl = flag_values.format == "jsonl"

@@ -116,7 +116,7 @@ def _train(flag_values, arguments):
 def _show(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import describe
     from lm_zoo.errors import UserError
-    from lm_zoo.evaluation.tables import render
+    from lm_zoo.tables import render
 
     if len(arguments) != 1:
         raise UserError(f"tokenizer show: expected one tokenizer, received {len(arguments)}.")
@@ -158,7 +158,7 @@ def _decode(flag_values, arguments):
 def _compare(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import COLUMNS, measure
     from lm_zoo.errors import UserError
-    from lm_zoo.evaluation.tables import render
+    from lm_zoo.tables import render
 
     if not arguments:
         raise UserError("tokenizer compare: expected tokenizers: folders, files, or NAME:SIZE.")

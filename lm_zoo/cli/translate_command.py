@@ -81,7 +81,7 @@ def define_flags(flag_values):
 
 def run(flag_values, arguments):
     from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.cli.input_lines import InputLines
+    from lm_zoo.cli.lines import InputLines
     from lm_zoo.distribution.cluster import find_cluster
     from lm_zoo.errors import UserError
     from lm_zoo.run import load
@@ -128,8 +128,8 @@ def _options(flag_values, is_asked):
 
 def _translate(loaded, lines, options, form, write):
     """Translates all lines; returns the figures, as text."""
-    from lm_zoo.cli.translation_progress import TranslationProgress
     from lm_zoo.generation import translate_stream
+    from lm_zoo.progress import Bar
 
     done = num_truncated = num_cut_off = 0
     started = time.monotonic()
@@ -142,13 +142,13 @@ def _translate(loaded, lines, options, form, write):
         loaded.distribution.devices,
         lines.name_of,
     )
-    with TranslationProgress(lines.total) as progress:
+    with Bar(total=lines.total) as bar:
         for done, translations in enumerate(results, 1):
             for translation in translations:
                 write(_formatted(done, translation, form))
             num_truncated += translations[0].truncated
             num_cut_off += translations[0].finished_by == "length"
-            progress.update(done)
+            bar.update(done, f"{done / (time.monotonic() - started):,.1f} lines/s")
     seconds = time.monotonic() - started
     figures = [f"{done:,} line{'s' * (done != 1)} in {seconds:.1f} s"]
     if num_truncated:

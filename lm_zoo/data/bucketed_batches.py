@@ -71,7 +71,7 @@ class BucketedBatches(Batches):
         self.num_tokens = dict(zip(names, lengths.sum(axis=0).tolist()))
         if not self.num_examples:
             raise UserError(
-                f"data.train_files: expected at least one record in the {self.split.name} split, "
+                f"corpus.train_files: expected at least one record in the {self.split.name} split, "
                 "received none; give more text, or a model that reads longer texts."
             )
         self.num_targets = self.num_tokens[by[-1]]
@@ -158,7 +158,7 @@ def _bounds(longest):
 def _lengths(name, split):
     if split.document_starts is None:
         raise UserError(
-            f"data.corpus: expected documents, one {name} for each record; the {split.name} split "
+            f"corpus.name: expected documents, one {name} for each record; the {split.name} split "
             "is one stream."
         )
     return np.diff(split.document_starts)
@@ -180,7 +180,7 @@ def _too_long(split, names, lengths, limits):
         if length > limit
     ]
     return UserError(
-        f"data.too_long: {len(over)} of {len(lengths)} records of the {split} split are too long "
-        f"for the model (record {first + 1}: {' and '.join(listed)}); set data.too_long to "
+        f"task.too_long: {len(over)} of {len(lengths)} records of the {split} split are too long "
+        f"for the model (record {first + 1}: {' and '.join(listed)}); set task.too_long to "
         "'truncate' or 'drop', or give the model a larger context_length (and source_length)."
     )

@@ -4,8 +4,8 @@ import dataclasses
 
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
-from lm_zoo.evaluation.tables import render
 from lm_zoo.figures import FEW_TOKENS, written_or_bound
+from lm_zoo.tables import render
 
 MEASURES = {
     "perplexity": "perplexity per token",

@@ -1,6 +1,6 @@
 """A ledger in words and as a table, with marks at the figures that mean less than they seem to."""
 
-from lm_zoo.evaluation.tables import render
+from lm_zoo.tables import render
 from lm_zoo.figures import few_tokens_mark, written, written_or_bound
 
 

@@ -7,11 +7,10 @@ import sys
 import keras
 import tensorflow as tf
 
-from lm_zoo import __version__, checkpoints
-from lm_zoo import config as config_lib
+from lm_zoo import __version__, checkpoints, config_json
 from lm_zoo.export.card_page import readable
+from lm_zoo.tasks.prediction import CARD_VERSION
 
-FORMAT_VERSION = 2
 FILE_NAME = "model_card.json"
 FIELDS = "fields"  # the folder beside it
 
@@ -30,7 +29,7 @@ def model_card(run, name, weights, limits, loss, parity):
     task = run.task
     needs = saved_model_needs(task)
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": CARD_VERSION,
         "name": name,
         "made_by": versions(needs),
         "task": task.name,
@@ -50,7 +49,7 @@ def model_card(run, name, weights, limits, loss, parity):
             "precision_loss": loss and dataclasses.asdict(loss),
         },
         "parity": dataclasses.asdict(parity),
-        "config": config_lib.to_dict(run.config),
+        "config": config_json.to_dict(run.config),
     }
 
 

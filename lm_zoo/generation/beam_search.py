@@ -1,137 +1,215 @@
-"""Beam search: the likeliest texts, several at a time."""
+"""Beam search, wholly inside a graph: for language models and for models that read a source.
 
-import dataclasses
-import math
+The score of a text that has ended is its log-probability divided by its number of tokens, the end
+token included, to the power of `length_penalty`; where coverage counts, plus `coverage_penalty`
+times the sum over source tokens of `log(min(a, 1))`, where `a` is all attention that the token has
+had (Wu et al. 2016). While texts grow they are ranked by log-probability alone.
+
+At each step the best `2 * num_beams` continuations of the beams are looked at, as in transformers:
+those of the best `num_beams` that end are kept as ended, and the best `num_beams` others go on. The
+search of a prompt stops as soon as no beam can still change its `num_return_sequences` texts, so
+that the best are the same whatever `num_return_sequences` is. Prompts that are done are left out
+once they are half of all. With one beam the first end token ends the search: it is greedy decoding.
+
+Prompts do not change each other's texts, beyond the last bits of floating-point sums.
+"""
+
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
+from lm_zoo.generation.beams import (
+    LOWEST,
+    NOTHING,
+    Beams,
+    Hypotheses,
+    Prompts,
+    best_ended,
+    best_going_on,
+    cannot_improve,
+    continuations,
+    ended_scores,
+)
+from lm_zoo.layers.key_value_cache import written_in_place
 
 
-@dataclasses.dataclass
-class Beam:
-    """A text and its log-probability as ranked (penalised, not divided by length)."""
+class Growing(NamedTuple):
+    """Prompts whose texts grow, some of which may be done.
 
-    row: Row
-    score: float
-
-
-class PromptBeams:
-    """The beams of one prompt, and the hypotheses that have ended.
-
-    Follows transformers' beam search: a candidate ends among the best `num_beams` or not at all;
-    hypotheses are ranked by log-probability over length to the power of `length_penalty`, the
-    length being that of the generated tokens, the end token included. The search stops when no
-    beam can still overtake the worst of `num_beams` ended ones.
+    Attributes:
+        rows: Which of all prompts each is, int32 `(batch,)`.
+        active: Which are not done, bool `(batch,)`.
+        prompts: `Prompts`.
+        beams: `Beams`.
+        ended: `Hypotheses`, with scores and log-probabilities in float64.
     """
 
-    def __init__(self, row, options):
-        self.options = options
-        self.beams = [Beam(row, 0.0)]
-        self.parents = [0] * options.num_beams
-        self.ended = []
-
-    @property
-    def done(self):
-        return not self.beams
-
-    def _cannot_improve(self):
-        if not self.beams or len(self.ended) < self.options.num_beams:
-            return False
-        penalty = self.options.length_penalty
-        length = len(self.beams[0].row.generated_ids)
-        if penalty > 0:  # a longer text can only be divided by more
-            length = self.options.max_new_tokens
-        best = max(beam.score for beam in self.beams) / length**penalty
-        return best <= self.ended[-1][0]
-
-    def advance(self, scores, parents, tokens, log_probs):
-        """Takes the candidates of one step, best first."""
-        num_beams = self.options.num_beams
-        going_on, new_parents = [], []
-        for rank, (score, parent) in enumerate(zip(scores, parents)):
-            if score == -math.inf or len(going_on) == num_beams:
-                break
-            row = self.beams[parent].row.fork()
-            row.accept(int(tokens[rank]), float(log_probs[rank]))
-            if not row.finished_by:
-                going_on.append(Beam(row, float(score)))
-                new_parents.append(int(parent))
-            elif rank < num_beams:
-                self._end(Beam(row, float(score)))
-        self.beams = going_on
-        if self._cannot_improve():
-            self.beams, new_parents = [], []
-        self.parents = new_parents + [0] * (num_beams - len(new_parents))
-
-    def _end(self, beam):
-        length = len(beam.row.generated_ids)
-        self.ended.append((beam.score / length**self.options.length_penalty, beam.row))
-        self.ended.sort(key=lambda entry: -entry[0])
-        del self.ended[self.options.num_beams :]
-
-    def padded(self):
-        """Returns `(rows, scores)` of exactly `num_beams` beams, the missing ones unusable."""
-        missing = self.options.num_beams - len(self.beams)
-        rows = [beam.row for beam in self.beams] + [_idle(self._any_row())] * missing
-        return rows, [beam.score for beam in self.beams] + [-math.inf] * missing
-
-    def _any_row(self):
-        return self.beams[0].row if self.beams else self.ended[0][1]
+    rows: tf.Tensor
+    active: tf.Tensor
+    prompts: Prompts
+    beams: Beams
+    ended: Hypotheses
 
 
-def search_beams(decoder, rows, options):
-    """Runs beam search from each row, a prompt's only one.
+class Search(NamedTuple):
+    """A search that can be taken further.
+
+    Attributes:
+        index: How many tokens the beams have, int32 scalar.
+        growing: `Growing`.
+        found: The `Hypotheses` of all prompts, those of `growing` excepted.
+    """
+
+    index: tf.Tensor
+    growing: Growing
+    found: Hypotheses
+
+
+def begin(settings, prompts, state, num_return_sequences, keeps_own=False, source_length=0):
+    """Begins a search.
 
     Args:
-        decoder: The model's `Decoder`.
-        rows: `Row`s that hold the prompts.
-        options: `GenerationOptions` with `num_beams` above 1.
+        settings: `beams.Settings`.
+        prompts: `beams.Prompts`.
+        state: The model's state before `prompts.last_tokens`, without memory: a nested structure of
+            tensors of `batch * num_beams` rows, a prompt's beams together.
+        num_return_sequences: How many texts of each prompt to give, an int or int32 scalar of at
+            most `num_beams`. Fewer may take fewer steps.
+        keeps_own: Whether beams are ranked by other logits than the model's own.
+        source_length: Tokens of the longest source, if coverage counts.
 
     Returns:
-        For each prompt its ended rows, best first, at least one and at most `num_beams`.
+        A `Search`.
     """
-    num_beams = options.num_beams
-    searches = [PromptBeams(row, options) for row in rows]
-    penalty = tf.constant(options.repetition_penalty, tf.float32)
-    beams, scores = _gathered(searches)
-    state, _ = decoder.begin(beams, options.max_new_tokens, leave_last=True)
-    seen = tf.constant(tokens_seen(beams, decoder.vocab_size))
-    for _ in range(options.max_new_tokens):
-        state, *candidates = decoder.beam_step(
-            num_beams,
-            state,
-            last_tokens(beams),
-            tf.constant([not beam.finished_by for beam in beams]),
-            seen,
-            tf.constant(scores, tf.float64),
-            penalty,
+    batch_size, num_beams = tf.shape(prompts.last_tokens)[0], settings.num_beams
+    most_steps = tf.reduce_max(tf.concat([prompts.longest, [0]], 0))
+    is_first = tf.broadcast_to(tf.range(num_beams) == 0, [batch_size, num_beams])
+    covers = not isinstance(settings.coverage_penalty, tuple)
+    beams = Beams(
+        state=state,
+        tokens=tf.fill([batch_size, num_beams, most_steps], NOTHING),
+        log_probs=tf.where(is_first, tf.zeros([], tf.float64), LOWEST),
+        own_log_probs=tf.zeros([batch_size, num_beams], tf.float64) if keeps_own else (),
+        coverage=tf.zeros([batch_size, num_beams, source_length]) if covers else (),
+    )
+    lowest = tf.fill([batch_size, num_return_sequences], LOWEST)
+    found = Hypotheses(
+        tokens=tf.fill([batch_size, num_return_sequences, most_steps], NOTHING),
+        lengths=tf.zeros([batch_size, num_return_sequences], tf.int32),
+        scores=lowest,
+        log_probs=lowest,
+    )
+    rows, active = tf.range(batch_size), tf.fill([batch_size], True)
+    return Search(tf.constant(0), Growing(rows, active, prompts, beams, found), found)
+
+
+def advance(step, settings, search, num_steps):
+    """Takes steps until all prompts are done, or the number of steps is reached.
+
+    Args:
+        step: As in `beams.continuations`.
+        settings: `beams.Settings`.
+        search: A `Search`.
+        num_steps: int32 scalar.
+
+    Returns:
+        A `Search` whose `growing` has only prompts that are not done.
+    """
+    last = search.index + num_steps
+    shapes = tf.nest.map_structure(lambda t: tf.TensorShape([None, *t.shape[1:]]), search.growing)
+
+    def goes_on(index, growing, most_done):
+        num_active = tf.reduce_sum(tf.cast(growing.active, tf.int32))
+        num_done = tf.size(growing.rows) - num_active
+        return (index < last) & (num_active > 0) & (num_done <= most_done)
+
+    def one_step(index, growing):
+        read = continuations(step, settings, index, growing.active, growing.prompts, growing.beams)
+        growing = choose(settings, index, growing, *read)
+        return index + 1, tf.nest.map_structure(tf.ensure_shape, growing, shapes)
+
+    def until_half_are_done(index, growing, found):
+        most_done = tf.size(growing.rows) // 2
+        index, growing = tf.while_loop(
+            lambda index, growing: goes_on(index, growing, most_done),
+            one_step,
+            (index, growing),
+            shape_invariants=(tf.TensorShape(()), shapes),
         )
-        for search, *mine in zip(searches, *(part.numpy() for part in candidates)):
-            if not search.done:
-                search.advance(*mine)
-        if all(search.done for search in searches):
-            break
-        beams, scores = _gathered(searches)
-        parents = [
-            index * num_beams + parent
-            for index, search in enumerate(searches)
-            for parent in search.parents
-        ]
-        state, seen = decoder.reorder(
-            state, seen, tf.constant(parents, tf.int32), last_tokens(beams)
+        return index, _active_alone(settings, growing), collected(growing, found)
+
+    with written_in_place():
+        index, growing, found = tf.while_loop(
+            lambda index, growing, _: goes_on(index, growing, tf.int32.max),
+            until_half_are_done,
+            tuple(search),
+            shape_invariants=(
+                tf.TensorShape(()),
+                shapes,
+                tf.nest.map_structure(lambda t: t.shape, search.found),
+            ),
         )
-    return [[row for _, row in search.ended] for search in searches]
+    return Search(index, growing, found)
 
 
-def _gathered(searches):
-    padded = [search.padded() for search in searches]
-    rows = [row for rows, _ in padded for row in rows]
-    return rows, [scores for _, scores in padded]
+def choose(settings, index, growing, candidates, state, coverage, stopped=None):
+    """Ends the second half of a step: some candidates end, others go on.
+
+    Args:
+        settings: `beams.Settings`.
+        index: How many tokens the beams had before, int32 scalar.
+        growing: `Growing` before the step.
+        candidates: As `beams.continuations` gives them; so are the two that follow.
+        state: The parents' state.
+        coverage: The parents' coverage, or `()`.
+        stopped: Candidates that end for another reason than the end token or their length, bool
+            `(batch, candidates)`.
+
+    Returns:
+        `Growing` after the step.
+    """
+    prompts = growing.prompts
+    is_last = index + 1 >= prompts.longest
+    ends = (candidates.last_tokens == settings.end_id) | is_last[:, None]
+    if stopped is not None:
+        ends |= stopped
+    first = tf.range(tf.shape(ends)[1]) < settings.num_beams
+    counted = ends & first & growing.active[:, None]
+    scores = ended_scores(settings, index, candidates, coverage, prompts.source_lengths)
+    ended = best_ended(
+        growing.ended, candidates, tf.where(counted, scores, LOWEST), settings, index
+    )
+    beams = best_going_on(settings, candidates, state, coverage, ends)
+    is_done = is_last | cannot_improve(settings, index, prompts.longest, beams, ended)
+    return growing._replace(active=growing.active & ~is_done, beams=beams, ended=ended)
 
 
-def _idle(row):
-    """A copy that takes a place in the batch and counts as finished."""
-    idle = row.fork()
-    idle.finished_by = idle.finished_by or "idle"
-    return idle
+def collected(growing, found):
+    """Returns `found`, the `Hypotheses` of all prompts, with those of `growing` in their places."""
+    places = growing.rows[:, None]
+    return tf.nest.map_structure(
+        lambda all_rows, rows: tf.tensor_scatter_nd_update(all_rows, places, rows),
+        found,
+        growing.ended,
+    )
+
+
+def as_numbers(found, dtype=tf.float32):
+    """Returns `Hypotheses` with NaN for what was ranked first because it was none."""
+
+    def number(values):
+        values = tf.cast(values, dtype)
+        return tf.where(values == float("inf"), float("nan"), values)
+
+    return found._replace(scores=number(found.scores), log_probs=number(found.log_probs))
+
+
+def _active_alone(settings, growing):
+    """Leaves out the prompts that are done, so that they cost nothing more."""
+    kept = tf.where(growing.active)[:, 0]
+    first_row = tf.cast(kept, tf.int32)[:, None] * settings.num_beams
+    rows = tf.reshape(first_row + tf.range(settings.num_beams), [-1])
+    state = tf.nest.map_structure(lambda t: tf.gather(t, rows), growing.beams.state)
+    rest = growing._replace(beams=growing.beams._replace(state=()))
+    rest = tf.nest.map_structure(lambda t: tf.gather(t, kept), rest)
+    return rest._replace(beams=rest.beams._replace(state=state))

@@ -8,14 +8,12 @@ from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import (
     begin_with_features,
-    make_room,
     slots_for,
     state_specs,
-    stepped,
     take,
 )
 from lm_zoo.generation.random_keys import padded
-from lm_zoo.generation.samplers import SamplingSettings, mark_seen, penalize_repetition
+from lm_zoo.generation.samplers import SamplingSettings
 
 
 class Decoder:
@@ -45,8 +43,6 @@ class Decoder:
             input_signature=signature(tf.TensorSpec((None, self.vocab_size), tf.bool)),
         )
         self.first_step = tf.function(self._first_step)
-        self.beam_step = tf.function(self._beam_step)
-        self.reorder = tf.function(_reorder)
 
     @property
     def model(self):
@@ -86,61 +82,7 @@ class Decoder:
     def _first_step(self, *arguments):
         return first_step(self.model, *arguments)
 
-    def _beam_step(self, *arguments):
-        return beam_step(self.model, *arguments)
-
-
-def beam_step(model, num_beams, state, tokens, active, seen, scores, repetition_penalty):
-    """Reads one token per beam and finds the best continuations of each prompt.
-
-    Twice as many candidates as beams are given, so that enough remain when some of them end.
-
-    Args:
-        model: A `LanguageModel`.
-        num_beams: Python int.
-        state: The `DecodingState` before `tokens`, for `prompts * num_beams` rows, a prompt's beams
-            together.
-        tokens: The last token of each beam, int32, shape `(prompts * num_beams,)`.
-        active: Which beams are in use, bool `(prompts * num_beams,)`.
-        seen: Which tokens each beam holds, booleans, shape `(prompts * num_beams, vocab_size)`.
-        scores: Log-probability of each beam, float64, shape `(prompts, num_beams)`; minus infinity
-            for a beam that is not in use.
-        repetition_penalty: float32 scalar. The penalised logits are normalised again before beams
-            are ranked by them.
-
-    Returns:
-        `(state, scores, parents, tokens, log_probs)`: the state after `tokens`, and for each prompt
-        its candidates, best first, each of shape `(prompts, candidates)`: score, beam that it goes
-        on from, token, and the token's log-probability by the model itself, in nats.
-    """
-    state = make_room(model, state, active, model.context_length)
-    counts = tf.cast(active, tf.int32)
-    features, model_state = model.features(tokens[:, None], state.model_state, lengths=counts)
-    state = stepped(state, model_state, tokens[:, None], counts)
-    logits = model.logits(features)[:, 0]  # (P * K, num_rows)
-    # Rows that stand for no token are part of the softmax, and no candidates.
-    vocab_size = model.vocab_size
-    seen = tf.pad(seen, [[0, 0], [0, logits.shape[-1] - vocab_size]])
-    penalized = penalize_repetition(logits, seen, repetition_penalty)
-    prompts = tf.shape(scores)[0]
-    ranked = tf.cast(tf.nn.log_softmax(penalized)[:, :vocab_size], tf.float64)
-    ranked = tf.reshape(ranked, (prompts, num_beams, vocab_size)) + scores[:, :, None]
-    ranked = tf.reshape(ranked, (prompts, num_beams * vocab_size))
-    # A NaN would be ranked anywhere: first, it cannot be missed.
-    ranked = tf.where(tf.math.is_nan(ranked), tf.constant(float("inf"), tf.float64), ranked)
-    candidates = min(2 * num_beams, num_beams * vocab_size)
-    scores, places = tf.math.top_k(ranked, candidates)  # (P, 2K)
-    log_probs = tf.nn.log_softmax(logits)[:, :vocab_size]
-    log_probs = tf.reshape(log_probs, (prompts, num_beams * vocab_size))
-    log_probs = tf.gather(log_probs, places, batch_dims=1)
-    return state, scores, places // vocab_size, places % vocab_size, log_probs
-
 
 def decoder_of(model):
     """Returns the model's `Decoder`, made once, so that later calls find the traces."""
     return compiled_for(model, "generation.decoder", lambda _: Decoder(model))
-
-
-def _reorder(state, seen, parents, tokens):
-    """Gives each row its parent's state and tokens, and one token more."""
-    return take(state, parents), mark_seen(tf.gather(seen, parents), tokens)

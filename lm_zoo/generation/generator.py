@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.beam_search import search_beams
 from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.generation.prompt_search import search_beams
 from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
@@ -144,7 +144,7 @@ def _search(decoder, rows, options, on_text):
     results = []
     for prompt, found in enumerate(search_beams(decoder, rows, options)):
         first = rows[prompt].number * options.num_return_sequences
-        for rank, row in enumerate(found[: options.num_return_sequences]):
+        for rank, row in enumerate(found):
             row.sample, row.number = rank, first + rank
             if row.stream.text and on_text:
                 on_text(row.number, row.stream.text)

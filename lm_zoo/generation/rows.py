@@ -63,6 +63,14 @@ class Row:
                 self.finished_by = "stop"
         return piece
 
+    def continued(self, token_ids, log_prob):
+        """Returns a copy with more tokens, whose log-probabilities add up to `log_prob`."""
+        other = self.fork()
+        for token in token_ids:
+            other.accept(token, log_prob)
+            log_prob = 0.0
+        return other
+
     def fork(self):
         """Returns a copy that grows on its own."""
         other = object.__new__(Row)

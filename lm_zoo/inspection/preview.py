@@ -1,8 +1,7 @@
 """Documents and batches as the model gets them: token by token, with ids, marks and weights."""
 
-import unicodedata
-
 import numpy as np
+from rich.cells import cell_len
 
 MOST_TOKENS = 64  # shown of a document
 MOST_ROWS = 2  # shown of a batch
@@ -108,13 +107,13 @@ def interlinear(rows, width=100, indent="  "):
     Returns:
         Lines of text, an empty one after each break.
     """
-    labels = max(map(display_width, rows))
+    labels = max(map(cell_len, rows))
     columns = list(zip(*rows.values()))
     lines, begin = [], 0
     while begin < len(columns):
         used, end, widths = len(indent) + labels, begin, []
         while end < len(columns):
-            widths.append(max(map(display_width, columns[end])))
+            widths.append(max(map(cell_len, columns[end])))
             used += 2 + widths[-1]
             if used > width and end > begin:
                 break
@@ -128,14 +127,6 @@ def interlinear(rows, width=100, indent="  "):
     return lines
 
 
-def display_width(text):
-    """Returns how many columns a terminal takes for a text: two for a Chinese character."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
 def padded(text, width, side="l"):
-    space = " " * (width - display_width(text))
+    space = " " * (width - cell_len(text))
     return space + text if side == "r" else text + space

@@ -1,6 +1,6 @@
 """The report as lines of text."""
 
-from lm_zoo.evaluation.tables import render
+from lm_zoo.tables import render
 from lm_zoo.inspection.preview import interlinear
 from lm_zoo.inspection.wording import (
     describe_segments,

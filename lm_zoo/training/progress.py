@@ -3,18 +3,8 @@
 import sys
 import time
 
-from rich.progress import ProgressColumn
-from rich.table import Column
-from rich.text import Text
-
 from lm_zoo.figures import named_figure
-from lm_zoo.live_bar import (
-    SECONDS_BETWEEN_LINES,
-    bar_column,
-    live_bar,
-    terminal,
-    text_column,
-)
+from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar, duration
 
 
 class Progress:
@@ -43,9 +33,8 @@ class Progress:
         self._started = time.monotonic()
         self._last_line = None  # when the last plain line of figures was written
         self._waiting = None  # figures that came too soon after it
-        console = terminal(display)
-        self._bar = self._live_bar(console) if console else None
-        self._is_plain = self._bar is None or not self.output.isatty()
+        self._bar = Bar("", total_steps, start_step, stream=display, transient=False)
+        self._is_plain = not self._bar.is_live or not self.output.isatty()
 
     def update(self, step, **figures):
         """Shows the figures of a step.
@@ -57,11 +46,10 @@ class Progress:
                 shown with their units.
         """
         figures = _figures(figures)
-        if self._bar:
-            shown = figures
-            if self._bar.console.width < 100:
-                shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
-            self._bar.update(self._task, completed=step, figures=shown)
+        shown = figures
+        if self._bar.console.width < 100:
+            shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
+        self._bar.update(step, shown)
         if not self._is_plain:
             return
         now = time.monotonic()
@@ -72,16 +60,14 @@ class Progress:
 
     def line(self, text):
         """Writes a line that stays, such as a validation's result."""
-        if self._bar:
-            self._bar.console.print(Text(text), soft_wrap=True)
+        self._bar.line(text)
         if self._is_plain:
             self._write_waiting()
             self._write(text)
 
     def close(self):
         """Ends the display; the last figures stay. Further calls do nothing."""
-        if self._bar:
-            self._bar.stop()
+        self._bar.close()
         self._write_waiting()
 
     def __enter__(self):
@@ -89,19 +75,6 @@ class Progress:
 
     def __exit__(self, *exception):
         self.close()
-
-    def _live_bar(self, console):
-        bar = live_bar(
-            console,
-            text_column("{task.completed:,}/{task.total:,}"),
-            bar_column(),
-            text_column("{task.fields[figures]}"),
-            _TimeLeft(table_column=Column(no_wrap=True)),
-            transient=False,
-        )
-        self._task = bar.add_task("", total=self.total_steps, completed=self.start_step, figures="")
-        bar.start()
-        return bar
 
     def _write_waiting(self):
         if self._waiting:
@@ -112,26 +85,13 @@ class Progress:
         made = step - self.start_step
         if made > 0 and step < self.total_steps:
             seconds = (now - self._started) / made * (self.total_steps - step)
-            parts.append(f"{_duration(seconds)} left")
+            parts.append(f"{duration(seconds)} left")
         self._last_line, self._waiting = now, None
         self._write("  ".join(filter(None, parts)))
 
     def _write(self, text):
         self.output.write(text + "\n")
         self.output.flush()
-
-
-class _TimeLeft(ProgressColumn):
-    """The time left, in words that say so."""
-
-    max_refresh = 0.5
-
-    def render(self, task):
-        if task.finished:
-            return Text(_duration(task.elapsed or 0))
-        if task.time_remaining is None:
-            return Text("")
-        return Text(f"{_duration(task.time_remaining)} left")
 
 
 class NoProgress:
@@ -161,15 +121,3 @@ _WORDS = {
     "tokens_per_second": lambda name, value: f"{value:,.0f} tokens/s",
     "examples_per_second": lambda name, value: f"{value:,.0f} examples/s",
 }
-
-
-def _duration(seconds):
-    """Seconds as `42s`, `3m05s`, `2h07m` or `3d04h`."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m{seconds % 60:02d}s"
-    if seconds < 86400:
-        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-    return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"

@@ -13,8 +13,7 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from lm_zoo import checkpoints
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, config_json
 from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.prefetch import prefetched
 from lm_zoo.distribution.launched_process import heartbeat
@@ -411,7 +410,7 @@ class Trainer:
                 signal.signal(number, handler)
 
     def _write_config(self):
-        flat = config_lib.flatten(self.config)
+        flat = config_json.flatten(self.config)
         rows = "\n".join(f"| {key} | `{value}` |" for key, value in flat.items())
         self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
         self.summaries.hparams(flat)

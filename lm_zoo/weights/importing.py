@@ -4,8 +4,7 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checkpoints, checksums, config_checks, files
-from lm_zoo import config as config_lib
+from lm_zoo import checkpoints, checksums, config_checks, config_json, files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -155,7 +154,7 @@ def _write(folder, config, tokenizer, model, record):
         try:
             tokenizer.save(folder.tokenizer_path("text"))
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
-            files.write_atomically(folder.config_path, config_lib.dumps(config))
+            files.write_atomically(folder.config_path, config_json.dumps(config))
             checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
         except BaseException:
             _clear(folder, existed)

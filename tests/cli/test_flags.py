@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, config_json
 from lm_zoo.cli import config_files, config_overrides
 from lm_zoo.cli.config_files import read_config, shipped_configs
 from lm_zoo.cli.config_overrides import load_config
@@ -124,8 +124,8 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
     config = load(*arguments)
     found = value_at(config, field)
     assert found == expected and type(found) is type(expected)
-    unchanged = {k: v for k, v in config_lib.flatten(load()).items() if k != field}
-    assert unchanged.items() <= config_lib.flatten(config).items()
+    unchanged = {k: v for k, v in config_json.flatten(load()).items() if k != field}
+    assert unchanged.items() <= config_json.flatten(config).items()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo import config as config_lib
+from lm_zoo import config_json
 from lm_zoo.cli.main import main
 from lm_zoo.evaluation.ledger import Ledger
 from tests.cli.test_bad_input import refused
@@ -35,8 +36,8 @@ def place(tmp_path_factory):
     )
     lm_zoo.train(config, root / "run")
     (root / "lm").mkdir()
-    (root / "lm" / "config.json").write_text(config_lib.dumps(config_lib.ExperimentConfig()))
-    sources, targets = lm_zoo.load(root / "run").pairs("test")
+    (root / "lm" / "config.json").write_text(config_json.dumps(config_lib.ExperimentConfig()))
+    sources, targets = zip(*lm_zoo.load(root / "run").records("test"))
     for name, lines in {
         "sources.txt": sources,
         "references.txt": targets,

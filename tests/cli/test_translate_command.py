@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import lm_zoo.run
-from lm_zoo.cli.input_lines import InputLines
+from lm_zoo.cli.lines import InputLines
 from lm_zoo.cli.main import main
 from lm_zoo.generation import GenerationOptions, TranslationOptions, generate, translate
 from tests.generation.pair_models import LineTokenizer, decided_model

@@ -1,12 +1,16 @@
-"""Beam search against every text there is, and against greedy."""
+"""Beam search after prompts, against every text there is, plain loops, and greedy."""
 
 import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import GenerationOptions, generate
+from lm_zoo.registry import build_model
+from tests.conformance.models import VARIANTS
+from tests.generation.plain_beam_search import penalized, plain_beam_search
 from tests.generation.toy import (
     BigramModel,
     BoundedModel,
@@ -85,6 +89,77 @@ def test_penalty_and_stop_strings_take_part_in_the_ranking():
     assert stopped and all("ab" not in result.text for result in stopped)
     for result, (_, own, _) in zip(results, expected):
         assert result.log_prob == pytest.approx(own, abs=1e-4)
+
+
+def plainly(model, prompt_ids, longest, **arguments):
+    """What plain loops find, where texts that outgrow the context go on from its last half."""
+    limit = model.context_length
+
+    def window(ids):
+        window = list(prompt_ids)
+        for token in ids:
+            window = [*window, token]
+            if limit is not None and len(window) > limit:
+                window = window[-(limit // 2) :]
+        return window
+
+    def logits_after(texts):
+        return model(tf.constant([window(ids) for ids in texts]))[:, -1, : model.vocab_size]
+
+    return plain_beam_search(logits_after, longest=longest, **arguments)
+
+
+@pytest.fixture(scope="module", params=sorted(VARIANTS))
+def decided(request):
+    """A tiny model that is surer of itself than a fresh one, whose context texts outgrow."""
+    name, arguments = VARIANTS[request.param]
+    if "context_length" in arguments:
+        arguments = arguments | {"context_length": 8}
+    model = build_model(name, vocab_size=6, seed=4, **arguments | {"dropout": 0.0})
+    model.prepare([[0]])
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(weight.numpy() + 0.3 * rng.normal(size=weight.shape))
+    return model
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(num_beams=2, num_return_sequences=2),
+        dict(num_beams=4, num_return_sequences=3, length_penalty=0.0),
+        dict(num_beams=3, num_return_sequences=1, length_penalty=-1.0),
+        dict(num_beams=3, num_return_sequences=3, length_penalty=2.0, repetition_penalty=1.3),
+        dict(num_beams=3, num_return_sequences=3, stop=("ab", "f"), length_penalty=0.4),
+        dict(num_beams=3, num_return_sequences=3, stop=("cd",), repetition_penalty=1.3),
+        dict(num_beams=3, num_return_sequences=3, ignore_eos=True),
+    ],
+)
+def test_narrow_beams_are_those_of_plain_loops(decided, arguments):
+    prompts, eos_id, longest = ["abcde", "d"], EOS, 12
+    results = iter(
+        search(decided, letters(6, eos_id=eos_id), prompts, max_new_tokens=longest, **arguments)
+    )
+    for prompt in prompts:
+        prompt_ids = letters(6).encode(prompt).tolist()
+        penalty = arguments.get("repetition_penalty", 1.0)
+        expected = plainly(
+            decided,
+            prompt_ids,
+            longest,
+            num_beams=arguments["num_beams"],
+            end_id=-1 if arguments.get("ignore_eos") else eos_id,
+            length_penalty=arguments.get("length_penalty", 1.0),
+            rank_by=penalized(prompt_ids, penalty),
+            is_stopped=lambda ids: any(
+                stop in "".join(chr(97 + i) for i in ids) for stop in arguments.get("stop", ())
+            ),
+        )
+        for ids, _, log_prob in expected[: arguments["num_return_sequences"]]:
+            result = next(results)
+            assert (result.prompt, result.token_ids) == (prompt, ids)
+            assert result.log_prob == pytest.approx(log_prob, abs=1e-4)
+    assert next(results, None) is None
 
 
 def test_beams_beat_greedy_where_greedy_is_short_sighted():

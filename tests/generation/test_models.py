@@ -66,7 +66,8 @@ def test_a_text_does_not_depend_on_its_neighbours(model, arguments):
 @pytest.mark.parametrize("name", sorted(TINY))
 def test_what_is_compiled_for_a_model_goes_with_it(name):
     model = build(name, CHARACTERS.vocab_size)
-    generate(model, CHARACTERS, ["the"], GenerationOptions(max_new_tokens=2))
+    for arguments in ({}, dict(temperature=0, num_beams=2), dict(num_beams=2, stop=("a",))):
+        generate(model, CHARACTERS, ["the"], GenerationOptions(max_new_tokens=2, **arguments))
     score_texts(model, CHARACTERS, ["the"])
     gone = weakref.ref(model)
     del model

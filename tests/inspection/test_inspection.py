@@ -17,8 +17,8 @@ from lm_zoo.inspection.duplicates import Digests, describe_duplicates
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.plots import bar_plot, line_plot
 from lm_zoo.inspection.preview import (
-    display_width,
     interlinear,
+    padded,
     preview_batch,
     preview_texts,
 )
@@ -250,7 +250,8 @@ def test_columns_line_up_under_wide_characters():
         "  text      e",
         "  id    44444",
     ]
-    assert [display_width(t) for t in ("abc", "春", "e\u0301")] == [3, 2, 1]
+    padded_to_four = [padded(t, 4, "r") for t in ("abc", "春", "e\u0301", "🙂")]
+    assert padded_to_four == [" abc", "  春", "   e\u0301", "  🙂"], "columns of a terminal"
 
 
 def make_report():

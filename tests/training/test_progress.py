@@ -9,9 +9,7 @@ import subprocess
 import sys
 import time
 
-import pytest
-
-from lm_zoo.training.progress import Progress, _duration
+from lm_zoo.training.progress import Progress
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -130,11 +128,3 @@ def test_the_time_left_is_that_of_the_steps_left(capsys):
     progress._started -= 100.0
     progress.update(950)
     assert "1m40s left" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "seconds, text",
-    [(0.4, "0s"), (59.6, "1m00s"), (185, "3m05s"), (7620, "2h07m"), (273_600, "3d04h")],
-)
-def test_durations_read_well(seconds, text):
-    assert _duration(seconds) == text

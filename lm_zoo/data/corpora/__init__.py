@@ -1,7 +1,8 @@
 """Corpora: where text comes from.
 
 A corpus is registered as a dataclass: its fields are the arguments that `config.corpus` may have
-besides the name, and its `load(cache_dir)` returns the `Corpus`.
+besides the name, and its `load(cache_dir)` returns the `Corpus`. It may have a `check(config)` that
+raises a `UserError` where its arguments and the rest of the config do not fit.
 """
 
 from lm_zoo.config import IMPORTED
@@ -11,6 +12,7 @@ from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.corpora.named import named_corpus, named_pairs
 from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.data.corpora.python_reference import PythonReference
+from lm_zoo.data.corpora.record_files import RecordFiles
 from lm_zoo.data.corpora.synthetic import Synthetic
 from lm_zoo.data.corpora.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.text_files import TextFiles
@@ -21,6 +23,7 @@ __all__ = ["CORPORA", "Corpus", "TextCorpus", "corpus_class", "load_corpus"]
 
 CORPORA = {
     "python_reference": PythonReference,
+    "records": RecordFiles,
     "synthetic": Synthetic,
     "synthetic_translation": SyntheticTranslation,
     "text_files": TextFiles,

@@ -76,7 +76,13 @@ def checksum_of(path, checksum):
 
 def _fetch_from(address, download, file, part):
     """Brings `file` to the whole, right content."""
-    with _bar(download.name) as show:
+    from lm_zoo.progress import Bar
+
+    with Bar(f"Fetching {download.name}", transient=False) as bar:
+
+        def show(received, total):
+            bar.update(received, _written(received, total, bar.speed), total)
+
         resumed = _receive_all(address, download, file, part, show)
         received = checksum_of(part, download.checksum)
         if received != download.checksum and resumed:  # what was there before may have been wrong
@@ -106,24 +112,12 @@ def _receive_all(address, download, file, part, show):
     raise Unfit(f"the connection broke {MOST_ATTEMPTS} times")
 
 
-@contextlib.contextmanager
-def _bar(name):
-    """Yields `show(received, total)`: a bar on a terminal, nothing elsewhere."""
-    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+def _written(received, total, speed):
+    """How much has come, as `1.2/5.0 MB  800.0 kB/s`."""
+    from rich import filesize
 
-    from lm_zoo.live_bar import bar_column, live_bar, terminal, text_column
-
-    console = terminal()
-    if not console:
-        yield lambda received, total: None
-        return
-    columns = (
-        text_column("{task.description}"),
-        bar_column(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with live_bar(console, *columns, transient=False) as progress:
-        task = progress.add_task(f"Fetching {name}", total=None)
-        yield lambda received, total: progress.update(task, completed=received, total=total)
+    units = ["bytes", "kB", "MB", "GB", "TB"]
+    size, unit = filesize.pick_unit_and_suffix(int(total or received), units, 1000)
+    places = 0 if size == 1 else 1
+    whole = f"{total / size:,.{places}f}" if total else "?"
+    return f"{received / size:,.{places}f}/{whole} {unit}  {filesize.decimal(int(speed))}/s"

@@ -3,11 +3,13 @@
 import tensorflow as tf
 
 from lm_zoo.export.input_tensors import compiled
+from lm_zoo.export.text_groups import within_limit
 from lm_zoo.export.token_texts import token_texts
 from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.export.utf8 import replacing
-from lm_zoo.generation.graph_beam_search import NOTHING, automatic_length, beam_search
-from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer, at_most
+from lm_zoo.generation.beams import NOTHING
+from lm_zoo.generation.translation_search import automatic_length, search_targets
+from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer
 from lm_zoo.tasks.translation.predictions import PREDICTIONS
 
 # What Python's `str.strip` takes away.
@@ -104,7 +106,7 @@ class TranslationFunctions:
             num_return_sequences: Texts of each source, int32 scalar.
 
         Returns:
-            A `lm_zoo.generation.graph_beam_search.Hypotheses` as a dictionary.
+            A `lm_zoo.generation.beams.Hypotheses` as a dictionary.
         """
         expected = "num_return_sequences: expected at most num_beams, received"
         fits = num_return_sequences <= num_beams
@@ -117,7 +119,7 @@ class TranslationFunctions:
         if self._limits["target"] is not None:
             longest = tf.minimum(longest, self._limits["target"])
         with self._model.widened():
-            found = beam_search(
+            found = search_targets(
                 self._model,
                 sources.to_tensor(),
                 lengths,
@@ -142,17 +144,9 @@ class TranslationFunctions:
         """Returns the tokens of sources, each with its end."""
         token_ids = self._in_graph["source"].tokenize(text)
         end = tf.fill([token_ids.nrows(), 1], self._source_end_id)
-        return _checked(tf.concat([token_ids, end], 1), name, self._limits["source"])
+        return within_limit(tf.concat([token_ids, end], 1), name, self._limits["source"])
 
     def _targets(self, text):
         """Returns the tokens of target texts, without their ends."""
         token_ids = self._tokenizer.tokenize(text)
-        return _checked(token_ids, "text", self._limits["target"], 1)
-
-
-def _checked(token_ids, name, limit, more=0):
-    """Returns the ids of texts after checking that each, with `more` tokens, keeps to a limit."""
-    lengths = tf.cast(token_ids.row_lengths(), tf.int32)
-    longest = tf.reduce_max(tf.concat([lengths, [0]], 0)) + more
-    with tf.control_dependencies(at_most(name, longest, limit)):
-        return tf.identity(token_ids)
+        return within_limit(token_ids, "text", self._limits["target"], 1)

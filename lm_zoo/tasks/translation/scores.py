@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lm_zoo.evaluation.tables import render
+from lm_zoo.tables import render
 from lm_zoo.tasks.translation.evaluation_options import METRICS
 
 

@@ -1,4 +1,4 @@
-"""Beam search in a graph, against every text there is, plain loops, and the search in Python."""
+"""Beam search after sources, against every text there is and plain loops."""
 
 import itertools
 
@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.generation import GenerationOptions, TranslationOptions
-from lm_zoo.generation.beam_search import search_beams
-from lm_zoo.generation.decoding import Decoder
-from lm_zoo.generation.graph_beam_search import automatic_length, beam_search
-from lm_zoo.generation.rows import Row
-from lm_zoo.generation.translation_search import search_of
-from lm_zoo.models.language_model import LanguageModel
-from tests.generation.pair_models import END, NAMES, VOCAB, LineTokenizer, decided_model
+from lm_zoo.generation import TranslationOptions
+from lm_zoo.generation.translation_search import automatic_length, search_of, search_targets
+from tests.generation.pair_models import END, NAMES, VOCAB, decided_model
+from tests.generation.plain_beam_search import plain_beam_search
 from tests.generation.toy import log_softmax
 
 LONGEST, WIDE = 4, 320  # as many beams as the last step has continuations
@@ -109,51 +105,21 @@ def test_one_beam_is_greedy(model):
         assert score == pytest.approx(total / len(tokens), abs=1e-5)
 
 
-class AfterSource(LanguageModel):
-    """What a model is that has read one source: a language model."""
+@pytest.mark.parametrize("num_beams, length_penalty", [(2, 0.3), (3, 1.0), (3, -0.5)])
+def test_narrow_beams_are_those_of_plain_loops(model, num_beams, length_penalty):
+    options = dict(num_beams=num_beams, num_return_sequences=num_beams, max_new_tokens=8)
+    found = search(model, length_penalty=length_penalty, **options)
+    for row, length in enumerate(LENGTHS):
 
-    def __init__(self, model, source):
-        super().__init__()
-        self.inner = model
-        self.source = tf.constant(source[None])
-        self.vocab_size = model.vocab_size
-        self.context_length = model.context_length
+        def logits_after(texts):
+            inputs = np.array([[END, *ids] for ids in texts])
+            source = np.repeat(SOURCES[row : row + 1, :length], len(texts), 0)
+            return model(inputs, source_ids=source)[:, -1]
 
-    def initial_state(self, batch_size, num_slots=None):
-        memory = self.inner.encode(self.source)
-        memory = tf.nest.map_structure(lambda t: tf.repeat(t, batch_size, 0), memory)
-        return self.inner.initial_state(batch_size, num_slots, memory)
-
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
-        return self.inner.features(token_ids, state, lengths=lengths)
-
-    def logits(self, features):
-        return self.inner.logits(features)
-
-
-@pytest.fixture
-def untraced():
-    """Runs TensorFlow's functions as they are: for a few steps, tracing them takes longest."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def test_it_agrees_with_the_search_in_python(model, untraced):
-    after_source = AfterSource(model, SOURCES[0])  # a decoder does not keep its model alive
-    decoder = Decoder(after_source)
-    for length_penalty in (1.0, 0.3, -0.5):
-        penalty = dict(length_penalty=length_penalty)
-        options = GenerationOptions(max_new_tokens=8, num_beams=3, **penalty).validate()
-        prompt = Row(0, 0, 0, [END], LineTokenizer(), options)
-        (expected,) = search_beams(decoder, [prompt], options)
-        found = hypotheses(
-            search(model, num_beams=3, num_return_sequences=3, max_new_tokens=8, **penalty), 0
-        )
-        assert [ids for ids, *_ in found] == [text.generated_ids for text in expected]
-        for (ids, score, log_prob), text in zip(found, expected):
-            assert log_prob == pytest.approx(text.log_prob, abs=1e-5)
-            assert score == pytest.approx(text.log_prob / len(ids) ** length_penalty, abs=1e-5)
+        expected = plain_beam_search(logits_after, num_beams, 8, END, length_penalty)
+        for mine, its in zip(hypotheses(found, row), expected[:num_beams], strict=True):
+            assert mine[0] == its[0]
+            assert mine[1:] == pytest.approx(its[1:], abs=2e-5)
 
 
 @pytest.mark.parametrize("coverage_penalty", [0.0, 0.4])
@@ -184,10 +150,10 @@ def test_how_many_are_asked_for_does_not_change_the_best(model):
 
 def test_each_source_has_its_own_greatest_length(model):
     longest = np.array([3, 1, 6], np.int32)
-    found = beam_search(model, SOURCES, LENGTHS, END, 2, longest)
+    found = search_targets(model, SOURCES, LENGTHS, END, 2, longest)
     assert found.tokens.shape == (3, 2, 6)
     for row, most in enumerate(longest):
-        apart = beam_search(model, SOURCES, LENGTHS, END, 2, int(most))
+        apart = search_targets(model, SOURCES, LENGTHS, END, 2, int(most))
         np.testing.assert_array_equal(found.tokens[row, :, :most], apart.tokens[row])
         np.testing.assert_allclose(found.scores[row], apart.scores[row], atol=1e-5)
         assert np.all(found.tokens[row, :, most:] == -1)
@@ -199,11 +165,11 @@ def test_without_a_greatest_length_the_source_decides_up_to_the_context():
     bias[END] = -1e9
     unending = model.logits
     model.logits = lambda features: unending(features) + bias
-    found = beam_search(model, SOURCES, LENGTHS, END, 1)
+    found = search_targets(model, SOURCES, LENGTHS, END, 1)
     expected = np.minimum(automatic_length(LENGTHS), 25)
     assert expected.tolist() == [25, 24, 25]
     np.testing.assert_array_equal(found.lengths[:, 0], expected)
-    found = beam_search(model, SOURCES, LENGTHS, END, 1, 1000)
+    found = search_targets(model, SOURCES, LENGTHS, END, 1, 1000)
     np.testing.assert_array_equal(found.lengths[:, 0], [25, 25, 25])
 
 

@@ -1,4 +1,4 @@
-"""Cleaning of sentence pairs: what is left, and what is counted."""
+"""Cleaning of records of several fields: what is left, and what is counted."""
 
 import itertools
 import json
@@ -10,20 +10,22 @@ import pytest
 from lm_zoo.config import CleaningConfig
 from lm_zoo.data import cleaned_corpus, cleaning_stages
 from lm_zoo.data.cleaned_corpus import clean
-from lm_zoo.data.cleaned_pairs import clean_pairs
 from lm_zoo.data.cleaning_report import report_table
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.corpora.corpus import RecordCorpus
+from lm_zoo.data.fields import Field
 from lm_zoo.errors import UserError
 from tests.data.small_corpora import DocumentCorpus, StreamCorpus
 
 
-def corpus_of(train, validation=(), test=()):
+def corpus_of(train, validation=(), test=(), fields=("source", "target"), is_raw=True):
     splits = {"train": list(train), "validation": list(validation), "test": list(test)}
-    return MemoryPairCorpus("toy", splits, "this test", "none")
+    corpus = RecordCorpus("toy", splits, "this test", "none", fields)
+    object.__setattr__(corpus, "is_raw", is_raw)
+    return corpus
 
 
 def cleaned(corpus, cache, *steps, processes=1, **fields):
-    return clean_pairs(corpus, CleaningConfig(steps=steps, **fields), cache, processes)
+    return clean(corpus, CleaningConfig(steps=steps, **fields), cache, processes)
 
 
 def counts(corpus, step, split="train"):
@@ -32,13 +34,15 @@ def counts(corpus, step, split="train"):
 
 
 def left(corpus, split="train"):
-    return list(corpus.pairs(split))
+    return list(corpus.records(split))
 
 
 def test_without_steps_what_was_made_is_itself_and_what_was_read_is_whole(tmp_path):
-    corpus = corpus_of([("a", "b")])
-    assert clean_pairs(corpus, CleaningConfig(), tmp_path) is corpus
+    corpus = corpus_of([("a", "b")], is_raw=False)
+    assert clean(corpus, CleaningConfig(), tmp_path) is corpus
     assert not list(tmp_path.iterdir())
+    result = cleaned(corpus_of([("a", "b"), ("a\n", "")]), tmp_path)
+    assert left(result) == [("a", "b")] and counts(result, "record_empty") == (2, 0, 1)
 
 
 def test_line_breaks_and_empty_sides_are_always_counted(tmp_path):
@@ -46,8 +50,8 @@ def test_line_breaks_and_empty_sides_are_always_counted(tmp_path):
     result = cleaned(corpus_of(raw, [("v", ""), ("v", "w")], [("t", "u")]), tmp_path, "nfc")
     assert left(result) == [("a", "b"), ("a b c", "d e"), ("c", "d")]
     assert left(result, "test") == [("t", "u")]
-    assert counts(result, "pair_lines") == (6, 1, 0)
-    assert counts(result, "pair_empty") == (6, 0, 3)
+    assert counts(result, "record_lines") == (6, 1, 0)
+    assert counts(result, "record_empty") == (6, 0, 3)
     assert counts(result, "nfc") == (3, 0, 0)
     empty = result.report["steps"][1]
     assert empty["reasons"] == {
@@ -60,7 +64,7 @@ def test_line_breaks_and_empty_sides_are_always_counted(tmp_path):
     }  # fmt: skip
     assert json.loads(json.dumps(result.report)) == result.report
     table = report_table(result.report)
-    assert table.startswith("step        split       pairs  changed  dropped")
+    assert table.startswith("step          split       records  changed  dropped")
 
 
 def test_a_split_of_which_nothing_is_left_is_told(tmp_path):
@@ -119,12 +123,12 @@ def test_length_ratio_counts_words_or_characters_of_unspaced_scripts(tmp_path):
 def test_identical_and_repeated_pairs_go(tmp_path):
     train = [("a", "A"), ("b", "b "), ("a", "A"), ("a", "B"), ("t", "T"), ("c", "C")]
     corpus = corpus_of(train, [("v", "V"), ("v", "V")], [("t", "T")])
-    result = cleaned(corpus, tmp_path, "pair_identical", "pair_duplicates")
+    result = cleaned(corpus, tmp_path, "pair_identical", "exact_duplicates")
     assert left(result) == [("a", "A"), ("a", "B"), ("c", "C")]
     assert left(result, "validation") == [("v", "V")] and left(result, "test") == [("t", "T")]
     assert counts(result, "pair_identical") == (6, 0, 1)
-    assert counts(result, "pair_duplicates") == (5, 0, 2)
-    assert counts(result, "pair_duplicates", "validation") == (2, 0, 1)
+    assert counts(result, "exact_duplicates") == (5, 0, 2)
+    assert counts(result, "exact_duplicates", "validation") == (2, 0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +143,7 @@ def messy():
 
 
 def test_what_is_left_is_what_the_steps_say(messy, tmp_path):
-    steps = ("nfc", "pair_duplicates", "pair_length_ratio", "pair_identical")
+    steps = ("nfc", "exact_duplicates", "pair_length_ratio", "pair_identical")
     result = cleaned(messy, tmp_path, *steps, max_length_ratio=2.0)
     seen = set()
     for split in ("test", "validation", "train"):
@@ -162,7 +166,7 @@ def test_what_is_left_is_what_the_steps_say(messy, tmp_path):
 
 
 def test_processes_and_block_sizes_do_not_matter(messy, tmp_path, monkeypatch):
-    steps = ("nfc", "pair_duplicates", "pair_length_ratio", "held_out_overlap")
+    steps = ("nfc", "exact_duplicates", "pair_length_ratio", "held_out_overlap")
     once = cleaned(messy, tmp_path / "one", *steps)
     real = cleaning_stages.source_blocks
     monkeypatch.setattr(cleaned_corpus, "source_blocks", lambda corpus: real(corpus, size=4000))
@@ -175,21 +179,44 @@ def test_processes_and_block_sizes_do_not_matter(messy, tmp_path, monkeypatch):
 
 
 def test_with_no_pair_whole_it_is_told(tmp_path):
-    with pytest.raises(UserError, match="of the 2 test pairs none has text on both sides"):
+    with pytest.raises(UserError, match="the 2 test records none has text in each of source and t"):
         cleaned(corpus_of([("a", "b")], test=[("a", ""), ("", "b")]), tmp_path, "nfc")
+
+
+def test_labels_are_never_changed_and_records_of_any_number_of_fields_are_cleaned(tmp_path):
+    fields = (Field("title"), Field("label", "label"), Field("body"))
+    records = [
+        ("e\u0301t\u00e9", "e\u0301", "a  b"),
+        ("x", "no", " "),
+        ("y", "", "z"),
+        ("one\ntwo", "yes", "three"),
+        ("one two", "yes", "three"),
+    ]
+    corpus = corpus_of(records, fields=("title", "label", "body"))
+    steps = ("nfc", "whitespace", "exact_duplicates")
+    result = clean(corpus, CleaningConfig(steps=steps), tmp_path, 1, fields=fields)
+    assert left(result) == [("\u00e9t\u00e9", "e\u0301", "a b"), ("one two", "yes", "three")]
+    assert result.fields == corpus.fields and result.report["fields"] == list(corpus.fields)
+    reasons = {step["name"]: step["reasons"] for step in result.report["steps"]}
+    assert reasons["record_empty"] == {"empty body": 1, "empty label": 1}
+    assert counts(result, "exact_duplicates") == (3, 0, 1)
+    assert list(result.column("label").texts("train")) == ["e\u0301", "yes"]
+    assert list(result.columns(("body", "title")).records("train"))[1] == ("three", "one two")
+    texts = clean(corpus, CleaningConfig(steps=steps), tmp_path, 1)  # all fields are texts
+    assert left(texts)[0][1] == "\u00e9" and texts.fingerprint != result.fingerprint
 
 
 def test_steps_that_do_not_fit_are_refused(tmp_path):
     pairs = corpus_of([("a", "b")])
-    for step in ("gutenberg", "exact_duplicates"):
-        with pytest.raises(UserError, match=f"'{step}' works on documents, and corpus 'toy'"):
-            cleaned(pairs, tmp_path, step)
-    with pytest.raises(UserError, match="Use 'pair_duplicates'"):
-        cleaned(pairs, tmp_path, "exact_duplicates")
-    with pytest.raises(UserError, match="pair_duplicates"):
-        cleaned(pairs, tmp_path, "pair_dup")
+    with pytest.raises(UserError, match="'gutenberg' works on documents, and corpus 'toy' has rec"):
+        cleaned(pairs, tmp_path, "gutenberg")
+    with pytest.raises(UserError, match="exact_duplicates"):
+        cleaned(pairs, tmp_path, "exact_dup")
+    labelled = (Field("source"), Field("target", "label"))
+    with pytest.raises(UserError, match="'pair_identical' works on records of 2 texts, and .* 1;"):
+        clean(pairs, CleaningConfig(steps=("pair_identical",)), tmp_path, fields=labelled)
     for corpus in (DocumentCorpus(train=["a"]), StreamCorpus(train=["a"])):
-        for step in ("pair_duplicates", "pair_identical", "pair_empty"):
-            with pytest.raises(UserError, match=f"'{step}' works on sentence pairs, and corpus"):
+        for step in ("pair_length_ratio", "pair_identical", "record_empty"):
+            with pytest.raises(UserError, match=f"'{step}' works on records of several fields, an"):
                 clean(corpus, CleaningConfig(steps=(step,)), tmp_path)
     assert not list(tmp_path.iterdir())
