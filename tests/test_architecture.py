@@ -237,7 +237,7 @@ MOST_SPELLINGS = {
     "layout": 0,
     "name": 15,
     "source_tokenizer": 1,
-    "task": 2,
+    "task": 1,
 }
 
 
