@@ -226,9 +226,12 @@ class Task:
             model: The model.
             split: The `ExampleSplit`.
             batches: Its `Batches`, of which one epoch was measured.
-            totals: As for `curves`.
+            totals: As for `curves`, and `counts`.
         """
-        raise NotImplementedError
+        from lm_zoo.evaluation.figures_report import FiguresReport
+
+        figures, dropped = self.curves(totals, batches), getattr(batches, "num_dropped", 0)
+        return FiguresReport.of(self, model, split, figures, dropped)
 
     @classmethod
     def check_evaluation(cls, config, folder, split, options):

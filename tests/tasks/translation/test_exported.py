@@ -9,10 +9,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.cli.main import main
-from lm_zoo.export import pair_scoring, reading
+from lm_zoo.export import reading
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.warmup import read_warmup
 from lm_zoo.run import load
+from lm_zoo.tasks.translation import exported_scores
 from lm_zoo.text.tokenizers import load_tokenizer
 
 SIGNATURES = {
@@ -154,8 +155,9 @@ def test_the_warm_up_requests_are_answered(loaded, translation_place, card):
 
 
 def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
-    assert "token for token; score" in translation_place.report
-    assert card["parity"]["equal_translations"] == card["parity"]["translations"] >= 10
+    assert "token for token; translate" in translation_place.report
+    choices = card["parity"]["choices"]["translate"]
+    assert choices["equal"] == choices["total"] >= 10
     source, target = (card["fields"][name] for name in ("source", "target"))
     assert card["task"] == "translation" and source["shares"] == target["shares"] == ""
     assert source["tokenizer"]["fingerprint"] == run.source_tokenizer.fingerprint
@@ -179,10 +181,14 @@ def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
     [
         ([b"caf\xe9"], {}, "text: expected valid UTF-8"),
         (["a" * 100], {}, "text: expected at most 100 tokens a text, its end included"),
-        (["a"], {"num_beams": 0}, "num_beams: expected at least 1"),
-        (["a", "b"], {"num_beams": [1, 2]}, "num_beams: expected at least 1, the same for all"),
+        (["a"], {"num_beams": 0}, "num_beams: expected a whole number of at least 1"),
+        (
+            ["a", "b"],
+            {"num_beams": [1, 2]},
+            "num_beams: expected a whole number of at least 1, the same for all",
+        ),
         (["a"], {"num_return_sequences": 5}, "num_return_sequences: expected at most num_beams"),
-        (["a"], {"max_new_tokens": -1}, "max_new_tokens: expected one value of at least 0"),
+        (["a"], {"max_new_tokens": -1}, "max_new_tokens: expected a whole number of at least 0"),
         (["a"], {"length_penalty": float("nan")}, "length_penalty: expected a finite number"),
     ],
 )
@@ -200,12 +206,10 @@ def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypa
     from lm_zoo.export.exported_model import ExportedModel
     from lm_zoo.export.weights import StoredWeights
 
-    monkeypatch.setattr(pair_scoring, "MOST_TOKENS", 30)
+    monkeypatch.setattr(exported_scores, "MOST_TOKENS", 30)
     monkeypatch.setattr(reading, "LONGEST", 2)
     names = ("token_logprobs", "embed")
-    model = ExportedModel(
-        run.model, run.tokenizer, StoredWeights(run.model), 24, names, run.source_tokenizer
-    )
+    model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)
     found = model.token_logprobs(texts, sources)
     expected = loaded.token_logprobs(texts, sources)
@@ -217,18 +221,20 @@ def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypa
 
 def test_max_length_bounds_both_sides(run):
     prepared = PreparedExport(run, max_length=10, signatures=("embed",))
-    assert (
-        prepared.max_length == prepared.model.context_length == prepared.model.source_length == 10
-    )
-    lengths = [len(run.source_tokenizer.encode(text)) for text in prepared.verification.sources]
+    assert prepared.limits == {"source": 10, "target": 10}
+    assert prepared.model.context_length == 10
+    lengths = [len(run.source_tokenizer.encode(text)) for text in prepared.parity.records["source"]]
     assert max(lengths) < 10
 
 
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--signatures=generate"], ["'generate'", "translate, score, token_logprobs, embed"]),
-        (["--format=onnx"], ["'onnx'", "encoder_decoder", "'saved_model'"]),
+        (
+            ["--signatures=generate"],
+            ["task translation has no 'generate'", "translate, score, token_logprobs, embed"],
+        ),
+        (["--format=onnx"], ["'onnx'", "encoder_decoder", "task translation", "'saved_model'"]),
         (["--max_length=25"], ["max_length", "24"]),
     ],
 )

@@ -4,21 +4,27 @@ import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
 from lm_zoo.export.reading import Windows, read_group
+from lm_zoo.export.traced_model import IDS, ROWS
+from lm_zoo.export.text_groups import at_most, over_groups
 from lm_zoo.layers.token_losses import token_nll
-from lm_zoo.limits import MOST_LOGITS, MOST_TOKENS
+from lm_zoo.limits import MOST_LOGITS
 
 
-class PairScorer:
+class InGraphPairScorer:
     """Pure functions of tensors, to be traced.
 
     Args:
-        model: A `TracedPairModel`.
+        model: A `TracedModel` of a `SequenceToSequenceModel`.
         end_id: The token that stands before and after each target text (`Tokenizer.end_id`).
+        limits: Most tokens of a `source` and of a `target`, or None.
     """
 
-    def __init__(self, model, end_id):
+    def __init__(self, model, end_id, limits):
         self.model = model
         self.end_id = int(end_id)
+        self.limits = limits
+        model.describe(model.add("encode", [IDS, ROWS]))
+        self.source_width = model.add("source_features", [IDS, ROWS]).shape[-1]
 
     def score(self, texts, sources):
         """Scores texts; the arguments are those of `token_log_probs`.
@@ -62,7 +68,7 @@ class PairScorer:
             return read_group(self.model, inputs, windows, state, collect, log_probs, numbers)
 
         # One place more than there are targets, for padding.
-        log_probs = _over_groups(
+        log_probs = over_groups(
             tf.maximum(sizes, source_sizes),
             read,
             tf.zeros([num_targets + 1]),
@@ -88,7 +94,7 @@ class PairScorer:
             means = tf.math.divide_no_nan(sums, tf.cast(lengths - 1, tf.float32)[:, None])
             return tf.tensor_scatter_nd_update(vectors, rows[:, None], means)
 
-        return _over_groups(sizes, read, tf.zeros([tf.size(sizes), self.model.source_width]))
+        return over_groups(sizes, read, tf.zeros([tf.size(sizes), self.source_width]))
 
     def score_ids(self, token_ids, lengths, source_ids, source_lengths):
         """Returns each next token's log-probability, of rows read in one go; fit for XLA.
@@ -109,7 +115,7 @@ class PairScorer:
         shape = tf.shape(inputs)
         checks = [
             *at_most("token_ids", shape[1], self.model.context_length),
-            *at_most("source_ids", tf.shape(source_ids)[1], self.model.source_length),
+            *at_most("source_ids", tf.shape(source_ids)[1], self.limits["source"]),
         ]
         with tf.control_dependencies(checks):
             inputs, source_ids = tf.identity(inputs), tf.identity(source_ids)
@@ -119,47 +125,3 @@ class PairScorer:
         nll = nll_in_parts(self.model, features, targets)
         goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
         return tf.where(goes_on, -nll, 0.0)
-
-
-def _over_groups(lengths, read, value, most_texts=MOST_TOKENS):
-    """Works through texts, so many of like length at a time that memory is bounded.
-
-    Args:
-        lengths: Of the texts, int32 `(batch,)`.
-        read: Function `(value, rows) -> value` of a tensor and of the numbers of some texts, int32
-            `(texts,)`.
-        value: The tensor before the first texts; its shape stays.
-        most_texts: At a time.
-
-    Returns:
-        The tensor after the last texts.
-    """
-    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
-
-    def group(begin, value):
-        most = tf.clip_by_value(MOST_TOKENS // lengths[order[begin]], 1, most_texts)
-        rows = order[begin : begin + most]
-        return begin + tf.size(rows), read(value, rows)
-
-    _, value = tf.while_loop(
-        lambda begin, _: begin < tf.size(lengths),
-        group,
-        (tf.constant(0), value),
-        shape_invariants=(tf.TensorShape([]), value.shape),
-    )
-    return value
-
-
-def at_most(name, number, limit):
-    """Returns the check, in a list, that no row has more tokens than a limit, None for any.
-
-    Args:
-        name: The input that the error names.
-        number: Tokens that the longest row has the model read, int32 scalar.
-        limit: An int, or None.
-    """
-    if limit is None:
-        return []
-    expected = f"{name}: expected at most {limit} tokens a text, its end included, received"
-    check = tf.debugging.Assert(number <= limit, [expected, number])
-    return [] if check is None else [check]

@@ -5,26 +5,6 @@ import tensorflow as tf
 NEVER = tf.int32.max
 
 
-def stops_of_rows(stop, batch_size):
-    """Returns each row's stop strings, `(batch, number)`.
-
-    Args:
-        stop: A scalar, `(number,)` for all rows, or `(batch, number)`; "" is none.
-        batch_size: int32 scalar.
-    """
-    number = tf.concat([[1], tf.shape(stop)], 0)[-1]
-    rows = tf.reshape(stop, tf.stack([-1, number]))  # (1 or batch, number)
-    check = tf.debugging.Assert(
-        (tf.rank(stop) < 2) | ((tf.rank(stop) == 2) & (tf.shape(rows)[0] == batch_size)),
-        [
-            "stop: expected one string, a list, or a list for each prompt, received shape",
-            tf.shape(stop),
-        ],
-    )
-    with tf.control_dependencies([check] if check is not None else []):
-        return tf.broadcast_to(rows, tf.stack([batch_size, number]))
-
-
 def find_stops(texts, stops):
     """Finds the stop string that is complete first, reading character by character.
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.export import nll, reading
-from lm_zoo.export.scoring import Scorer
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.registry import build_model
+from lm_zoo.tasks.language_modeling.exported_scores import InGraphScorer
 from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers import TOKENIZERS
 
@@ -42,7 +42,7 @@ class Functions:
                 weight.assign(8 * weight)  # large enough that its choices are not all alike
         self.module = module_of(self.tokenizer)
         self.traced = TracedModel(self.model, StoredWeights(self.model))
-        self.scorer = Scorer(self.traced, self.tokenizer.start_ids)
+        self.scorer = InGraphScorer(self.traced, self.tokenizer.start_ids)
         self.compiled = functools.cache(self.compile)
 
     def compile(self, name, *specs):
@@ -128,7 +128,7 @@ def test_a_batch_without_texts_or_of_empty_ones(functions, texts):
 
 def test_the_next_tokens_are_those_of_the_text_read_anew(functions):
     model, texts = functions.model, ["the cat", "", TEXT, "t"]
-    tokens, log_probs = functions("next_token", texts, tf.constant([2, 3, 1, 1]))
+    tokens, log_probs = functions("next_token", texts, tf.constant(3))
     assert tokens.shape == (4, 3)
     for row, text in enumerate(texts):
         ids = functions.tokenizer.encode(text) if text else functions.tokenizer.start_ids

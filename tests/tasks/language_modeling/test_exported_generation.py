@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.export.generating import Generating
-from lm_zoo.export.stop_strings import find_stops
+from lm_zoo.export.input_tensors import compiled
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.text_stream import TextStream
+from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator
+from lm_zoo.tasks.language_modeling.predictions import PREDICTIONS
+from lm_zoo.tasks.language_modeling.stop_strings import find_stops
 from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.generation.toy import BoundedModel, TrigramModel
@@ -16,7 +18,6 @@ TEXT = "the cat sat on the mat\nthe dog sat on the cat \u20ac\n"
 BYTES = TOKENIZERS["byte"].train([TEXT])
 WORDS = TOKENIZERS["word"].train([TEXT])
 FUNCTIONS = (
-    "generate",
     "encode_prompts",
     "detokenize",
     "row_keys",
@@ -33,13 +34,15 @@ class InGraph:
 
     def __init__(self, model, tokenizer):
         self.model, self.tokenizer = model, tokenizer
-        self.generating = Generating(
+        self.generating = InGraphGenerator(
             model,
             module_of(tokenizer),
             tokenizer.eos_id,
             tokenizer.start_ids,
             tokenizer.starts_prompts,
         )
+        inputs = PREDICTIONS["generate"].exported_inputs
+        self.generate = compiled(self.generating.generate, inputs)
         for name in FUNCTIONS:
             function = getattr(self.generating, name)
             signature = self.generating.signature(name)
@@ -254,16 +257,16 @@ def test_no_prompts_give_no_texts(in_bytes):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(new=0), "max_new_tokens: expected at least 1, received"),
-        (dict(new=[3, -1]), "max_new_tokens: expected at least 1, received"),
-        (dict(new=[3, 3, 3]), "max_new_tokens: expected one value, or one for each prompt"),
+        (dict(new=0), "max_new_tokens: expected a whole number of at least 1, received"),
+        (dict(new=[3, -1]), "max_new_tokens: expected a whole number of at least 1, received"),
+        (dict(new=[3, 3, 3]), "max_new_tokens: expected one value, or one for each text"),
         (dict(temperature=float("nan")), "temperature: expected a finite number"),
         (dict(temperature=-0.5), "temperature: expected a finite number"),
-        (dict(top_k=-1), "top_k: expected at least 0"),
-        (dict(top_p=0.0), "top_p: expected above 0"),
-        (dict(top_p=float("nan")), "top_p: expected above 0"),
-        (dict(seed=-1), "seed: expected at least 0"),
-        (dict(stop=[["a"]] * 3), "stop: expected one string, a list, or a list for each prompt"),
+        (dict(top_k=-1), "top_k: expected a whole number of at least 0 .0: all"),
+        (dict(top_p=0.0), "top_p: expected a finite number above 0 and at most 1"),
+        (dict(top_p=float("nan")), "top_p: expected a finite number above 0 and at most 1"),
+        (dict(seed=-1), "seed: expected a whole number of at least 0"),
+        (dict(stop=[["a"]] * 3), "stop: expected one string, a list, or a list for each text"),
         (dict(stop=[b"\xff"]), "stop: expected valid UTF-8"),
         (dict(prompts=["a" * 25, "b"]), "prompt: expected at most 24 tokens .*received. .25"),
         (dict(prompts=[b"\xe2\x82", "b"]), "prompt: expected valid UTF-8"),

@@ -8,7 +8,7 @@ from lm_zoo.generation.decoding_state import begin
 from lm_zoo.layers.token_losses import token_nll
 
 
-class Scorer:
+class InGraphScorer:
     """Pure functions of tensors, to be traced.
 
     Args:
@@ -74,12 +74,12 @@ class Scorer:
 
         Args:
             texts: Token ids, int32 RaggedTensor `(batch, None)`.
-            k: How many, int32, any shape: the largest counts.
+            k: How many, int32 scalar.
 
         Returns:
             `(tokens, log_probs)`: int32 and float32 of shape `(batch, k)`, in nats.
         """
-        k, vocab_size = tf.reduce_max(k), self.model.vocab_size
+        vocab_size = self.model.vocab_size
         expected = f"k: expected a whole number from 1 to {vocab_size}, received"
         check = tf.debugging.Assert((k >= 1) & (k <= vocab_size), [expected, k])
         with tf.control_dependencies([check]):

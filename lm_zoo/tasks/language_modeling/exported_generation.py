@@ -2,18 +2,18 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.stop_strings import cut_at_stops, stops_of_rows, tokens_until_stop
 from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs
 from lm_zoo.generation.samplers import SamplingSettings
+from lm_zoo.tasks.language_modeling.stop_strings import cut_at_stops, tokens_until_stop
 from lm_zoo.text.lost_text import CONTEXT
 
 MOST_STEPS = 512  # steps whose results are kept in one piece
 
 
-class Generating:
+class InGraphGenerator:
     """Functions of tensors alone, to be traced into a SavedModel.
 
     Args:
@@ -48,20 +48,7 @@ class Generating:
         rows, ints = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, None), tf.int32)
         floats, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32)
         strings, state = tf.TensorSpec((None,), tf.string), self.state_specs
-
-        def any_rank(dtype, argument):
-            return tf.TensorSpec(None, dtype, name=argument)
-
         return {
-            "generate": [
-                tf.TensorSpec((None,), tf.string, name="prompt"),
-                any_rank(tf.int32, "max_new_tokens"),
-                any_rank(tf.float32, "temperature"),
-                any_rank(tf.int32, "top_k"),
-                any_rank(tf.float32, "top_p"),
-                any_rank(tf.int32, "seed"),
-                any_rank(tf.string, "stop"),
-            ],
             "encode_prompts": [strings],
             "detokenize": [rows, rows],
             "row_keys": [ints, rows, rows, rows],
@@ -83,18 +70,17 @@ class Generating:
         }[name]
 
     def generate(self, prompt, max_new_tokens, temperature, top_k, top_p, seed, stop):
-        """Continues prompts.
+        """Continues prompts; every argument has a value for each row, within its bounds.
 
         Args:
             prompt: Strings, `(batch,)`; "" begins a text.
-            max_new_tokens: Most tokens generated, int32, a scalar or `(batch,)`; so are the others.
-            temperature: float32; 0 takes the likeliest token.
-            top_k: int32; 0 is off.
-            top_p: float32; 1 is off.
-            seed: int32; the same seed gives the same text, whatever other prompts are beside it.
-                Of several rows of one prompt and seed, each next one gets another text.
-            stop: Strings that end a text before them: a scalar, `(number,)` for all rows, or
-                `(batch, number)`; "" is none.
+            max_new_tokens: Most tokens generated, int32 `(batch,)`.
+            temperature: float32 `(batch,)`; 0 takes the likeliest token.
+            top_k: int32 `(batch,)`; 0 is off.
+            top_p: float32 `(batch,)`; 1 is off.
+            seed: int32 `(batch,)`; the same seed gives the same text, whatever other prompts are
+                beside it. Of several rows of one prompt and seed, each next one gets another text.
+            stop: Strings that end a text before them, `(batch, number)`; "" is none.
 
         Returns:
             A dict: `text`, strings `(batch,)`; `log_prob` of the generated tokens by the model
@@ -102,15 +88,11 @@ class Generating:
             the tokens of a stop string included.
         """
         token_ids, lengths = self.encode_prompts(prompt)
-        batch_size = tf.shape(lengths)[0]
-        most, seeds, settings = _settings(
-            batch_size, max_new_tokens, temperature, top_k, top_p, seed
-        )
-        draw = random_keys.draws_in_graph(token_ids, lengths, seeds)
-        settings = settings._replace(key=self.row_keys(token_ids, lengths, seeds, draw))
-        stops = stops_of_rows(checked_utf8(stop, "stop"), batch_size)
-        has_stop = tf.reduce_any(stops != "")
-        longest = tf.reduce_max(tf.concat([most, [0]], 0))
+        draw = random_keys.draws_in_graph(token_ids, lengths, seed)
+        key = self.row_keys(token_ids, lengths, seed, draw)
+        settings = SamplingSettings(temperature, top_k, top_p, key, tf.constant(1.0))
+        has_stop = tf.reduce_any(stop != "")
+        longest = tf.reduce_max(tf.concat([max_new_tokens, [0]], 0))
         prefix = tf.RaggedTensor.from_tensor(token_ids, tf.cast(lengths, tf.int64))[:, -CONTEXT:]
         state, features = begin_with_features(
             self.model, token_ids, lengths, self._slots(lengths, longest)
@@ -119,11 +101,11 @@ class Generating:
             state=state,
             tokens=tf.gather(token_ids, lengths - 1, batch_dims=1),
             token_index=tf.zeros_like(lengths),
-            active=tf.fill([batch_size], True),
+            active=tf.fill([tf.shape(lengths)[0]], True),
             seen=(),
         )
         decoding, tokens, log_probs = first_step(
-            self.model, features, decoding, settings, most, self.eos_id
+            self.model, features, decoding, settings, max_new_tokens, self.eos_id
         )
         num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MOST_STEPS))
 
@@ -141,7 +123,7 @@ class Generating:
                 decoding,
                 settings,
                 num_steps,
-                most,
+                max_new_tokens,
                 self.eos_id,
                 self.state_limit,
             )
@@ -150,7 +132,7 @@ class Generating:
             counts = tf.where(was_active, decoding.token_index, counts)
             counts, stopped = tf.cond(
                 has_stop,
-                lambda: tokens_until_stop(certain_text_of(tokens), checked, counts, stops),
+                lambda: tokens_until_stop(certain_text_of(tokens), checked, counts, stop),
                 lambda: (counts, tf.zeros_like(was_active)),
             )
             decoding = decoding._replace(active=decoding.active & ~stopped)
@@ -172,7 +154,7 @@ class Generating:
             shape_invariants=(shapes[0], any_shape, any_shape, *shapes[3:]),
         )
         text = replacing(self._bytes(prefix, tokens, counts))
-        text = tf.cond(has_stop, lambda: cut_at_stops(text, stops), lambda: text)
+        text = tf.cond(has_stop, lambda: cut_at_stops(text, stop), lambda: text)
         counted = tf.range(tf.shape(tokens)[1]) < counts[:, None]
         log_prob = tf.reduce_sum(tf.where(counted, log_probs, 0.0), 1)
         return {"text": text, "log_prob": log_prob, "num_tokens": counts}
@@ -324,34 +306,3 @@ class Generating:
         return tf.strings.substr(
             self.tokenizer.detokenize(whole), before, tf.fill(tf.shape(before), tf.int32.max)
         )
-
-
-def _settings(batch_size, max_new_tokens, temperature, top_k, top_p, seed):
-    """Checks the settings; returns `(max_new_tokens, seed, settings without key)`, a value a row."""
-    arguments = {
-        "max_new_tokens": (max_new_tokens, lambda v: v > 0, "at least 1"),
-        "temperature": (
-            temperature,
-            lambda v: (v >= 0) & tf.math.is_finite(v),
-            "a finite number of at least 0 (0: greedy)",
-        ),
-        "top_k": (top_k, lambda v: v >= 0, "at least 0 (0: off)"),
-        "top_p": (top_p, lambda v: (v > 0) & (v <= 1), "above 0 and at most 1 (1: off)"),
-        "seed": (seed, lambda v: v >= 0, "at least 0"),
-    }
-    rows = {}
-    for name, (value, is_right, expected) in arguments.items():
-        fits = tf.reduce_all(is_right(value))
-        shape_fits = (tf.size(value) == 1) | (tf.size(value) == batch_size)
-        checks = [
-            tf.debugging.Assert(fits, [f"{name}: expected {expected}, received", value]),
-            tf.debugging.Assert(
-                shape_fits,
-                [f"{name}: expected one value, or one for each prompt, received", value],
-            ),
-        ]
-        with tf.control_dependencies([check for check in checks if check is not None]):
-            rows[name] = tf.broadcast_to(tf.reshape(value, (-1,)), [batch_size])
-    filters = rows["temperature"], rows["top_k"], rows["top_p"]
-    settings = SamplingSettings(*filters, key=None, repetition_penalty=tf.constant(1.0))
-    return rows["max_new_tokens"], rows["seed"], settings
