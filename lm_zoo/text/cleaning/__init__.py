@@ -3,6 +3,7 @@
 A new step is one function and one line in `CLEANING_STEPS`.
 """
 
+from lm_zoo.registration import Registry
 from lm_zoo.text.cleaning import exact_duplicates as exact
 from lm_zoo.text.cleaning import filters, language, pairs, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
@@ -21,7 +22,7 @@ from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, PairStep
 
 __all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop", "PairStep"]
 
-CLEANING_STEPS = {
+_OWN = {
     "nfc": DocumentStep(nfc, streams=True),
     "nfkc": DocumentStep(nfkc, streams=True),
     "fix_encoding": DocumentStep(
@@ -79,3 +80,10 @@ CLEANING_STEPS = {
     "pair_length_ratio": PairStep(pairs.pair_length_ratio, settings=("max_length_ratio",)),
     "pair_duplicates": CorpusStep(pairs.pair_duplicates, exact.judge_exact_duplicates, texts=False),
 }
+
+CLEANING_STEPS = Registry(
+    "cleaning_step",
+    _OWN,
+    lambda what: isinstance(what, (DocumentStep, PairStep, CorpusStep)),
+    "a DocumentStep or another step of lm_zoo.text.cleaning.step",
+)
