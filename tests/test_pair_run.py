@@ -124,9 +124,9 @@ def test_its_folder_alone_translates(finished, tmp_path):
     shutil.copytree(workdir, tmp_path / "moved")
     run = lm_zoo.load(tmp_path / "moved")
     assert (run.source_tokenizer is run.tokenizer) == (not settings.tokenizers)
-    sources, references = run.pairs("test")
+    sources, references = map(list, zip(*run.records("test")))
     assert references == [translation_of(source) for source in sources]
-    assert not set(sources) & set(run.pairs("validation")[0])
+    assert not set(sources) & {source for source, _ in run.records("validation")}
     translations = run.translate(sources, num_beams=2)
     words = np.mean(
         [
@@ -136,8 +136,7 @@ def test_its_folder_alone_translates(finished, tmp_path):
         ]
     )
     assert words > 0.6  # 0.43 is what one can guess without the source
-    source_split, target_split = run.pair_tokens("test")
-    assert len(source_split.document_starts) == len(target_split.document_starts)
+    assert run.examples("test").num_examples == len(sources)
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):
@@ -204,11 +203,11 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
                 setattr(c.training, "best_by", "loss"),
                 setattr(c, "tokenizers", {}),
             ),
-            "task.name: expected 'translation', because corpus 'text_pairs' has pairs.*language",
+            "corpus.name: expected records of text for task 'language_modeling', received 'text_pairs",
         ),
         (
             lambda c: setattr(c, "corpus", CorpusConfig("python_reference")),
-            "task.name: 'translation' needs",
+            "corpus.name: expected records of source and target for task",
         ),
         (
             lambda c: setattr(c, "tokenizers", {"sources": TokenizerConfig("word")}),
@@ -216,7 +215,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
         ),
         (
             lambda c: setattr(c, "model", ModelConfig("lstm_lm")),
-            "config.model.name: expected a model that reads a source.*lstm_lm",
+            "config.model.name: .* needs a model that reads a source.*lstm_lm",
         ),
         (lambda c: setattr(c.training, "best_by", "blue"), "config.training.best_by.*'bleu'"),
         (
@@ -225,7 +224,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
         ),
         (
             lambda c: setattr(c.model, "context_length", 4),
-            "task.too_long: .* pairs of the train split",
+            "task.too_long: .* records of the train split",
         ),
         (
             lambda c: setattr(c.task, "label_smoothing", 1.0),

@@ -209,11 +209,14 @@ def generate_python(name, arguments, folder):
 def generate_saved_model(name, arguments, folder):
     import tensorflow as tf
 
+    from lm_zoo.config import ExperimentConfig
     from lm_zoo.export.exported_model import ExportedModel
     from lm_zoo.export.weights import StoredWeights
+    from lm_zoo.tasks import task_class
 
     model, tokenizer = our_model(name, arguments)
-    exported = ExportedModel(model, tokenizer, StoredWeights(model), signatures=["generate"])
+    task = task_class("language_modeling")(ExperimentConfig(), {"text": tokenizer})
+    exported = ExportedModel(task, model, StoredWeights(model), ["generate"])
     exported.save(folder / "saved_model")
     del model, exported
     function = tf.saved_model.load(folder / "saved_model").signatures["generate"]

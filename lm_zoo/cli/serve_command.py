@@ -32,23 +32,6 @@ from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.serving.limits import ServingLimits
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
-_HELP = {
-    "max_body_bytes": "Most bytes of a request's body.",
-    "max_prompt_tokens": "Most tokens of a prompt, or of a source.",
-    "max_new_tokens": "Most tokens generated per text.",
-    "max_num_beams": "Most beams of a translation.",
-    "max_rows": "Most texts of one request.",
-    "max_queue": "Most texts that wait; one more is answered with 503.",
-    "request_seconds": "After so long a request is given up and answered with 504.",
-    "max_header_bytes": "Most bytes of a request's line and headers; more are answered with 431.",
-    "max_connections": "Most connections at once, as far as the system's limit of open files allows; "
-    "of more, the one that has waited longest for a request is closed.",
-    "receive_seconds": "How long a request's line and headers may take to arrive, and then its body; "
-    "longer is answered with 408.",
-    "write_seconds": "How long an answer waits for a client that does not read it.",
-    "idle_seconds": "How long a connection stays open without a request.",
-}
-
 
 def define_flags(flag_values):
     define_path(
@@ -141,7 +124,7 @@ def define_flags(flag_values):
     )
     for field in dataclasses.fields(ServingLimits):
         define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
-        define(field.name, field.default, _HELP[field.name], flag_values=flag_values)
+        define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
     define_register_flag(flag_values)
 
 

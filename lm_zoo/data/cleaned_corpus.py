@@ -1,5 +1,6 @@
 """A corpus after cleaning: its text in the cache, with a record of all that was done to it."""
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -19,6 +20,8 @@ from lm_zoo.data.cleaning_stages import (
 )
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
+from lm_zoo.data.fields import Field
+from lm_zoo.data.record_documents import RecordDocuments, as_record
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.json_files import (
@@ -32,7 +35,8 @@ from lm_zoo.json_files import (
 from lm_zoo.text.cleaning import CLEANING_STEPS
 from lm_zoo.text.cuts import SAFE_CUT
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+ALWAYS = ("record_lines", "record_empty")  # of records of several fields
 MANIFEST = "manifest.json"
 ROUND = "round.json"  # in the folder of a round that is done
 _MANIFEST = {
@@ -61,6 +65,7 @@ class CleanedCorpus(Corpus):
 
     def __init__(self, corpus, directory):
         self.name = corpus.name
+        self.fields = corpus.fields
         self.source = corpus.source
         self.licence = corpus.licence
         self.has_documents = corpus.has_documents
@@ -76,18 +81,30 @@ class CleanedCorpus(Corpus):
     def fingerprint(self):
         return self._fingerprint
 
+    def records(self, split):
+        if len(self.fields) == 1:
+            return super().records(split)
+        return map(as_record, self._documents(split))
+
     def texts(self, split):
-        pieces = self._texts(split)
+        if len(self.fields) > 1:
+            return super().texts(split)
+        pieces = self._documents(split)
         return pieces if self.has_documents else _safely_cut(pieces)
 
-    def _texts(self, split):
+    def _documents(self, split):
         for name, checksum in self._blocks[split].items():
             for _, text in read_documents(self.directory / name, checksum):
                 yield text
 
 
-def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None):
+def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None, fields=()):
     """Cleans a corpus, once: the text is kept in the cache and found again there.
+
+    Of records with several fields, besides the steps that are named, line breaks within a text
+    always become spaces and records with an empty text always go, both counted. Steps for single
+    documents are done to each text, and a record goes with any of them; those that compare
+    documents compare whole records. Labels stay as they are.
 
     Memory: each process holds a block (4 million characters and up to one document more), its
     cleaned text and what a step needs besides; comparing documents needs about 100 MB more in the
@@ -101,45 +118,57 @@ def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None
         processes: How many work at it; 0 means one a core. They do not change the result.
         on_progress: Called with about how many bytes are done, of `corpus.num_bytes`.
         on_wait: Called with a line of text before waiting for another process that cleans the same.
+        fields: The `Field`s of the records, in their order; none means that all are texts.
 
     Returns:
-        The corpus itself if no steps are named, else a `CleanedCorpus`.
+        The corpus itself if no steps are named and it is not raw, else a `CleanedCorpus`.
 
     Raises:
         UserError: For a step that there is not, that needs documents where there are none or a
             package that is missing; if nothing is left of a split; or if the cache cannot be
             written. After that, as after a kill, the blocks that are done are kept.
     """
-    if not config.steps:
+    if not config.steps and not corpus.is_raw:
         return corpus
-    check_steps(config, corpus)
-    fingerprint = hashlib.sha256(json.dumps(_identity(corpus, config)).encode()).hexdigest()
+    fields = tuple(fields) or tuple(map(Field, corpus.fields))
+    if len(fields) > 1:
+        steps = (*ALWAYS, *(name for name in config.steps if name not in ALWAYS))
+        config = dataclasses.replace(config, steps=steps)
+    check_steps(config, corpus, fields)
+    identity = _identity(corpus, config, fields)
+    fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     directory = pathlib.Path(cache_dir).expanduser() / f"cleaned-{fingerprint[:16]}"
     with made_once(directory, on_wait=on_wait) as work:
         if work is not None:
-            publish(_clean(corpus, config, work, processes, on_progress, fingerprint), directory)
+            whole = _clean(corpus, config, fields, work, processes, on_progress, fingerprint)
+            publish(whole, directory)
     cleaned = CleanedCorpus(corpus, directory)
     _check_not_empty(cleaned.report)
     return cleaned
 
 
-def check_steps(config, corpus):
+def check_steps(config, corpus, fields):
     """Raises a `UserError` for steps that are not there, twice there, or not for such a corpus."""
     for place, name in enumerate(config.steps):
         CLEANING_STEPS.require("cleaning.steps", name)
         if name in config.steps[:place]:
             raise UserError(f"cleaning.steps: expected each step once, received {name!r} twice.")
         step = CLEANING_STEPS[name]
-        if corpus.has_pairs and not step.pairs:
-            better = " Use 'pair_duplicates'." if name == "exact_duplicates" else ""
+        if len(fields) > 1 and not step.records:
             raise UserError(
                 f"cleaning.steps: {name!r} works on documents, and corpus {corpus.name!r} has "
-                f"sentence pairs; leave it out.{better}"
+                f"records of {' and '.join(corpus.fields)}; leave it out."
             )
-        if not corpus.has_pairs and not step.texts:
+        num_texts = sum(field.kind == "text" for field in fields)
+        if len(fields) == 1 and not step.documents:
             raise UserError(
-                f"cleaning.steps: {name!r} works on sentence pairs, and corpus {corpus.name!r} has "
-                "none; leave it out."
+                f"cleaning.steps: {name!r} works on records of several fields, and corpus "
+                f"{corpus.name!r} has one text; leave it out."
+            )
+        if getattr(step, "num_texts", 0) not in (0, num_texts):
+            raise UserError(
+                f"cleaning.steps: {name!r} works on records of {step.num_texts} texts, and corpus "
+                f"{corpus.name!r} has {num_texts}; leave it out."
             )
         if not corpus.has_documents and not step.streams:
             raise UserError(
@@ -151,7 +180,7 @@ def check_steps(config, corpus):
             step.check(config)
 
 
-def _clean(corpus, config, work, processes, on_progress, fingerprint):
+def _clean(corpus, config, fields, work, processes, on_progress, fingerprint):
     """Does all rounds in the work folder; returns the folder with the result."""
     all_rounds = rounds(config.steps)
     last = len(all_rounds) - 1
@@ -164,8 +193,8 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
             if number:
                 shutil.rmtree(work / "judge", ignore_errors=True)  # of one that was killed
                 judge = judged(round[0], before, config, work / "judge")
-            blocks = stored_blocks(before) if number else source_blocks(corpus)
-            task = CleanBlock(round, config, corpus.has_documents, judge, corpus.has_pairs)
+            blocks = stored_blocks(before) if number else source_blocks(RecordDocuments(corpus))
+            task = CleanBlock(round, config, corpus.has_documents, judge, fields)
             progress = _progress(on_progress, number, len(all_rounds), corpus, before)
             results = process_blocks(blocks, task, folder, processes, progress)
             if number < last:
@@ -182,7 +211,7 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
             (read_json(path, most=MAX_LARGE_BYTES) for path in counts),
             config.sample,
             corpus.has_documents,
-            corpus.has_pairs,
+            corpus.fields,
         ),
     }
     content["sha256"] = _sha256(content)
@@ -191,7 +220,7 @@ def _clean(corpus, config, work, processes, on_progress, fingerprint):
     return folder
 
 
-def _identity(corpus, config):
+def _identity(corpus, config, fields):
     """Returns all that the cleaned text and its report follow from, JSON-ready."""
     steps = []
     for name in config.steps:
@@ -199,7 +228,7 @@ def _identity(corpus, config):
         libraries = {library: importlib.metadata.version(library) for library in step.libraries}
         steps.append([name, step.version, _settings(name, config), libraries])
     unicode = unicodedata.unidata_version  # what a letter or a space is, and normal forms
-    kind = "pairs" if corpus.has_pairs else corpus.has_documents
+    kind = [corpus.has_documents, [[field.name, field.kind] for field in fields]]
     return [FORMAT_VERSION, corpus.fingerprint, kind, steps, config.sample, unicode]
 
 
@@ -264,10 +293,10 @@ def _check_not_empty(report):
         if not total["characters_in"] or last["characters_in"] > _removed(last):
             continue
         most = max(steps, key=lambda step: _removed(step["splits"][split]))
-        if most["name"] == "pair_empty":
+        if most["name"] == "record_empty":
             raise UserError(
-                f"corpus.name: of the {total['documents_in']:,} {split} pairs none has text on "
-                "both sides; give other files."
+                f"corpus.name: of the {total['documents_in']:,} {split} records none has text in "
+                f"each of {' and '.join(report['fields'])}; give other files."
             )
         counts, why = most["splits"][split], ""
         if most["reasons"]:

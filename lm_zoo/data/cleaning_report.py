@@ -67,7 +67,7 @@ class StepCounts:
         _least(kept, self.sample)
 
 
-def merged_report(settings_of, blocks, sample, has_documents, has_pairs=False):
+def merged_report(settings_of, blocks, sample, has_documents, fields=()):
     """Puts the blocks' counts together.
 
     Args:
@@ -75,7 +75,7 @@ def merged_report(settings_of, blocks, sample, has_documents, has_pairs=False):
         blocks: Iterator of dictionaries, step -> `StepCounts.to_dict()`.
         sample: As for `StepCounts`.
         has_documents: Whether there are documents; a stream counts as one.
-        has_pairs: Whether the documents are sentence pairs.
+        fields: Names of the fields of the records of which documents are made, if they have several.
 
     Returns:
         A JSON-ready dictionary.
@@ -109,12 +109,12 @@ def merged_report(settings_of, blocks, sample, has_documents, has_pairs=False):
         for found in (*step["dropped"], *step["changed"]):
             del found["order"]
     report = {"has_documents": has_documents, "steps": list(steps.values())}
-    return report | ({"has_pairs": True} if has_pairs else {})
+    return report | ({"fields": list(fields)} if len(fields) > 1 else {})
 
 
 def unit_of(report):
-    """Returns what is counted in a report: "documents" or "pairs"."""
-    return "pairs" if report.get("has_pairs") else "documents"
+    """Returns what is counted in a report: "documents" or "records"."""
+    return "records" if "fields" in report else "documents"
 
 
 def report_table(report, samples=False):

@@ -15,9 +15,8 @@ import numpy as np
 from lm_zoo.data.blocks import BLOCK_CHARACTERS, Block, cut_blocks
 from lm_zoo.data.cleaning_report import StepCounts
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import SIDES
 from lm_zoo.data.document_files import documents_to_bytes, read_documents
-from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop, PairStep
+from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop, RecordStep
 from lm_zoo.text.cleaning.signatures import SignatureBlock, Signatures
 from lm_zoo.text.lines import in_one_line
 
@@ -106,15 +105,16 @@ class CleanBlock:
         settings: The `CleaningConfig`.
         has_documents: Whether texts are documents, or parts of a stream.
         judge: What the judging step made of the signatures; None without one.
-        has_pairs: Whether documents are sentence pairs.
+        fields: The `Field`s of the records of which documents are made, if they have several.
     """
 
-    def __init__(self, round, settings, has_documents, judge=None, has_pairs=False):
+    def __init__(self, round, settings, has_documents, judge=None, fields=()):
         self.judging, self.steps, self.comparing = round
         self.settings = settings
         self.has_documents = has_documents
         self.judge = judge
-        self.has_pairs = has_pairs
+        self.names = tuple(field.name for field in fields)
+        self.text_names = tuple(field.name for field in fields if field.kind == "text")
 
     def __call__(self, block):
         """Returns the block's files and sizes.
@@ -160,8 +160,8 @@ class CleanBlock:
 
     def _result(self, step, text):
         """Returns what a step makes of a text, or a `Drop`."""
-        if self.has_pairs:
-            return _pair_result(step, text, self.settings)
+        if len(self.names) > 1:
+            return _record_result(step, text, self.settings, self.names, self.text_names)
         result = step.function(text, self.settings)
         if self.has_documents and isinstance(result, str) and result != text:
             result = result.strip("\n") or Drop("nothing is left of it")
@@ -180,27 +180,38 @@ class CleanBlock:
         record["signatures"] = {"count": len(values), "dtype": values.dtype.str}
 
 
-def _pair_result(step, text, settings):
-    """Returns what a step makes of a sentence pair, as two lines, or a `Drop`."""
-    before = text.split("\n")
-    if isinstance(step, PairStep):
-        after = step.function(*before, settings)
-        if isinstance(after, Drop):
-            return after
+def _record_result(step, document, settings, names, text_names):
+    """Returns what a step makes of a record, as the lines of a text, or a `Drop`.
+
+    Args:
+        step: The step.
+        document: The record as one text.
+        settings: The `CleaningConfig`.
+        names: Names of its fields.
+        text_names: Names of those that are texts, and not labels.
+    """
+    before = record = dict(zip(names, document.split("\n")))
+    is_of_record = isinstance(step, RecordStep)
+    if names != text_names and not (is_of_record and not step.num_texts):
+        before = {name: record[name] for name in text_names}
+    if is_of_record:
+        after = step.function(before, settings)
     else:
-        after = [step.function(side, settings) for side in before]
-    if list(after) == before:
-        return text
-    sides = []
-    for name, old, new in zip(SIDES, before, after):
+        function = step.function
+        after = {name: function(text, settings) for name, text in before.items()}
+    if after is before or after == before:
+        return document
+    if isinstance(after, Drop):
+        return after
+    for name, new in after.items():
         if isinstance(new, Drop):
             return Drop(f"{name}: {new.reason}", new.detail)
-        if new != old:
+        if new != record[name]:
             new = in_one_line(new)
             if not new.strip():
                 return Drop(f"nothing is left of the {name}")
-        sides.append(new)
-    return "\n".join(sides)
+            record = record | {name: new}
+    return "\n".join(record.values())
 
 
 def judged(name, results, settings, directory):

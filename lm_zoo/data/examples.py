@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from lm_zoo.data.preparation import Observer, prepared_tokenizer
+from lm_zoo.data.labels import load_labels
+from lm_zoo.data.preparation import Observer, prepared_labels, prepared_tokenizer
 from lm_zoo.data.token_files import TokenDataset, TokenSplit, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import load_tokenizer
@@ -92,11 +93,14 @@ def prepared_preprocessors(config, corpus, fields, observer=None):
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
     owners = {field.name: _owner(config, field) for field in fields}
-    made = {}
+    kinds, made = {field.name: field.kind for field in fields}, {}
     for owner in dict.fromkeys(owners.values()):
-        names = tuple(name for name in owners if owners[name] == owner)
-        settings = config.tokenizers.get(owner, config.tokenizer)
-        made[owner] = prepared_tokenizer(config, corpus.columns(names), observer, settings)
+        column = corpus.columns(tuple(name for name in owners if owners[name] == owner))
+        if kinds[owner] == "label":
+            made[owner] = prepared_labels(config, column, observer)
+        else:
+            settings = config.tokenizers.get(owner)
+            made[owner] = prepared_tokenizer(config, column, observer, settings)
     return {name: made[owner] for name, owner in owners.items()}
 
 
@@ -127,7 +131,10 @@ def load_preprocessors(fields, path_of):
     for field in fields:
         shared = field.shares and not path_of(field.name).is_dir()
         owners[field.name] = field.shares if shared else field.name
-    loaded = {name: load_tokenizer(path_of(name)) for name in dict.fromkeys(owners.values())}
+    load = {
+        field.name: load_labels if field.kind == "label" else load_tokenizer for field in fields
+    }
+    loaded = {name: load[name](path_of(name)) for name in dict.fromkeys(owners.values())}
     return {name: loaded[owner] for name, owner in owners.items()}
 
 

@@ -5,6 +5,7 @@ import json
 
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.labels import LabelTokenizer, load_labels
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 
@@ -25,11 +26,11 @@ class Observer:
 
 
 def prepared_corpus(config, fields, observer=None):
-    """Returns the cleaned `Corpus` that a config describes.
+    """Returns the cleaned `Corpus` that a config describes, of the fields that its task has.
 
     Args:
         config: An `ExperimentConfig`.
-        fields: The `Field`s of a record, as the config's task has them.
+        fields: The task's `Field`s.
         observer: An `Observer`.
 
     Raises:
@@ -37,31 +38,38 @@ def prepared_corpus(config, fields, observer=None):
     """
     observer = observer or Observer()
     corpus = load_corpus(config.corpus, config.data.cache_dir)
-    _check_fields(config, corpus, [field.name for field in fields])
-    cache, processes = cache_dir(config.data.cache_dir), config.runtime.data_processes
-    if len(corpus.fields) > 1:
-        from lm_zoo.data.cleaned_pairs import clean_pairs
-
-        observer.begin("cleaning", corpus.num_bytes)
-        return clean_pairs(
-            corpus, config.cleaning, cache, processes, observer.update, observer.line
-        )
-    if not config.cleaning.steps:
-        return corpus
+    _check_fields(config, corpus, fields)
+    if not config.cleaning.steps and not corpus.is_raw:
+        return corpus.columns(field.name for field in fields)
     from lm_zoo.data.cleaned_corpus import clean
 
     observer.begin("cleaning", corpus.num_bytes)
-    return clean(corpus, config.cleaning, cache, processes, observer.update, observer.line)
+    return clean(
+        corpus.columns(field.name for field in fields),
+        config.cleaning,
+        cache_dir(config.data.cache_dir),
+        config.runtime.data_processes,
+        observer.update,
+        observer.line,
+        fields,
+    )
 
 
-def _check_fields(config, corpus, expected):
-    """Raises a `UserError` unless the corpus has the fields that the task learns from."""
-    if set(corpus.fields) != set(expected):
+def _check_fields(config, corpus, fields):
+    """Raises a `UserError` unless a corpus has the fields of a task, and no others."""
+    names = [field.name for field in fields]
+    if sorted(names) != sorted(corpus.fields):
         raise UserError(
-            f"config.corpus.name: the task {config.task.name} learns from records of "
-            f"{' and '.join(expected)}, and the corpus {config.corpus.name!r} has "
-            f"{' and '.join(corpus.fields)}; set another corpus (`lm-zoo list corpora`) or another "
+            f"corpus.name: expected records of {' and '.join(names)} for task "
+            f"{config.task.name!r}, received {corpus.name!r}, whose records have "
+            f"{' and '.join(corpus.fields)}; take another corpus (`lm-zoo list corpora`) or another "
             "task.name."
+        )
+    first = next(field for field in fields if field.name == corpus.fields[0])
+    if first.kind == "label" and getattr(config.corpus, "split_by", "") == "document_hash":
+        raise UserError(
+            f"corpus.split_by: 'document_hash' goes by the first field, and that is the label "
+            f"{first.name!r}; name a text first in corpus.fields, or set it to 'fraction'."
         )
 
 
@@ -77,28 +85,59 @@ def prepared_tokenizer(config, corpus, observer=None, settings=None):
     Raises:
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
-    observer, settings = observer or Observer(), settings or config.tokenizer
+    settings = settings or config.tokenizer
     if settings.path or settings.name not in TOKENIZERS:
         tokenizer = train_tokenizer(settings, ())
     else:
-        directory = _tokenizer_directory(config, corpus, settings)
-        with made_once(directory, on_wait=observer.line) as work:
-            if work is not None:
-                observer.begin(f"training the {settings.name} tokenizer", corpus.num_bytes)
-                texts = _training_texts(corpus, observer)
-                train_tokenizer(settings, texts, corpus.num_bytes).save(work / "whole")
-                publish(work / "whole", directory)
-        tokenizer = load_tokenizer(directory)
+        identity = [settings.vocab_size, settings.min_count, settings.training_bytes]
+        tokenizer = _trained_once(
+            config,
+            corpus,
+            [settings.name, *identity],
+            lambda texts: train_tokenizer(settings, texts, corpus.num_bytes),
+            load_tokenizer,
+            observer or Observer(),
+        )
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
 
 
-def _tokenizer_directory(config, corpus, settings):
-    identity = [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents, settings.name]
-    identity += [settings.vocab_size, settings.min_count, settings.training_bytes]
-    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
-    return cache_dir(config.data.cache_dir) / "tokenizers" / f"{settings.name}-{digest}"
+def prepared_labels(config, corpus, observer=None):
+    """Returns the `LabelTokenizer` of a corpus of labels, made once and kept.
+
+    Args:
+        config: An `ExperimentConfig`.
+        corpus: The labels, each a document; its training split alone is looked at.
+        observer: An `Observer`.
+
+    Raises:
+        UserError: For too many different labels, or a damaged file.
+    """
+    name, observer = LabelTokenizer.name, observer or Observer()
+    return _trained_once(config, corpus, [name], LabelTokenizer.train, load_labels, observer)
+
+
+def _trained_once(config, corpus, identity, train, load, observer):
+    """Returns a tokenizer from the cache, trained on the training split where it is not there.
+
+    Args:
+        config: An `ExperimentConfig`.
+        corpus: The cleaned `Corpus`.
+        identity: Its name, and what else it follows from besides the corpus, JSON-ready.
+        train: Function of an iterable of strings that returns the tokenizer.
+        load: Function of the folder that it was saved in.
+        observer: An `Observer`.
+    """
+    name, version = identity[0], [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents]
+    digest = hashlib.sha256(json.dumps([*version, *identity]).encode()).hexdigest()[:12]
+    directory = cache_dir(config.data.cache_dir) / "tokenizers" / f"{name}-{digest}"
+    with made_once(directory, on_wait=observer.line) as work:
+        if work is not None:
+            observer.begin(f"training the {name} tokenizer", corpus.num_bytes)
+            train(_training_texts(corpus, observer)).save(work / "whole")
+            publish(work / "whole", directory)
+    return load(directory)
 
 
 def _training_texts(corpus, observer):

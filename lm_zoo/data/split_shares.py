@@ -1,7 +1,6 @@
 """Whether the splits that were cut from the training files are as large as was asked."""
 
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import PairCorpus
 
 NEAR = 2  # times as much, or as little, as was asked is near
 
@@ -33,10 +32,12 @@ def split_notes(corpus, examples):
     fractions = " and ".join(f"corpus.{name}_fraction" for name in far)
     why = remedy = ""
     if corpus.has_documents:
-        pairs = isinstance(corpus, PairCorpus)
+        several = len(corpus.fields) > 1
         documents = sum(sizes[name][1] for name in ("train", *asked))
-        why = f"; there are {documents:,} {'pairs' if pairs else 'documents'}, which are not cut"
-        remedy = "" if pairs else ", or make documents smaller (corpus.documents)"
+        why = (
+            f"; there are {documents:,} {'records' if several else 'documents'}, which are not cut"
+        )
+        remedy = "" if several else ", or make documents smaller (corpus.documents)"
     return [
         f"Splits: a share of the text was asked of {found}{why}. Give {fields}, change {fractions}"
         f"{remedy}."

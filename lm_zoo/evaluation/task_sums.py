@@ -20,11 +20,11 @@ def total_sums(task, model, batches, distribution=None, on_progress=None):
         on_progress: Called as `on_progress(weight so far, batches.num_targets)` after each batch.
 
     Returns:
-        Name -> float: `objective`, `weight` and `task.figures`.
+        Name -> float: `objective`, `weight` and `task.figures`; and name -> float64 `(n,)` of
+        `task.counts`.
     """
     distribution = distribution or default_distribution()
-    names = ("objective", "weight", *task.figures)
-    totals = np.zeros(len(names))
+    names, totals = ("objective", "weight", *task.figures), 0.0
     for step in range(int(np.ceil(batches.steps_per_epoch))):
         # Rows beyond the batch count nothing, and each replica has to have one.
         num_rows = max(batches.num_rows(step), distribution.num_replicas)
@@ -38,11 +38,13 @@ def total_sums(task, model, batches, distribution=None, on_progress=None):
         totals += np.concatenate([part.numpy() for part in rows]).sum(axis=0, dtype=np.float64)
         if on_progress:
             on_progress(int(totals[1]), batches.num_targets)
-    return dict(zip(names, totals.tolist()))
+    found = dict(zip(names, totals[: len(names)].tolist()))
+    counts = np.split(totals[len(names) :], max(1, len(task.counts)))
+    return found | dict(zip(task.counts, counts))
 
 
 def _function_of(task, model, distribution, features):
-    """Returns the compiled function that gives each row's sums, `(rows, names)`.
+    """Returns the compiled function that gives each row's sums, `(rows, names and counts)`.
 
     Made once for a model and a strategy, and traced once for batches of all shapes.
     """
@@ -52,7 +54,9 @@ def _function_of(task, model, distribution, features):
         def on_replica(features):
             sums, _ = task.sums(reference(), features, (), training=False)
             parts = [sums.objective, sums.weight, *(sums.figures[name] for name in task.figures)]
+            counts = [sums.figures[name] for name in task.counts]  # (B, n) each
             rows = tf.stack([tf.cast(part, tf.float32) for part in parts], axis=1)  # (B, names)
+            rows = tf.concat([rows, *counts], axis=1)
             if gathers:  # every process gets all rows
                 rows = tf.distribute.get_replica_context().all_gather(rows, axis=0)
             return rows

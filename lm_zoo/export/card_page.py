@@ -97,18 +97,11 @@ def _inputs(inputs):
 
 def _verified(parity):
     """A sentence about what was compared with the Python model."""
-    read = f"A process with TensorFlow alone read {parity['texts']} texts"
-    if parity.get("translations"):
-        return (
-            f"{read} and made {parity['translations']} translations, greedily and by beam search; "
-            f"{parity['equal_translations']} were equal to `lm-zoo translate`'s, token for token."
-        )
-    if "generate" in parity["largest_difference"]:
-        return (
-            f"{read} and continued {parity['prompts']} prompts; {parity['equal_texts']} greedy "
-            "texts were equal to `lm-zoo generate`'s, token for token."
-        )
-    return f"{read}."
+    compared = "".join(
+        f"; {choices['equal']} of {choices['total']} {choices['what']} were equal, token for token"
+        for choices in parity["choices"].values()
+    )
+    return f"A process with TensorFlow alone read {parity['texts']} texts{compared}."
 
 
 def _perplexities(values):

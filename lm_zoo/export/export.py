@@ -6,7 +6,7 @@ import re
 
 from lm_zoo import checksums
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED, WITH_SOURCE
+from lm_zoo.export.formats import EDITED, FORMATS, OF_ANY_TASK, OF_OTHERS, VERSIONED
 from lm_zoo.export.new_folder import NewFolder, writing
 from lm_zoo.files import expanded
 
@@ -32,10 +32,12 @@ def export(run, output, format="saved_model", **options):
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
-    if run.model.reads_source and format not in WITH_SOURCE:
+    task = run.task.name
+    if format not in OF_ANY_TASK and task not in OF_OTHERS:
         raise UserError(
-            f"format: {format!r} is for language models, and {run.config.model.name} reads a "
-            f"source text; expected {' or '.join(map(repr, WITH_SOURCE))}."
+            f"format: {format!r} is for the task {' or '.join(OF_OTHERS)}, and this "
+            f"{run.config.model.name} has the task {task}; expected "
+            f"{' or '.join(map(repr, OF_ANY_TASK))}."
         )
     write = importlib.import_module(FORMATS[format][0]).write
     known = list(inspect.signature(write).parameters)[2:]

@@ -14,4 +14,5 @@ FORMATS = {
 # Of those that are data and no program, the page is for the user to go on with.
 EDITED = {"hugging_face": ("README.md",), "keras_hub": ("README.md",), "pytorch": ("README.md",)}
 VERSIONED = ("saved_model",)  # written to OUTPUT/NAME/VERSION; the others to OUTPUT itself
-WITH_SOURCE = ("saved_model",)  # for models that read a source, too
+OF_ANY_TASK = ("saved_model",)
+OF_OTHERS = ("language_modeling",)  # the tasks that the other forms are for

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from lm_zoo import __version__, checkpoints, config_json
 from lm_zoo.export.card_page import readable
+from lm_zoo.tasks.prediction import CARD_VERSION
 
-FORMAT_VERSION = 2
 FILE_NAME = "model_card.json"
 FIELDS = "fields"  # the folder beside it
 
@@ -29,7 +29,7 @@ def model_card(run, name, weights, limits, loss, parity):
     task = run.task
     needs = saved_model_needs(task)
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": CARD_VERSION,
         "name": name,
         "made_by": versions(needs),
         "task": task.name,

@@ -6,21 +6,14 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.export import model_card, precision_loss
-from lm_zoo.export.examples import example_calls, example_pair_calls
-from lm_zoo.export.exported_model import ExportedModel, checked_signatures
+from lm_zoo.export.exported_model import ExportedModel, checked_names
+from lm_zoo.export.json_tensors import array
 from lm_zoo.export.new_folder import writing
-from lm_zoo.export.pair_samples import example_pair, sample_pairs
-from lm_zoo.export.pair_verification import PairVerification
-from lm_zoo.export.samples import (
-    example_text,
-    held_out_text,
-    sample_prompts,
-    sample_texts,
-)
-from lm_zoo.export.verification import Verification, array, verify
+from lm_zoo.export.verification import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
+from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
@@ -37,7 +30,7 @@ def write(
 ):
     """Writes a `Run` as a SavedModel.
 
-    A process without lm_zoo scores, generates and embeds with what was written, and its results are
+    A process without lm_zoo makes every prediction with what was written, and its results are
     compared with those of the Python model of the same weights.
 
     Args:
@@ -45,10 +38,10 @@ def write(
         folder: An existing, empty folder.
         name: What servers call the model; "" is the workdir's name.
         precision: Of the matrices as they are stored, one of `PRECISIONS`.
-        max_length: Most tokens of a prompt, and of what the model's state holds; 0 is the model's
-            `context_length`, or any number for a recurrent model. For a model that reads a source:
-            of a source, and of a target.
-        signatures: Which of the model's signatures; None is all.
+        max_length: Most tokens of a text that is read whole (a prompt, a source, a target), and of
+            what the model's state holds; 0 is the model's `context_length`, or any number for a
+            recurrent model.
+        signatures: Which of the task's predictions; None is all.
         special_tokens: What a special token that is written out in a text is to the signatures:
             `text`, or `control`, the token.
 
@@ -61,24 +54,18 @@ def write(
     """
     prepared = PreparedExport(run, name, precision, max_length, signatures, special_tokens)
     prepared.exported.save(folder)
-    ((parity, examples),) = verify([(folder, prepared.verification)])
-    return prepared.finish(folder, parity, examples)
+    report, examples = verify(folder, prepared.parity)
+    return prepared.finish(folder, report, examples)
 
 
 class PreparedExport:
-    """A model as it is to be exported, and what it has to answer.
-
-    Args:
-        run: The `Run`.
-        name: As in `write`; so are the others.
-        precision: Likewise.
-        max_length: Likewise.
-        signatures: Likewise.
-        special_tokens: Likewise.
+    """A model as it is to be exported, and what it has to answer; the arguments are `write`'s.
 
     Attributes:
         exported: The `ExportedModel`.
-        verification: The `Verification`, or `PairVerification`.
+        model: The Python model with the weights that are exported.
+        limits: Field name -> most tokens, or None.
+        parity: The task's `Parity`.
     """
 
     def __init__(
@@ -91,92 +78,56 @@ class PreparedExport:
         special_tokens=TEXT,
     ):
         require_special_tokens(special_tokens)
-        for tokenizer in (run.tokenizer, run.source_tokenizer):
-            module_class(tokenizer)  # there is one
-        self.run = run
+        self.run, self.task = run, run.task
         self.name = name or run.folder.path.resolve().name
-        self.signatures = checked_signatures(run.model, signatures)
-        self.max_length = checked_max_length(run.model, max_length)
-        self.limits = run.task.length_limits(run.model, max_length)
+        names = checked_names(self.task, signatures)
+        longest = checked_max_length(run.model, max_length)
+        self.limits = self.task.length_limits(run.model, max_length)
+        for tokenizer in self.task.preprocessors.values():
+            module_class(tokenizer)  # there is one
         weights = StoredWeights(run.model, precision)
-        self.model = copy_of(run.model, self.max_length)
-        if run.model.reads_source and max_length:
-            self.model.source_length = min(self.model.source_length or max_length, max_length)
+        self.model = copy_of(run.model, longest)
         weights.assign_to(self.model)
         self.exported = ExportedModel(
-            self.model,
-            run.tokenizer,
-            weights,
-            self.max_length,
-            self.signatures,
-            run.source_tokenizer,
+            self.task, self.model, weights, names, max_length, special_tokens
+        )
+        self.parity = resolve(self.task.parity_class)(
+            type(run)(run.folder, run.task, self.model, run.step),
+            self.task,
+            names,
+            self.limits,
             special_tokens,
         )
-        reads_source = run.model.reads_source
-        self.verification = self._pair_verification() if reads_source else self._verification()
 
-    def _verification(self):
-        tokenizer, limit = self.run.tokenizer, self.model.context_length
-        text = held_out_text(self.run, 2 * (limit or 1000))
-        prompts = sample_prompts(tokenizer, text, self.max_length)
-        return Verification(
-            self.model,
-            tokenizer,
-            self.signatures,
-            sample_texts(tokenizer, text, limit),
-            prompts,
-            self.max_length,
-            example_calls(self.signatures, example_text(prompts), tokenizer.vocab_size),
-            special_tokens=self.exported.special_tokens,
-        )
-
-    def _pair_verification(self):
-        source_length = self.model.source_length
-        sources, targets = sample_pairs(self.run, source_length, self.max_length)
-        return PairVerification(
-            self.model,
-            self.run.source_tokenizer,
-            self.run.tokenizer,
-            self.signatures,
-            sources,
-            targets,
-            self.max_length,
-            example_pair_calls(self.signatures, *example_pair(sources, targets)),
-            self.exported.special_tokens,
-        )
-
-    def finish(self, folder, parity, examples):
-        """Writes what stands beside it: tokenizer, model card, warm-up requests.
+    def finish(self, folder, report, examples):
+        """Writes what stands beside it: tokenizers, model card, warm-up requests.
 
         Args:
             folder: The SavedModel's.
-            parity: The `Parity` that was found.
-            examples: Signature -> `(inputs, outputs)` of a call, name -> tensor as JSON has it.
+            report: The `ParityReport`.
+            examples: Prediction -> `(inputs, outputs)` of a call, name -> tensor as JSON has it.
 
         Returns:
             Lines of text that say what was found.
         """
-        loss = None
-        if self.exported.weights.precision != "float32":
+        weights, loss = self.exported.weights, None
+        if weights.precision != "float32":
             loss = precision_loss.measure(self.run, self.model)
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
-        task = self.run.task
-        card = model_card.model_card(
-            self.run, self.name, self.exported.weights, self.limits, loss, parity
-        )
+        card = model_card.model_card(self.run, self.name, weights, self.limits, loss, report)
         card["special_tokens"] = self.exported.special_tokens
-        predictions = {name: task.predictions[name] for name in self.signatures}
+        predictions = {name: self.task.predictions[name] for name in self.parity.names}
         card["predictions"] = model_card.described_predictions(predictions, examples)
         with writing(folder):
-            model_card.write_tokenizers(task, own)
+            model_card.write_tokenizers(self.task, own)
             model_card.write(card, own)
             requests = [
                 predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})
                 for name, (inputs, _) in examples.items()
             ]
             write_warmup(extra / FILE_NAME, requests)
-        return "\n".join(_report(parity, loss))
+        return "\n".join([*report.lines(), *([str(loss)] if loss else [])])
 
 
 def checked_max_length(model, max_length):
@@ -208,14 +159,3 @@ def copy_of(model, max_length):
     if model.context_length is not None:
         copy.context_length = max_length
     return copy
-
-
-def _report(parity, loss):
-    scored = [name for name in parity.largest_difference if name not in ("generate", "translate")]
-    if scored:
-        listed = ", ".join(f"{name} {parity.largest_difference[name]:.1e}" for name in scored)
-        yield f"Verified by a process without lm_zoo, on {parity.texts} texts: {listed}"
-    for what in parity.written():
-        yield f"Verified likewise: {what}"
-    if loss:
-        yield str(loss)

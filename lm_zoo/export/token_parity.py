@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.samples import HARD, held_out_text
-from lm_zoo.export.verification import TOLERANCE
+from lm_zoo.export.comparing import TOLERANCE
+from lm_zoo.export.sample_records import HARD
 
 COMPARED_STEPS = 64
 
@@ -37,7 +37,11 @@ def sample_tokens(run, batch_size, length):
 
     They begin as texts do and go on with held-out text; what is missing is said again.
     """
-    text = held_out_text(run, batch_size * length) or "".join(HARD)
+    try:
+        text = run.tokenizer.decode(run.tokens("validation").read(0, batch_size * length))
+    except UserError:
+        text = ""
+    text = text or "".join(HARD)
     ids = [*run.tokenizer.start_ids, *run.tokenizer.encode(text)]
     return np.resize(np.array(ids, np.int32), (batch_size, length))
 

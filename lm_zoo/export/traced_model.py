@@ -5,25 +5,25 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from lm_zoo.generation.decoding_state import state_specs
 from lm_zoo.layers.key_value_cache import is_written_in_place
+
+IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
 class TracedModel:
-    """What scoring and generating ask of a `LanguageModel`, with stored weights.
+    """What the functions of a SavedModel ask of a model, with stored weights.
 
     Tracing a deep model takes seconds, and its graph is large. Here each way of reading is one
     TensorFlow function, which the others call. The weights are among its arguments: they are
     widened once in a call of the SavedModel, outside of its loops.
 
     Args:
-        model: A built `LanguageModel`. Its own weights are not used.
+        model: A built model. Its own weights are not used.
         weights: `StoredWeights`.
 
     Attributes:
         vocab_size: The model's.
         context_length: The model's.
-        width: Of the model's features.
     """
 
     def __init__(self, model, weights):
@@ -32,13 +32,62 @@ class TracedModel:
         self._tensors = None
         self.vocab_size = model.vocab_size
         self.context_length = model.context_length
-        self._state_specs, self.width = self._described(model)
+        self._described = None
         self._readings = {}
 
-    def _described(self, model):
-        """Returns the specs of the model's state, and the width of its features."""
-        state, features = state_specs(model)
-        return state.model_state, features.shape[-1]
+    def add(self, name, specs):
+        """Gives this object a further method of the model, traced once.
+
+        Args:
+            name: Of the method.
+            specs: A `tf.TensorSpec` for each argument.
+
+        Returns:
+            What it returns, with a `tf.TensorSpec` for each tensor.
+        """
+        made = self._traced(name, getattr(self._model, name), specs)
+        setattr(self, name, lambda *arguments: made(self._weights(), *arguments))
+        return tf.nest.map_structure(_spec, made.structured_outputs)
+
+    def describe(self, *memory):
+        """Finds out what the model's states are.
+
+        Args:
+            *memory: What `initial_state` takes besides rows and slots, with a `tf.TensorSpec` for
+                each tensor.
+        """
+        model = self._model
+
+        def read_one(batch_size, num_slots, *memory):
+            state = model.initial_state(batch_size, num_slots, *memory)
+            return state, model.features(tf.zeros([batch_size, 1], tf.int32), state)[0]
+
+        number = tf.TensorSpec((), tf.int32)
+        with tf.init_scope():
+            made = tf.function(read_one, autograph=False)
+            made = made.get_concrete_function(number, number, *memory)
+        self._described = tf.nest.map_structure(_spec, made.structured_outputs)
+
+    def _specs(self):
+        """Returns the specs of a state and of features."""
+        if self._described is None:
+            self.describe()
+        return self._described
+
+    @property
+    def width(self):
+        """Of the model's features."""
+        return self._specs()[1].shape[-1]
+
+    def compiled(self, function, specs):
+        """Returns a function compiled for `specs` that has the weights ready."""
+
+        @tf.function(input_signature=specs, autograph=False)
+        def compiled(*arguments):
+            with self.widened():
+                return function(*arguments)
+
+        return compiled
 
     @contextlib.contextmanager
     def widened(self):
@@ -49,9 +98,9 @@ class TracedModel:
         finally:
             self._tensors = None
 
-    def initial_state(self, batch_size, num_slots=None):
-        """As `LanguageModel.initial_state`."""
-        return self._model.initial_state(batch_size, num_slots)
+    def initial_state(self, batch_size, num_slots=None, *memory):
+        """As the model's `initial_state`."""
+        return self._model.initial_state(batch_size, num_slots, *memory)
 
     def features(self, token_ids, state, lengths=None):
         """As `LanguageModel.features`."""
@@ -77,7 +126,7 @@ class TracedModel:
         """Returns the function that reads rows of a length, None for any."""
         specs = [
             tf.TensorSpec((None, length), tf.int32),
-            self._state_specs,
+            self._specs()[0],
             *([tf.TensorSpec((None,), tf.int32)] if with_lengths else []),
         ]
 
@@ -116,3 +165,7 @@ def _forget_gradients():
     for operation in tf.compat.v1.get_default_graph().get_operations():
         if "_gradient_op_type" in operation.node_def.attr:
             operation._clear_attr("_gradient_op_type")
+
+
+def _spec(tensor):
+    return tf.TensorSpec(tensor.shape, tensor.dtype)

@@ -6,6 +6,8 @@ from lm_zoo.generation.options import special_tokens_option
 from lm_zoo.options import check_options, option, require
 
 TOO_LONG = ("error", "truncate")
+# Most tokens of a translation where none is asked for: so many times its source's, and so many more.
+AUTOMATIC_LENGTH = (2, 20)
 
 
 @dataclasses.dataclass

@@ -7,11 +7,13 @@ import tensorflow as tf
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.beam_search import advance, as_numbers, begin
 from lm_zoo.generation.beams import Prompts, Reading, Settings
+from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH
 
 
 def automatic_length(source_lengths):
     """The most tokens of a target where none is asked for: twice the source's and 20 more."""
-    return 2 * source_lengths + 20
+    times, more = AUTOMATIC_LENGTH
+    return times * source_lengths + more
 
 
 def longest_targets(model, source_lengths, max_new_tokens):

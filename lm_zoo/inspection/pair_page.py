@@ -1,6 +1,5 @@
 """The report on sentence pairs as one HTML page."""
 
-from lm_zoo.data.corpora.pair_corpus import SIDES
 from lm_zoo.html_page import escaped, page
 from lm_zoo.inspection.page_parts import (
     STYLE,
@@ -15,6 +14,7 @@ from lm_zoo.inspection.page_parts import (
     unused_table,
 )
 from lm_zoo.inspection.pair_wording import (
+    SIDES,
     heading_of_batch,
     heading_of_pair,
     heading_of_side,

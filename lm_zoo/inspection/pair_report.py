@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from lm_zoo.data.cleaned_pairs import PairDocuments
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import SIDES
+from lm_zoo.data.record_documents import RecordDocuments
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates
 from lm_zoo.inspection.preview import MOST_PLACES, MOST_ROWS, MOST_TOKENS
 from lm_zoo.inspection.report import document_lengths, tokens_of
@@ -126,7 +125,7 @@ def preview_pair_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_p
                 "tokens": counts[side],
                 "padding": len(weights) * widths[side] - counts[side],
             }
-            for side in SIDES
+            for side in ("source", "target")
         },
         "shown": shown,
     }
@@ -170,7 +169,7 @@ def _document(tokenizer, token_split, number):
 
 def _duplicates(corpus, split):
     found = {}
-    for unit, texts in (("pairs", PairDocuments(corpus)), ("sources", corpus.column("source"))):
+    for unit, texts in (("pairs", RecordDocuments(corpus)), ("sources", corpus.column("source"))):
         digests = Digests()
         for name in SPLITS:
             for text in texts.texts(name):

@@ -1,8 +1,8 @@
 """The report on sentence pairs as lines of text."""
 
-from lm_zoo.data.corpora.pair_corpus import SIDES
 from lm_zoo.tables import render
 from lm_zoo.inspection.pair_wording import (
+    SIDES,
     heading_of_batch,
     heading_of_pair,
     heading_of_side,

@@ -1,6 +1,5 @@
 """The headings, tables and notes of a report on sentence pairs; see `wording`."""
 
-from lm_zoo.data.corpora.pair_corpus import SIDES
 from lm_zoo.inspection.wording import (
     duplicate_notes,
     duplicate_tables,
@@ -11,6 +10,7 @@ from lm_zoo.inspection.wording import (
     unknown_table,
 )
 
+SIDES = ("source", "target")
 HEADINGS = {"source": "Sources: ", "target": "Targets: "}
 
 

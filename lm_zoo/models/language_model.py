@@ -1,33 +1,17 @@
 """The base class of every language model: one way to run it, with or without carried state."""
 
-import math
-import typing
-
 import keras
 import tensorflow as tf
 
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.models.arguments import check_arguments
+from lm_zoo.models.model_summary import ModelSummary
 
 _KERAS_ARGUMENTS = ("name", "dtype", "trainable", "autocast", "activity_regularizer")
 
 
-class Part(typing.NamedTuple):
-    """A row of a model's summary: one layer, or several of the same kind.
-
-    Attributes:
-        name: The layer's name; `block_0..11` for twelve of a kind.
-        num_parameters: Weights that training changes.
-        flops_per_token: Floating-point operations of one forward pass, per token.
-    """
-
-    name: str
-    num_parameters: int
-    flops_per_token: int
-
-
-class LanguageModel(Configurable, keras.Model):
+class LanguageModel(Configurable, ModelSummary, keras.Model):
     """A model that gives the next token's logits at every position, and can carry state.
 
     Attributes:
@@ -104,6 +88,21 @@ class LanguageModel(Configurable, keras.Model):
         """
         raise NotImplementedError
 
+    def features_of_texts(self, token_ids, lengths=None, training=False):
+        """Reads whole texts from their start into vectors, and keeps no state.
+
+        Args:
+            token_ids: Integers, shape `(batch, length)`.
+            lengths: As for `features`.
+            training: Whether dropout is on.
+
+        Returns:
+            Vectors of shape `(batch, length, width)`; those of padding mean nothing.
+        """
+        token_ids = self.prepare(token_ids)
+        state = self.initial_state(tf.shape(token_ids)[0])
+        return self.features(token_ids, state, training, lengths=lengths)[0]
+
     def logits(self, features):
         """Returns the next token's float32 logits `(batch, length, num_rows)` from `features`."""
         raise NotImplementedError
@@ -136,65 +135,3 @@ class LanguageModel(Configurable, keras.Model):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.num_rows)
-
-    def flops_per_token(self, sequence_length):
-        """Floating-point operations of one forward pass, per token; training takes three times it.
-
-        A multiply-add counts as two. Matrix products alone are counted, as usual.
-        """
-        return sum(part.flops_per_token for part in self.describe(sequence_length))
-
-    @property
-    def num_parameters(self):
-        """Number of weights that training changes."""
-        return sum(_num_parameters(layer) for layer in self.layers)
-
-    def layer_flops_per_token(self, layer, sequence_length):
-        """Floating-point operations of one of the model's layers, per token of a forward pass."""
-        return layer.flops_per_token() if hasattr(layer, "flops_per_token") else 0
-
-    def describe(self, sequence_length):
-        """Returns a `Part` for each layer with weights or products; neighbours of a kind share one.
-
-        Args:
-            sequence_length: Tokens per row, which attention's cost depends on.
-        """
-        if not self.built:
-            self.build((None, None))
-        groups = []  # (stem of the name, layers)
-        for layer in self.layers:
-            if not layer.weights and not self.layer_flops_per_token(layer, sequence_length):
-                continue  # dropout
-            stem = layer.name.rstrip("0123456789")
-            if groups and stem == groups[-1][0] != layer.name:
-                groups[-1][1].append(layer)
-            else:
-                groups.append((stem, [layer]))
-        return tuple(
-            Part(
-                layers[0].name + (f"..{len(layers) - 1}" if len(layers) > 1 else ""),
-                sum(_num_parameters(layer) for layer in layers),
-                sum(self.layer_flops_per_token(layer, sequence_length) for layer in layers),
-            )
-            for _, layers in groups
-        )
-
-    def summary_table(self, sequence_length):
-        """Returns the parts and their total as lines of text, to print before training."""
-        parts = self.describe(sequence_length)
-        total = Part(
-            "total", sum(p.num_parameters for p in parts), sum(p.flops_per_token for p in parts)
-        )
-        rows = [("part", "parameters", "FLOP/token")]
-        rows += [
-            (p.name, f"{p.num_parameters:,}", f"{p.flops_per_token:,}") for p in (*parts, total)
-        ]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        return "\n".join(
-            f"{name:<{widths[0]}}  {parameters:>{widths[1]}}  {flops:>{widths[2]}}"
-            for name, parameters, flops in rows
-        )
-
-
-def _num_parameters(layer):
-    return sum(math.prod(weight.shape) for weight in layer.trainable_weights)

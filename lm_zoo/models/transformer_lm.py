@@ -130,6 +130,10 @@ class TransformerLM(LanguageModel):
         )
         return features, weights
 
+    def features_of_texts(self, token_ids, lengths=None, training=False):
+        # No token sees one after it, so padding on the right needs no mask.
+        return self.read_from_start(token_ids, training)[0]
+
     def logits(self, features):
         table = self.token_embedding.table if self.tie_embeddings else None
         return self.output_projection(features, table)

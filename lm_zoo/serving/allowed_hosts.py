@@ -8,9 +8,8 @@ domain as their host.
 import ipaddress
 import re
 
-from starlette.requests import Request
-
 from lm_zoo.errors import UserError
+from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
 
@@ -45,31 +44,28 @@ def allowed_hosts(address, names):
     return frozenset((*LOOPBACK, own, *names))
 
 
-class AllowedHostsMiddleware:
-    """ASGI middleware that refuses requests for other hosts.
+class AllowedHostsMiddleware(Gate):
+    """Refuses requests for other hosts.
 
     Starlette's TrustedHostMiddleware answers in plain text, and redirects.
 
     Args:
-        app: The application.
+        app: As in `Gate`.
+        tell: As in `Gate`.
         hosts: What `allowed_hosts` returned.
-        tell: Makes a response of `(request, RequestError)`.
     """
 
-    def __init__(self, app, hosts, tell):
-        self._app = app
+    def __init__(self, app, tell, hosts):
+        super().__init__(app, tell)
         self._hosts = hosts
-        self._tell = tell
 
-    async def __call__(self, scope, receive, send):
-        app = self._app
-        if scope["type"] == "http" and self._hosts is not None:
-            request = Request(scope)
+    def admit(self, request):
+        if self._hosts is not None:
             host = request.headers.get("host", "")
             found = _HOST.fullmatch(host.lower())
             if not (found and found[1] in self._hosts):
-                app = await self._tell(request, _not_here(host))
-        await app(scope, receive, send)
+                raise _not_here(host)
+        return self.app
 
 
 def _not_here(host):

@@ -6,10 +6,10 @@ A page elsewhere can have its visitor's browser send requests here. Browsers nam
 import re
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
 
 from lm_zoo.errors import UserError
 from lm_zoo.serving.allowed_hosts import ANY
+from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
 
@@ -32,19 +32,18 @@ def allowed_origins(origins):
     return origins
 
 
-class AllowedOriginsMiddleware:
-    """ASGI middleware that refuses requests of foreign pages, and lets those of others read.
+class AllowedOriginsMiddleware(Gate):
+    """Refuses requests of foreign pages, and lets those of others read.
 
     Args:
-        app: The application.
+        app: As in `Gate`.
+        tell: As in `Gate`.
         origins: What `allowed_origins` returned.
-        tell: Makes a response of `(request, RequestError)`.
     """
 
-    def __init__(self, app, origins, tell):
-        self._app = app
+    def __init__(self, app, tell, origins):
+        super().__init__(app, tell)
         self._origins = origins
-        self._tell = tell
         self._cors = CORSMiddleware(
             app,
             allow_origins=origins,
@@ -52,18 +51,16 @@ class AllowedOriginsMiddleware:
             allow_headers=["*"],
         )
 
-    async def __call__(self, scope, receive, send):
-        app = self._app
-        if scope["type"] == "http":
-            request = Request(scope)
-            host = request.headers.get("host", "").lower()
-            own = (f"http://{host}", f"https://{host}")  # a proxy may speak TLS for us
-            given = request.headers.getlist("origin")
-            foreign = [origin for origin in given if origin.lower() not in own]
-            if foreign:
-                known = ANY in self._origins or all(o.lower() in self._origins for o in foreign)
-                app = self._cors if known else await self._tell(request, _foreign(foreign[0]))
-        await app(scope, receive, send)
+    def admit(self, request):
+        host = request.headers.get("host", "").lower()
+        own = (f"http://{host}", f"https://{host}")  # a proxy may speak TLS for us
+        given = request.headers.getlist("origin")
+        foreign = [origin for origin in given if origin.lower() not in own]
+        if not foreign:
+            return self.app
+        if ANY in self._origins or all(o.lower() in self._origins for o in foreign):
+            return self._cors
+        raise _foreign(foreign[0])
 
 
 def _foreign(origin):

@@ -5,10 +5,9 @@ import hmac
 import pathlib
 import re
 
-from starlette.requests import Request
-
 from lm_zoo.errors import UserError
 from lm_zoo.input_files import open_input
+from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.request_error import RequestError
 
 VARIABLE = "LM_ZOO_API_KEY"
@@ -51,30 +50,27 @@ def _checked(name, key):
     return key
 
 
-class ApiKeyMiddleware:
-    """ASGI middleware that answers those alone who know the key.
+class ApiKeyMiddleware(Gate):
+    """Refuses those who do not know the key.
 
     Args:
-        app: The application.
+        app: As in `Gate`.
+        tell: As in `Gate`.
         key: What `read_api_key` returned.
-        tell: Makes a response of `(request, RequestError)`.
     """
 
-    def __init__(self, app, key, tell):
-        self._app = app
+    def __init__(self, app, tell, key):
+        super().__init__(app, tell)
         self._digest = None if key is None else _digest(key)
-        self._tell = tell
 
-    async def __call__(self, scope, receive, send):
-        app = self._app
-        if scope["type"] == "http" and self._digest is not None and scope["path"] not in OPEN:
-            request = Request(scope)
+    def admit(self, request):
+        if self._digest is not None and request.scope["path"] not in OPEN:
             kind, _, given = request.headers.get("authorization", "").partition(" ")
             # Digests have one length, and are compared in a time that tells nothing.
             is_known = hmac.compare_digest(_digest(given.strip()), self._digest)
             if not (is_known and kind.lower() == "bearer"):
-                app = await self._tell(request, _unknown(given))
-        await app(scope, receive, send)
+                raise _unknown(given)
+        return self.app
 
 
 def _digest(key):

@@ -13,20 +13,15 @@ from lm_zoo.serving.access_log import AccessLog
 from lm_zoo.serving.allowed_hosts import AllowedHostsMiddleware
 from lm_zoo.serving.allowed_origins import AllowedOriginsMiddleware
 from lm_zoo.serving.api_key import ApiKeyMiddleware
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.completions import Completions, not_exported
 from lm_zoo.serving.connection import GONE
-from lm_zoo.serving.embeddings import Embeddings
-from lm_zoo.serving.engine import Engine
 from lm_zoo.serving.measuring import MeasuringMiddleware
 from lm_zoo.serving.metrics import Metrics
+from lm_zoo.serving.openai_endpoints import openai_endpoints
 from lm_zoo.serving.page import page_response
-from lm_zoo.serving.predictor import Predictor
-from lm_zoo.serving.prompt_scores import PromptScorer
-from lm_zoo.serving.prompts import PromptReader
 from lm_zoo.serving.request_body import field
 from lm_zoo.serving.request_error import RequestError
 from lm_zoo.serving.tensorflow_api import TensorFlowApi
+from lm_zoo.serving.workers import Workers
 
 
 def make_app(
@@ -50,24 +45,9 @@ def make_app(
     """
     metrics = Metrics(model.name, model.version)
     log = log or AccessLog("none", None)
-    reader = PromptReader(model, limits)
-    queue = limits.max_queue
-    engine, completions, closing = None, no_completions, []
-    if model.generates:
-        engine = Engine(model.functions, model.max_length, max_batch_size, queue, metrics)
-        scorer = PromptScorer(model.functions, model.tokenizer.vocab_size)
-        prompts = Batcher("score_ids", scorer, max_batch_size, wait_seconds, queue, metrics)
-        completions = Completions(model, engine, prompts, reader, limits, metrics).completions
-        closing = [engine, prompts]
-    elif model.reads_source:
-        completions = completions_of_translations
-    predictor = Predictor(model, engine, reader, limits, max_batch_size, wait_seconds, metrics)
-    tensorflow_api = TensorFlowApi(model, predictor, limits)
-    closing.append(predictor)
-
-    embeddings = no_embeddings
-    if "embed" in model.signatures:
-        embeddings = Embeddings(model, predictor, limits).embeddings
+    workers = Workers(model, limits, max_batch_size, wait_seconds, metrics)
+    tensorflow_api = TensorFlowApi(model, workers.predictor, limits)
+    openai = openai_endpoints(model, workers, limits, metrics)
 
     async def health(request):
         return JSONResponse({"status": "ok", "model": model.name, "version": model.version})
@@ -81,16 +61,14 @@ def make_app(
     @contextlib.asynccontextmanager
     async def lifespan(app):
         yield
-        for part in closing:
-            part.close()
+        workers.close()
 
     one_model = "/v1/models/{name}"
     routes = [
         Route("/", page),
         Route("/healthz", health),
         Route("/metrics", figures),
-        Route("/v1/completions", completions, methods=["POST"]),
-        Route("/v1/embeddings", embeddings, methods=["POST"]),
+        *(Route(f"/v1/{name}", answer, methods=["POST"]) for name, answer in openai.items()),
         Route("/v1/models", tensorflow_api.list_models),
     ]
     for version in ("", "/versions/{version}"):
@@ -122,22 +100,6 @@ def make_app(
 
     app.state.note = note
     return app
-
-
-async def no_completions(request):
-    raise not_exported("generate", "completions")
-
-
-async def no_embeddings(request):
-    raise not_exported("embed", "embeddings")
-
-
-async def completions_of_translations(request):
-    raise RequestError(
-        "this model reads a source and completes no prompt; ask for the signature 'translate' at "
-        "/v1/models/NAME:predict.",
-        code="not_a_language_model",
-    )
 
 
 async def _tell(request, error):

@@ -4,8 +4,6 @@ import typing
 
 import numpy as np
 
-STEPS = "max_new_tokens"  # the input that says how long a text may get
-
 
 class Call(typing.NamedTuple):
     """A request, ready to share a call with others.
@@ -13,7 +11,7 @@ class Call(typing.NamedTuple):
     Attributes:
         rows: Number of texts.
         key: Calls of the same key can be joined.
-        inputs: Name -> numpy array with the rows first; those of `SHARED` are in the key alone.
+        inputs: Name -> numpy array with the rows first; those of one value for all are in the key.
         lengths: Tokens of each row's texts, int `(rows,)`, once they are counted.
     """
 
@@ -45,10 +43,3 @@ class Call(typing.NamedTuple):
     def _part(self, begin, end):
         inputs = {name: value[begin:end] for name, value in self.inputs.items()}
         return Call(end - begin, self.key, inputs, self.lengths[begin:end])
-
-    def with_steps(self):
-        """Returns the call with a key that keeps short texts from waiting for long ones."""
-        key = [part for part in self.key if part[0] != "steps"]
-        if STEPS in self.inputs:
-            key.append(("steps", int(self.inputs[STEPS].max()).bit_length()))
-        return self._replace(key=tuple(key))

@@ -1,18 +1,19 @@
 """A request for completions, in the form of the OpenAI API, checked."""
 
 import dataclasses
-import math
 import secrets
 
 from lm_zoo.errors import nearest
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.serving.input_shapes import too_many_rows
-from lm_zoo.serving.limits import MOST_STOP_BYTES, MOST_STOPS
+from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
 from lm_zoo.serving.request_body import field, shown
 from lm_zoo.serving.request_error import RequestError, other_model
 from lm_zoo.serving.text_lengths import require_length
+from lm_zoo.tasks.prediction import inputs_of
 
 MOST_LOGPROBS, SEEDS = 5, 2**31
+NUMBERS = inputs_of(GenerationOptions, "temperature", "top_p")
 
 # What the API has and we do not, and the values that mean it is not asked for.
 NOT_OFFERED = {
@@ -75,8 +76,8 @@ class CompletionRequest:
         request = cls(
             prompts=_prompts(body.get("prompt"), limits),
             max_tokens=_whole(body, "max_tokens", 16, 0 if echo else 1, limits.max_new_tokens),
-            temperature=_number(body, "temperature", 1.0, lambda v: v >= 0, "of at least 0"),
-            top_p=_number(body, "top_p", 1.0, lambda v: 0 < v <= 1, "above 0 and at most 1"),
+            temperature=_number(body, "temperature"),
+            top_p=_number(body, "top_p"),
             top_k=_whole(body, "top_k", 0, 0, 2**31 - 1),
             n=_whole(body, "n", 1, 1, limits.max_rows),
             stream=_truth(body, "stream"),
@@ -177,14 +178,16 @@ def _whole(body, name, default, least, most):
     return value
 
 
-def _number(body, name, default, is_right, expected):
+def _number(body, name):
+    """Returns one of the `NUMBERS`."""
+    (each,) = (each for each in NUMBERS if each.name == name)
     value = body.get(name)
     if value is None:
-        return default
+        return each.default
     is_number = _is_whole(value) or isinstance(value, float)
-    if not is_number or not math.isfinite(value) or not is_right(value) or value > 1e30:
+    if not is_number or value > 1e30 or not each.fits(value):
         raise RequestError(
-            f"{name}: expected a finite number {expected}, received {shown(value)}.", param=name
+            f"{name}: expected {each.expected}, received {shown(value)}.", param=name
         )
     return float(value)
 
@@ -209,11 +212,11 @@ def _include_usage(options):
 
 def _stop(value):
     stops = [value] if isinstance(value, str) else value or []
-    right = isinstance(stops, list) and len(stops) <= MOST_STOPS and all(map(_is_stop, stops))
+    right = isinstance(stops, list) and len(stops) <= MOST_STRINGS and all(map(_is_stop, stops))
     if not right:
         raise RequestError(
-            f"stop: expected a string, or a list of at most {MOST_STOPS}, none of them empty or of "
-            f"more than {MOST_STOP_BYTES:,} bytes of UTF-8, received {shown(value)}.",
+            f"stop: expected a string, or a list of at most {MOST_STRINGS}, none of them empty or of "
+            f"more than {MOST_STRING_BYTES:,} bytes of UTF-8, received {shown(value)}.",
             param="stop",
         )
     return tuple(stops)
@@ -221,6 +224,6 @@ def _stop(value):
 
 def _is_stop(value):
     try:
-        return isinstance(value, str) and 0 < len(value.encode("utf-8")) <= MOST_STOP_BYTES
+        return isinstance(value, str) and 0 < len(value.encode("utf-8")) <= MOST_STRING_BYTES
     except UnicodeEncodeError:
         return False

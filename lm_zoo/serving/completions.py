@@ -13,7 +13,7 @@ from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.json_text import dump
 from lm_zoo.serving.prompt_scores import PromptCall
 from lm_zoo.serving.request_body import read_json
-from lm_zoo.serving.request_error import RequestError, too_slow
+from lm_zoo.serving.request_error import RequestError, not_offered, too_slow
 
 
 class Completions:
@@ -21,18 +21,16 @@ class Completions:
 
     Args:
         model: A `ServedModel`.
-        engine: An `Engine`.
-        prompt_batcher: A `Batcher` of a `PromptScorer`.
-        reader: A `PromptReader`.
+        workers: Its `Workers`, with an engine.
         limits: `ServingLimits`.
         metrics: `Metrics`.
     """
 
-    def __init__(self, model, engine, prompt_batcher, reader, limits, metrics):
+    def __init__(self, model, workers, limits, metrics):
         self._model = model
-        self._engine = engine
-        self._prompt_batcher = prompt_batcher
-        self._reader = reader
+        self._engine = workers.engine
+        self._prompt_batcher = workers.prompt_batcher
+        self._reader = workers.reader
         self._limits = limits
         self._metrics = metrics
 
@@ -47,10 +45,9 @@ class Completions:
     async def _answer(self, wanted):
         deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
         prompts = await asyncio.to_thread(lambda: list(map(self._reader.read, wanted.prompts)))
-        growth = Growth(self._engine, self._model.tokenizer, wanted.stream)
-        completion = Completion(
-            self._model.name, self._model.tokenizer, wanted, prompts, growth, deadline
-        )
+        tokenizer = self._reader.tokenizer
+        growth = Growth(self._engine, tokenizer, wanted.stream)
+        completion = Completion(self._model.name, tokenizer, wanted, prompts, growth, deadline)
         return await (self._stream if wanted.stream else self._whole)(completion)
 
     async def _begin(self, completion):
@@ -58,7 +55,7 @@ class Completions:
         wanted = completion.wanted
         if wanted.echo and wanted.logprobs is not None:
             if not self._model.scores_ids:
-                raise not_exported("score", "log-probabilities of the prompt")
+                raise not_offered(self._model, "log-probabilities of the prompt", "score")
             prompts = completion.prompts
             calls = [PromptCall.of(prompt.token_ids, wanted.logprobs) for prompt in prompts]
             completion.prompt_tokens = await self._prompt_batcher.submit(calls)
@@ -134,15 +131,6 @@ class Completions:
 
 def _choice(completion, index, pieces, reason):
     return dump(completion.choice(index, pieces, reason))
-
-
-def not_exported(signature, what):
-    """The error of a model that was exported without what a request needs."""
-    return RequestError(
-        f"this model was exported without the signature {signature!r}, which {what} need; export "
-        "it with that, too.",
-        501,
-    )
 
 
 def _event(value):

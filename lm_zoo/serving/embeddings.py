@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings`: the embeddings of the OpenAI API, by the signature `embed`."""
+"""`POST /v1/embeddings`: the embeddings of the OpenAI API, by a signature that gives vectors."""
 
 import asyncio
 import base64
@@ -7,7 +7,6 @@ import numpy as np
 from starlette.responses import Response
 
 from lm_zoo.errors import nearest
-from lm_zoo.serving.call import Call
 from lm_zoo.serving.connection import in_time
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.json_text import dump, joined
@@ -23,14 +22,19 @@ class Embeddings:
     """Answers requests for embeddings.
 
     Args:
-        model: A `ServedModel` with the signature `embed`.
+        model: A `ServedModel`.
+        signature: Its `Signature` of one text and a vector.
         predictor: A `Predictor`.
         limits: `ServingLimits`.
     """
 
-    def __init__(self, model, predictor, limits):
+    def __init__(self, model, signature, predictor, limits):
         self._model = model
-        self._signature = model.signatures["embed"]
+        self._signature = signature
+        (name,) = signature.required
+        (self._output,) = vectors(signature)
+        self._input = signature.inputs[name]
+        self._tokenizer = model.fields[self._input.field].tokenizer
         self._predictor = predictor
         self._limits = limits
 
@@ -42,16 +46,17 @@ class Embeddings:
     async def _answer(self, body):
         self._check(body)
         texts = await asyncio.to_thread(self._texts, body.get("input"))
-        inputs = {"text": np.array([text.encode("utf-8") for text in texts], object)}
-        call = await self._predictor.counted("embed", Call(len(texts), (), inputs))
-        is_empty = call.lengths <= (1 if self._model.reads_source else 0)
+        values = {self._input.name: np.array([text.encode("utf-8") for text in texts], object)}
+        call = self._signature.call(values, self._limits)
+        call = await self._predictor.counted(self._signature, call)
+        is_empty = call.lengths <= self._input.ends
         if is_empty.any():
             raise RequestError(
                 f"input: expected text, received none in number {int(is_empty.argmax()) + 1}.",
                 param="input",
             )
         outputs = await self._predictor.predict(self._signature, call)
-        vectors = outputs["vector"].astype(np.float32)
+        vectors = outputs[self._output].astype(np.float32)
         if body.get("dimensions") not in (None, vectors.shape[1]):
             raise RequestError(
                 f"dimensions: expected {vectors.shape[1]}, those of this model, or nothing, "
@@ -103,7 +108,7 @@ class Embeddings:
         require_length("input", len(value), self._limits.max_prompt_tokens)
         if not all(isinstance(token, int) and not isinstance(token, bool) for token in value):
             raise _wrong(value)
-        tokenizer = self._model.source_tokenizer
+        tokenizer = self._tokenizer
         if all(0 <= token < tokenizer.vocab_size for token in value):
             text = tokenizer.decode(value)
             mode = self._model.special_tokens_of_signatures
@@ -124,6 +129,11 @@ class Embeddings:
         usage = dump({"prompt_tokens": num_tokens, "total_tokens": num_tokens})
         name = dump(self._model.name)
         return f'{{"object":"list","data":{joined(parts)},"model":{name},"usage":{usage}}}'.encode()
+
+
+def vectors(signature):
+    """Returns the names of the outputs of a signature that are vectors."""
+    return [name for name, kind in signature.prediction.kinds.items() if kind == "vector"]
 
 
 def _begins_with_id(value):

@@ -12,6 +12,8 @@ from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import MOST_TOKENS
 from lm_zoo.serving.request_error import RequestError, queue_full
 
+# Of a SavedModel, beside the signature that the engine answers.
+FUNCTIONS = ("row_keys", "begin", "advance", "join", "take")
 FEW_STEPS, MOST_STEPS = 8, 32  # in one call
 STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someone watches or not
 
@@ -24,8 +26,7 @@ class Engine:
     depend on its own prompt, options and draw alone.
 
     Args:
-        functions: The restored object of a SavedModel, with `row_keys`, `begin`,
-            `advance`, `join`, `take`.
+        functions: The restored object of a SavedModel, with those of `FUNCTIONS`.
         max_length: Most tokens that a state can hold, or None.
         max_batch_size: Most texts that grow at once.
         max_queue: Most texts that wait.
@@ -211,6 +212,16 @@ class Engine:
                 text.fail(RequestError("the model failed; see the server's log.", 500))
                 text.deliver()
         self._texts, self._state, self._beginning = [], None, []
+
+
+def warm_up(functions):
+    """Calls every one of the `FUNCTIONS` but `row_keys` once."""
+    token_ids, one = np.zeros((1, 2), np.int32), np.ones(1, np.int32)
+    state = functions.begin(token_ids, 2 * one, np.int32(8))
+    state = functions.take(functions.join(state, state), np.zeros(1, np.int32))
+    ones, active = np.ones(1, np.float32), np.ones(1, bool)
+    settings = (ones, 0 * one, ones, one, np.int32(2), np.int32(1))
+    functions.advance(state, one, one, active, *settings)
 
 
 def _goes_on(text):

@@ -2,71 +2,87 @@
 
 import numpy as np
 
-from lm_zoo.serving.limits import MOST_STOP_BYTES, MOST_STOPS
+from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
 from lm_zoo.serving.request_error import RequestError
 
-# Inputs with one string a row; every other has one value for all as well.
-ROWS = ("text", "source", "prompt")
 
-
-def check_shape(name, shape, max_rows):
+def check_shape(each, shape, max_rows):
     """Refuses what has too many members, or too many dimensions.
 
     Args:
-        name: Of the input.
+        each: The `Input`.
         shape: The lengths of nested lists; empty for a single value.
         max_rows: Most texts of a request.
 
     Raises:
         RequestError: Naming the input, what was expected and what was received.
     """
-    if name == "stop":
+    if each.each == "list":
         if len(shape) > 2:
-            raise wrong_shape(name, "a string, a list of strings, or a list for each text", shape)
-        check_stops(shape[-1] if shape else 1)
+            expected = "a string, a list of strings, or a list for each text"
+            raise wrong_shape(each.name, expected, shape)
+        check_number(each.name, shape[-1] if shape else 1)
         shape = shape[:-1]
     elif len(shape) > 1:
-        expected = "a list of strings" if name in ROWS else "one value, or a list of them"
-        raise wrong_shape(name, expected, shape)
+        raise wrong_shape(each.name, list_of(each) or "one value, or a list of them", shape)
     if shape and shape[0] > max_rows:
-        raise too_many_rows(name, max_rows, shape[0])
+        raise too_many_rows(each.name, max_rows, shape[0])
 
 
-def check_stops(count):
-    """Refuses too many stop strings for one text."""
-    if count > MOST_STOPS:
+def check_number(name, count):
+    """Refuses too many strings for one text."""
+    if count > MOST_STRINGS:
         raise RequestError(
-            f"stop: expected at most {MOST_STOPS} strings a text, received {count:,}.", param="stop"
+            f"{name}: expected at most {MOST_STRINGS} strings a text, received {count:,}.",
+            param=name,
         )
 
 
-def per_row(name, value, rows):
-    """Repeats what holds for all rows: one value, or for `stop` one list of strings.
+def list_of(each):
+    """What an `Input` has to be of which each row needs one, in words; "" for the others."""
+    if not each.is_required or each.each != "row":
+        return ""
+    return "a list of strings" if each.dtype == "string" else "a list of numbers"
+
+
+def per_row(each, value, rows):
+    """Repeats what holds for all rows: one value, or one list of strings.
 
     Args:
-        name: Of the input.
+        each: The `Input`.
         value: A numpy array, within what `check_shape` lets pass.
         rows: How many there are.
 
     Returns:
         An array with the rows first.
     """
-    if name == "stop":
-        longest = max((len(stop) for stop in value.flat), default=0)
-        if longest > MOST_STOP_BYTES:
-            raise RequestError(
-                f"stop: expected strings of at most {MOST_STOP_BYTES:,} bytes, received one of "
-                f"{longest:,}.",
-                param=name,
-            )
-        if value.ndim < 2:
-            value = np.broadcast_to(value.reshape(-1), (rows, value.size))
-        if value.ndim != 2 or len(value) != rows:
-            raise wrong_shape(name, f"a string, a list of strings, or {rows} lists", value.shape)
-        return value
-    if value.shape not in ((), (rows,)):
-        raise wrong_shape(name, f"one value, or a list of {rows}", value.shape)
-    return np.broadcast_to(value, (rows,))
+    name = each.name
+    if each.each != "list":
+        if value.shape not in ((), (rows,)):
+            raise wrong_shape(name, f"one value, or a list of {rows}", value.shape)
+        return np.broadcast_to(value, (rows,))
+    longest = max((len(string) for string in value.flat), default=0)
+    if longest > MOST_STRING_BYTES:
+        raise RequestError(
+            f"{name}: expected strings of at most {MOST_STRING_BYTES:,} bytes, received one of "
+            f"{longest:,}.",
+            param=name,
+        )
+    if value.ndim < 2:
+        value = np.broadcast_to(value.reshape(-1), (rows, value.size))
+    if value.ndim != 2 or len(value) != rows:
+        raise wrong_shape(name, f"a string, a list of strings, or {rows} lists", value.shape)
+    return value
+
+
+def same_width(parts):
+    """Pads lists of strings of different lengths by empty ones, which mean nothing."""
+    if parts[0].ndim < 2:
+        return parts
+    width = max(part.shape[1] for part in parts)
+    return [
+        np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=b"") for part in parts
+    ]
 
 
 def wrong_shape(name, expected, shape):

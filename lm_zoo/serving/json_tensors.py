@@ -11,12 +11,18 @@ import math
 
 import numpy as np
 
-from lm_zoo.serving.input_shapes import check_shape, check_stops, too_many_rows
+from lm_zoo.serving.input_shapes import check_number, check_shape, too_many_rows
 from lm_zoo.serving.json_text import dump, dump_list
 from lm_zoo.serving.request_body import shown
 from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.signature import DTYPES
 
-_KINDS = {"string": "a string", "int32": "a whole number", "float32": "a number"}
+_KINDS = {
+    "string": "a string",
+    "int32": "a whole number",
+    "float32": "a number",
+    "bool": "true or false",
+}
 
 
 def values_of(body, signature, max_rows):
@@ -38,25 +44,23 @@ def values_of(body, signature, max_rows):
         columns = _named(body["inputs"], signature, "inputs")
         signature.check_names(columns)
         return {
-            name: as_array(value, name, signature.inputs[name], max_rows)
+            name: as_array(value, signature.inputs[name], max_rows)
             for name, value in columns.items()
         }, False
     return _of_instances(body["instances"], signature, max_rows), True
 
 
-def as_array(value, name, spec, max_rows):
-    """Turns a JSON value, perhaps nested lists, into an array of the input's dtype.
+def as_array(value, each, max_rows):
+    """Turns a JSON value, perhaps nested lists, into an array of the dtype of an `Input`.
 
     Raises:
         RequestError: For a value of another type, lists of different lengths, or too many values.
     """
     flat, shape = [], _shape(value)
-    check_shape(name, shape, max_rows)
-    _flatten(value, shape, name, flat)
-    converted = [_scalar(item, name, spec.dtype.name) for item in flat]
-    dtype = object if spec.dtype.name == "string" else spec.dtype.as_numpy_dtype
-    array = np.empty(len(converted), dtype)
-    array[:] = converted
+    check_shape(each, shape, max_rows)
+    _flatten(value, shape, each.name, flat)
+    array = np.empty(len(flat), DTYPES[each.dtype])
+    array[:] = [_scalar(item, each.name, each.dtype) for item in flat]
     return array.reshape(shape)
 
 
@@ -97,10 +101,10 @@ def _of_instances(instances, signature, max_rows):
             )
     values = {}
     for name in rows[0]:
-        column = [row[name] for row in rows]
-        if name == "stop":
-            column = _stop_lists(column)
-        values[name] = as_array(column, name, signature.inputs[name], max_rows)
+        column, each = [row[name] for row in rows], signature.inputs[name]
+        values[name] = as_array(
+            _lists(name, column) if each.each == "list" else column, each, max_rows
+        )
     return values
 
 
@@ -116,11 +120,11 @@ def _named(value, signature, where):
     return {signature.required[0]: value}
 
 
-def _stop_lists(column):
-    """Each row's own stop strings, as lists of one length."""
+def _lists(name, column):
+    """Each row's own strings, as lists of one length."""
     lists = [value if isinstance(value, list) else [value] for value in column]
     width = max(map(len, lists))
-    check_stops(width)
+    check_number(name, width)
     return [values + [""] * (width - len(values)) for values in lists]
 
 
@@ -149,11 +153,13 @@ def _scalar(value, name, dtype):
     """Returns the value as its dtype's Python type."""
     if dtype == "string":
         return _string(value, name)
+    if dtype == "bool" and isinstance(value, bool):
+        return value
     whole = isinstance(value, int) and not isinstance(value, bool)
     if dtype == "float32":
         if whole or isinstance(value, float):
             return value if not whole or abs(value) < 2**100 else math.inf
-    elif whole:
+    elif whole and dtype == "int32":
         if -(2**31) <= value < 2**31:
             return value
         raise RequestError(f"{name}: expected 32 bits, received {shown(value)}.", param=name)

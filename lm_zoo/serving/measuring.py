@@ -2,11 +2,13 @@
 
 import time
 
+from lm_zoo.serving.middleware import HttpMiddleware
+
 _OTHER = "other"
 
 
-class MeasuringMiddleware:
-    """ASGI middleware that tells `Metrics` of every request.
+class MeasuringMiddleware(HttpMiddleware):
+    """Tells `Metrics` of every request.
 
     Args:
         app: The application.
@@ -15,13 +17,11 @@ class MeasuringMiddleware:
     """
 
     def __init__(self, app, metrics, log):
-        self._app = app
+        super().__init__(app)
         self._metrics = metrics
         self._log = log
 
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+    async def answer(self, scope, receive, send):
         start, status, size = time.perf_counter(), 500, 0
 
         async def noting(message):
@@ -32,7 +32,7 @@ class MeasuringMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self.app(scope, receive, noting)
         finally:
             endpoint = _endpoint(scope)
             seconds = time.perf_counter() - start

@@ -1,26 +1,30 @@
-"""`/`: the page on which a person types a prompt, or what is to be translated."""
+"""`/`: the page on which a person tries what the model can be asked for."""
 
 import base64
 import functools
 import hashlib
 import importlib.resources
+import json
 import re
 
 from starlette.responses import HTMLResponse
 
 from lm_zoo import html_page
 
+# In this order they are one script.
+SCRIPTS = ("page.js", "tokens.js", "form.js", "results.js", "completions.js", "start.js")
+
 
 def page_response(model):
-    """Returns the page for a `ServedModel`.
+    """Returns the page for a `ServedModel`: forms made of the predictions on its card.
 
     It is one file that loads nothing from elsewhere, which its Content-Security-Policy holds: only
     the style and script in it are used, and only this server is asked.
     """
-    kind, size = model.card.get("model"), model.tokenizer.vocab_size
-    about = f"Version {model.version}{', ' + kind if kind else ''}, vocabulary of {size:,} tokens"
-    file_name = "translation_page.html" if "translate" in model.signatures else "page.html"
-    page, policy = _page(file_name, model.name, about)
+    predictions = {
+        name: signature.prediction.to_dict() for name, signature in model.signatures.items()
+    }
+    page, policy = _page(model.name, _about(model), json.dumps(predictions))
     return HTMLResponse(
         page,
         headers={
@@ -32,13 +36,26 @@ def page_response(model):
     )
 
 
+def _about(model):
+    sizes = {name: field.tokenizer.vocab_size for name, field in model.fields.items()}
+    listed = " and ".join(f"{size:,} tokens of {name}" for name, size in sizes.items())
+    return f"Version {model.version}: {model.card['model']} for {model.task}, knows {listed}"
+
+
 @functools.lru_cache(maxsize=1)
-def _page(file_name, name, about):
-    text = importlib.resources.files("lm_zoo.serving").joinpath(file_name).read_text("utf-8")
-    style, body = re.fullmatch(r"<style>\n(.*?)</style>\n(.*)\n", text, re.DOTALL).groups()
-    body = body.replace("{{ABOUT}}", html_page.escaped(about))
-    page = html_page.page(name, body, style)
+def _page(name, about, predictions):
+    described = f'{{"name":{json.dumps(name)},"predictions":{predictions}}}'
+    described = described.replace("<", "\\u003c")  # so that nothing in it ends its element
+    body = _part("page.html").replace("{{ABOUT}}", html_page.escaped(about))
+    script = "".join(map(_part, SCRIPTS))
+    body = f"{body.replace('{{MODEL}}', described)}<script>\n{script}</script>"
+    page = html_page.page(name, body, _part("style.css"))
     return page, _policy(page)
+
+
+def _part(name):
+    folder = importlib.resources.files("lm_zoo.serving").joinpath("web")
+    return folder.joinpath(name).read_text("utf-8")
 
 
 def _policy(page):

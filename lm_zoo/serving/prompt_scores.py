@@ -7,6 +7,8 @@ import numpy as np
 from lm_zoo.limits import MOST_LOGITS
 from lm_zoo.serving.growing_text import NewToken
 
+SCORE_IDS = "score_ids"  # the function of a SavedModel that scores token ids
+
 
 class PromptCall(typing.NamedTuple):
     """A prompt to score: as a `Batcher` takes it.
@@ -29,6 +31,11 @@ class PromptCall(typing.NamedTuple):
     def of(cls, token_ids, num_top):
         """Makes the call for a prompt."""
         return cls(1, len(token_ids), len(token_ids).bit_length(), token_ids, num_top)
+
+
+def warm_up(functions):
+    """Scores a prompt."""
+    functions.score_ids(np.zeros((1, 2), np.int32), np.array([2], np.int32))
 
 
 class PromptScorer:

@@ -24,17 +24,21 @@ class PromptReader:
     """Makes token ids of prompts.
 
     Args:
-        model: A `ServedModel`.
+        model: A `ServedModel` with a `generation`.
         limits: `ServingLimits`.
+
+    Attributes:
+        tokenizer: The `Tokenizer` of prompts, and of what follows them.
+        max_length: Most tokens of a prompt, and of what the model's state holds; None: any number.
+        most: Most tokens of a prompt by the server's limits, too.
     """
 
     def __init__(self, model, limits):
-        self._tokenizer = model.tokenizer
+        (prompt,) = model.generation.required
+        field = model.fields[model.generation.inputs[prompt].field]
+        self.tokenizer, self.max_length = field
+        self.most = min(limits.max_prompt_tokens, self.max_length or limits.max_prompt_tokens)
         self._special_tokens = model.special_tokens
-        self._limits = limits
-        self.most = limits.max_prompt_tokens
-        if model.max_length is not None:
-            self.most = min(self.most, model.max_length)
 
     def read(self, prompt):
         """Returns the `Prompt` of a prompt that is text or token ids.
@@ -53,9 +57,9 @@ class PromptReader:
             token_ids = prompt
             require_length("prompt", len(token_ids), self.most)
             self._check_ids(token_ids)
-            text = self._tokenizer.decode(token_ids)
+            text = self.tokenizer.decode(token_ids)
         if not token_ids:
-            token_ids = [int(token) for token in self._tokenizer.start_ids]
+            token_ids = [int(token) for token in self.tokenizer.start_ids]
         if not token_ids:
             raise RequestError(
                 "prompt: expected text, received an empty one, and no token begins a text with "
@@ -67,7 +71,7 @@ class PromptReader:
 
     def offsets(self, prompt):
         """Returns where each token of a `Prompt` begins in its text, in characters."""
-        ends = token_ends(self._tokenizer, *prompt, self._special_tokens)
+        ends = token_ends(self.tokenizer, *prompt, self._special_tokens)
         return [0, *ends[:-1]]
 
     def _encode(self, prompt):
@@ -77,10 +81,10 @@ class PromptReader:
             raise RequestError(
                 f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
             ) from None
-        return self._tokenizer.encode_prompt(prompt, self._special_tokens)
+        return self.tokenizer.encode_prompt(prompt, self._special_tokens)
 
     def _check_ids(self, token_ids):
-        size = self._tokenizer.vocab_size
+        size = self.tokenizer.vocab_size
         for token in token_ids:
             if not 0 <= token < size:
                 raise RequestError(

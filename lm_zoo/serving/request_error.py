@@ -75,6 +75,23 @@ def other_model(name, received):
     )
 
 
+def not_offered(model, what, prediction):
+    """The error for a request that needs a prediction which a model does not have.
+
+    Args:
+        model: A `ServedModel`.
+        what: What was asked for, in the plural.
+        prediction: The name that such a prediction usually has.
+    """
+    return RequestError(
+        f"{what} need a prediction such as {prediction!r}, which this model does not have: its task "
+        f"is {model.task!r}, and it was exported with {', '.join(map(repr, model.signatures))}. Ask "
+        f"for these at /v1/models/{model.name}:predict, or export it with another signature.",
+        501,
+        code="not_offered",
+    )
+
+
 def queue_full(waiting):
     """The error for a request that cannot even wait."""
     return RequestError(

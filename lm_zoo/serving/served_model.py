@@ -1,9 +1,10 @@
-"""An exported model, loaded: its signatures, its functions, its tokenizer and its card."""
+"""An exported model, loaded: its signatures, its functions, its tokenizers and its card."""
 
 import concurrent.futures
+import functools
 import importlib
+import pathlib
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 from google.protobuf import json_format
@@ -14,18 +15,16 @@ from lm_zoo import checksums
 from lm_zoo.errors import UserError
 from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
 from lm_zoo.input_files import read_input
-from lm_zoo.serving.model_folder import (
-    CARD,
-    FIELDS,
-    find_version,
-    read_card,
-)
-from lm_zoo.serving.signatures import Signature
+from lm_zoo.serving.engine import warm_up as warm_up_engine
+from lm_zoo.serving.model_card import read_card, signatures_of
+from lm_zoo.serving.model_folder import find_version
+from lm_zoo.serving.prompt_scores import SCORE_IDS
+from lm_zoo.serving.prompt_scores import warm_up as warm_up_scores
+from lm_zoo.serving.text_lengths import TextField
 from lm_zoo.text.special_tokens import TEXT
-from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer
+from lm_zoo.text.tokenizers import load_tokenizer
 
-# The first that a model has is its `serving_default`.
-SIGNATURES = ("translate", "score", "token_logprobs", "next_token", "generate", "embed")
+FIELDS = pathlib.Path("assets.extra", "lm_zoo", "fields")
 UNVERIFIED = (
     "a SavedModel is a program, which does what it likes when it is loaded: export or copy it "
     "again, or load it all the same by --trust_unverified if you know who made it"
@@ -35,8 +34,6 @@ DAMAGE = (
     *(tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, TypeError),
     *(RuntimeError, AssertionError),
 )
-# Functions that completions are made with.
-GENERATING = ("row_keys", "begin", "advance", "join", "take")
 MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
@@ -53,13 +50,11 @@ class ServedModel:
         name: What clients call it.
         version: A whole number.
         card: The model card, a dictionary.
-        tokenizer: The tokenizer, in Python.
-        source_tokenizer: That of sources, for a model that reads some; may be the same.
+        task: The name of the task that it was trained for.
+        fields: Name -> `TextField`, of the task's records.
         special_tokens: What those written out in a completion's prompt are: `text` or `control`.
         special_tokens_of_signatures: What they are to the signatures, which read texts themselves.
-        max_length: The most tokens that a prompt, and a state, can hold; None for any number.
-        signatures: Name -> `Signature`.
-        default_signature: The one that is `serving_default`.
+        signatures: Name -> `Signature`, in the order of the card; the first is `serving_default`.
         metadata: The SavedModel's own description of its signatures, JSON-ready.
         functions: The restored object, with the functions that are not signatures.
 
@@ -72,14 +67,15 @@ class ServedModel:
         if not trust:
             checksums.verify(self.path, "model", UNVERIFIED, sha256)
         self.card = read_card(self.path)
-        self.max_length = list(self.card["fields"].values())[-1]["max_length"]
+        self.task = self.card["task"]
         self.special_tokens_of_signatures = self.card.get("special_tokens", TEXT)
         self.special_tokens = special_tokens or self.special_tokens_of_signatures
         definitions = _definitions(self.path)
-        if not any(name in definitions for name in SIGNATURES):
+        if not any(name in definitions for name in self.card["predictions"]):
             raise UserError(
-                f"model: {self.path} has none of the signatures {', '.join(SIGNATURES)}; expected "
-                "a SavedModel that `lm-zoo export` wrote."
+                f"model: {self.path} has none of the signatures "
+                f"{', '.join(self.card['predictions'])}; expected a SavedModel that `lm-zoo "
+                "export` wrote."
             )
         self.metadata = {
             name: json_format.MessageToDict(
@@ -89,41 +85,32 @@ class ServedModel:
             )
             for name, definition in sorted(definitions.items())
         }
-        fields = self.card["fields"]
-        self.tokenizers = {
-            name: load_tokenizer(self.path / FIELDS / (field["shares"] or name) / "tokenizer")
-            for name, field in fields.items()
-        }
-        self.source_tokenizer = next(iter(self.tokenizers.values()))
-        self.tokenizer = list(self.tokenizers.values())[-1]
-        self.functions = _load(self.path, _needs(self.path, self.card))
-        self.signatures = {
-            name: _signature(name, self.functions.signatures[name], definitions[name])
-            for name in SIGNATURES
-            if name in definitions
-        }
-        self.default_signature = self.signatures[next(iter(self.signatures))]
+        self.fields = _fields(self.path, self.card)
+        self.functions = _load(self.path, self.card["saved_model_needs"])
+        self.signatures = signatures_of(self.card, self.path, self.functions)
 
     @property
-    def generates(self):
-        """Whether completions can be made."""
-        return all(hasattr(self.functions, name) for name in GENERATING)
+    def default_signature(self):
+        """The `Signature` that is `serving_default`."""
+        return next(iter(self.signatures.values()))
 
     @property
-    def reads_source(self):
-        """Whether it writes a text after reading another."""
-        return "source" in self.card["fields"]
+    def generation(self):
+        """The `Signature` that the engine answers, or None."""
+        engines = (s for s in self.signatures.values() if s.prediction.batching == "engine")
+        return next(engines, None)
 
     @property
     def scores_ids(self):
         """Whether a prompt's own tokens can be scored."""
-        return hasattr(self.functions, "score_ids")
+        return hasattr(self.functions, SCORE_IDS)
 
     def warm_up(self):
         """Calls every function once: TensorFlow prepares it then, which takes seconds."""
         calls = [signature.warm_up for signature in self.signatures.values()]
-        calls += [self._warm_up_scoring] if self.scores_ids else []
-        calls += [self._warm_up_generating] if self.generates else []
+        if self.generation:
+            calls += [functools.partial(warm_up_engine, self.functions)]
+            calls += [functools.partial(warm_up_scores, self.functions)] if self.scores_ids else []
         with concurrent.futures.ThreadPoolExecutor() as threads:
             for done in [threads.submit(call) for call in calls]:
                 try:
@@ -131,29 +118,18 @@ class ServedModel:
                 except tf.errors.OpError as error:  # what is altered may be seen only now
                     raise _damaged(self.path, error) from None
 
-    def _warm_up_scoring(self):
-        row = (np.zeros((1, 2), np.int32), np.array([2], np.int32))
-        self.functions.score_ids(*row, *(row if self.reads_source else ()))
 
-    def _warm_up_generating(self):
-        token_ids, one = np.zeros((1, 2), np.int32), np.ones(1, np.int32)
-        state = self.functions.begin(token_ids, 2 * one, np.int32(8))
-        state = self.functions.take(self.functions.join(state, state), np.zeros(1, np.int32))
-        ones, active = np.ones(1, np.float32), np.ones(1, bool)
-        settings = (ones, 0 * one, ones, one, np.int32(2), np.int32(1))
-        self.functions.advance(state, one, one, active, *settings)
-
-
-def _needs(path, card):
-    """Returns the package that registers the tokenizer's operations, or "": none but those."""
-    needs = card.get("saved_model_needs")
-    known = sorted({kind.saved_model_needs for kind in TOKENIZERS.values()})
-    if needs not in known:
-        raise UserError(
-            f"model: {path / CARD}: saved_model_needs: expected one of "
-            f"{', '.join(map(repr, known))}, received {needs!r:.100}; export the model again."
-        )
-    return needs
+def _fields(path, card):
+    """Returns name -> `TextField` of the fields that predictions read; some share a tokenizer."""
+    inputs = [each for values in card["predictions"].values() for each in values["inputs"]]
+    fields = {each["field"]: card["fields"].get(each["field"]) for each in inputs if each["field"]}
+    owners = {name: field["shares"] or name for name, field in fields.items()}
+    loaded = {
+        name: load_tokenizer(path / FIELDS / name / "tokenizer") for name in set(owners.values())
+    }
+    return {
+        name: TextField(loaded[owners[name]], field["max_length"]) for name, field in fields.items()
+    }
 
 
 def _definitions(path):
@@ -188,14 +164,6 @@ def _load(path, needs):
         raise _damaged(path, error) from None
     finally:
         logging.set_verbosity(verbosity)
-
-
-def _signature(name, function, definition):
-    _, inputs = function.structured_input_signature
-    defaults = {
-        name: np.asarray(tf.make_ndarray(value)) for name, value in definition.defaults.items()
-    }
-    return Signature(name, function, dict(inputs), defaults)
 
 
 def _damaged(path, error):

@@ -79,7 +79,7 @@ class TensorFlowApi:
     async def _predict(self, body):
         signature = self._signature(body)
         values, by_rows = json_tensors.values_of(body, signature, self._limits.max_rows)
-        if by_rows and signature.is_ragged:
+        if by_rows and signature.prediction.row_lengths:
             raise RequestError(
                 f"instances: {signature.name!r} gives several values a text; ask in the column "
                 'form, {"inputs": {...}}.'

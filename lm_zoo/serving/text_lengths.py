@@ -1,9 +1,22 @@
 """How many tokens the texts of a request have, and how many they may have."""
 
+import typing
+
 import numpy as np
 
-from lm_zoo.serving.input_shapes import ROWS
 from lm_zoo.serving.request_error import RequestError
+
+
+class TextField(typing.NamedTuple):
+    """A field of the model's task, as its texts are read.
+
+    Attributes:
+        tokenizer: Its `Tokenizer`.
+        max_length: Most tokens of a text that the model reads whole; None for any number.
+    """
+
+    tokenizer: object
+    max_length: int | None = None
 
 
 class TextLengths:
@@ -15,41 +28,36 @@ class TextLengths:
     """
 
     def __init__(self, model, limits):
-        self._tokenizer = model.tokenizer
-        self._source_tokenizer = model.source_tokenizer
+        self._fields = model.fields
         self._special_tokens = model.special_tokens_of_signatures  # they are counted as read
-        self._reads_source = model.reads_source
         self._most = limits.max_prompt_tokens
-        longest_source = model.card["fields"].get("source", {}).get("max_length")
-        self._most_source = min(self._most, longest_source or self._most)
 
     def of(self, signature, call):
-        """Returns the tokens of each row's texts, int `(rows,)`; those of a source with its end.
+        """Returns the tokens of each row's texts, int `(rows,)`, their ends included.
 
         Args:
-            signature: Name of a signature.
+            signature: The `Signature`.
             call: A `Call` of it.
 
         Raises:
             RequestError: If a text is too long.
         """
         total = np.zeros(call.rows, np.int64)
-        for name in ROWS:
-            if name in call.inputs:
-                total += self._lengths(signature, name, call.inputs[name])
+        for name, each in signature.inputs.items():
+            if each.field:
+                total += self._lengths(each, self._fields[each.field], call.inputs[name])
         return total
 
-    def _lengths(self, signature, name, texts):
-        is_source = self._reads_source and (name == "source" or signature in ("translate", "embed"))
-        tokenizer = self._source_tokenizer if is_source else self._tokenizer
-        most = self._most_source if is_source else self._most
-        ends = 1 if self._reads_source else 0
-        counted = ", its end included" if ends else ""
+    def _lengths(self, each, field, texts):
+        most = self._most
+        if field.max_length and not each.windowed:
+            most = min(most, field.max_length)
+        counted = ", its end included" if each.ends else ""
         lengths = []
         for text in texts:
-            token_ids = tokenizer.encode(text.decode("utf-8"), self._special_tokens)
-            lengths.append(len(token_ids) + ends)
-            require_length(name, lengths[-1], most, counted)
+            token_ids = field.tokenizer.encode(text.decode("utf-8"), self._special_tokens)
+            lengths.append(len(token_ids) + each.ends)
+            require_length(each.name, lengths[-1], most, counted)
         return lengths
 
 

@@ -26,12 +26,15 @@ class Input:
             text, or one list for all).
         field: The field of the task that it is a text of; "" for everything that is no text.
         ends: Of a text: whether an end token after it is one of its tokens.
+        windowed: Of a text: whether it may be longer than the model reads whole.
         at_least: The smallest value, or None.
         above: The value that it has to be above, or None.
         at_most: The largest value, or None.
         note: What is said of the bounds in messages: `0: off`.
         choices: All values there are; () for any.
         bounds_length: Whether it says how many tokens a text may get; the server limits it.
+        automatic: `(times, more)`, where 0 stands for so many times the tokens of the row's texts,
+            and so many more; () where it does not.
         exported: Whether a SavedModel has it; else Python and the command line alone.
         help: One line, for `--help`, the model card and messages.
     """
@@ -42,12 +45,14 @@ class Input:
     each: str = "row"
     field: str = ""
     ends: bool = False
+    windowed: bool = False
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
     note: str = ""
     choices: tuple = ()
     bounds_length: bool = False
+    automatic: tuple = ()
     exported: bool = True
     help: str = ""
 
@@ -187,10 +192,11 @@ class Prediction:
         known = {field.name for field in dataclasses.fields(Input)}
         inputs = [{k: v for k, v in each.items() if k in known} for each in values["inputs"]]
         inputs = tuple(Input(**each | {"choices": tuple(each["choices"])}) for each in inputs)
-        beside = tuple(values["beside"])
-        return cls(inputs, values["outputs"], batching=values["batching"], beside=beside)
+        named = {name: values[name] for name in ("outputs", "batching", "help")}
+        return cls(inputs, beside=tuple(values["beside"]), **named)
 
 
+CARD_VERSION = 2  # the `format_version` of model cards
 # What `Prediction.to_dict` gives, for `lm_zoo.json_files.check`.
 CARD = {
     "inputs": [
@@ -201,18 +207,21 @@ CARD = {
             "each": str,
             "field": str,
             "ends": bool,
+            "windowed": bool,
             "at_least": (float, None),
             "above": (float, None),
             "at_most": (float, None),
             "note": str,
             "choices": [str],
             "bounds_length": bool,
+            "automatic": [int],
             "help": str,
         }
     ],
     "outputs": {str: str},
     "batching": str,
     "beside": [str],
+    "help": str,
 }
 
 

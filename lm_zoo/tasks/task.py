@@ -13,7 +13,8 @@ class Sums(typing.NamedTuple):
     Attributes:
         objective: What training minimises, float32 `(rows,)`.
         weight: What the objective is divided by, once, after every reduction; float32 `(rows,)`.
-        figures: Name -> float32 `(rows,)`; the names are `Task.figures`.
+        figures: Name -> float32 `(rows,)`; the names are `Task.figures`, and at evaluation
+            `Task.counts` besides.
     """
 
     objective: typing.Any
@@ -100,6 +101,8 @@ class Task:
         fields: The `Field`s of a record, in their order.
         figures: Names of the sums that curves are made of. One named `tokens` counts the tokens
             that a step has read, for the speed.
+        counts: Names of further figures, float32 `(rows, n)` with one n for all, which are counted
+            at evaluation alone.
         shown: Tags of `curves` that are shown beside the progress bar.
         monitors: Figure -> `min` or `max`: what `training.best_by` may name, and what is better.
         Arguments: Dataclass of what `config.task` may say besides the name.
@@ -118,6 +121,7 @@ class Task:
     name = ""
     fields = ()
     figures = ()
+    counts = ()
     shown = ("loss",)
     monitors = {"loss": min}
     Arguments = NoArguments
@@ -222,9 +226,12 @@ class Task:
             model: The model.
             split: The `ExampleSplit`.
             batches: Its `Batches`, of which one epoch was measured.
-            totals: As for `curves`.
+            totals: As for `curves`, and `counts`.
         """
-        raise NotImplementedError
+        from lm_zoo.evaluation.figures_report import FiguresReport
+
+        figures, dropped = self.curves(totals, batches), getattr(batches, "num_dropped", 0)
+        return FiguresReport.of(self, model, split, figures, dropped)
 
     @classmethod
     def check_evaluation(cls, config, folder, split, options):

@@ -52,8 +52,8 @@ def place(tmp_path):
 def test_prepare_says_what_came_of_pairs(place, capsys):
     assert main(["prepare", f"--config={place}/config.py"]) == 0
     text = capsys.readouterr().out
-    assert "pair_empty      train          40        0        2" in text
-    assert "pair_identical  train          38        0        1" in text
+    assert "record_empty    train            40        0        2" in text
+    assert "pair_identical  train            38        0        1" in text
     assert "Tokenizer of source: word, vocabulary" in text
     assert "Lies in (source): " in text and "Took" in text
     assert main(["prepare", f"--config={place}/config.py", "--json"]) == 0
@@ -65,7 +65,10 @@ def test_prepare_says_what_came_of_pairs(place, capsys):
     assert splits["source"]["train"]["tokens"] == 37 * 3 + 1
     assert splits["target"]["train"]["tokens"] == 37 * 4 + 1
     assert values["corpus"]["name"] == "text_pairs" and values["seconds"] == 0
-    assert values["cleaning"]["has_pairs"] and len(values["cleaning"]["steps"]) == 3
+    assert (
+        values["cleaning"]["fields"] == ["source", "target"]
+        and len(values["cleaning"]["steps"]) == 3
+    )
 
 
 def test_inspect_shows_pairs(place, capsys):

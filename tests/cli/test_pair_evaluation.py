@@ -37,7 +37,7 @@ def place(tmp_path_factory):
     lm_zoo.train(config, root / "run")
     (root / "lm").mkdir()
     (root / "lm" / "config.json").write_text(config_json.dumps(config_lib.ExperimentConfig()))
-    sources, targets = lm_zoo.load(root / "run").pairs("test")
+    sources, targets = zip(*lm_zoo.load(root / "run").records("test"))
     for name, lines in {
         "sources.txt": sources,
         "references.txt": targets,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from lm_zoo.config import ExperimentConfig, ModelConfig
+from lm_zoo.config import ExperimentConfig, ModelConfig, TaskConfig
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification import run_alone
 from lm_zoo.registry import build_model
-from lm_zoo.run import Run
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import resolve, task_class
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS
 
@@ -30,43 +30,40 @@ def prepare(folder, variant, tokenizer_name, signatures=None):
     tokenizer = TOKENIZERS[kind].train([TEXT], vocab_size=SIZES.get(kind, 0))
     if tokenizer_name == STARTED:
         tokenizer.bos_id = tokenizer.eos_id  # a token without text
-    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
-    for weight in model.trainable_variables:
-        if len(weight.shape) > 1:
-            weight.assign(5 * weight)  # large enough that its choices are not all alike
-    run = Run(RunFolder(folder), ExperimentConfig(), tokenizer, model, step=0)
-    options = {} if signatures is None else {"signatures": signatures}
-    prepared = PreparedExport(run, **options)
-    prepared.exported.save(folder)
-    return prepared
+    config = ExperimentConfig(model=ModelConfig(name, **arguments))
+    return written(folder, config, {"text": tokenizer}, 5, signatures)
 
 
 def prepare_pairs(folder, variant, tokenizer_name, source_tokenizer_name=None):
-    """As `prepare`, of a model that reads a source; None is a joint tokenizer."""
+    """As `prepare`, of a model that translates; None is a joint tokenizer."""
     name, arguments = variant
     tokenizer = TOKENIZERS[tokenizer_name].train([TEXT], vocab_size=SIZES.get(tokenizer_name, 0))
     source_tokenizer = tokenizer
     if source_tokenizer_name:
         source_tokenizer = TOKENIZERS[source_tokenizer_name].train([SOURCE_TEXT])
-        arguments = arguments | {
-            "source_vocab_size": source_tokenizer.vocab_size,
-            "share_embeddings": False,
-        }
-    model = build_model(name, vocab_size=tokenizer.vocab_size, seed=1, **arguments)
+        arguments = arguments | {"share_embeddings": False}
+    config = ExperimentConfig(task=TaskConfig("translation"), model=ModelConfig(name, **arguments))
+    return written(folder, config, {"source": source_tokenizer, "target": tokenizer}, 3)
+
+
+def written(folder, config, preprocessors, factor, signatures=None):
+    """Returns the `PreparedExport` of a task's model whose weights are times a factor."""
+    task = task_class(config.task.name)(config, preprocessors)
+    arguments = config.model.arguments | task.model_arguments()
+    model = build_model(config.model.name, seed=1, **arguments)
     for weight in model.trainable_variables:
         if len(weight.shape) > 1:
-            weight.assign(3 * weight)
-    config = ExperimentConfig(model=ModelConfig(name))
-    run = Run(RunFolder(folder), config, tokenizer, model, 0, source_tokenizer=source_tokenizer)
-    prepared = PreparedExport(run)
+            weight.assign(factor * weight)  # large enough that its choices are not all alike
+    run = resolve(task.run_class)(RunFolder(folder), task, model, 0)
+    prepared = PreparedExport(run, signatures=signatures)
     prepared.exported.save(folder)
     return prepared
 
 
 def answered(root, prepared):
     """Returns `PreparedExport` and answers by name, from a process that loads what is needed."""
-    (needs,) = {export.verification.needs for export in prepared.values()}
-    asked = [(str(root / name), export.verification.calls()) for name, export in prepared.items()]
+    (needs,) = {export.parity.needs for export in prepared.values()}
+    asked = [(str(root / name), export.parity.all_calls()) for name, export in prepared.items()]
     answers = run_alone(asked, [needs] if needs else [])
     return dict(zip(prepared, zip(prepared.values(), answers, strict=True)))
 
@@ -97,7 +94,7 @@ def other_exports(tmp_path_factory):
     root, found = tmp_path_factory.mktemp("exports"), {}
     prepared = {name: prepare(root / name, SMALLEST, name, OF_TOKENIZERS) for name in OTHERS}
     for needs in ("", "tensorflow_text"):
-        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        part = {n: export for n, export in prepared.items() if export.parity.needs == needs}
         found |= answered(root, part)
     return found
 
@@ -108,40 +105,45 @@ def other_pair_exports(tmp_path_factory):
     root, found = tmp_path_factory.mktemp("pair_exports"), {}
     prepared = {name: prepare_pairs(root / name, SMALLEST_PAIR_MODEL, name) for name in OTHERS}
     for needs in ("", "tensorflow_text"):
-        part = {n: export for n, export in prepared.items() if export.verification.needs == needs}
+        part = {n: export for n, export in prepared.items() if export.parity.needs == needs}
         found |= answered(root, part)
     return found
 
 
 def check(name, prepared, answers):
-    parity = prepared.verification.check(answers)
-    assert parity.equal_texts == len(prepared.verification.prompts) >= 2
-    assert max(parity.largest_difference.values()) < 1e-4
-    print(name, {key: f"{value:.1e}" for key, value in parity.largest_difference.items()})
+    """Sees that everything asked for is as Python has it, and that all choices are equal."""
+    report = prepared.parity.check_all(answers)
+    assert set(report.largest_difference) == set(prepared.parity.names)
+    assert max(report.largest_difference.values()) < 1e-4
+    for choices in report.choices.values():
+        assert choices.equal == choices.total >= 2 and not choices.tied
+    print(name, {key: f"{value:.1e}" for key, value in report.largest_difference.items()})
+    return report
 
 
 @pytest.mark.parametrize("name", [*VARIANTS, *QUICK])
 def test_an_export_gives_the_python_models_numbers_and_texts(exports, name):
     prepared, answers = exports[name]
-    check(name, prepared, answers)
+    report = check(name, prepared, answers)
+    assert "generate" in report.choices
     if prepared.model.context_length:  # there were windows, and a context that slides
-        longest = max(len(prepared.run.tokenizer.encode(t)) for t in prepared.verification.texts)
+        longest = max(
+            len(prepared.run.tokenizer.encode(t)) for t in prepared.parity.records["text"]
+        )
         assert longest > prepared.model.context_length
 
 
-def check_translations(prepared, answers):
-    parity = prepared.verification.check(answers)
-    assert parity.equal_translations == parity.translations >= 8
-    assert set(parity.largest_difference) == {"translate", "score", "token_logprobs", "embed"}
-    assert max(parity.largest_difference.values()) < 1e-4
-    print(parity)
+def check_translations(name, prepared, answers):
+    report = check(name, prepared, answers)
+    assert report.choices["translate"].total >= 8
+    assert set(report.largest_difference) == {"translate", "score", "token_logprobs", "embed"}
 
 
 @pytest.mark.parametrize("name", PAIR_VARIANTS)
 def test_translations_and_scores_are_the_python_models(pair_exports, name):
     prepared, answers = pair_exports[name]
-    check_translations(prepared, answers)
-    lengths = {len(text) for text in answers[3]["texts"]["values"]}  # greedy ones
+    check_translations(name, prepared, answers)
+    lengths = {len(text) for text in answers[0]["texts"]["values"]}  # greedy ones
     assert len(lengths) > 3  # the model has something to say
 
 
@@ -154,7 +156,7 @@ def test_with_every_other_tokenizer_too(other_exports, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_translations_with_every_other_tokenizer_too(other_pair_exports, name):
-    check_translations(*other_pair_exports[name])
+    check_translations(name, *other_pair_exports[name])
 
 
 def test_sentence_piece_alone_needs_more_than_tensorflow():

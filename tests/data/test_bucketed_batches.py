@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 
-from lm_zoo.data.batches import dataset
 from lm_zoo.data.bucketed_batches import BucketedBatches
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
@@ -87,7 +86,7 @@ def test_order_and_shapes_are_those_of_earlier_versions(arguments, steps, digest
     for step in range(2 * steps):
         features = batches.batch(step).features
         shapes = features["source"].shape, features["target"].shape
-        found.update(repr((batches.window_indices(step).tolist(), *shapes)).encode())
+        found.update(repr((batches.examples_of(step).tolist(), *shapes)).encode())
         found.update(features["source"].tobytes() + features["target"].tobytes())
     assert found.hexdigest()[:16] == digest
 
@@ -116,18 +115,9 @@ def test_a_step_is_a_function_of_itself():
             np.testing.assert_array_equal(feature[1:3], part.features[name])
         assert part.num_rows == whole.num_rows
     assert any(
-        not np.array_equal(batches.window_indices(step), other.window_indices(step))
+        not np.array_equal(batches.examples_of(step), other.examples_of(step))
         for step in range(5)
     )
-
-
-def test_it_goes_on_at_any_step():
-    batches = make(*pairs_of(), batch_tokens=100)
-    whole = list(dataset(batches, 0, 9))
-    later = list(dataset(batches, 5, 9, lambda step: slice(0, batches.num_rows(step))))
-    for a, b in zip(whole[5:], later, strict=True):
-        np.testing.assert_array_equal(a.features["source"], b.features["source"])
-        assert int(a.num_rows) == int(b.num_rows)
 
 
 def test_pairs_that_are_too_long():
@@ -165,7 +155,7 @@ def test_fields_that_do_not_pick_the_bucket_are_as_wide_as_their_longest_text():
         assert list(features) == ["text", "text_lengths", "label", "label_lengths"]
         assert features["label"].shape == (2, 2)
     assert sorted(rows_of_an_epoch(batches)) == sorted(zip(texts, labels))
-    assert batches.mean_length == round((2 + 31 + 4 + 9) / 4)
+    assert batches.mean_length == (2 + 31 + 4 + 9) / 4
 
 
 def test_any_number_of_fields():

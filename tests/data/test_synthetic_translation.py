@@ -74,17 +74,17 @@ def test_word_by_word_fails(pairs):
 def test_no_sentence_is_in_two_splits_and_none_is_there_twice():
     config = CorpusConfig("synthetic_translation", pairs=2000, test_fraction=0.1)
     corpus = load_corpus(config)
-    splits = {split: list(corpus.pairs(split)) for split in ("train", "validation", "test")}
+    splits = {split: list(corpus.records(split)) for split in ("train", "validation", "test")}
     assert [len(pairs) for pairs in splits.values()] == [2000, 100, 200]
     sources = [source for pairs in splits.values() for source, _ in pairs]
     assert len(set(sources)) == len(sources)
     assert {len(source.split()) for source in sources} == set(range(3, 15))
-    assert list(load_corpus(config).pairs("test")) == splits["test"]
+    assert list(load_corpus(config).records("test")) == splits["test"]
     assert corpus.fingerprint == load_corpus(config).fingerprint
     config.seed = 1
-    assert list(load_corpus(config).pairs("test")) != splits["test"]
+    assert list(load_corpus(config).records("test")) != splits["test"]
     assert corpus.fingerprint != load_corpus(config).fingerprint
-    assert list(corpus.side("target").texts("test")) == [target for _, target in splits["test"]]
+    assert list(corpus.column("target").texts("test")) == [target for _, target in splits["test"]]
 
 
 @pytest.mark.parametrize(

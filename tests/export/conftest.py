@@ -33,7 +33,7 @@ class Place:
         run: The run's folder.
         output: What the export was written to.
         printed: What the command printed.
-        answers: What the other process answered to the calls of its `Verification`.
+        answers: What the other process answered to the calls of its `Parity`.
     """
 
     run: pathlib.Path
@@ -68,9 +68,9 @@ def exported(trained_run, tmp_path_factory):
     import io
 
     from lm_zoo.cli.main import main
-    from lm_zoo.export.verification import Verification
+    from lm_zoo.export.parity import Parity
 
-    check = Verification.check
+    check = Parity.check_all
     with shared_place(tmp_path_factory, "output") as (root, is_new):
         output, record = root / "exports", root / "record.json"
         if is_new:
@@ -85,7 +85,7 @@ def exported(trained_run, tmp_path_factory):
                 contextlib.redirect_stdout(io.StringIO()) as printed,
                 pytest.MonkeyPatch.context() as patch,
             ):
-                patch.setattr(Verification, "check", watched)
+                patch.setattr(Parity, "check_all", watched)
                 assert main(["export", *arguments]) == 0
             record.write_text(json.dumps([printed.getvalue(), seen[0]]))
         return Place(trained_run, output, *json.loads(record.read_text()))

@@ -60,7 +60,7 @@ def card(exported):
 
 def test_it_says_what_was_verified_and_what_the_precision_costs(exported):
     assert re.search(
-        r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, embed \S+, next_token",
+        r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, next_token \S+, embed",
         exported.printed,
     )
     assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported.printed)
@@ -142,7 +142,7 @@ def test_token_logprobs_are_the_score_in_parts(loaded):
         tf.reduce_sum(rows, 1), loaded.score(texts)["log_prob"], rtol=1e-5, atol=1e-5
     )
     joined = tf.strings.reduce_join(tokens["tokens"])
-    written = loaded.tokenizer.detokenize(loaded.tokenizer.tokenize(texts))
+    written = loaded.in_graph["text"].detokenize(loaded.in_graph["text"].tokenize(texts))
     assert joined == tf.strings.reduce_join(written)
 
 

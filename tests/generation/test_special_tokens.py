@@ -49,7 +49,7 @@ def test_generating_and_scoring(run, mode):
 @pytest.mark.parametrize("mode", ["text", "control"])
 def test_the_functions_of_a_saved_model(run, mode):
     weights = StoredWeights(run.model)
-    exported = ExportedModel(run.model, run.tokenizer, weights, special_tokens=mode)
+    exported = ExportedModel(run.task, run.model, weights, special_tokens=mode)
     ids = ids_of(run, mode)
     token_ids, lengths = exported.encode_prompts(tf.constant([PROMPT]))
     assert token_ids[0, : lengths[0]].numpy().tolist() == ids

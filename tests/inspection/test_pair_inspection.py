@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from lm_zoo.data.pair_batches import PairBatches
 
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.corpora.corpus import RecordCorpus
 from lm_zoo.data.examples import Examples
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.pair_page import pairs_as_page
@@ -53,7 +53,7 @@ def token_dataset(texts, tokenizer):
 @pytest.fixture(scope="module")
 def prepared():
     """Corpus, preprocessors and examples."""
-    corpus = MemoryPairCorpus("small", PAIRS, "here", "none")
+    corpus = RecordCorpus("small", PAIRS, "here", "none", ("source", "target"))
     fields, preprocessors = {}, {}
     for place, side in enumerate(("source", "target")):
         texts = {name: [pair[place] for pair in pairs] for name, pairs in PAIRS.items()}
@@ -67,7 +67,7 @@ def prepared():
 def report(prepared):
     corpus, preprocessors, examples = prepared
     split = examples.split("train")
-    batches = PairBatches(*split.fields.values(), batch_size=4)
+    batches = BucketedBatches(split.fields, by=("source", "target"), batch_size=4)
     return inspect_pairs(corpus, preprocessors, split, batches, num_batches=2)
 
 
@@ -115,21 +115,29 @@ def test_pairs_are_shown_to_their_ends(report, prepared):
 
 def test_a_batch_is_shown_as_it_is(prepared):
     _, preprocessors, examples = prepared
-    batches = PairBatches(*examples.split("train").fields.values(), batch_size=4)
+    batches = BucketedBatches(examples.split("train").fields, by=("source", "target"), batch_size=4)
     for step in range(batches.steps_per_epoch):
-        batch, shown = batches.batch(step), preview_pair_batch(batches, step, preprocessors)
-        assert shown["rows"] == len(batch.targets)
-        assert shown["filling"] == int((batch.source_lengths == 0).sum())
-        assert shown["source"]["tokens"] == int(batch.source_lengths.sum())
+        features, shown = (
+            batches.batch(step).features,
+            preview_pair_batch(batches, step, preprocessors),
+        )
+        assert shown["rows"] == len(features["target"])
+        assert shown["filling"] == int((features["source_lengths"] == 0).sum())
         for side in ("source", "target"):
             of_side = shown[side]
+            assert of_side["tokens"] == int(features[f"{side}_lengths"].sum())
             assert of_side["tokens"] + of_side["padding"] == shown["rows"] * of_side["length"]
         for number, row in enumerate(shown["shown"]):
-            assert [place["id"] for place in row["source"]] == batch.source_ids[number].tolist()
-            assert [place["target"] for place in row["target"]] == batch.targets[number].tolist()
-            assert [place["weight"] for place in row["target"]] == batch.weights[number].tolist()
-            assert sum(place["weight"] for place in row["source"]) == batch.source_lengths[number]
-            assert all(bool(p["text"]) == bool(p["weight"]) for p in row["source"] + row["target"])
+            places = row["target"]
+            assert [place["id"] for place in row["source"]] == features["source"][number].tolist()
+            assert [place["target"] for place in places] == features["target"][number].tolist()
+            assert sum(place["weight"] for place in places) == features["target_lengths"][number]
+            assert sum(p["weight"] for p in row["source"]) == features["source_lengths"][number]
+            inputs = [place["id"] for place in places if place["weight"]]
+            end = preprocessors["target"].end_id
+            expected = features["target"][number, : len(inputs)].tolist()
+            assert inputs == [end, *expected][: len(inputs)]
+            assert all(bool(p["text"]) == bool(p["weight"]) for p in row["source"] + places)
 
 
 def test_the_text_and_the_page_say_it(report):

@@ -41,7 +41,7 @@ def test_another_program_reads_them_too(export):
     listed = {line.split("  ")[1] for line in (export / "SHA256SUMS").read_text().splitlines()}
     files = {str(p.relative_to(export)) for p in export.rglob("*") if p.is_file()}
     assert listed == files - {"SHA256SUMS"} and {CARD, DATA, "saved_model.pb"} < listed
-    assert ServedModel(export.parent).generates
+    assert ServedModel(export.parent).generation.name == "generate"
 
 
 def flip(path):

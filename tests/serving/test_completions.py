@@ -146,7 +146,7 @@ def test_a_start_token_stands_before_prompts_that_are_text(
     options = dict(max_tokens=10, seed=1)
     by_ids = complete([start, *ids], **options).choices[0].text
     without = complete(ids, **options).choices[0].text
-    for tokenizer in (model.tokenizer, run.tokenizer):
+    for tokenizer in (model.fields["text"].tokenizer, run.tokenizer):
         monkeypatch.setattr(tokenizer, "bos_id", start)
     found = complete(**options)
     assert found.choices[0].text == by_ids != without and found.usage.prompt_tokens == 3

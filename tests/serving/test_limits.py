@@ -84,15 +84,31 @@ def test_what_takes_too_long_is_given_up(model):
     with Server(model, limits) as server:
         status, answer = server.ask("POST", "/v1/completions", LONG)
         assert status == 504 and "0.5 seconds" in answer["error"]["message"]
-        inputs = {"prompt": ["the"] * 2, "max_new_tokens": 100_000, "stop": "no such word"}
-        body = {"signature_name": "generate", "inputs": inputs | {"temperature": 1e-9}}
-        status, answer = server.ask("POST", f"/v1/models/{NAME}:predict", body)
-        assert status == 504 or status == 200  # unless an end token came first
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         connection.request("POST", "/v1/completions", json.dumps(LONG | {"stream": True}))
         *_, error, done = connection.getresponse().read().split(b"\n\n")[:-1]
         assert b"0.5 seconds" in error and done == b"data: [DONE]"
         connection.close()
+        wait_until(lambda: not server.figure("lm_zoo_active_texts"))
+
+
+def test_a_prediction_of_the_engine_that_takes_too_long_is_given_up(model):
+    class Slow:
+        """The model's functions, of which one takes longer than a request may."""
+
+        def __getattr__(self, name):
+            return getattr(model.functions, name)
+
+        def advance(self, *arguments):
+            time.sleep(0.6)
+            return model.functions.advance(*arguments)
+
+    slow = copy.copy(model)
+    slow.functions = Slow()
+    with Server(slow, ServingLimits(request_seconds=0.5)) as server:
+        body = {"signature_name": "generate", "instances": ["the", "the cat"]}
+        status, answer = server.ask("POST", f"/v1/models/{NAME}:predict", body)
+        assert status == 504 and "given up after 0.5 seconds" in answer["error"]
         wait_until(lambda: not server.figure("lm_zoo_active_texts"))
 
 

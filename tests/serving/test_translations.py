@@ -131,7 +131,7 @@ def score(**inputs):
         (translate(temperature=1.0), ["temperature", "no such input", "num_beams"]),
         ({"signature_name": "generate", "instances": ["a"]}, ["generate", "translate"]),
         ({"signature_name": "score", "instances": ["a"]}, ["source, text"]),
-        (score(text=["ta " * 60]), ["text", "at most 60 tokens", "61"]),
+        (score(text=["ta " * 60]), ["text", "at most 24 tokens", "61"]),
         (score(source=["a" * 60]), ["source", "at most 60 tokens", "61"]),
         ({"signature_name": "embed", "instances": ["a" * 60]}, ["text", "at most 60", "61"]),
         (
@@ -154,7 +154,9 @@ def test_a_bad_request_is_told_what_is_wrong(server, body, words):
 
 def test_completions_are_told_to_ask_for_translations(server):
     status, answer = server.ask("POST", "/v1/completions", {"prompt": "a bird"})
-    assert status == 400 and "'translate'" in answer["error"]["message"]
+    message = answer["error"]["message"]
+    assert status == 501 and "'translate'" in message and "'translation'" in message
+    assert f"/v1/models/{NAME}:predict" in message and "\n" not in message
 
 
 def test_metadata_names_the_inputs(server):
@@ -172,7 +174,7 @@ def test_the_page_loads_nothing_from_elsewhere(server):
     connection.close()
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
-    assert NAME in text and "Beams" in text and "{{" not in text and "http:" not in text
+    assert NAME in text and "num_beams" in text and "{{" not in text and "http:" not in text
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +188,7 @@ def browser(tmp_path_factory, server):
 
 
 def press(browser, source, **settings):
-    browser.run(f"document.getElementById('source').value = {json.dumps(source)}")
+    browser.run(f"document.querySelector('[name=text]').value = {json.dumps(source)}")
     for name, value in settings.items():
         browser.run(f"document.querySelector('[name={name}]').value = {value}")
     browser.run("document.getElementById('go').click()")
@@ -196,7 +198,7 @@ def press(browser, source, **settings):
 
 def test_a_person_sees_the_translations_of_each_line_with_their_scores(browser, server):
     status = press(browser, f"{SOURCES[0]}\n\n{SOURCES[1]}\n", num_return_sequences=2, num_beams=4)
-    assert status.startswith("2 translated in ")
+    assert status.startswith("2 texts in ")
     inputs = {"text": SOURCES[:2], "num_return_sequences": 2, "num_beams": 4}
     expected = predict(server, signature_name="translate", inputs=inputs)["outputs"]
     rows = "[...document.querySelectorAll('section')].map(s => [...s.querySelectorAll('tr')].map("
@@ -211,4 +213,4 @@ def test_a_person_sees_the_translations_of_each_line_with_their_scores(browser, 
 def test_a_person_is_told_of_a_mistake(browser):
     assert "at most 60 tokens" in press(browser, "a" * 60)
     assert browser.run("document.getElementById('status').className") == "bad"
-    assert press(browser, " ") == "There is nothing to translate."
+    assert press(browser, " ") == "There is no text."

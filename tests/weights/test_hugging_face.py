@@ -257,7 +257,7 @@ def test_llama_begins_texts_and_prompts_with_its_start_token(llama, tmp_path):
     log_probs = tf.nn.log_softmax(back.model(np.array([ids]))[0]).numpy()
     expected = sum(log_probs[place, token] for place, token in enumerate(ids[1:]))
     assert back.score("the cat")[0].log_prob == pytest.approx(expected, abs=1e-4)
-    exported = ExportedModel(back.model, back.tokenizer, StoredWeights(back.model))
+    exported = ExportedModel(back.task, back.model, StoredWeights(back.model))
     assert exported.encode_prompts(["the cat", ""])[0].numpy().tolist() == [ids, [1, 0, 0]]
     generated = back.generate("the cat", max_new_tokens=8, temperature=0.0, ignore_eos=True)[0]
     for token in generated.token_ids:

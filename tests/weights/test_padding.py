@@ -88,7 +88,7 @@ def test_recurrent_models_have_such_rows_too():
 
 
 def test_a_saved_model_never_gives_one(run):
-    exported = ExportedModel(run.model, run.tokenizer, StoredWeights(run.model))
+    exported = ExportedModel(run.task, run.model, StoredWeights(run.model))
     size = run.tokenizer.vocab_size
     made = exported.generate(
         tf.constant(["the cat"] * 4),

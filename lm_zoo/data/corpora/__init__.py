@@ -14,6 +14,7 @@ from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.corpora.named import named_corpus, named_pairs
 from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.data.corpora.python_reference import PythonReference
+from lm_zoo.data.corpora.record_files import RecordFiles
 from lm_zoo.data.corpora.synthetic import Synthetic
 from lm_zoo.data.corpora.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.text_files import TextFiles
@@ -25,6 +26,7 @@ __all__ = ["CORPORA", "Corpus", "TextCorpus", "corpus_class", "load_corpus"]
 
 _OWN = {
     "python_reference": PythonReference,
+    "records": RecordFiles,
     "synthetic": Synthetic,
     "synthetic_translation": SyntheticTranslation,
     "text_files": TextFiles,

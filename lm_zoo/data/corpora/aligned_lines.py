@@ -1,37 +1,40 @@
-"""Two files of which each line of one is what the same line of the other is translated to."""
+"""Files of which the same lines belong together: a source's and its target's, say."""
 
 import itertools
 
 
-def aligned_lines(source, target, encoding, read_lines):
-    """Yields the `(source, target)` lines of two files, blank ones as empty strings.
+def aligned_lines(files, encoding, read_lines):
+    """Yields the lines of several files side by side, tuples; blank ones are empty strings.
 
     Args:
-        source: The `SourceFile` with the sources.
-        target: That with the targets.
-        encoding: Of both.
+        files: The `SourceFile`s.
+        encoding: Of all.
         read_lines: Function of a file and its encoding that yields its lines.
 
     Raises:
         UserError: For unequal numbers of lines, with both; for a file without text.
     """
-    files = (source, target)
     sides = [read_lines(file, encoding) for file in files]
-    has_text = [False, False]
+    has_text = [False] * len(files)
     count = 0
-    for pair in itertools.zip_longest(*sides):
-        if None in pair:
+    for texts in itertools.zip_longest(*sides):
+        if None in texts:
             counts = [
-                count + (text is not None) + sum(1 for _ in side) for text, side in zip(pair, sides)
+                count + (text is not None) + sum(1 for _ in side)
+                for text, side in zip(texts, sides)
             ]
             _refuse_empty(files, counts)
-            raise target.error(
-                f"it has {counts[1]:,} lines, and {str(source.path)!r}, whose lines it should "
+            first, other = next(
+                (files[0], file) for file, n in zip(files, counts) if n != counts[0]
+            )
+            number = counts[files.index(other)]
+            raise other.error(
+                f"it has {number:,} lines, and {str(first.path)!r}, whose lines it should "
                 f"translate, has {counts[0]:,}; give files of as many lines."
             )
-        has_text = [there or bool(text) for there, text in zip(has_text, pair)]
+        has_text = [there or bool(text) for there, text in zip(has_text, texts)]
         count += 1
-        yield pair
+        yield texts
     _refuse_empty(files, has_text)
 
 

@@ -1,9 +1,10 @@
-"""A corpus: text in three splits, read piece by piece, with its origin, licence and identity."""
+"""A corpus: records of text in three splits, read one by one, with origin, licence and identity."""
 
 import dataclasses
 import fractions
 import functools
 import hashlib
+import itertools
 import json
 
 from lm_zoo.text.cuts import parts
@@ -13,12 +14,13 @@ SPLITS = ("train", "validation", "test")
 
 
 class Corpus:
-    """Text in splits, read lazily and as often as asked: it may be far larger than memory.
+    """Records in splits, read lazily and as often as asked: they may be far larger than memory.
 
-    A split is either one stream (`has_documents` false: the text of a book, or of Penn Treebank) or
-    a sequence of documents that have nothing to do with each other.
+    A record has one text or more, its fields. Of a corpus with one field, a split is either one
+    stream (`has_documents` false: the text of a book, or of Penn Treebank) or a sequence of
+    documents that have nothing to do with each other.
 
-    Subclasses set the attributes and write `texts` and `fingerprint`.
+    Subclasses set the attributes and write `fingerprint`, and `texts` (for one field) or `records`.
 
     Attributes:
         fields: Names of the parts of a record, in their order.
@@ -26,7 +28,7 @@ class Corpus:
         source: Where the text comes from, for people.
         licence: Under what it may be used, for people.
         has_documents: Whether splits are sequences of documents.
-        has_pairs: Whether each document is a sentence pair: two lines, the source and the target.
+        is_raw: Whether texts of records may be empty or hold line breaks, which cleaning mends.
         num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
         asked_shares: Split -> the share of the text that it was to get, of validation and test where
             they are cut from the training text as the config says.
@@ -35,7 +37,7 @@ class Corpus:
 
     fields = ("text",)
     has_documents = False
-    has_pairs = False
+    is_raw = False
     num_bytes = 0
     asked_shares = {}
     report = {}
@@ -45,8 +47,16 @@ class Corpus:
         """A hex digest that changes when any split's text does; found without keeping the text."""
         raise NotImplementedError
 
+    def records(self, split):
+        """Iterates over a split's records from its beginning: tuples in the order of `fields`.
+
+        Args:
+            split: "train", "validation" or "test"; a split may be empty.
+        """
+        return ((text,) for text in self.texts(split))
+
     def texts(self, split):
-        """Iterates over a split from its beginning.
+        """Iterates over a split's texts from its beginning, those of a record one after another.
 
         Args:
             split: "train", "validation" or "test"; a split may be empty.
@@ -55,21 +65,16 @@ class Corpus:
             An iterator of strings: the documents, none empty; or consecutive parts of the stream,
             cut where `lm_zoo.text.cuts` says, which put together are the split's text.
         """
-        raise NotImplementedError
-
-    def records(self, split):
-        """Iterates over a split's records: tuples of strings in the order of `fields`."""
-        return ((text,) for text in self.texts(split))
+        return itertools.chain.from_iterable(self.records(split))
 
     def columns(self, names):
-        """Returns the `Corpus` of some fields, in their order: all its records, in the same order.
+        """Returns the `Corpus` of some fields, in the order of `names`: all records, in order.
 
         Args:
-            names: Their names.
+            names: Names of fields.
         """
-        if tuple(names) == self.fields:
-            return self
-        raise ValueError(f"{self.name} has the fields {self.fields}, received {names}")
+        names = tuple(names)
+        return self if names == self.fields else Columns(self, names)
 
     def column(self, name):
         """Returns the `Corpus` of one field; its documents are the records'."""
@@ -79,6 +84,69 @@ class Corpus:
         """Returns the split's whole text, each document followed by a newline."""
         end = "\n" if self.has_documents else ""
         return "".join(text + end for text in self.texts(split))
+
+
+class Columns(Corpus):
+    """Some of the fields of a corpus; see `Corpus.columns`.
+
+    Args:
+        corpus: The `Corpus`.
+        names: Names of fields.
+    """
+
+    has_documents = True
+
+    def __init__(self, corpus, names):
+        self._corpus = corpus
+        self._places = [corpus.fields.index(name) for name in names]
+        self.fields = tuple(names)
+        some = len(names) < len(corpus.fields)
+        self.name = f"{corpus.name}-{'-'.join(names)}" if some else corpus.name
+        self.source = corpus.source
+        self.licence = corpus.licence
+        self.num_bytes = corpus.num_bytes * len(names) // len(corpus.fields)
+        self.asked_shares = corpus.asked_shares
+        self.report = corpus.report
+        self.is_raw = corpus.is_raw
+
+    @property
+    def fingerprint(self):
+        return f"{self._corpus.fingerprint}-{'-'.join(self.fields)}"
+
+    def records(self, split):
+        for record in self._corpus.records(split):
+            yield tuple([record[place] for place in self._places])
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordCorpus(Corpus):
+    """Records that are in memory.
+
+    Attributes:
+        splits: "train", "validation" and "test" -> a list of tuples of strings, none empty and none
+            with a line break.
+        fields: Names of the fields.
+    """
+
+    name: str
+    splits: dict
+    source: str
+    licence: str
+    fields: tuple
+
+    has_documents = True
+
+    @property
+    def num_bytes(self):
+        return sum(len(text) for split in self.splits for text in self.texts(split))
+
+    @functools.cached_property
+    def fingerprint(self):
+        content = json.dumps([self.fields, self.splits], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def records(self, split):
+        return iter(self.splits[split])
 
 
 @dataclasses.dataclass(frozen=True)

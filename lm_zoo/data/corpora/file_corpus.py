@@ -2,27 +2,34 @@
 
 import functools
 
+from lm_zoo.data.corpora.aligned_lines import aligned_lines
 from lm_zoo.data.corpora.corpus import Corpus
 from lm_zoo.data.corpora.documents import TEXT_DOCUMENTS, safe_parts, stream
 from lm_zoo.data.corpora.file_splits import FileSplits
+from lm_zoo.data.corpora.marked_lines import plain_lines
 from lm_zoo.data.corpora.records import RECORDS
 from lm_zoo.data.corpora.splitting import ByBytes
 from lm_zoo.errors import UserError
 
 
 class FileCorpus(Corpus):
-    """Files read piece by piece; at most one document or one part of a stream is in memory.
+    """Files read piece by piece; at most one record or one part of a stream is in memory.
 
     Args:
         name: As in `corpus.name`.
         source: Where the text comes from, for people.
         licence: For people.
-        files: Split -> its `SourceFile`s; what `splitting` takes from "train" has none of its own.
+        groups: Split -> its groups of files, each a tuple of `SourceFile`s: one whose records have
+            all fields, or as many as there are fields, whose lines are aligned. What `splitting`
+            takes from "train" has no files of its own.
         splitting: A `ByFraction`, `ByDocumentHash` or `ByBytes`, for the splits without files.
         cache: The cache folder, where files' digests are remembered.
         encoding: Of the files.
-        text_field: For files of records.
-        documents: What a document is in a text file, or "stream".
+        fields: Field name -> `(setting, column)`: the config field that says which column of files
+            of records has the text, and what it says.
+        documents: What a document is in a text file, or "stream"; for one field.
+        read_lines: How the lines of aligned files are read.
+        numbers: Whether numbers in records are texts, as they are written.
     """
 
     def __init__(
@@ -30,34 +37,43 @@ class FileCorpus(Corpus):
         name,
         source,
         licence,
-        files,
+        groups,
         splitting,
         cache,
         encoding="utf-8",
-        text_field="",
+        fields=None,
         documents="stream",
+        read_lines=plain_lines,
+        numbers=False,
     ):
         self.name = name
         self.source = source
         self.licence = licence
-        groups = {split: [(file,) for file in found] for split, found in files.items()}
+        fields = fields or {"text": ("corpus.text_field", "")}
+        self.fields = tuple(fields)
+        self._columns = dict(fields.values())
+        self.is_raw = len(fields) > 1
         self._splits = FileSplits(groups, splitting, cache)
         self._encoding = encoding
-        self._text_field = text_field
         self._documents = documents
+        self._read_lines = read_lines
+        self._numbers = numbers
         files = self._splits.files()
         records = [file for file in files if file.format != "text"]
-        self.has_documents = bool(records) or documents != "stream"
+        self.has_documents = bool(records) or documents != "stream" or self.is_raw
+        if self.is_raw:
+            return
         if records and documents == "stream" and len(records) < len(files):
             text = next(file for file in files if file.format == "text")
             raise UserError(
                 f"corpus.documents: {str(records[0].path)!r} has documents, and of "
                 f"{str(text.path)!r} it is to be said what is one: file, line or paragraph."
             )
-        if text_field and not records:
+        ((setting, column),) = fields.values()
+        if column and not records:
             raise UserError(
-                f"corpus.text_field: {text_field!r} is for files of records (.jsonl, .csv, "
-                ".parquet, ...), and there are none; leave it empty."
+                f"{setting}: {column!r} is for files of records (.jsonl, .csv, .parquet, ...), and "
+                "there are none; leave it empty."
             )
         if not hasattr(splitting, "documents" if self.has_documents else "stream"):
             raise UserError(
@@ -76,44 +92,52 @@ class FileCorpus(Corpus):
     @functools.cached_property
     def fingerprint(self):
         """A hash of the files' names and bytes, and of how they are read and split."""
-        return self._splits.fingerprint([self._encoding, self._text_field, self._documents])
+        reading = [self._encoding, list(self.fields), *self._columns.values(), self._documents]
+        return self._splits.fingerprint(reading)
 
-    def texts(self, split):
-        """Iterates over a split; see `Corpus.texts`.
+    def records(self, split):
+        """Iterates over a split; see `Corpus.records`.
 
         Raises:
             UserError: For what cannot be read, and for a split that must not be empty but is.
         """
-        texts = self._splits.items(split, self._read, self._select)
-        return texts if self.has_documents else safe_parts(texts)
+        if not self.has_documents:
+            return super().records(split)
+        return self._splits.items(split, self._read_records, self._select)
 
-    def _select(self, split, texts):
+    def texts(self, split):
+        """Iterates over a split; see `Corpus.texts` and `records`."""
+        if self.has_documents:
+            return super().texts(split)
+        return safe_parts(self._splits.items(split, self._read_stream, self._select))
+
+    def _select(self, split, items):
         splitting = self._splits.splitting
         select = splitting.documents if self.has_documents else splitting.stream
-        return select(split, texts, lambda: self._length)
+        return select(split, items, lambda: self._length)
 
-    def _read(self, groups):
-        files = [file for (file,) in groups]
-        if not self.has_documents:
-            return stream(files, self._encoding)
-        return self._read_documents(files)
+    def _read_stream(self, groups):
+        return stream([file for (file,) in groups], self._encoding)
 
-    def _read_documents(self, files):
-        for file in files:
-            if file.format == "text":
-                documents = TEXT_DOCUMENTS[self._documents](file, self._encoding)
+    def _read_records(self, groups):
+        for group in groups:
+            if len(group) > 1:
+                yield from aligned_lines(group, self._encoding, self._read_lines)
+            elif group[0].format == "text" and not self.is_raw:
+                for text in TEXT_DOCUMENTS[self._documents](group[0], self._encoding):
+                    if text:
+                        yield (text,)
             else:
-                fields = {"corpus.text_field": self._text_field}
-                records = RECORDS[file.format](file, self._encoding, fields)
-                documents = (text for (text,) in records)
-            yield from filter(None, documents)
+                read = RECORDS[group[0].format]
+                records = read(group[0], self._encoding, self._columns, numbers=self._numbers)
+                yield from records if self.is_raw else (record for record in records if record[0])
 
     @functools.cached_property
     def _length(self):
         """The training files' length in what `splitting` counts; found by reading them once."""
-        texts = self._splits.training_items(self._read)
         if self.has_documents:
-            return sum(1 for _ in texts)
+            return sum(1 for _ in self._splits.training_items(self._read_records))
+        texts = self._splits.training_items(self._read_stream)
         if isinstance(self._splits.splitting, ByBytes):
             return sum(len(piece.encode()) for piece in texts)
         return sum(map(len, texts))

@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import open_input
 
-READING_VERSION = 2  # part of the fingerprint: raised when the same files give another text
+READING_VERSION = 3  # part of the fingerprint: raised when the same files give another text
 _COMPRESSION_RATIO = 4  # of text, about, where a file does not tell how long it is
 
 

@@ -15,15 +15,15 @@ FREE_LENGTH = 1 << 20  # characters of a value, which need not be looked at befo
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def json_lines(source, encoding, fields):
+def json_lines(source, encoding, fields, numbers=False):
     """Yields the fields' texts of each line's JSON object; blank lines are passed over."""
-    yield from _json_lines(source, pieces(source, encoding), fields)
+    yield from _json_lines(source, pieces(source, encoding), fields, numbers)
 
 
-def _json_lines(source, text_pieces, fields):
+def _json_lines(source, text_pieces, fields, numbers):
     for number, line in lines(source, text_pieces):
         if line.strip():
-            yield texts_of(source, _parsed(source, line, number), fields, number)
+            yield texts_of(source, _parsed(source, line, number), fields, number, numbers=numbers)
 
 
 def _parsed(source, text, number):
@@ -37,7 +37,7 @@ def _parsed(source, text, number):
         raise source.error(f"not JSON that can be read ({error}).", number) from None
 
 
-def json_values(source, encoding, fields):
+def json_values(source, encoding, fields, numbers=False):
     """Yields the fields' texts of each object of a JSON array, or of JSON lines named `.json`.
 
     The array is read value by value, so that it may be larger than memory.
@@ -50,12 +50,12 @@ def json_values(source, encoding, fields):
             return
         buffer += piece
     if buffer.lstrip()[0] == "{":
-        yield from _json_lines(source, itertools.chain([buffer], text_pieces), fields)
+        yield from _json_lines(source, itertools.chain([buffer], text_pieces), fields, numbers)
         return
     if buffer.lstrip()[0] != "[":
         raise source.error("expected a JSON array of objects, or an object a line.", 1)
     for number, value in _array_values(source, itertools.chain([buffer], text_pieces)):
-        yield texts_of(source, value, fields, number)
+        yield texts_of(source, value, fields, number, numbers=numbers)
 
 
 def _array_values(source, text_pieces):

@@ -5,7 +5,6 @@ import typing
 
 from lm_zoo.data.cache import cache_dir as make_cache_dir
 from lm_zoo.data.corpora.file_corpus import FileCorpus
-from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.marked_lines import marked_lines
 from lm_zoo.data.corpora.named_files import NamedFiles
 from lm_zoo.errors import UserError
@@ -42,7 +41,9 @@ class NamedCorpus:
             name=entry.name,
             source=", ".join(address for d in entry.downloads for address in d.addresses[:1]),
             licence=entry.licence,
-            files={split: [files[name] for name in names] for split, names in entry.files.items()},
+            groups={
+                split: [(files[name],) for name in names] for split, names in entry.files.items()
+            },
             splitting=entry.splitting,
             cache=make_cache_dir(cache_dir),
             documents=entry.documents,
@@ -71,7 +72,7 @@ class NamedPairs(NamedCorpus):
             split: list(zip(names[::2], names[1::2], strict=True))
             for split, names in entry.files.items()
         }
-        return FilePairCorpus(
+        return FileCorpus(
             name=entry.name,
             source=f"{source}-{target} of {self.entry.origin}",
             licence=entry.licence,
@@ -81,6 +82,7 @@ class NamedPairs(NamedCorpus):
             },
             splitting=entry.splitting,
             cache=make_cache_dir(cache_dir),
+            fields=dict.fromkeys(("source", "target"), ("", "")),
             read_lines=marked_lines,
         )
 

@@ -21,7 +21,7 @@ BATCH_ROWS = 256
 SMALL_BATCH = 1 << 20  # bytes
 
 
-def parquet_rows(source, encoding, fields):
+def parquet_rows(source, encoding, fields, numbers=False):
     """Yields the fields' texts of each row of a Parquet file.
 
     A column chunk's dictionary and one page are in memory, each of at most `MAX_PAGE` decompressed
@@ -68,7 +68,7 @@ def parquet_rows(source, encoding, fields):
                     rows = _streamed(source, raw, file.schema, chunks, found, number)
                 for row in rows:
                     number += 1
-                    yield texts_of(source, row, fields, number, "row")
+                    yield texts_of(source, row, fields, number, "row", numbers)
     except UserError:
         raise
     except (pyarrow.ArrowException, ValueError, OSError, EOFError, zlib.error, ZstdError) as error:

@@ -1,18 +1,21 @@
 """The texts in a record, and what is wrong with a record that has none."""
 
+import json
+
 from lm_zoo.data.corpora.decoding import too_long
 from lm_zoo.data.corpora.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 
 
-def texts_of(source, record, fields, number, unit="line"):
+def texts_of(source, record, fields, number, unit="line", numbers=False):
     """Returns a record's texts, one of each of `fields`; see `text_of`."""
     return tuple(
-        text_of(source, record, field, setting, number, unit) for setting, field in fields.items()
+        text_of(source, record, field, setting, number, unit, numbers)
+        for setting, field in fields.items()
     )
 
 
-def text_of(source, record, field, setting, number, unit="line"):
+def text_of(source, record, field, setting, number, unit="line", numbers=False):
     """Returns a field's text: its string, or strings, which are joined by newlines.
 
     Args:
@@ -22,6 +25,7 @@ def text_of(source, record, field, setting, number, unit="line"):
         setting: The config field that names it, for errors.
         number: The record's line or row, for errors.
         unit: What `number` counts.
+        numbers: Whether numbers, true and false are texts, as JSON writes them.
 
     Returns:
         The text without newlines at its end, empty for a field that is null.
@@ -39,6 +43,8 @@ def text_of(source, record, field, setting, number, unit="line"):
         value = "\n".join(value)
     if value is None:
         return ""
+    if numbers and isinstance(value, (bool, int, float)):
+        return json.dumps(value)
     if not isinstance(value, str):
         shown = repr(value)[:40]
         raise source.error(f"expected text in {field!r}, received {shown}.", number, unit)

@@ -46,9 +46,10 @@ class ByFraction:
 
 @dataclasses.dataclass(frozen=True)
 class ByDocumentHash:
-    """A document's split follows from its own text alone, and stays when others are added.
+    """A record's split follows from its first text alone, and stays when others are added.
 
-    The first 8 bytes of the SHA-256 of its UTF-8 text, read as a fraction of 1, are below the test
+    So all translations of a source are in the same split. The first 8 bytes of the SHA-256 of its
+    UTF-8 text, read as a fraction of 1, are below the test
     share for test, below both shares together for validation, else for training.
     """
 
@@ -65,14 +66,7 @@ class ByDocumentHash:
 
     def documents(self, split, documents, length):
         """Yields a split's documents; `length` plays no part."""
-        return (text for text in documents if self.split_of(text) == split)
-
-
-class BySourceHash(ByDocumentHash):
-    """`ByDocumentHash` of each pair's source: all translations of one are in the same split."""
-
-    def split_of(self, pair):
-        return super().split_of(pair[0])
+        return (record for record in documents if self.split_of(record[0]) == split)
 
 
 @dataclasses.dataclass(frozen=True)

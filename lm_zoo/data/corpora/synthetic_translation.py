@@ -4,8 +4,7 @@ import dataclasses
 import random
 
 from lm_zoo.config_fields import field
-from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.pair_corpus import MemoryPairCorpus
+from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
 from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.data.corpora.toy_language import (
     ADJECTIVES,
@@ -47,11 +46,12 @@ class SyntheticTranslation(HeldOutShares):
         shares = (1.0, self.validation_fraction, self.test_fraction)
         sizes = [round(self.pairs * share) for share in shares]
         drawn = iter(draw_pairs(sum(sizes), self.seed))
-        return MemoryPairCorpus(
+        return RecordCorpus(
             name="synthetic_translation",
             splits={name: [next(drawn) for _ in range(size)] for name, size in zip(SPLITS, sizes)},
             source=f"synchronous grammar of {len(NOUNS)} nouns, seed {self.seed}",
             licence="none needed",
+            fields=("source", "target"),
         )
 
 

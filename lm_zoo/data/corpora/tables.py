@@ -11,7 +11,7 @@ from lm_zoo.data.corpora.source_file import MAX_LENGTH
 MAX_RECORD = MAX_LENGTH // 4
 
 
-def separated_values(source, encoding, fields):
+def separated_values(source, encoding, fields, numbers=False):
     """Yields the fields' texts of each CSV record; TSV has no quotes, as IANA registered it.
 
     A field is a column's name in the first record or, where all are numbers, its number, from 1, in

@@ -82,14 +82,14 @@ class TextFiles(FileShares):
             name="text_files",
             source="files " + ", ".join(names or [self.data_dir]),
             licence="not stated",
-            files=files,
+            groups={split: [(file,) for file in found] for split, found in files.items()},
             splitting=splitting(
                 0.0 if self.validation_files else self.validation_fraction,
                 0.0 if self.test_files else self.test_fraction,
             ),
             cache=make_cache_dir(cache_dir),
             encoding=self.encoding,
-            text_field=self.text_field,
+            fields={"text": ("corpus.text_field", self.text_field)},
             documents=self.documents,
         )
 

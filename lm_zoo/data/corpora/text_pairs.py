@@ -4,10 +4,10 @@ import dataclasses
 
 from lm_zoo.data.cache import cache_dir as make_cache_dir
 from lm_zoo.data.corpora.decoding import check_encoding
+from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.file_lists import find_files
-from lm_zoo.data.corpora.file_pair_corpus import FilePairCorpus
 from lm_zoo.data.corpora.shares import FileShares
-from lm_zoo.data.corpora.splitting import ByFraction, BySourceHash
+from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
 from lm_zoo.errors import UserError
 
 
@@ -63,16 +63,20 @@ class TextPairs(FileShares):
                 "none."
             )
         groups = {split: self._groups(split) for split in ("train", "validation", "test")}
-        fields = {f"corpus.{s}_field": getattr(self, f"{s}_field") for s in ("source", "target")}
+        fields = {
+            side: (f"corpus.{side}_field", getattr(self, f"{side}_field"))
+            for side in ("source", "target")
+        }
         files = [group for found in groups.values() for group in found]
-        if any(fields.values()) and not any(len(group) == 1 for group in files):
-            setting, name = next((key, value) for key, value in fields.items() if value)
+        named = [(setting, column) for setting, column in fields.values() if column]
+        if named and not any(len(group) == 1 for group in files):
+            setting, name = named[0]
             raise UserError(
                 f"{setting}: {name!r} is for files of records (.jsonl, .csv, .tsv, .parquet), and "
                 "there are none; leave it empty."
             )
-        splitting = BySourceHash if self.split_by == "document_hash" else ByFraction
-        return FilePairCorpus(
+        splitting = ByDocumentHash if self.split_by == "document_hash" else ByFraction
+        return FileCorpus(
             name="text_pairs",
             source="files " + ", ".join(file.path.name for group in files for file in group),
             licence="not stated",

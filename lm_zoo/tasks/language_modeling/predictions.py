@@ -4,7 +4,7 @@ from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
-_TEXT = Input("text", "string", field="text", help="Texts, each read on its own.")
+_TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")
 _PROMPT = Input("prompt", "string", field="text", help='Texts to continue; "" begins a text.')
 _K = Input("k", "int32", 5, each="call", at_least=1, help="How many tokens, likeliest first.")
 _SPECIAL_TOKENS = inputs_of(GenerationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)

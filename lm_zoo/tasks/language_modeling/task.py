@@ -29,6 +29,8 @@ class LanguageModeling(Task):
     figures = ("nll", "tokens")
     shown = ("loss", "perplexity")
     predictions = PREDICTIONS
+    functions_class = "lm_zoo.tasks.language_modeling.exported:LanguageModelFunctions"
+    parity_class = "lm_zoo.tasks.language_modeling.parity:LanguageModelParity"
     run_class = "lm_zoo.tasks.language_modeling.run:LanguageModelRun"
 
     @property

@@ -4,21 +4,17 @@ import dataclasses
 
 from lm_zoo.config_fields import field, require
 from lm_zoo.data.fields import Field
+from lm_zoo.tasks.bucketed import BucketArguments
 
 FIELDS = (Field("source", shares="target"), Field("target"))
 MONITORS = {"loss": min, "bleu": max}  # what `training.best_by` may name, and what is better
-TOO_LONG = ("error", "truncate", "drop")
 
 
 @dataclasses.dataclass
-class Arguments:
+class Arguments(BucketArguments):
     """How pairs are put into batches, and what is shown and measured at validations.
 
-    Attributes:
-        batch_tokens: The most tokens on either side of the global batch, padding included, instead
-            of `data.batch_size`; 0 means by `data.batch_size`.
-        too_long: What becomes of pairs longer than the model reads or writes: `error`, `truncate`
-            or `drop`.
+    Attributes, besides those of `BucketArguments`:
         label_smoothing: Share of each target's probability that is spread evenly over the
             vocabulary (Szegedy et al. 2016); curves and validation show the plain loss besides.
         sample_translations: How many validation sources are translated for TensorBoard at each
@@ -29,8 +25,6 @@ class Arguments:
             BLEU; 0 is off.
     """
 
-    batch_tokens: int = field(0, at_least=0)
-    too_long: str = field("error", choices=TOO_LONG)
     label_smoothing: float = field(0.0, at_least=0, below=1)
     sample_translations: int = field(4, at_least=0)
     attention_pictures: int = field(0, at_least=0)

@@ -1,6 +1,6 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
-from lm_zoo.generation.translation_options import TranslationOptions
+from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
 from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
@@ -16,7 +16,7 @@ _SEARCH = inputs_of(
     TranslationOptions,
     *("num_beams", "max_new_tokens", "length_penalty", "num_return_sequences"),
     num_beams={"each": "call"},
-    max_new_tokens={"bounds_length": True},
+    max_new_tokens={"bounds_length": True, "automatic": AUTOMATIC_LENGTH},
     length_penalty={"each": "call"},
     num_return_sequences={"each": "call"},
 )

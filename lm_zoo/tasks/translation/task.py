@@ -34,6 +34,8 @@ class Translation(Task):
     figures = ("nll", "tokens")
     shown = ("loss", "perplexity")
     predictions = PREDICTIONS
+    functions_class = "lm_zoo.tasks.translation.exported:TranslationFunctions"
+    parity_class = "lm_zoo.tasks.translation.parity:TranslationParity"
     run_class = "lm_zoo.tasks.translation.run:TranslationRun"
 
     @property

@@ -5,7 +5,7 @@ A new step is one function and one line in `CLEANING_STEPS`.
 
 from lm_zoo.registration import Registry
 from lm_zoo.text.cleaning import exact_duplicates as exact
-from lm_zoo.text.cleaning import filters, language, pairs, web_page
+from lm_zoo.text.cleaning import filters, language, pairs, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
 from lm_zoo.text.cleaning import near_duplicates as near
 from lm_zoo.text.cleaning.characters import (
@@ -18,9 +18,9 @@ from lm_zoo.text.cleaning.characters import (
 )
 from lm_zoo.text.cleaning.gutenberg import gutenberg
 from lm_zoo.text.cleaning.repetition import repetition
-from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, PairStep
+from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, RecordStep
 
-__all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop", "PairStep"]
+__all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop", "RecordStep"]
 
 _OWN = {
     "nfc": DocumentStep(nfc, streams=True),
@@ -43,7 +43,7 @@ _OWN = {
         check=language.check_to_traditional,
     ),
     "html": DocumentStep(web_page.html, libraries=("selectolax",), check=web_page.check_html),
-    "gutenberg": DocumentStep(gutenberg, pairs=False),
+    "gutenberg": DocumentStep(gutenberg, records=False),
     "length": DocumentStep(
         filters.length,
         settings=("min_characters", "max_characters", "min_words", "max_words"),
@@ -59,9 +59,7 @@ _OWN = {
         libraries=("py3langid",),
         check=language.check_language,
     ),
-    "exact_duplicates": CorpusStep(
-        exact.exact_duplicates, exact.judge_exact_duplicates, pairs=False
-    ),
+    "exact_duplicates": CorpusStep(exact.exact_duplicates, exact.judge_exact_duplicates),
     "near_duplicates": CorpusStep(
         near.near_duplicates,
         near.judge_near_duplicates,
@@ -74,16 +72,17 @@ _OWN = {
         merged=True,
         settings=("overlap_words", "max_overlap"),
     ),
-    "pair_lines": PairStep(pairs.pair_lines),
-    "pair_empty": PairStep(pairs.pair_empty),
-    "pair_identical": PairStep(pairs.pair_identical),
-    "pair_length_ratio": PairStep(pairs.pair_length_ratio, settings=("max_length_ratio",)),
-    "pair_duplicates": CorpusStep(pairs.pair_duplicates, exact.judge_exact_duplicates, texts=False),
+    "record_lines": RecordStep(records.record_lines),
+    "record_empty": RecordStep(records.record_empty),
+    "pair_identical": RecordStep(pairs.pair_identical, num_texts=2),
+    "pair_length_ratio": RecordStep(
+        pairs.pair_length_ratio, settings=("max_length_ratio",), num_texts=2
+    ),
 }
 
 CLEANING_STEPS = Registry(
     "cleaning_step",
     _OWN,
-    lambda what: isinstance(what, (DocumentStep, PairStep, CorpusStep)),
+    lambda what: isinstance(what, (DocumentStep, RecordStep, CorpusStep)),
     "a DocumentStep or another step of lm_zoo.text.cleaning.step",
 )

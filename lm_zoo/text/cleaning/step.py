@@ -35,7 +35,7 @@ class DocumentStep:
         libraries: Modules that it imports; what they do to a text may change with their versions.
         check: Optional `check(settings)` that raises a `UserError` before any text is read.
         version: Raised when the function is changed so that it does something else.
-        pairs: Whether it makes sense for sentence pairs, done to each side by itself.
+        records: Whether it makes sense for records of several fields, done to each text by itself.
     """
 
     function: Callable
@@ -44,18 +44,21 @@ class DocumentStep:
     libraries: tuple[str, ...] = ()
     check: Callable | None = None
     version: int = 1
-    pairs: bool = True
+    records: bool = True
 
-    texts = True
+    documents = True
 
 
 @dataclasses.dataclass(frozen=True)
-class PairStep:
-    """A step that needs to see both sides of a sentence pair.
+class RecordStep:
+    """A step that needs to see all texts of a record; for corpora of several fields.
 
     Attributes:
-        function: `function(source, target, settings) -> (source, target) or Drop`; otherwise as
-            that of a `DocumentStep`, and so are the other attributes.
+        function: `function(texts, settings) -> texts or Drop`, with `texts` a dict from the names
+            of fields to their texts; otherwise as that of a `DocumentStep`, and so are the other
+            attributes.
+        num_texts: How many text fields a record must have; 0 means any number. It sees only these
+            then, and labels too otherwise.
     """
 
     function: Callable
@@ -63,15 +66,18 @@ class PairStep:
     libraries: tuple[str, ...] = ()
     check: Callable | None = None
     version: int = 1
+    num_texts: int = 0
 
     streams = False
-    pairs = True
-    texts = False
+    records = True
+    documents = False
 
 
 @dataclasses.dataclass(frozen=True)
 class CorpusStep:
     """A step that compares documents with others, and so needs two looks at the corpus.
+
+    Records of several fields are compared whole: their texts are the lines of a document.
 
     First `signature` is taken of every document, by several processes, and kept on disk. Then
     `judge` looks at all signatures and returns an object whose `verdict` is asked about every
@@ -86,8 +92,6 @@ class CorpusStep:
         splits: Of which splits signatures are taken, in the order in which `judge` sees them.
         merged: Whether a block's signatures are kept as one sorted array of their distinct values,
             and not as one row a document.
-        pairs: Whether it makes sense for sentence pairs, source and target as two lines of a text.
-        texts: Whether it makes sense for documents that are no pairs.
         settings: As for a `DocumentStep`; so are the others.
     """
 
@@ -99,10 +103,10 @@ class CorpusStep:
     libraries: tuple[str, ...] = ()
     check: Callable | None = None
     version: int = 1
-    pairs: bool = True
-    texts: bool = True
 
     streams = False
+    records = True
+    documents = True
 
     @property
     def function(self):

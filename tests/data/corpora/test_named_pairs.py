@@ -24,7 +24,7 @@ def load(cache, name, **fields):
 
 
 def splits(corpus):
-    return {split: list(corpus.pairs(split)) for split in SPLITS}
+    return {split: list(corpus.records(split)) for split in SPLITS}
 
 
 def digest(content):
@@ -97,7 +97,7 @@ def test_multi30k_that_someone_has(shared_data, tmp_path):
             text = (folder / "raw" / f"{stem}.{language}").read_text(encoding="utf-8")
             assert [pair[side] for pair in found[split]] == text.split("\n")[:-1]
     back = load(tmp_path, "multi30k", data_dir=str(folder), source_language="en")
-    assert next(back.pairs("test")) == found["test"][0][::-1]
+    assert next(back.records("test")) == found["test"][0][::-1]
     assert back.fingerprint != corpus.fingerprint and back.source.startswith("en-de of ")
 
 
@@ -200,7 +200,7 @@ def test_a_segment_that_is_not_whole_is_told(tmp_path):
             path.write_text('<doc>\n<seg id="1">a\nb</seg>\n</doc>')
     corpus = load(tmp_path / "cache", "iwslt", data_dir=str(tmp_path))
     with pytest.raises(UserError, match=r"de.xml', line 2: expected a whole <seg>"):
-        list(corpus.pairs("test"))
+        list(corpus.records("test"))
 
 
 @pytest.mark.parametrize(

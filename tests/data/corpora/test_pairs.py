@@ -9,7 +9,8 @@ import tracemalloc
 
 import pytest
 
-from lm_zoo.config import CorpusConfig
+from lm_zoo.config import CleaningConfig, CorpusConfig
+from lm_zoo.data.cleaned_corpus import clean
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.errors import UserError
 
@@ -39,7 +40,7 @@ class Pairs:
         )
 
     def pairs(self, *train_files, split="train", **fields):
-        return list(self.corpus(*train_files, **fields).pairs(split))
+        return list(self.corpus(*train_files, **fields).records(split))
 
     def refusal(self, *train_files, **fields):
         with pytest.raises(UserError) as caught:
@@ -103,11 +104,11 @@ def test_files_go_together_pairwise_and_splits_may_have_their_own(place):
         "target_field": "t",
     }
     corpus = place.corpus("1.de", "0.de", **fields)
-    assert list(corpus.pairs("train")) == [PAIRS[1], PAIRS[0]]
-    assert list(corpus.pairs("validation")) == [("q", "r")]
-    assert list(corpus.pairs("test")) == [PAIRS[2]]
+    assert list(corpus.records("train")) == [PAIRS[1], PAIRS[0]]
+    assert list(corpus.records("validation")) == [("q", "r")]
+    assert list(corpus.records("test")) == [PAIRS[2]]
     assert list(corpus.texts("test")) == list(PAIRS[2])
-    assert list(corpus.side("source").texts("train")) == [PAIRS[1][0], PAIRS[0][0]]
+    assert list(corpus.column("source").texts("train")) == [PAIRS[1][0], PAIRS[0][0]]
     other = place.corpus("0.de", "1.de", **{**fields, "train_target_files": ("0.en", "1.en")})
     assert other.fingerprint != corpus.fingerprint
     assert place.corpus("1.de", "0.de", **fields).fingerprint == corpus.fingerprint
@@ -121,7 +122,7 @@ def test_splits_by_fraction_are_the_end_and_by_hash_stay(place):
 
     def splits(**more):
         corpus = place.corpus("a.tsv", **fields, **more)
-        return [list(corpus.pairs(split)) for split in ("train", "validation", "test")]
+        return [list(corpus.records(split)) for split in ("train", "validation", "test")]
 
     assert splits() == [pairs[:140], pairs[140:180], pairs[180:]]
     before = splits(split_by="document_hash")
@@ -134,15 +135,20 @@ def test_splits_by_fraction_are_the_end_and_by_hash_stay(place):
     assert [[p for p in found if p[0] != "new"] for found in after] == before
 
 
-def test_pairs_with_an_empty_side_and_line_breaks_are_kept_raw_and_mended(place):
+def test_records_are_read_as_they_are_and_mended_by_cleaning(place):
     records = [("a", "b"), ("a\nb\r\nc", "d\u2028e"), ("", "c"), (None, "c"), ("c", " \n")]
     place.write("a.jsonl", "".join(json.dumps({"s": s, "t": t}) + "\n" for s, t in records))
     fields = {"source_field": "s", "target_field": "t"}
-    assert len(list(place.corpus("a.jsonl", **fields).raw_pairs("train"))) == 5
-    assert place.pairs("a.jsonl", **fields) == [("a", "b"), ("a b c", "d e")]
+    corpus = place.corpus("a.jsonl", **fields)
+    raw = [("a", "b"), ("a\nb\r\nc", "d\u2028e"), ("", "c"), ("", "c"), ("c", "")]
+    assert corpus.is_raw and list(corpus.records("train")) == raw
+    cleaned = clean(corpus, CleaningConfig(), place.path / "cache")
+    assert list(cleaned.records("train")) == [("a", "b"), ("a b c", "d e")]
     place.write("a.de", "a\n\n \nb\nc\n")
     place.write("a.en", "A\nB\nC\n\nE\n")
-    assert place.pairs("a.de", train_target_files=("a.en",)) == [("a", "A"), ("c", "E")]
+    corpus = place.corpus("a.de", train_target_files=("a.en",))
+    cleaned = clean(corpus, CleaningConfig(), place.path / "cache")
+    assert list(cleaned.records("train")) == [("a", "A"), ("c", "E")]
 
 
 @pytest.mark.parametrize("longer", ["source", "target"])
@@ -202,7 +208,7 @@ def test_memory_does_not_grow_with_the_files(place):
             file.writelines(f"{number} {'x' * 300}\n" for number in range(60_000))
     corpus = place.corpus("a.de", train_target_files=("a.en",), test_fraction=0.1)
     tracemalloc.start()
-    assert sum(1 for _ in corpus.pairs("train")) == 54_000
+    assert sum(1 for _ in corpus.records("train")) == 54_000
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12 << 20  # both files have 18 MB

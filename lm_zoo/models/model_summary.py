@@ -1,0 +1,84 @@
+"""What a model is made of: its layers with their weights and the work of a token."""
+
+import math
+import typing
+
+
+class Part(typing.NamedTuple):
+    """A row of a model's summary: one layer, or several of the same kind.
+
+    Attributes:
+        name: The layer's name; `block_0..11` for twelve of a kind.
+        num_parameters: Weights that training changes.
+        flops_per_token: Floating-point operations of one forward pass, per token.
+    """
+
+    name: str
+    num_parameters: int
+    flops_per_token: int
+
+
+class ModelSummary:
+    """Mixin before `keras.Model`: counts weights and floating-point operations by layers."""
+
+    def flops_per_token(self, sequence_length):
+        """Floating-point operations of one forward pass, per token; training takes three times it.
+
+        A multiply-add counts as two. Matrix products alone are counted, as usual.
+        """
+        return sum(part.flops_per_token for part in self.describe(sequence_length))
+
+    @property
+    def num_parameters(self):
+        """Number of weights that training changes."""
+        return sum(_num_parameters(layer) for layer in self.layers)
+
+    def layer_flops_per_token(self, layer, sequence_length):
+        """Floating-point operations of one of the model's layers, per token of a forward pass."""
+        return layer.flops_per_token() if hasattr(layer, "flops_per_token") else 0
+
+    def describe(self, sequence_length):
+        """Returns a `Part` for each layer with weights or products; neighbours of a kind share one.
+
+        Args:
+            sequence_length: Tokens per row, which attention's cost depends on.
+        """
+        if not self.built:
+            self.build((None, None))
+        groups = []  # (stem of the name, layers)
+        for layer in self.layers:
+            if not layer.weights and not self.layer_flops_per_token(layer, sequence_length):
+                continue  # dropout
+            stem = layer.name.rstrip("0123456789")
+            if groups and stem == groups[-1][0] != layer.name:
+                groups[-1][1].append(layer)
+            else:
+                groups.append((stem, [layer]))
+        return tuple(
+            Part(
+                layers[0].name + (f"..{len(layers) - 1}" if len(layers) > 1 else ""),
+                sum(_num_parameters(layer) for layer in layers),
+                sum(self.layer_flops_per_token(layer, sequence_length) for layer in layers),
+            )
+            for _, layers in groups
+        )
+
+    def summary_table(self, sequence_length):
+        """Returns the parts and their total as lines of text, to print before training."""
+        parts = self.describe(sequence_length)
+        total = Part(
+            "total", sum(p.num_parameters for p in parts), sum(p.flops_per_token for p in parts)
+        )
+        rows = [("part", "parameters", "FLOP/token")]
+        rows += [
+            (p.name, f"{p.num_parameters:,}", f"{p.flops_per_token:,}") for p in (*parts, total)
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        return "\n".join(
+            f"{name:<{widths[0]}}  {parameters:>{widths[1]}}  {flops:>{widths[2]}}"
+            for name, parameters, flops in rows
+        )
+
+
+def _num_parameters(layer):
+    return sum(math.prod(weight.shape) for weight in layer.trainable_weights)

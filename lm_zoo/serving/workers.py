@@ -1,0 +1,44 @@
+"""What computes the answers of a model: threads that all requests share."""
+
+from lm_zoo.serving.batcher import Batcher
+from lm_zoo.serving.engine import Engine
+from lm_zoo.serving.prediction_engine import PredictionEngine
+from lm_zoo.serving.predictor import Predictor
+from lm_zoo.serving.prompt_scores import SCORE_IDS, PromptScorer
+from lm_zoo.serving.prompts import PromptReader
+
+
+class Workers:
+    """The workers of one model.
+
+    Args:
+        model: A `ServedModel`.
+        limits: `ServingLimits`.
+        max_batch_size: Most texts that the model works on at once.
+        wait_seconds: How long a prediction waits for others to share a call with.
+        metrics: `Metrics`.
+
+    Attributes:
+        predictor: A `Predictor`.
+        engine: An `Engine`, or None for a model without a signature that one answers.
+        reader: The `PromptReader` of its prompts, or None.
+        prompt_batcher: A `Batcher` of a `PromptScorer`, or None.
+    """
+
+    def __init__(self, model, limits, max_batch_size, wait_seconds, metrics):
+        self.engine = self.reader = self.prompt_batcher = by_engine = None
+        batching = max_batch_size, wait_seconds
+        if model.generation:
+            self.reader = PromptReader(model, limits)
+            size = self.reader.max_length
+            self.engine = Engine(model.functions, size, max_batch_size, limits.max_queue, metrics)
+            scorer = PromptScorer(model.functions, self.reader.tokenizer.vocab_size)
+            self.prompt_batcher = Batcher(SCORE_IDS, scorer, *batching, limits.max_queue, metrics)
+            by_engine = PredictionEngine(self.engine, self.reader)
+        self.predictor = Predictor(model, by_engine, limits, *batching, metrics)
+
+    def close(self):
+        """Ends the threads."""
+        for worker in (self.engine, self.prompt_batcher, self.predictor):
+            if worker:
+                worker.close()
