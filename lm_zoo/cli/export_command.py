@@ -42,14 +42,15 @@ def define_flags(flag_values):
     flags.DEFINE_integer(
         "max_length",
         0,
-        "Most tokens of a prompt, or source, and of what the model's state holds; 0 is all it can.",
+        "Most tokens of a text that is read whole, and of what the model's state holds; 0 is all it "
+        "can.",
         flag_values=flag_values,
     )
     flags.DEFINE_list(
         "signatures",
         None,
-        "What the SavedModel can do: some of score, token_logprobs, next_token, generate, embed; "
-        "of a model that reads a source: translate, score, token_logprobs, embed. Default: all.",
+        "What the SavedModel can do: some of the predictions of the run's task, as `generate` and "
+        "`score` of a language model, or `translate` of one that translates. Default: all.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

@@ -74,7 +74,7 @@ def _as_written(values):
 def check_equal(name, text, found, expected):
     """Raises the error for a difference unless two values are equal."""
     if found != expected:
-        raise different(name, text, found, expected)
+        raise different(name, text, repr(found), repr(expected))  # on one line
 
 
 def different(name, text, found, expected):

@@ -18,18 +18,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lm_zoo.generation.beams import (
-    LOWEST,
-    NOTHING,
-    Beams,
-    Hypotheses,
-    Prompts,
+from lm_zoo.generation.beam_step import (
     best_ended,
     best_going_on,
     cannot_improve,
     continuations,
     ended_scores,
 )
+from lm_zoo.generation.beams import LOWEST, NOTHING, Beams, Hypotheses, Prompts
 from lm_zoo.layers.key_value_cache import written_in_place
 
 
@@ -107,7 +103,7 @@ def advance(step, settings, search, num_steps):
     """Takes steps until all prompts are done, or the number of steps is reached.
 
     Args:
-        step: As in `beams.continuations`.
+        step: As in `beam_step.continuations`.
         settings: `beams.Settings`.
         search: A `Search`.
         num_steps: int32 scalar.
@@ -159,7 +155,7 @@ def choose(settings, index, growing, candidates, state, coverage, stopped=None):
         settings: `beams.Settings`.
         index: How many tokens the beams had before, int32 scalar.
         growing: `Growing` before the step.
-        candidates: As `beams.continuations` gives them; so are the two that follow.
+        candidates: As `beam_step.continuations` gives them; so are the two that follow.
         state: The parents' state.
         coverage: The parents' coverage, or `()`.
         stopped: Candidates that end for another reason than the end token or their length, bool

@@ -15,6 +15,8 @@ from lm_zoo.generation.decoding_state import (
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings
 
+MOST_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
+
 
 class Decoder:
     """Compiled functions of one model, one trace each for any number of rows, slots and tokens."""

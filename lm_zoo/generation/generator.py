@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
+from lm_zoo.generation.checks import require_strings, require_unicode, require_vocabulary
 from lm_zoo.generation.dealing import deal, one_at_a_time
-from lm_zoo.generation.decoding import decoder_of
+from lm_zoo.generation.decoding import MOST_STEPS, decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.prompt_search import search_beams
@@ -16,7 +17,6 @@ from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
 
-MOST_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
 PATIENCE = 0.03  # seconds that text to be streamed may come late
 
 
@@ -160,13 +160,8 @@ def _generated(prompt, row):
 
 def _encode(model, tokenizer, prompts, special_tokens):
     """Returns each prompt's token ids; checks all before anything is generated."""
-    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts):
-        raise UserError(f"prompts: expected a list of strings, received {prompts!r}.")
-    if tokenizer.vocab_size != model.vocab_size:
-        raise UserError(
-            f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
-            f"of {tokenizer.vocab_size}; give the one that the model was trained with."
-        )
+    require_strings("prompts", prompts)
+    require_vocabulary("tokenizer", tokenizer, model.vocab_size)
     return [
         _encode_one(model, tokenizer, i, prompt, special_tokens) for i, prompt in enumerate(prompts)
     ]
@@ -174,10 +169,7 @@ def _encode(model, tokenizer, prompts, special_tokens):
 
 def _encode_one(model, tokenizer, index, prompt, special_tokens):
     name = f"prompt {index + 1}"
-    try:
-        prompt.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
+    require_unicode(name, prompt)
     ids = [int(token) for token in tokenizer.encode_prompt(prompt, special_tokens)]
     if not ids:
         raise UserError(

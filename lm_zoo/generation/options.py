@@ -102,13 +102,13 @@ class GenerationOptions:
             listed = " or ".join(str(choice) for choice in allowed)
             expected = f"{listed} with num_beams above 1, because beam search does not sample"
             require(value in allowed, name, expected, value)
-        expected = f"at most num_beams ({self.num_beams})"
-        require(
-            self.num_return_sequences <= self.num_beams,
-            "num_return_sequences",
-            expected,
-            self.num_return_sequences,
-        )
+        require_enough_beams(self)
+
+
+def require_enough_beams(options):
+    """Raises a `UserError` if more texts are asked for than a beam search has beams."""
+    most, asked = options.num_beams, options.num_return_sequences
+    require(asked <= most, "num_return_sequences", f"at most num_beams ({most})", asked)
 
 
 def require_special_tokens(value):

@@ -5,12 +5,12 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.beam_search import advance, as_numbers, begin, choose, collected
-from lm_zoo.generation.beams import LOWEST, Prompts, Reading, Settings, continuations
+from lm_zoo.generation.beam_step import continuations
+from lm_zoo.generation.beams import LOWEST, Prompts, Reading, Settings
+from lm_zoo.generation.decoding import MOST_STEPS
 from lm_zoo.generation.decoding_state import make_room, state_specs, stepped
 from lm_zoo.generation.rows import last_tokens, tokens_seen
 from lm_zoo.generation.samplers import mark_seen, penalize_repetition
-
-MOST_STEPS = 64  # steps in one call; Ctrl-C does between calls
 
 
 def search_beams(decoder, rows, options):
@@ -114,7 +114,7 @@ class StopWatch:
 
 
 class _PromptStep:
-    """Reads a token of each beam, as `beams.continuations` asks for it."""
+    """Reads a token of each beam, as `beam_step.continuations` asks for it."""
 
     def __init__(self, model, penalty):
         self.vocab_size = model.vocab_size
@@ -152,7 +152,7 @@ def _make_advance(model, search):
 
 
 def _make_half_steps(model, search):
-    """Compiles the halves of a step: `beams.continuations` and `beam_search.choose`."""
+    """Compiles the halves of a step: `beam_step.continuations` and `beam_search.choose`."""
     specs = _specs(model, search)
 
     def read(search, settings, penalty):

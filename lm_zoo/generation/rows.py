@@ -1,10 +1,8 @@
 """The texts being generated, each on its own: tokens, text, and what has ended it."""
 
-import math
-
 import numpy as np
 
-from lm_zoo.errors import UserError
+from lm_zoo.generation.checks import require_probability
 from lm_zoo.generation.text_stream import TextStream
 
 
@@ -43,11 +41,7 @@ class Row:
 
     def accept(self, token, log_prob):
         """Adds a token; returns the text that is now certain."""
-        if math.isnan(log_prob):
-            raise UserError(
-                "model: expected probabilities, received NaN; its parameters are not finite, so "
-                "load an earlier checkpoint."
-            )
+        require_probability(log_prob)
         self.token_ids.append(token)
         self.log_prob += log_prob
         if token == self.eos_id:

@@ -7,9 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.generation.checks import (
+    require_probability,
+    require_strings,
+    require_unicode,
+    require_vocabulary,
+)
 from lm_zoo.generation.dealing import deal_parts
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.translation_options import TranslationOptions
-from lm_zoo.generation.translation_search import search_of
+from lm_zoo.generation.translation_search import search_sources
 
 BATCHES_AHEAD = 16  # read before they are sorted by length into batches
 
@@ -61,8 +68,7 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
     Raises:
         UserError: For options, a model or sources that cannot be used.
     """
-    if isinstance(sources, str) or not all(isinstance(source, str) for source in sources):
-        raise UserError(f"sources: expected a list of strings, received {sources!r}.")
+    require_strings("sources", sources)
     translator = _Translator(
         model, source_tokenizer, tokenizer, options, devices, "source {}".format
     )
@@ -116,16 +122,12 @@ class _Translator:
         self.tokenizer = tokenizer
         self.devices = devices
         self.name_of = name_of
-        self.search = search_of(model)
         self.rows_at_once = self.options.batch_size * max(1, len(devices))
 
     def encode(self, number, text):
         """Returns the `_Source`; it has no tokens where there is nothing to be translated."""
         name = self.name_of(number)
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
+        require_unicode(name, text)
         token_ids = [
             int(token) for token in self.source_tokenizer.encode(text, self.options.special_tokens)
         ]
@@ -157,22 +159,15 @@ class _Translator:
                 next_one += 1
 
     def _search(self, sources):
-        lengths = np.array([len(source.token_ids) for source in sources], np.int32)
-        source_ids = np.zeros((len(sources), lengths.max()), np.int32)
-        for padded, source, length in zip(source_ids, sources, lengths):
-            padded[:length] = source.token_ids
-        found = self.search(source_ids, lengths, self.tokenizer.end_id, self.options)
+        source_ids, lengths = padded([source.token_ids for source in sources])
+        found = search_sources(self.model, source_ids, lengths, self.tokenizer.end_id, self.options)
         return [
             self._translations(source, *row)
             for source, *row in zip(sources, *(part.numpy() for part in found))
         ]
 
     def _translations(self, source, tokens, lengths, scores, log_probs):
-        if np.isnan(log_probs).any():
-            raise UserError(
-                "model: expected probabilities, received NaN; its parameters are not finite, so "
-                "load an earlier checkpoint."
-            )
+        require_probability(log_probs.sum())  # NaN if one of them is
         translations = []
         for rank in range(np.count_nonzero(np.isfinite(scores))):
             length = lengths[rank]
@@ -203,11 +198,7 @@ def _check(model, source_tokenizer, tokenizer):
         ("source_tokenizer", source_tokenizer, source_vocab_size),
         ("tokenizer", tokenizer, model.vocab_size),
     ):
-        if given.vocab_size != vocab_size:
-            raise UserError(
-                f"{name}: expected the model's {vocab_size} token ids, received a tokenizer of "
-                f"{given.vocab_size}; give the one that the model was trained with."
-            )
+        require_vocabulary(name, given, vocab_size)
         if given.end_id is None:
             raise UserError(
                 f"{name}: expected one with a token that ends a text, received {given.name!r} "

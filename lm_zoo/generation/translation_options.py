@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from lm_zoo.generation.options import special_tokens_option
-from lm_zoo.options import check_options, option, require
+from lm_zoo.generation.options import require_enough_beams, special_tokens_option
+from lm_zoo.options import check_options, option
 
 TOO_LONG = ("error", "truncate")
 # Most tokens of a translation where none is asked for: so many times its source's, and so many more.
@@ -62,11 +62,5 @@ class TranslationOptions:
             UserError: Naming the option, what was expected and what was received.
         """
         check_options(self)
-        expected = f"at most num_beams ({self.num_beams})"
-        require(
-            self.num_return_sequences <= self.num_beams,
-            "num_return_sequences",
-            expected,
-            self.num_return_sequences,
-        )
+        require_enough_beams(self)
         return self

@@ -1,7 +1,5 @@
 """Beam search after sources: as a graph function, and compiled for translation from Python."""
 
-import weakref
-
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
@@ -42,9 +40,9 @@ def search_targets(
     end_id,
     num_beams,
     max_new_tokens=0,
+    num_return_sequences=None,
     length_penalty=1.0,
     coverage_penalty=None,
-    num_return_sequences=None,
 ):
     """Finds the best target texts of sources; see `beam_search` for what is best.
 
@@ -57,11 +55,11 @@ def search_targets(
         max_new_tokens: The most tokens of a text, its end token included: an int, or int32, a
             scalar or one for each source; 0 means `automatic_length`. Never more than
             `context_length - 1`.
+        num_return_sequences: How many texts of each source to give, an int or int32 scalar of
+            at most `num_beams`; None means `num_beams`. Fewer may take fewer steps.
         length_penalty: A float or scalar.
         coverage_penalty: A float or scalar; None or the number 0 keeps no account of attention,
             and costs nothing.
-        num_return_sequences: How many texts of each source to give, an int or int32 scalar of
-            at most `num_beams`; None means `num_beams`. Fewer may take fewer steps.
 
     Returns:
         `beams.Hypotheses`.
@@ -95,7 +93,7 @@ def search_targets(
 
 
 class _TargetStep:
-    """Reads a target token of each beam, as `beams.continuations` asks for it."""
+    """Reads a target token of each beam, as `beam_step.continuations` asks for it."""
 
     def __init__(self, model, covers):
         self.vocab_size = model.vocab_size
@@ -113,61 +111,41 @@ class _TargetStep:
         return Reading(logits, logits, state[:-1], attention)
 
 
-class Search:
-    """One model's compiled beam search, a trace for any number of sources, tokens and beams."""
+def search_sources(model, source_ids, source_lengths, end_id, options):
+    """Calls `search_targets`, compiled: one trace for any number of sources, tokens and beams.
 
-    def __init__(self, model):
-        # A weak reference: the cache below must not keep a model alive.
-        self._model = weakref.ref(model)
-        number, real = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
-        signature = [
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None,), tf.int32),
-            *(number, number, number, number),
-            real,
-        ]
-        self._plain = tf.function(self._search, signature, autograph=False)
-        self._covering = tf.function(self._search, [*signature, real], autograph=False)
+    Args:
+        model: A built `SequenceToSequenceModel`.
+        source_ids: As in `search_targets`, numpy or tensors, as are the two that follow.
+        source_lengths: int32 `(batch,)`.
+        end_id: An int.
+        options: `TranslationOptions`.
 
-    def __call__(self, source_ids, source_lengths, end_id, options):
-        """Returns the `Hypotheses` of sources, as `TranslationOptions` ask for them."""
-        arguments = [
-            source_ids,
-            source_lengths,
-            end_id,
-            options.num_beams,
-            options.num_return_sequences,
-            options.max_new_tokens,
-            options.length_penalty,
-        ]
-        if options.coverage_penalty:
-            return self._covering(*arguments, options.coverage_penalty)
-        return self._plain(*arguments)
-
-    def _search(
-        self,
-        source_ids,
-        source_lengths,
-        end_id,
-        num_beams,
-        num_return_sequences,
-        max_new_tokens,
-        length_penalty,
-        coverage_penalty=None,
-    ):
-        return search_targets(
-            self._model(),
-            source_ids,
-            source_lengths,
-            end_id,
-            num_beams,
-            max_new_tokens,
-            length_penalty,
-            coverage_penalty,
-            num_return_sequences,
-        )
+    Returns:
+        `beams.Hypotheses`.
+    """
+    numbers = [options.num_beams, options.max_new_tokens, options.num_return_sequences]
+    penalties = [options.length_penalty]
+    if options.coverage_penalty:
+        penalties.append(options.coverage_penalty)
+    search = compiled_search(model, len(penalties))
+    return search(source_ids, source_lengths, end_id, *numbers, *penalties)
 
 
-def search_of(model):
-    """Returns the model's `Search`, made once, so that later calls find the traces."""
-    return compiled_for(model, "generation.translation_search", lambda _: Search(model))
+def compiled_search(model, num_penalties=1):
+    """Returns `search_targets` of a model, as a function of all but it: with 2 penalties or 1."""
+    return compiled_for(
+        model,
+        ("generation.translation_search", num_penalties),
+        lambda model: _compile(model, num_penalties),
+    )
+
+
+def _compile(model, num_penalties):
+    number, penalty = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32)
+    ids, lengths = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+    return tf.function(
+        lambda *arguments: search_targets(model(), *arguments),
+        input_signature=[ids, lengths, *[number] * 4, *[penalty] * num_penalties],
+        autograph=False,
+    )

@@ -5,7 +5,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import TranslationOptions, generate, translate, translate_stream
-from lm_zoo.generation.translation_search import search_of
+from lm_zoo.generation.translation_search import compiled_search
 from lm_zoo.registry import build_model
 from tests.generation.pair_models import END, NAMES, LineTokenizer, decided_model
 from tests.generation.toy import BigramModel, letters
@@ -55,7 +55,7 @@ def test_batches_do_not_change_translations(model, arguments):
 def test_one_trace_does_for_all_batches(short_sighted):
     for batch_size, options in ((1, {}), (3, {"num_beams": 2}), (9, {"max_new_tokens": 4})):
         run(short_sighted, ["ab", "abcab", "e"], batch_size=batch_size, **options)
-    assert search_of(short_sighted)._plain.experimental_get_tracing_count() == 1
+    assert compiled_search(short_sighted).experimental_get_tracing_count() == 1
 
 
 def test_a_translation_is_what_the_model_says_of_it(model):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.generation import TranslationOptions
-from lm_zoo.generation.translation_search import automatic_length, search_of, search_targets
+from lm_zoo.generation.translation_search import automatic_length, search_sources, search_targets
 from tests.generation.pair_models import END, NAMES, VOCAB, decided_model
 from tests.generation.plain_beam_search import plain_beam_search
 from tests.generation.toy import log_softmax
@@ -23,7 +23,9 @@ def model(request):
 
 
 def search(model, sources=SOURCES, lengths=LENGTHS, end_id=END, **options):
-    found = search_of(model)(sources, lengths, end_id, TranslationOptions(**options).validate())
+    found = search_sources(
+        model, sources, lengths, end_id, TranslationOptions(**options).validate()
+    )
     return [part.numpy() for part in found]
 
 

@@ -126,8 +126,8 @@ class TranslationFunctions:
                 self._end_id,
                 num_beams,
                 longest,
+                num_return_sequences,
                 length_penalty,
-                num_return_sequences=num_return_sequences,
             )
         is_blank = tf.strings.regex_full_match(text, SPACES) | (lengths == 1)
         lowest = tf.constant(-float("inf"))
