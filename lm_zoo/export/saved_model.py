@@ -83,8 +83,9 @@ class PreparedExport:
         names = checked_names(self.task, signatures)
         longest = checked_max_length(run.model, max_length)
         self.limits = self.task.length_limits(run.model, max_length)
-        for tokenizer in self.task.preprocessors.values():
-            module_class(tokenizer)  # there is one
+        for field in self.task.fields:
+            if field.kind == "text":
+                module_class(self.task.preprocessors[field.name])  # there is one
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, longest)
         weights.assign_to(self.model)
