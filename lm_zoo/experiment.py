@@ -1,7 +1,7 @@
 """Wires a config into task, data, model and trainer; the `train` binary only calls it."""
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, registration
 from lm_zoo.data import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
@@ -71,6 +71,8 @@ class Experiment:
     def _prepare_examples(self, observer):
         self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
         self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
+        if registered := registration.of_config(self.config):
+            self.data_record["registered"] = registered
         if self.folder.begun():
             self.folder.check_examples(self.examples)
 

@@ -18,12 +18,14 @@ from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
     define_data_dir_flag(flag_values)
     define_path("workdir", None, "Folder of a run, in place of --config.", flag_values=flag_values)
+    define_register_flag(flag_values)
     flags.DEFINE_string("split", "train", "train, validation or test.", flag_values=flag_values)
     flags.DEFINE_integer(
         "examples",

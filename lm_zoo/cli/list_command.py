@@ -11,6 +11,7 @@ import shutil
 import textwrap
 
 from lm_zoo.cli.config_files import shipped_configs
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
@@ -18,7 +19,7 @@ USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it th
 
 
 def define_flags(flag_values):
-    pass
+    define_register_flag(flag_values)
 
 
 def run(flag_values, arguments):
@@ -58,7 +59,7 @@ def tasks():
 
 def models():
     """Returns `(name, what it is and its sizes)` of every registered model."""
-    from lm_zoo.cli.main import import_quietly
+    from lm_zoo.cli.quiet_imports import import_quietly
 
     import_quietly("tensorflow")
     from lm_zoo.registry import MODELS

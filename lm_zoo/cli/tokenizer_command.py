@@ -23,6 +23,7 @@ from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
 USES_TENSORFLOW = False
@@ -31,6 +32,7 @@ ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
+    define_register_flag(flag_values)
     define = {"flag_values": flag_values}
     flags.DEFINE_string("name", None, "For train: the kind (`lm-zoo list tokenizers`).", **define)
     flags.DEFINE_integer(

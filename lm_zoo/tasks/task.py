@@ -4,7 +4,7 @@ import dataclasses
 import typing
 
 from lm_zoo.options import option
-from lm_zoo.tasks import resolve
+from lm_zoo.registration import resolve
 
 
 class Sums(typing.NamedTuple):
