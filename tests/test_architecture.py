@@ -118,8 +118,6 @@ ALLOWED = {
         "model_tensors",
         "progress",
     },
-    "tasks": {"evaluation"},
-    "config_checks": {"data", "tasks"},
     "export": {
         "checkpoints",
         "checksums",
@@ -128,9 +126,10 @@ ALLOWED = {
         "generation",
         "layers",
         "limits",
-        "tasks",
         "text",
     },
+    "tasks": {"evaluation"},
+    "config_checks": {"data", "tasks"},
     "run_folder": {"config_checks", "data"},
     "experiment": {
         "config_checks",
