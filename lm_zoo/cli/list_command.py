@@ -43,13 +43,13 @@ def run(flag_values, arguments):
 
 def tasks():
     """Returns `(name, what it is, its fields and predictions)` of every registered task."""
-    from lm_zoo.cli.main import import_quietly
+    from lm_zoo.cli.quiet_imports import import_quietly
 
     import_quietly("tensorflow")
-    from lm_zoo.tasks import TASKS, task_class
+    from lm_zoo.tasks import TASKS
 
     rows = []
-    for name, task in zip(TASKS, map(task_class, TASKS)):
+    for name, task in TASKS.items():
         fields = ", ".join(field.name for field in task.fields)
         predictions = ", ".join(task.predictions)
         about = f"{first_line(task.__doc__)} Fields: {fields}. Predictions: {predictions}."
