@@ -13,6 +13,7 @@ from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer
+from tests.outside.conftest import environment
 
 pytestmark = pytest.mark.usefixtures("nothing_registered")
 
@@ -159,6 +160,7 @@ from lm_zoo.config import CleaningConfig
 from lm_zoo.errors import UserError
 from lm_zoo.text.cleaning import DocumentStep
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer
+from tests.outside.conftest import environment
 from tests.outside.conftest import environment
 import lm_zoo, sys
 
