@@ -92,7 +92,7 @@ def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(place, monkeypatc
         for command in (
             ["score", run, f"--input={place}/a [x].txt"],
             ["compare", f"{place}/run[1]", f"{place}/run[1]/results/evaluation-test.json"],
-            ["inspect", run, f"--output={place}/page.html", "--documents=1"],
+            ["inspect", run, f"--output={place}/page.html", "--examples=1"],
             ["tokenizer", "encode", f"--tokenizer={place}/run[1]", "ü中😀"],
         ):
             for form in ([], ["--json"]):

@@ -263,6 +263,15 @@ class Task:
         """
         return None
 
+    def sections(self, examples, split):
+        """Returns further `lm_zoo.tasks.section.Section`s of `lm-zoo inspect`.
+
+        Args:
+            examples: The `Examples`.
+            split: Name of the split that is looked at.
+        """
+        return ()
+
     def length_limits(self, model, max_length=0):
         """Returns the most tokens of a text, field name -> number or None, of an export.
 
