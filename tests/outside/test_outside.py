@@ -6,6 +6,7 @@ their own, in another folder, and know nothing but what they are told.
 
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import train_tokenizer
 from lm_zoo.training.summaries import read_scalars
-from tests.outside.conftest import environment, forget
+from tests.outside.conftest import ROOT, environment, forget
 from tests.training.test_trainer import assert_same_tensors, final_tensors
 
 CONFIG = pathlib.Path(__file__).parent / "project" / "my_config.py"
@@ -200,3 +201,16 @@ def test_lists_and_hints_know_what_is_registered(registered, capsys):
     assert "unknown name 'mods'. Did you mean 'moods'?" in capsys.readouterr().err
     with pytest.raises(UserError, match="unknown name 'letter'. Did you mean 'letters'?"):
         train_tokenizer(TokenizerConfig("letter"), ())
+
+
+def test_the_example_of_the_readme_trains_and_is_evaluated(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Your own model")[2].partition("\n## ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
+    for part in "\n".join(lines).split("# ")[1:]:
+        name, _, content = part.partition("\n")
+        (tmp_path / name).write_text(content)
+    short = ["--config.training.steps=2", f"--config.data.cache_dir={tmp_path / 'cache'}"]
+    (command,) = re.findall("`lm-zoo (train [^`]*)`", section)
+    assert "Model: narrow_gru" in lm_zoo(tmp_path, *command.split(), *short)
+    assert "narrow_gru" in lm_zoo(tmp_path, "evaluate", "--workdir=runs/mine", "--register=mine.py")
