@@ -1,15 +1,17 @@
 """`lm_zoo.register`: what it refuses, and what other processes know of it."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from absl import flags
 
 import lm_zoo
 from lm_zoo.cli.config_files import read_config
-from lm_zoo.cli.main import main
+from lm_zoo.cli.main import COMMANDS, main
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer
@@ -149,6 +151,14 @@ def test_a_file_that_cannot_be_executed_is_one_line(
     assert main(["list", "tokenizers", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and all(word in error for word in words), error
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"import"}))  # that begins a run
+def test_every_command_that_reads_a_run_or_a_config_can_be_told_what_is_registered(command):
+    flag_values = flags.FlagValues()
+    importlib.import_module(COMMANDS[command][0]).define_flags(flag_values)
+    if "workdir" in flag_values or "config" in flag_values:
+        assert "register" in flag_values
 
 
 POOL = """
