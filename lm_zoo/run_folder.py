@@ -74,11 +74,11 @@ class RunFolder:
                 which is registered nowhere.
         """
         values = self._read_json(self.config_path, dict)
-        self._check_registered()
+        self.check_registered()
         config = config_json.from_saved(values, f"workdir: {self.config_path}")
         return config_checks.resolve(config, needs_corpus=False)
 
-    def _check_registered(self):
+    def check_registered(self):
         """Raises a `UserError` if something of a user's is missing that every use of a run needs."""
         try:
             registered = read_json(self.data_path, _DATA_RECORD).get("registered", [])

@@ -30,6 +30,7 @@ from lm_zoo import __version__
 from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.cli.register_flag import execute_registering
+from lm_zoo.cli.run_flags import run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
@@ -195,6 +196,8 @@ def _flags_of(module, arguments):
 def _parse(command, module, arguments):
     """Returns the parsed flags and the positional arguments of a command."""
     flag_values = _flags_of(module, arguments)
+    if "register" in flag_values and (folder := run_of_arguments(arguments)):
+        folder.check_registered()  # before TensorFlow is loaded
     config = None
     if "config" in flag_values:
         default = getattr(module, "default_config", lambda arguments: None)

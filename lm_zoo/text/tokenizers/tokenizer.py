@@ -266,7 +266,8 @@ def load(directory, classes):
     if name not in classes:
         listed = ", ".join(sorted(classes))
         raise of_run("tokenizer", f"tokenizer: {path}", name) or UserError(
-            f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}."
+            f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}; one of your own has "
+            "to be registered (--register=FILE, or lm_zoo.register in Python)."
         )
     if values["fingerprint"] != _fingerprint(name, content):
         raise _damaged(path, "its checksum is another")
