@@ -54,3 +54,11 @@ def batches_like(carries_state):
 def example_split(name="test", **fields):
     """An `ExampleSplit` of `TokenSplit`s by field."""
     return ExampleSplit(name, fields)
+
+
+def document_split(documents, name="test", end=0):
+    """The `TokenSplit` of documents of token ids, an end token before the first and after each."""
+    rows = [[end], *([*document, end] for document in documents)]
+    starts = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1
+    tokens = np.array([token for row in rows for token in row], np.uint16)
+    return TokenSplit(name, (tokens,), text_sha256="a" * 64, document_starts=starts)

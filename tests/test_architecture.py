@@ -255,10 +255,10 @@ SPELLINGS = {
     "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
 }
 MOST_SPELLINGS = {
-    "reads_source": 3,
+    "reads_source": 0,
     "has_pairs": 0,
     "layout": 0,
-    "name": 2,
+    "name": 0,
     "source_tokenizer": 0,
     "task": 1,
 }
