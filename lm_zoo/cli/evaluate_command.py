@@ -48,10 +48,12 @@ def define_task_flags(flag_values, arguments):
 
 
 def refuse_unknown(name, arguments):
-    """Says of a flag that another task has that this run's has not."""
+    """Says of a flag that another task has that this run's has not; else what its task takes."""
     task = task_of_arguments(arguments)
-    if task:
-        refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
+    if not task:
+        return ""
+    refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
+    return f" The task {task} takes {', '.join(f'--{each}' for each in _options_of(task))}."
 
 
 def _options_of(task):

@@ -7,7 +7,8 @@ A command is a module with
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
     define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
-    refuse_unknown(name, arguments)             optional: says more of a flag that there is not
+    refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
+                                                returns a sentence about the flags that there are
     run(flag_values, arguments)  does it; returns the exit status, None meaning 0
 
 and imports TensorFlow only inside `run`, so that help answers at once.
@@ -205,12 +206,13 @@ def _parse(command, module, arguments):
     try:
         positional = flag_values([f"lm-zoo {command}", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:
+        more = ""
         if hasattr(module, "refuse_unknown"):
-            module.refuse_unknown(error.flagname, arguments)
+            more = module.refuse_unknown(error.flagname, arguments)
         guess = nearest(error.flagname, flag_values)
         hint = f" Did you mean --{guess}?" if guess else ""
         raise UserError(
-            f"there is no flag --{error.flagname}.{hint} `lm-zoo {command} --help` lists them."
+            f"there is no flag --{error.flagname}.{hint}{more} `lm-zoo {command} --help` lists all."
         ) from None
     except flags.Error as error:
         raise UserError(_flag_error(flag_values, str(error))) from None

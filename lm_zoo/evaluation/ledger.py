@@ -124,6 +124,12 @@ class Ledger:
                 points[tag] = getattr(self, tag)
         return points
 
+    @property
+    def identity(self):
+        """What has to agree before two ledgers are compared."""
+        sources = self.context.get("source_sha256")
+        return {"text_sha256": self.text_sha256, "source_sha256": sources}
+
     def summary(self):
         """Returns loss and perplexity in a line."""
         return (

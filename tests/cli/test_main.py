@@ -87,7 +87,7 @@ def test_run_gets_flags_and_arguments(command, capsys):
             ["--target=t", "--coutn=3"],
             "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`",
         ),
-        (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists them."),
+        (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists all."),
         (["--target=t", "--count=x"], "--count: expected a positive integer, received 'x'."),
         (["--target=t", "--count=0"], "--count: expected a positive integer, received '0'."),
         (["--target=t", "--rate=fast"], "--rate: expected a number, received 'fast'."),

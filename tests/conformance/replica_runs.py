@@ -75,7 +75,7 @@ def differences(found, expected):
 
 
 def assert_same(found, expected, tolerance=1e-5):
-    """The promise: the same curves, the same parameters at the end, and the same figures of them."""
+    """The promise: the same curves, and in the end the same parameters and their figures."""
     curve, parameter = differences(found, expected)
     assert curve <= tolerance, f"a curve differs by {curve}"
     assert parameter <= tolerance, f"parameters differ by {parameter}"
@@ -112,9 +112,7 @@ def run_jobs(folder, jobs, plain=False):
         alone = []
         for (workers, divided), mine in sorted(groups.items()):
             path = pathlib.Path(folder) / f"jobs-{workers}-{divided}.json"
-            listed = [
-                (type(case).__name__, dataclasses.asdict(case), name) for case, name in mine
-            ]
+            listed = [(type(case).__name__, dataclasses.asdict(case), name) for case, name in mine]
             path.write_text(json.dumps(listed), encoding="utf-8")
             module = "tests.conformance.replica_runs"
             command = [sys.executable, "-m", module, str(path), str(folder), *["plain"] * plain]

@@ -99,11 +99,12 @@ def _sentences():
 
 
 _SOURCES, _TARGETS, _LABELS = map("\n".join, zip(*_sentences()))
+_LENGTHS = {"context_length": 16, "source_length": 64, "dropout": 0.2}
 _SHARES = {"validation_fraction": 0.2, "test_fraction": 0.2}
 
 TASKS = {
     "language_modeling": Row(
-        arguments={"sequence_length": 6, "sample_length": 3, "evaluation_sequence_length": 16},
+        arguments={"sequence_length": 6, "sample_length": 0, "evaluation_sequence_length": 16},
         files={"text.txt": f"{_SOURCES}\n"},
         corpus=("text_files", {"train_files": ("text.txt",), **_SHARES}),
         model=("lstm_lm", {"hidden_dim": 12, "num_layers": 1, "dropout": 0.2}),
@@ -119,14 +120,14 @@ TASKS = {
         wrong_corpus="synthetic_translation",
     ),
     "translation": Row(
-        arguments={"sample_translations": 1, "bleu_pairs": 4, "label_smoothing": 0.1},
+        arguments={"sample_translations": 0, "label_smoothing": 0.1},
         files={"all.en": f"{_SOURCES}\n", "all.fr": f"{_TARGETS}\n"},
         corpus=(
             "text_pairs",
             {"train_files": ("all.en",), "train_target_files": ("all.fr",), **_SHARES},
         ),
         tokenizers={"source": {"name": "character"}},
-        model=("recurrent_encoder_decoder", {"hidden_dim": 8, "num_layers": 1, "dropout": 0.2}),
+        model=("encoder_decoder", {"hidden_dim": 8, "num_layers": 1, "num_heads": 2, **_LENGTHS}),
         calls={
             "translate": {"text": ["the cat sees a rose", "a sea"], "num_beams": 2},
             "score": {"text": ["le chat voit", "un"], "source": ["the cat sees", "a"]},
