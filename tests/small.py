@@ -62,13 +62,13 @@ def position_split(num_tokens, shards=3, **figures):
     return token_split(np.arange(num_tokens), "train", shards, **figures)
 
 
-def document_split(documents, name="test", **figures):
-    """A split of lists of ids; `END` stands before the first and after each."""
-    starts = np.cumsum([0, *(len(document) + 1 for document in documents)], dtype=np.int64)
-    tokens = np.full(starts[-1] + 1, END, np.uint16)
-    for start, document in zip(starts, documents):
-        tokens[start + 1 : start + 1 + len(document)] = document
-    return token_split(tokens, name, document_starts=starts, **figures)
+def document_split(documents, name="test", end=END, **figures):
+    """A split of lists of token ids; an end token stands before the first and after each."""
+    rows = [[end], *([*document, end] for document in documents)]
+    starts = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1
+    tokens = np.array([token for row in rows for token in row], np.uint16)
+    figures = {"text_sha256": "a" * 64, "document_starts": starts} | figures
+    return token_split(tokens, name, **figures)
 
 
 def random_lengths(count, longest):

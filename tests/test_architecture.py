@@ -80,6 +80,8 @@ OPEN_TO_ALL = (
     "json_files",
     "options",
     "prediction",
+    "registering_files",
+    "registration",
 )
 # What each part may import of lm_zoo besides what is open to all.
 ALLOWED = {
@@ -103,6 +105,8 @@ ALLOWED = {
     "options": set(),
     "prediction": set(),
     "progress": set(),
+    "registering_files": set(),
+    "registration": set(),
     "tables": set(),
     "text": set(),
     "data": {"progress", "text"},
@@ -130,8 +134,6 @@ ALLOWED = {
         "model_tensors",
         "progress",
     },
-    "tasks": {"evaluation"},
-    "config_checks": {"data", "tasks"},
     "export": {
         "checkpoints",
         "checksums",
@@ -140,9 +142,10 @@ ALLOWED = {
         "generation",
         "layers",
         "limits",
-        "tasks",
         "text",
     },
+    "tasks": {"evaluation"},
+    "config_checks": {"data", "tasks"},
     "run_folder": {"config_checks", "data"},
     "experiment": {
         "config_checks",
@@ -252,12 +255,12 @@ SPELLINGS = {
     "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
 }
 MOST_SPELLINGS = {
-    "reads_source": 3,
+    "reads_source": 0,
     "has_pairs": 0,
     "layout": 0,
-    "name": 2,
+    "name": 0,
     "source_tokenizer": 0,
-    "task": 2,
+    "task": 1,
 }
 
 
@@ -335,6 +338,8 @@ def test_every_constant_is_written_once():
         "input_files",
         "json_files",
         "limits",
+        "registering_files",
+        "registration",
     ],
 )
 def test_these_import_the_standard_library_alone(name):

@@ -103,7 +103,7 @@ def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(odd_folder, monke
                 f"{odd_folder}/run[1]",
                 f"{odd_folder}/run[1]/results/evaluation-test.json",
             ],
-            ["inspect", run, f"--output={odd_folder}/page.html", "--documents=1"],
+            ["inspect", run, f"--output={odd_folder}/page.html", "--examples=1"],
             ["tokenizer", "encode", f"--tokenizer={odd_folder}/run[1]", "ü中😀"],
         ):
             for form in ([], ["--json"]):

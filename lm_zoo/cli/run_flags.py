@@ -5,11 +5,11 @@ from lm_zoo.errors import UserError
 
 def run_of_arguments(arguments):
     """Returns the `RunFolder` that `--workdir` names, or None where it names no run."""
-    from lm_zoo.run_folder import RunFolder
-
     for index, argument in enumerate(arguments):
         name, separator, value = argument.lstrip("-").partition("=")
         if name == "workdir" and argument.startswith("-"):
+            from lm_zoo.run_folder import RunFolder  # loads NumPy, which help needs not
+
             workdir = value if separator else "".join(arguments[index + 1 : index + 2])
             folder = RunFolder(workdir)
             return folder if workdir and folder.exists() else None

@@ -18,10 +18,12 @@ from absl import flags
 
 from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
     define_special_tokens_flag(flag_values)
     define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)

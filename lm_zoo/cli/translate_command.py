@@ -20,6 +20,7 @@ from absl import flags
 from lm_zoo.cli.distribution_flags import define_device_flags
 from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
 from lm_zoo.cli.path_flags import define_multi_path, define_path
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.generation.translation_options import TOO_LONG
 
 FORMATS = ("text", "tsv", "jsonl")
@@ -27,6 +28,7 @@ FORMATS = ("text", "tsv", "jsonl")
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
     define_special_tokens_flag(flag_values)
     define_multi_path(

@@ -13,7 +13,7 @@ from lm_zoo.export.verification import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
-from lm_zoo.tasks import resolve
+from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read

@@ -271,14 +271,15 @@ def test_list_shows_what_there_is(capsys):
     from lm_zoo.cli.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
     from lm_zoo.registry import MODELS
+    from lm_zoo.tasks import TASKS
     from lm_zoo.text.cleaning import CLEANING_STEPS
     from lm_zoo.text.tokenizers import TOKENIZERS
 
     assert cli.main(["list"]) == 0
     shown = capsys.readouterr().out
-    for kind in ("models", "corpora", "cleaning", "tokenizers", "configs"):
+    for kind in ("tasks", "models", "corpora", "cleaning", "tokenizers", "configs"):
         assert f"{kind}:\n" in shown
-    for name in (*MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
+    for name in (*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
         assert f"  {name} " in shown
     for model in MODELS.values():
         assert all(size in shown for size in model.SIZES)

@@ -112,6 +112,14 @@ class Case:
         fields = dict(zip((field.name for field in task.fields), splits))
         return task.batches(ExampleSplit("train", fields), model)
 
+    def make(self, layout, distribution):
+        """Returns `(config, task, model, batches, measure)`; `measure` finds nothing."""
+        config = self.config(layout)
+        with distribution.strategy.scope():
+            model = self.build()
+        task = self.task(config)
+        return config, task, model, self.batches(task, model), dict
+
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
