@@ -18,6 +18,7 @@ _PUBLIC = {
     "load": "lm_zoo.run",
     "import_run": "lm_zoo.weights.importing",
     "train": "lm_zoo.run",
+    "register": "lm_zoo.registration",
     "ExperimentConfig": "lm_zoo.config",
     "UserError": "lm_zoo.errors",
     "GenerationOptions": "lm_zoo.generation",

@@ -1,7 +1,7 @@
 """Wires a config into task, data, model and trainer; the `train` binary only calls it."""
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
+from lm_zoo import config_checks, registration
 from lm_zoo.data import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
@@ -44,10 +44,9 @@ class Experiment:
         self.config = config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
-        kind = task_class(config.task.name)
         with self.distribution.chief_first():
-            self._begin(kind, observer)
-        self.task = kind(config, self.preprocessors)
+            self._begin(observer)
+        self.preprocessors = self.task.preprocessors
         # The model comes before the long work on the text, so that mistakes in it are found early.
         with self.distribution.strategy.scope():
             self.model = build_task_model(self.task)
@@ -58,7 +57,7 @@ class Experiment:
         if self.distribution.name == "parameter_server":
             parameter_server.check(config, self.batches)
 
-    def _begin(self, kind, observer):
+    def _begin(self, observer):
         """Finds text and tokenizers: the run's own, if one was begun."""
         if self.distribution.is_chief:
             check_writable(self.folder.path)
@@ -66,17 +65,14 @@ class Experiment:
             self.folder.check_config(self.config)
         else:
             self.folder.check_unused()
-        self.corpus = prepared_corpus(self.config, kind.fields, observer)
-        if self.folder.begun():
-            self.preprocessors = self.folder.preprocessors(kind.fields)
-        else:
-            self.preprocessors = prepared_preprocessors(
-                self.config, self.corpus, kind.fields, observer
-            )
+        begun = self.folder if self.folder.begun() else None
+        self.corpus, self.task = prepared_task(self.config, begun, observer)
 
     def _prepare_examples(self, observer):
         self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
         self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
+        if registered := registration.of_config(self.config):
+            self.data_record["registered"] = registered
         if self.folder.begun():
             self.folder.check_examples(self.examples)
 
@@ -140,6 +136,23 @@ class Experiment:
         if self.task.num_measured(split) < 1:
             return None
         return lambda: self.task.evaluate(self.model, split, distribution)
+
+
+def prepared_task(config, folder=None, observer=None):
+    """Returns the cleaned `Corpus` of a config, and its `Task`.
+
+    Args:
+        config: A resolved `ExperimentConfig`.
+        folder: The `RunFolder` whose preprocessors the task gets; None makes them of the corpus.
+        observer: A `lm_zoo.data.preparation.Observer`, or None.
+    """
+    kind = task_class(config.task.name)
+    corpus = prepared_corpus(config, kind.fields, observer)
+    if folder:
+        preprocessors = folder.preprocessors(kind.fields)
+    else:
+        preprocessors = prepared_preprocessors(config, corpus, kind.fields, observer)
+    return corpus, kind(config, preprocessors)
 
 
 def build_task_model(task):

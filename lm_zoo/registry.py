@@ -2,21 +2,30 @@
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.models.arguments import check_arguments
-from lm_zoo.models.encoder_decoder import EncoderDecoder
-from lm_zoo.models.gru_lm import GRULM
-from lm_zoo.models.lstm_lm import LSTMLM
-from lm_zoo.models.recurrent_encoder_decoder import RecurrentEncoderDecoder
-from lm_zoo.models.rnn_lm import RNNLM
-from lm_zoo.models.transformer_decoder import TransformerDecoder
+from lm_zoo.registration import Registry
 
-MODELS = {
-    "encoder_decoder": EncoderDecoder,
-    "gru_lm": GRULM,
-    "lstm_lm": LSTMLM,
-    "recurrent_encoder_decoder": RecurrentEncoderDecoder,
-    "rnn_lm": RNNLM,
-    "transformer_decoder": TransformerDecoder,
-}
+
+def _is_model(what):
+    from lm_zoo.models.language_model import LanguageModel  # it needs TensorFlow
+
+    return isinstance(what, type) and issubclass(what, LanguageModel)
+
+
+MODELS = Registry(
+    "model",
+    {
+        "encoder_decoder": "lm_zoo.models.encoder_decoder:EncoderDecoder",
+        "gru_lm": "lm_zoo.models.gru_lm:GRULM",
+        "lstm_lm": "lm_zoo.models.lstm_lm:LSTMLM",
+        "recurrent_encoder_decoder": (
+            "lm_zoo.models.recurrent_encoder_decoder:RecurrentEncoderDecoder"
+        ),
+        "rnn_lm": "lm_zoo.models.rnn_lm:RNNLM",
+        "transformer_decoder": "lm_zoo.models.transformer_decoder:TransformerDecoder",
+    },
+    _is_model,
+    "a subclass of lm_zoo.LanguageModel",
+)
 
 
 def list_models():
@@ -30,7 +39,7 @@ def registered_model(name):
     Raises:
         UserError: For an unknown name.
     """
-    return _look_up("model.name", name, MODELS)
+    return MODELS.find("model.name", name)
 
 
 def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
@@ -54,15 +63,11 @@ def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
     """
     cls = registered_model(name)
     if size:
-        arguments = {**_look_up("model.size", size, cls.SIZES), **arguments}
+        if not isinstance(size, str) or size not in cls.SIZES:
+            raise unknown_name("model.size", size, cls.SIZES)
+        arguments = {**cls.SIZES[size], **arguments}
     arguments = {**arguments, "vocab_size": vocab_size, "seed": seed}
     arguments = check_arguments(cls, arguments, prefix="model.")
     model = cls(name=name, dtype=dtype, **arguments)
     model.build((None, None))
     return model
-
-
-def _look_up(field, name, table):
-    if not isinstance(name, str) or name not in table:
-        raise unknown_name(field, name, table)
-    return table[name]

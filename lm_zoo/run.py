@@ -12,8 +12,9 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
+from lm_zoo.registration import resolve
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.tasks import resolve, task_class
+from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
 
 

@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 
-from lm_zoo import config_checks, config_json, files
+from lm_zoo import config_checks, config_json, files, registration
 from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
@@ -67,10 +67,28 @@ class RunFolder:
         return self
 
     def config(self):
-        """Returns the run's `ExperimentConfig`."""
+        """Returns the run's `ExperimentConfig`.
+
+        Raises:
+            UserError: If it cannot be read; or if its task, model or a tokenizer is a user's own,
+                which is registered nowhere.
+        """
         values = self._read_json(self.config_path, dict)
+        self.check_registered()
         config = config_json.from_saved(values, f"workdir: {self.config_path}")
         return config_checks.resolve(config, needs_corpus=False)
+
+    def check_registered(self):
+        """Raises a `UserError` if something of a user's is missing that every use of a run needs."""
+        try:
+            registered = read_json(self.data_path, _DATA_RECORD).get("registered", [])
+        except (OSError, NotJson):
+            return  # whatever needs the record reports it
+        registration.note_run(registered)
+        for entry in registered:
+            kind = entry["kind"]
+            if kind in ("task", "model", "tokenizer"):
+                registration.registry(kind).require(f"config.{kind}.name", entry["name"])
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""
@@ -288,6 +306,7 @@ _DATA_RECORD = {  # what is read again of `lm_zoo.data.examples.data_record`
     "source": str,
     "fields": {str: {"sha256": {str: sha256}}},
     "examples?": {str: natural},
+    "registered?": [{"kind": str, "name": str, "file": str}],
 }
 
 

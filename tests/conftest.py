@@ -37,11 +37,8 @@ def shared_data():
 
 
 @pytest.fixture(scope="session")
-def translation_place(tmp_path_factory):
-    """The `TranslationPlace`."""
-    from tests.translation_place import make_place
+def translation_run(tmp_path_factory):
+    """The `TranslationRun`."""
+    from tests.translation_run import make_translation_run
 
-    root = tmp_path_factory.getbasetemp()
-    if root.name.startswith("popen-"):  # pytest-xdist: the workers' common folder
-        root = root.parent
-    return make_place(root / "translation")
+    return make_translation_run(tmp_path_factory)

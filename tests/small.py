@@ -11,6 +11,7 @@ from lm_zoo.tasks.language_modeling.task import LanguageModeling
 from lm_zoo.tasks.translation.task import Translation
 from lm_zoo.training.train_step import TrainStep
 
+END = 0  # the end token of splits of documents
 ROW_FEATURES = ("token_ids", "targets", "weights")
 
 
@@ -47,8 +48,48 @@ def translation(source_tokenizer, tokenizer=None, config=None, **arguments):
 
 def batches_like(carries_state):
     """Batches that are asked only whether they carry state, and whether their shapes vary."""
-    split = TokenSplit("train", (np.zeros(100, np.int32),))
+    split = token_split(np.zeros(100, np.int32))
     return ContiguousBatches(split, 2, 4) if carries_state else WindowBatches(split, 2, 4)
+
+
+def token_split(tokens, name="test", shards=1, **figures):
+    """A `TokenSplit` of ids in that many shards; figures are `num_bytes`, `document_starts`, ..."""
+    return TokenSplit(name, tuple(np.array_split(tokens, shards)), **figures)
+
+
+def position_split(num_tokens, shards=3, **figures):
+    """A split that holds its own positions, so that a batch shows which tokens it was made of."""
+    return token_split(np.arange(num_tokens), "train", shards, **figures)
+
+
+def document_split(documents, name="test", end=END, **figures):
+    """A split of lists of token ids; an end token stands before the first and after each."""
+    rows = [[end], *([*document, end] for document in documents)]
+    starts = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1
+    tokens = np.array([token for row in rows for token in row], np.uint16)
+    figures = {"text_sha256": "a" * 64, "document_starts": starts} | figures
+    return token_split(tokens, name, **figures)
+
+
+def random_lengths(count, longest):
+    """That many numbers from 1 to the longest."""
+    return np.random.default_rng(1).integers(1, longest + 1, count)
+
+
+def random_documents(num_targets, vocab_size, name="train", shards=1, **figures):
+    """A split of documents of random ids above `END`, which stands before and after each.
+
+    Args:
+        num_targets: Targets of each document: its ids, and the `END` after them.
+        vocab_size: The ids are below it.
+        name: Of the split.
+        shards: How many it is cut into.
+        **figures: Of the `TokenSplit`.
+    """
+    starts = np.cumsum([0, *num_targets], dtype=np.int64)
+    tokens = np.random.default_rng(0).integers(END + 1, vocab_size, starts[-1] + 1)
+    tokens[starts] = END
+    return token_split(tokens.astype(np.uint16), name, shards, document_starts=starts, **figures)
 
 
 def example_split(name="test", **fields):

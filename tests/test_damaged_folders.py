@@ -1,4 +1,4 @@
-"""Every file of a run, an export and a Hugging Face folder, damaged in every way: one line, or none.
+"""Every file of a run, an export and a Hugging Face folder, damaged in every way: one line or none.
 
 A command ends with status 0, or with 2 and one line; whatever is there, it neither raises anything
 nor waits.
@@ -34,7 +34,7 @@ def get_config():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def trained_runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("whole")
     for tokenizer in ("character", "bpe"):
         text = CONFIG.format(cache=str(root / "cache"), tokenizer=tokenizer)
@@ -89,22 +89,22 @@ def no_waiting():
     "name, commands",
     [("character", commands_on_a_run), ("folder", commands_on_weights), ("export", None)],
 )
-def test_a_damaged_file_is_one_line(place, tmp_path, capsys, no_waiting, name, commands):
+def test_a_damaged_file_is_one_line(trained_runs, tmp_path, capsys, no_waiting, name, commands):
     chance, refused, folder = random.Random(0), 0, tmp_path / name
     names = sorted(
-        path.relative_to(place / name)
-        for path in (place / name).rglob("*")
+        path.relative_to(trained_runs / name)
+        for path in (trained_runs / name).rglob("*")
         if path.is_file() and path.name not in ("README.md", ".lock")
     )
     for number in range(CASES):
-        restored(place / name, folder)
+        restored(trained_runs / name, folder)
         done = f"{number}: {damage(folder / names[number % len(names)], chance)}"
         no_waiting()
         try:
             if commands is None:
                 serve(folder / "model", trust=number % 2 == 1)  # else the checksums end it at once
                 continue
-            arguments = commands(place, folder, number)
+            arguments = commands(trained_runs, folder, number)
             capsys.readouterr()
             status = main([*arguments])
         except UserError as error:

@@ -45,7 +45,7 @@ def test_a_checkpoint_is_read_where_it_was_written(tmp_path, name):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def odd_folder(tmp_path_factory):
     """A folder of that name, with text, a config, a cache and a run."""
     folder = tmp_path_factory.mktemp("odd") / ALL_AT_ONCE
     folder.mkdir()
@@ -55,45 +55,56 @@ def place(tmp_path_factory):
     return folder
 
 
-def test_commands_read_what_was_written(place, capsys, monkeypatch):
-    monkeypatch.setenv("HOME", str(place))
-    run = f"--workdir={place}/run[1]"
-    texts = f"--input={place}/a [x].txt"
+def test_commands_read_what_was_written(odd_folder, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(odd_folder))
+    run = f"--workdir={odd_folder}/run[1]"
+    texts = f"--input={odd_folder}/a [x].txt"
     for command, shown in [
         (["train", run], "Finished at step 2"),
         (["evaluate", run], "evaluation-test.json"),
         (["generate", run, "--max_new_tokens=2"], ""),
         (["score", run, texts], "perplexity"),
-        (["inspect", run, f"--output={place}/page[1].html"], "page[1].html"),
-        (["prepare", f"--config={place}/c%[1].py"], "It was there already"),
-        (["compare", f"{place}/run[1]", f"{place}/run[1]/results/evaluation-test.json"], "ratio"),
-        (["tokenizer", "show", f"{place}/run[1]"], "bpe"),
-        (["tokenizer", "train", "--name=byte", texts, f"--output={place}/t[1]"], "Saved"),
+        (["inspect", run, f"--output={odd_folder}/page[1].html"], "page[1].html"),
+        (["prepare", f"--config={odd_folder}/c%[1].py"], "It was there already"),
+        (
+            [
+                "compare",
+                f"{odd_folder}/run[1]",
+                f"{odd_folder}/run[1]/results/evaluation-test.json",
+            ],
+            "ratio",
+        ),
+        (["tokenizer", "show", f"{odd_folder}/run[1]"], "bpe"),
+        (["tokenizer", "train", "--name=byte", texts, f"--output={odd_folder}/t[1]"], "Saved"),
         (["tokenizer", "encode", "--tokenizer=~/t[1]", "a"], "97"),
         (["evaluate", "--workdir=~/run[1]"], "evaluation-test.json"),
     ]:
         capsys.readouterr()
         assert main(command) == 0, capsys.readouterr().err
         assert shown in capsys.readouterr().out
-    resumed = place / "run[2]"
-    shutil.copytree(place / "run[1]", resumed)
+    resumed = odd_folder / "run[2]"
+    shutil.copytree(odd_folder / "run[1]", resumed)
     shutil.rmtree(checkpoints.path_of(resumed / "checkpoints", 2))
     (resumed / "checkpoints" / "best.json").unlink()
     assert main(["train", f"--workdir={resumed}"]) == 0
     assert checkpoints.steps(resumed / "checkpoints") == [2]
 
 
-def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(place, monkeypatch):
+def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(odd_folder, monkeypatch):
     """`PYTHONIOENCODING=ascii`: JSON stays JSON, and gives back what it would in UTF-8."""
-    run = f"--workdir={place}/run[1]"
+    run = f"--workdir={odd_folder}/run[1]"
     shown = {}
     for encoding in ("ascii", "utf-8"):
         shown[encoding] = []
         for command in (
-            ["score", run, f"--input={place}/a [x].txt"],
-            ["compare", f"{place}/run[1]", f"{place}/run[1]/results/evaluation-test.json"],
-            ["inspect", run, f"--output={place}/page.html", "--documents=1"],
-            ["tokenizer", "encode", f"--tokenizer={place}/run[1]", "ü中😀"],
+            ["score", run, f"--input={odd_folder}/a [x].txt"],
+            [
+                "compare",
+                f"{odd_folder}/run[1]",
+                f"{odd_folder}/run[1]/results/evaluation-test.json",
+            ],
+            ["inspect", run, f"--output={odd_folder}/page.html", "--examples=1"],
+            ["tokenizer", "encode", f"--tokenizer={odd_folder}/run[1]", "ü中😀"],
         ):
             for form in ([], ["--json"]):
                 stream = io.TextIOWrapper(io.BytesIO(), encoding)
@@ -104,19 +115,19 @@ def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(place, monkeypatc
     assert shown["ascii"] == shown["utf-8"]
 
 
-def test_tensorboard_finds_the_curves(place):
-    runs = EventMultiplexer().AddRunsFromDirectory(str(place / "run[1]")).Reload()
+def test_tensorboard_finds_the_curves(odd_folder):
+    runs = EventMultiplexer().AddRunsFromDirectory(str(odd_folder / "run[1]")).Reload()
     events = runs.Tensors("tensorboard/train", "loss")
     assert [event.step for event in events] == [1, 2]
 
 
-def test_what_is_exported_is_served(place, capsys):
+def test_what_is_exported_is_served(odd_folder, capsys):
     from lm_zoo.serving.served_model import ServedModel
 
-    export = ["export", f"--workdir={place}/run[1]", f"--output={place}/ex[1]"]
+    export = ["export", f"--workdir={odd_folder}/run[1]", f"--output={odd_folder}/ex[1]"]
     assert main([*export, "--signatures=score"]) == 0, capsys.readouterr().err
-    assert (place / "ex[1]" / "run_1_" / "1").is_dir(), "a name that addresses can have"
-    model = ServedModel(place / "ex[1]" / "run_1_")
+    assert (odd_folder / "ex[1]" / "run_1_" / "1").is_dir(), "a name that addresses can have"
+    model = ServedModel(odd_folder / "ex[1]" / "run_1_")
     assert model.name == "run_1_"
     score = model.signatures["score"].function
     import tensorflow as tf
@@ -125,9 +136,9 @@ def test_what_is_exported_is_served(place, capsys):
 
 
 @pytest.mark.slow
-def test_what_is_exported_for_others_is_imported(place, capsys):
-    written = f"{place}/hugging[1]"
-    export = ["export", f"--workdir={place}/run[1]"]
+def test_what_is_exported_for_others_is_imported(odd_folder, capsys):
+    written = f"{odd_folder}/hugging[1]"
+    export = ["export", f"--workdir={odd_folder}/run[1]"]
     assert main([*export, f"--output={written}", "--format=hugging_face"]) == 0
     command = ["import", f"--from={written}", f"--workdir={written} imported"]
     assert main(command) == 0, capsys.readouterr().err

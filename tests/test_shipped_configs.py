@@ -11,6 +11,7 @@ from lm_zoo.cli.config_files import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA, load_corpus
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.registry import MODELS
+from lm_zoo.tasks import task_class
 from lm_zoo.text.tokenizers import TOKENIZERS
 
 CONFIGS = shipped_configs()
@@ -31,12 +32,9 @@ def test_it_loads_and_names_what_exists(name):
     model = MODELS[config.model.name]
     sized = model.SIZES[config.model.size] if config.model.size else {}
     arguments = check_arguments(model, sized | config.model.arguments)
-    if model.reads_source:
-        assert config.task.name == "translation"
-        assert all(tokenizer.name in TOKENIZERS for tokenizer in config.tokenizers.values())
-    elif model.context_length is None and "context_length" not in arguments:
-        assert config.task.name == "language_modeling"
-    else:
+    task_class(config.task.name).check_model_class(config.model.name, model)
+    assert all(tokenizer.name in TOKENIZERS for tokenizer in config.tokenizers.values())
+    if "context_length" in arguments and "sequence_length" in config.task.arguments:
         assert config.task.layout == "windows"
         assert config.task.sequence_length <= arguments["context_length"]
     assert config_json.from_dict(config_json.to_dict(config)) == config

@@ -1,14 +1,13 @@
 """Finds and runs the Python files that configs are written in: shipped ones by name, or by path."""
 
-import importlib.machinery
 import importlib.resources
-import importlib.util
 import pathlib
-import traceback
 
 from lm_zoo import config as config_lib
+from lm_zoo.cli.quiet_imports import import_for_registered
 from lm_zoo.errors import UserError, nearest
 from lm_zoo.files import expanded
+from lm_zoo.registering_files import executed
 
 
 def read_config(source):
@@ -55,20 +54,8 @@ def shipped_configs():
     }
 
 
-class _UncachedLoader(importlib.machinery.SourceFileLoader):
-    """Loads a source file without reading or leaving bytecode beside it."""
-
-    def path_stats(self, path):
-        raise OSError("no bytecode")
-
-
 def _run_config_file(path):
-    try:
-        loader = _UncachedLoader(f"lm_zoo_config_{path.stem}", str(path))
-        module = importlib.util.module_from_spec(
-            importlib.util.spec_from_file_location(loader.name, path, loader=loader)
-        )
-        loader.exec_module(module)
+    with executed(path, "--config") as module:
         get_config = getattr(module, "get_config", None)
         if not callable(get_config):
             raise UserError("expected a function get_config(), found none.")
@@ -76,21 +63,5 @@ def _run_config_file(path):
         if not isinstance(config, config_lib.ExperimentConfig):
             found = type(config).__name__
             raise UserError(f"get_config() returned {found}, expected an ExperimentConfig.")
-    except Exception as error:
-        raise UserError(f"--config: {_place(path, error)}: {_one_line(error)}") from error
+    import_for_registered()
     return config
-
-
-def _place(path, error):
-    """Returns the config file, and the line in it where an error came from."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}, line {error.lineno}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"{path}, line {lines[-1]}" if lines else str(path)
-
-
-def _one_line(error):
-    if isinstance(error, UserError):
-        return str(error)
-    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -25,12 +25,14 @@ from lm_zoo.cli.distribution_flags import define_device_flags
 from lm_zoo.cli.flags import define_checkpoint_flag
 from lm_zoo.cli.option_flags import define_option_flags, options_of_flags
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.cli.run_flags import refuse_flag_of_other_tasks, task_of_arguments
 from lm_zoo.tasks import TASKS, declaration
 
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
     define_checkpoint_flag(flag_values)
     define_device_flags(flag_values)
@@ -46,10 +48,12 @@ def define_task_flags(flag_values, arguments):
 
 
 def refuse_unknown(name, arguments):
-    """Says of a flag that another task has that this run's has not."""
+    """Says of a flag that another task has that this run's has not; else what its task takes."""
     task = task_of_arguments(arguments)
-    if task:
-        refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
+    if not task:
+        return ""
+    refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
+    return f" The task {task} takes {', '.join(f'--{each}' for each in _options_of(task))}."
 
 
 def _options_of(task):

@@ -13,6 +13,7 @@ from absl import flags
 
 from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.export.formats import FORMATS
 
 # Flags that not every form has.
@@ -21,6 +22,7 @@ OPTIONS = ("name", "precision", "max_length", "signatures", "shard_bytes", "spec
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_path("output", None, "Folder to write to.", required=True, flag_values=flag_values)
     define_checkpoint_flag(flag_values)
     described = "; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items())

@@ -23,10 +23,12 @@ from lm_zoo.cli.prediction_flags import (
     refuse_several_processes,
     values_of_flags,
 )
+from lm_zoo.cli.register_flag import define_register_flag
 
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
 
 

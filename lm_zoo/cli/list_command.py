@@ -1,4 +1,4 @@
-"""Shows what there is: models with their sizes, corpora, cleaning steps, tokenizers, configs.
+"""Shows what there is: tasks, models with their sizes, corpora, cleaning, tokenizers, configs.
 
     lm-zoo list
     lm-zoo list configs
@@ -11,14 +11,15 @@ import shutil
 import textwrap
 
 from lm_zoo.cli.config_files import shipped_configs
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.errors import UserError, unknown_name
 
-ARGUMENTS = "[models|corpora|cleaning|tokenizers|configs]"
-USES_TENSORFLOW = False  # only the list of models does, and loads it itself
+ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
+USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it themselves
 
 
 def define_flags(flag_values):
-    pass
+    define_register_flag(flag_values)
 
 
 def run(flag_values, arguments):
@@ -40,9 +41,25 @@ def run(flag_values, arguments):
             print()
 
 
+def tasks():
+    """Returns `(name, what it is, its fields and predictions)` of every registered task."""
+    from lm_zoo.cli.quiet_imports import import_quietly
+
+    import_quietly("tensorflow")
+    from lm_zoo.tasks import TASKS
+
+    rows = []
+    for name, task in TASKS.items():
+        fields = ", ".join(field.name for field in task.fields)
+        predictions = ", ".join(task.predictions)
+        about = f"{first_line(task.__doc__)} Fields: {fields}. Predictions: {predictions}."
+        rows.append((name, about))
+    return rows
+
+
 def models():
     """Returns `(name, what it is and its sizes)` of every registered model."""
-    from lm_zoo.cli.main import import_quietly
+    from lm_zoo.cli.quiet_imports import import_quietly
 
     import_quietly("tensorflow")
     from lm_zoo.registry import MODELS
@@ -89,6 +106,7 @@ def first_line(docstring):
 
 
 KINDS = {
+    "tasks": tasks,
     "models": models,
     "corpora": corpora,
     "cleaning": cleaning,

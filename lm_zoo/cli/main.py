@@ -8,7 +8,8 @@ A command is a module with
     define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
     describe(arguments)                         optional: what its help says besides of the run
-    refuse_unknown(name, arguments)             optional: says more of a flag that there is not
+    refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
+                                                returns a sentence about the flags that there are
     run(flag_values, arguments)  does it; returns the exit status, None meaning 0
 
 and imports TensorFlow only inside `run`, so that help answers at once.
@@ -21,7 +22,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import textwrap
 
 from absl import flags
@@ -31,6 +31,9 @@ from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
 from lm_zoo.checked_fields import Facts, not_among
 from lm_zoo.cli.config_overrides import load_config
+from lm_zoo.cli.quiet_imports import import_quietly
+from lm_zoo.cli.register_flag import execute_registering
+from lm_zoo.cli.run_flags import run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, nearest
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
@@ -50,7 +53,7 @@ COMMANDS = {
     "serve": ("lm_zoo.cli.serve_command", "an exported model over HTTP, with a page to try it"),
     "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
     "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
-    "list": ("lm_zoo.cli.list_command", "models, corpora, tokenizers and configs that there are"),
+    "list": ("lm_zoo.cli.list_command", "tasks, models, corpora, tokenizers and configs"),
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
@@ -189,6 +192,8 @@ def _flags_of(module, arguments):
     """Returns a command's flags, in absl `FlagValues` of their own: the global ones stay empty."""
     flag_values = flags.FlagValues()
     module.define_flags(flag_values)
+    if "register" in flag_values:
+        execute_registering(arguments)
     if hasattr(module, "define_task_flags"):
         module.define_task_flags(flag_values, arguments)
     return flag_values
@@ -197,6 +202,8 @@ def _flags_of(module, arguments):
 def _parse(command, module, arguments):
     """Returns the parsed flags and the positional arguments of a command."""
     flag_values = _flags_of(module, arguments)
+    if "register" in flag_values and (folder := run_of_arguments(arguments)):
+        folder.check_registered()  # before TensorFlow is loaded
     config = None
     if "config" in flag_values:
         default = getattr(module, "default_config", lambda arguments: None)
@@ -204,12 +211,13 @@ def _parse(command, module, arguments):
     try:
         positional = flag_values([f"lm-zoo {command}", *arguments])[1:]
     except flags.UnrecognizedFlagError as error:
+        more = ""
         if hasattr(module, "refuse_unknown"):
-            module.refuse_unknown(error.flagname, arguments)
+            more = module.refuse_unknown(error.flagname, arguments)
         guess = nearest(error.flagname, flag_values)
         hint = f" Did you mean --{guess}?" if guess else ""
         raise UserError(
-            f"there is no flag --{error.flagname}.{hint} `lm-zoo {command} --help` lists them."
+            f"there is no flag --{error.flagname}.{hint}{more} `lm-zoo {command} --help` lists all."
         ) from None
     except flags.Error as error:
         raise UserError(_flag_error(flag_values, str(error))) from None
@@ -280,31 +288,6 @@ def _log_warnings_only(program):
     """Sends warnings of ours and of libraries to standard error, one plain line each."""
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.basicConfig(level=logging.WARNING, format=f"{program}: %(levelname)s: %(message)s")
-
-
-def import_quietly(name):
-    """Imports a module without what its C++ libraries print while loading, unless it fails.
-
-    TensorFlow prints notes about CPU features and missing GPU drivers before it reads
-    TF_CPP_MIN_LOG_LEVEL, so they can only be caught at the file descriptor.
-    """
-    if name in sys.modules:
-        return
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as said:
-        kept = os.dup(2)
-        try:
-            os.dup2(said.fileno(), 2)
-            try:
-                importlib.import_module(name)
-            finally:
-                os.dup2(kept, 2)
-        except BaseException:
-            said.seek(0)
-            os.write(2, said.read())
-            raise
-        finally:
-            os.close(kept)
 
 
 def _one_line(error):

@@ -28,6 +28,7 @@ from lm_zoo.cli.prediction_flags import (
     refuse_several_processes,
     values_of_flags,
 )
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
 from lm_zoo.tasks import TASKS, declaration
@@ -39,6 +40,7 @@ FORMATS = ("lines", "tsv", "jsonl")
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
     define_multi_path(
         "input",
@@ -85,7 +87,7 @@ def refuse_unknown(flag, arguments):
     """Says of a flag that another prediction has that this one has not."""
     task = task_of_arguments(arguments)
     if not task:
-        return
+        return ""
     predictions = declaration(task).predictions
     name = next((argument for argument in arguments if argument in predictions), None)
     owners = [
@@ -98,6 +100,7 @@ def refuse_unknown(flag, arguments):
             f"--{flag}: it is an input of {' and '.join(owners)}, and {name} takes "
             f"{_flags_of(predictions[name].inputs)}; leave it out."
         )
+    return ""
 
 
 def run(flag_values, arguments):

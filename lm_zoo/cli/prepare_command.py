@@ -15,12 +15,14 @@ import time
 from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
+from lm_zoo.cli.register_flag import define_register_flag
 
 USES_TENSORFLOW = False
 
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
+    define_register_flag(flag_values)
     define_data_dir_flag(flag_values)
     flags.DEFINE_integer(
         "processes",

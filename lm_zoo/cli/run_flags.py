@@ -8,7 +8,7 @@ def run_of_arguments(arguments):
     for index, argument in enumerate(arguments):
         name, separator, value = argument.lstrip("-").partition("=")
         if name == "workdir" and argument.startswith("-"):
-            from lm_zoo.run_folder import RunFolder  # numpy, without which help is faster
+            from lm_zoo.run_folder import RunFolder  # loads NumPy, which help needs not
 
             workdir = value if separator else "".join(arguments[index + 1 : index + 2])
             folder = RunFolder(workdir)

@@ -28,6 +28,7 @@ import sys
 from absl import flags
 
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.serving.limits import ServingLimits
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
@@ -124,6 +125,7 @@ def define_flags(flag_values):
     for field in dataclasses.fields(ServingLimits):
         define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
         define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
+    define_register_flag(flag_values)
 
 
 def run(flag_values, arguments):

@@ -9,7 +9,8 @@
 
 A tokenizer is given as the folder of a saved one or of a run, as another program's files (BERT's
 vocab.txt, a SentencePiece .model, GPT-2's folder), or, for `compare`, as NAME or NAME:VOCAB_SIZE,
-which is then trained on the files that --train_on names.
+which is then trained on the files that --train_on names. Of a run or a config whose records have
+several texts it is the tokenizer of the last one.
 
 Without text or ids as arguments, `encode` takes all of standard input as one text, and `decode`
 ids between white space. `--input` and `--train_on` take files, folders and patterns.
@@ -22,6 +23,7 @@ from absl import flags
 
 from lm_zoo.cli.flags import define_config_flag
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
 USES_TENSORFLOW = False
@@ -30,6 +32,7 @@ ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 def define_flags(flag_values):
     define_config_flag(flag_values)
+    define_register_flag(flag_values)
     define = {"flag_values": flag_values}
     flags.DEFINE_string("name", None, "For train: the kind (`lm-zoo list tokenizers`).", **define)
     flags.DEFINE_integer(
@@ -77,7 +80,8 @@ def _train(flag_values, arguments):
     import pathlib
 
     from lm_zoo.config import TokenizerConfig
-    from lm_zoo.data.preparation import prepared_corpus, prepared_tokenizer
+    from lm_zoo.data.examples import prepared_preprocessors
+    from lm_zoo.data.preparation import prepared_corpus
     from lm_zoo.errors import UserError
     from lm_zoo.files import check_writable
     from lm_zoo.tasks import fields_of
@@ -97,8 +101,10 @@ def _train(flag_values, arguments):
                     f"tokenizer train: --{name} and --config exclude each other; change the "
                     f"config's fields by --config.tokenizer.FIELD=VALUE."
                 )
-        config = flag_values.config
-        tokenizer = prepared_tokenizer(config, prepared_corpus(config, fields_of(config)))
+        config, fields = flag_values.config, fields_of(flag_values.config)
+        texts = [field for field in fields if field.kind == "text"]
+        corpus = prepared_corpus(config, fields)
+        *_, tokenizer = prepared_preprocessors(config, corpus, texts).values()
     else:
         config = TokenizerConfig(
             name=flag_values.name,
@@ -206,8 +212,9 @@ def find_tokenizer(source):
     folder = RunFolder(path)
     if not folder.begun():
         return load_tokenizer(path)
-    *_, tokenizer = folder.preprocessors(fields_of(folder.require().config())).values()
-    return tokenizer
+    fields = fields_of(folder.require().config())
+    *_, name = (field.name for field in fields if field.kind == "text")
+    return folder.preprocessors(fields)[name]
 
 
 def _find_or_train(flag_values, source):

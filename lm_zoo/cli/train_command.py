@@ -16,6 +16,7 @@ from absl import flags
 from lm_zoo.cli.distribution_flags import define_strategy_flag
 from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.register_flag import define_register_flag
 from lm_zoo.cli.run_flags import run_of_arguments
 
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
@@ -26,6 +27,7 @@ def define_flags(flag_values):
     define_data_dir_flag(flag_values)
     define_strategy_flag(flag_values)
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     flags.DEFINE_list(
         "profile_steps",
         [],

@@ -27,12 +27,14 @@ from lm_zoo.cli.prediction_flags import (
     refuse_several_processes,
     values_of_flags,
 )
+from lm_zoo.cli.register_flag import define_register_flag
 
 FORMATS = ("text", "tsv", "jsonl")
 
 
 def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
+    define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
     define_multi_path(
         "input",

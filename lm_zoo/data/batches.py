@@ -48,11 +48,14 @@ class Batches:
         num_targets: Tokens in an epoch that are predicted or read.
         mean_length: Tokens of a row, on average, to estimate the work of a step from.
         padding: Share of all places in rows that hold nothing.
+        num_dropped: Examples left out because they are too long.
+        num_truncated: Examples that are cut because they are too long.
     """
 
     carries_state = False
     shapes_vary = False
     padding = 0.0
+    num_dropped = num_truncated = 0
 
     def num_rows(self, step):
         """Rows of the global batch of a step."""

@@ -22,7 +22,7 @@ from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
 from lm_zoo.data.fields import Field
 from lm_zoo.data.record_documents import RecordDocuments, as_record
-from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.json_files import (
     MAX_LARGE_BYTES,
@@ -150,8 +150,7 @@ def clean(corpus, config, cache_dir, processes=0, on_progress=None, on_wait=None
 def check_steps(config, corpus, fields):
     """Raises a `UserError` for steps that are not there, twice there, or not for such a corpus."""
     for place, name in enumerate(config.steps):
-        if name not in CLEANING_STEPS:
-            raise unknown_name("cleaning.steps", name, CLEANING_STEPS)
+        CLEANING_STEPS.require("cleaning.steps", name)
         if name in config.steps[:place]:
             raise UserError(f"cleaning.steps: expected each step once, received {name!r} twice.")
         step = CLEANING_STEPS[name]

@@ -1,6 +1,7 @@
 """A few processes that each work one block at a time, and end with the process that began them."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,9 @@ import traceback
 import types
 from multiprocessing import connection, resource_tracker
 
+from lm_zoo import registration
 from lm_zoo.errors import UserError
+from lm_zoo.registering_files import execute
 
 
 class WorkerPool:
@@ -21,7 +24,8 @@ class WorkerPool:
 
     Args:
         function: Takes one argument and returns a value; it and its module can be pickled by name,
-            and importing the module must not import TensorFlow. It is sent to each process once.
+            and importing the module must not import TensorFlow. It is sent to each process once, which
+            knows by then what is registered (`lm_zoo.register`).
         processes: How many.
 
     Use it as a context manager: leaving it ends the processes.
@@ -35,16 +39,31 @@ class WorkerPool:
         self._keys = {}  # connection -> key of what it works on
 
     def __enter__(self):
+        registered = _registered()
         context = multiprocessing.get_context("spawn")
         with _main_hidden(), _current_folder_left_out(), _interrupts_blocked():
             for _ in range(self.processes):
                 ours, theirs = context.Pipe()
-                worker = context.Process(target=_serve, args=(theirs, self.function), daemon=True)
+                worker = context.Process(target=_serve, args=(theirs,), daemon=True)
                 worker.start()
                 theirs.close()
                 self._workers.append((ours, worker))
+        try:
+            self._send(registered)
+            self._send(self.function)
+        except BaseException:
+            self.__exit__()
+            raise
         self._idle = [ours for ours, _ in self._workers]
         return self
+
+    def _send(self, value):
+        """Sends something to all processes."""
+        for ours, _ in self._workers:
+            try:
+                ours.send(value)
+            except ConnectionError:
+                raise self._killed(ours) from None
 
     def __exit__(self, *exception):
         for ours, worker in self._workers:
@@ -100,11 +119,48 @@ class WorkerPool:
         )
 
 
-def _serve(theirs, function):
+def _registered():
+    """Returns what a process needs to know what is registered here: files, and what none registers.
+
+    Raises:
+        UserError: For what other processes cannot import.
+    """
+    by_program = registration.by_program(("tokenizer", "cleaning_step"))
+    for kind, name, what in by_program:
+        for part in (what, getattr(what, "function", None)):
+            if getattr(part, "__module__", "") == "__main__":
+                raise UserError(
+                    f"register: {kind} {name!r} is defined in the program that runs, which the "
+                    "processes that prepare text cannot import; move it into a module of its own, "
+                    "or set runtime.data_processes to 1."
+                )
+    return registration.files(), by_program
+
+
+def _received_function(theirs):
+    """Makes known here what the parent has registered; returns the function to be done."""
+    files, by_program = theirs.recv()
+    try:
+        for file in files:
+            execute(file, "register")
+        for registered in by_program:
+            registration.register(*registered)
+    except UserError as error:
+        theirs.recv_bytes()  # it may need what is not there
+        return functools.partial(_fail, str(error))
+    return theirs.recv()
+
+
+def _fail(message, argument):
+    raise UserError(message)
+
+
+def _serve(theirs):
     """What a worker process does until its parent closes the connection, or dies."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
+        function = _received_function(theirs)
         while True:
             theirs.send(_answer(function, theirs.recv()))
 

@@ -124,6 +124,12 @@ class Ledger:
                 points[tag] = getattr(self, tag)
         return points
 
+    @property
+    def identity(self):
+        """What has to agree before two ledgers are compared."""
+        sources = self.context.get("source_sha256")
+        return {"text_sha256": self.text_sha256, "source_sha256": sources}
+
     def summary(self):
         """Returns loss and perplexity in a line."""
         return (
@@ -296,27 +302,29 @@ def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+# Context rule -> the least that its numbers can be; and its strings.
+_NUMBERS = {
+    "carried": {"streams": 1},
+    "windows": {"window": 1, "stride": 1},
+    "source": {"pairs": 1, "pairs_not_scored": 0},
+}
+_STRINGS = {"source": {"source_sha256"}}
+_WITHIN_DOCUMENTS = {"carried": (), "windows": ("window", "stride")}  # the numbers that are left
+
+
 def _is_context(context):
-    if not isinstance(context, dict):
+    rule = context.get("rule") if isinstance(context, dict) else None
+    if not isinstance(rule, str) or rule not in _NUMBERS:
         return False
-    if context.get("rule") == "source":
-        return _is_source_rule(context)
-    within = {"within_documents"} & context.keys()
-    if within and context["within_documents"] is not True:
-        return False
-    carried = set() if within else {"streams"}
-    keys = {"carried": carried, "windows": {"window", "stride"}}.get(context.get("rule"))
-    if keys is None or context.keys() != keys | within | {"rule"}:
-        return False
-    return all(_is_whole(context[key]) and context[key] >= 1 for key in keys)
-
-
-def _is_source_rule(context):
-    least = {"pairs": 1, "pairs_not_scored": 0}
+    least, strings = _NUMBERS[rule], _STRINGS.get(rule, set())
+    given = context.keys() - {"rule"}
+    if context.get("within_documents") is True and rule in _WITHIN_DOCUMENTS:
+        given = given - {"within_documents"}
+        least = {name: least[name] for name in _WITHIN_DOCUMENTS[rule]}
     return (
-        context.keys() == {"rule", "source_sha256", *least}
-        and isinstance(context["source_sha256"], str)
-        and all(_is_whole(context[key]) and context[key] >= least[key] for key in least)
+        given == least.keys() | strings
+        and all(isinstance(context[name], str) for name in strings)
+        and all(_is_whole(context[name]) and context[name] >= low for name, low in least.items())
     )
 
 

@@ -1,23 +1,33 @@
 """A ledger in words and as a table, with marks at the figures that mean less than they seem to."""
 
-from lm_zoo.tables import render
 from lm_zoo.figures import few_tokens_mark, written, written_or_bound
+from lm_zoo.tables import render
 
 
 def describe_context(context):
     """Returns a context rule in words."""
-    if context["rule"] == "source":
-        left_out = context["pairs_not_scored"]
-        words = f"the whole source, {context['pairs']:,} pairs"
-        return words + (f" ({left_out:,} not scored)" if left_out else "")
-    within = "within_documents" in context
-    if context["rule"] == "windows":
-        words = f"windows of {context['window']}, stride {context['stride']}"
-        return words + (", within documents" if within else "")
-    if within:
+    return _DESCRIBED[context["rule"]](context)
+
+
+def _carried(context):
+    if "within_documents" in context:
         return "carried state within documents"
     streams = context["streams"]
     return f"carried state, {streams} stream{'' if streams == 1 else 's'}"
+
+
+def _windows(context):
+    words = f"windows of {context['window']}, stride {context['stride']}"
+    return words + (", within documents" if "within_documents" in context else "")
+
+
+def _source(context):
+    left_out = context["pairs_not_scored"]
+    words = f"the whole source, {context['pairs']:,} pairs"
+    return words + (f" ({left_out:,} not scored)" if left_out else "")
+
+
+_DESCRIBED = {"carried": _carried, "windows": _windows, "source": _source}
 
 
 def render_table(ledger):

@@ -98,11 +98,7 @@ def score_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, stride=0, specia
     """
     check_vocabulary(model, tokenizer)
     check_texts("texts", texts, batch_size)
-    if model.reads_source:
-        raise UserError(
-            f"sources: expected a source for each text, for {type(model).__name__} scores texts as "
-            "translations of sources; received none."
-        )
+    model.check_reads(sources=False)
     window = model.context_length
     if window is not None and not 0 <= stride <= window:
         raise UserError(

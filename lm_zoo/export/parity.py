@@ -8,7 +8,7 @@ import tensorflow as tf
 from lm_zoo.export.comparing import compare_outputs
 from lm_zoo.export.json_tensors import array, tensor
 from lm_zoo.export.sample_records import example_record, sample_records
-from lm_zoo.tasks import resolve
+from lm_zoo.registration import resolve
 
 
 @dataclasses.dataclass

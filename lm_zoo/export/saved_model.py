@@ -13,7 +13,7 @@ from lm_zoo.export.verification import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
-from lm_zoo.tasks import resolve
+from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class
 
 EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
@@ -83,8 +83,9 @@ class PreparedExport:
         names = checked_names(self.task, signatures)
         longest = checked_max_length(run.model, max_length)
         self.limits = self.task.length_limits(run.model, max_length)
-        for tokenizer in self.task.preprocessors.values():
-            module_class(tokenizer)  # there is one
+        for field in self.task.fields:
+            if field.kind == "text":
+                module_class(self.task.preprocessors[field.name])  # there is one
         weights = StoredWeights(run.model, precision)
         self.model = copy_of(run.model, longest)
         weights.assign_to(self.model)

@@ -7,7 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.checks import require_strings, require_unicode, require_vocabulary
+from lm_zoo.generation.checks import (
+    require_strings,
+    require_unicode,
+    require_vocabulary,
+)
 from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import MOST_STEPS, decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
@@ -74,11 +78,7 @@ def generate(
         UserError: For options or prompts that cannot be used.
     """
     options = (options or GenerationOptions()).validate()
-    if model.reads_source:
-        raise UserError(
-            f"model: expected a language model, received {type(model).__name__}, which writes "
-            "after reading a source; use `lm-zoo translate` (lm_zoo.generation.translate)."
-        )
+    model.check_reads(sources=False)
     prompt_ids = _encode(model, tokenizer, prompts, options.special_tokens)
     if options.num_beams > 1:
         rows = [Row(i, 0, 0, ids, tokenizer, options) for i, ids in enumerate(prompt_ids)]

@@ -188,11 +188,7 @@ class _Translator:
 
 
 def _check(model, source_tokenizer, tokenizer):
-    if not model.reads_source:
-        raise UserError(
-            "model: expected one that reads a source, such as encoder_decoder, received "
-            f"{type(model).__name__}, a language model; use `lm-zoo generate` for it."
-        )
+    model.check_reads(sources=True)
     source_vocab_size = model.source_vocab_size or model.vocab_size
     for name, given, vocab_size in (
         ("source_tokenizer", source_tokenizer, source_vocab_size),

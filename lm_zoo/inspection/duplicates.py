@@ -1,4 +1,4 @@
-"""Texts that occur more than once, in a split or in two: documents, or the lines of a stream."""
+"""Texts that occur more than once, in a split or in two: records, or the lines of a stream."""
 
 import array
 import collections
@@ -13,8 +13,9 @@ EXAMPLE_CHARACTERS = 100
 
 
 def units(corpus, split):
-    """Yields the documents of a split, or the lines of a stream that are not blank."""
-    for text in corpus.texts(split):
+    """Yields a split's records, fields on lines, or the lines of a stream that are not blank."""
+    for record in corpus.records(split):
+        text = "\n".join(record)
         if corpus.has_documents:
             yield text
         else:  # a stream's parts end where lines do
@@ -75,15 +76,31 @@ class Digests:
         return np.array(self._kept.get(split, ()), np.uint64)
 
 
-def describe_duplicates(corpus, digests, split, most=5, unit=""):
+def digest_splits(corpus, each=None):
+    """Returns the `Digests` of all splits of a corpus.
+
+    Args:
+        corpus: The `Corpus`.
+        each: Called as `each(split, text)` with every record or line, or None.
+    """
+    digests = Digests()
+    for name in SPLITS:
+        for text in units(corpus, name):
+            digests.add(name, text)
+            if each is not None:
+                each(name, text)
+    return digests
+
+
+def describe_duplicates(corpus, digests, split, unit, most=5):
     """Returns what is there twice, JSON-ready.
 
     Args:
         corpus: The `Corpus`.
         digests: `Digests` of all its splits.
         split: The split of which the most repeated texts are shown.
-        most: How many of them.
-        unit: What the texts are called; empty means documents or lines.
+        unit: What the texts are called.
+        most: How many of them are shown.
 
     Returns:
         A dict: `unit`, `share_looked_at`; `within`, for each split its
@@ -117,7 +134,7 @@ def describe_duplicates(corpus, digests, split, most=5, unit=""):
             }
         )
     return {
-        "unit": unit or ("documents" if corpus.has_documents else "lines"),
+        "unit": unit,
         "share_looked_at": digests.share,
         "within": within,
         "across": across,

@@ -3,19 +3,23 @@
 from lm_zoo.html_page import escaped, page
 from lm_zoo.inspection.page_parts import (
     STYLE,
+    class_figure,
     duplicate_figure,
+    histogram_figure,
     length_figure,
     table,
-    tables_of,
     token_figures,
     token_list,
     token_text,
     unused_table,
 )
 from lm_zoo.inspection.wording import (
-    describe_segments,
+    fields_of_kind,
     heading_of_batch,
-    heading_of_text,
+    heading_of_example,
+    heading_of_field,
+    heading_of_row,
+    name_before,
     notes,
     summary_rows,
     tables,
@@ -25,28 +29,43 @@ from lm_zoo.inspection.wording import (
 def as_page(report):
     """Returns the report as the text of an HTML file."""
     title = f"{report['corpus']}, {report['split']}: the data as the model sees it"
+    texts = [
+        (number, name_before(report, name), of_field)
+        for number, (name, of_field) in enumerate(fields_of_kind(report, "text").items())
+    ]
     parts = [
         table("The split as a whole", ("", ""), summary_rows(report), "ll", header=False),
         *(f'<p class="note">{escaped(note)}</p>' for note in notes(report)),
-        *length_figure(report["lengths"]),
-        *token_figures(report["vocabulary"]),
-        *duplicate_figure(report["duplicates"]),
-        "<h2>Tables</h2>",
-        *tables_of(tables(report)),
-        *unused_table(report["vocabulary"]),
-        *_texts(report),
-        *_batches(report),
     ]
-    return page(title, "\n".join(parts), STYLE)
+    for number, before, of_field in texts:
+        parts += length_figure(of_field["lengths"], number, before)
+    for number, section in enumerate(report["sections"]):
+        if section["histogram"]:
+            title_of = section["title"]
+            parts += histogram_figure(f"section-{number}", title_of, **section["histogram"])
+    for number, before, of_field in texts:
+        parts += token_figures(of_field["vocabulary"], number, before)
+    for number, (name, of_field) in enumerate(fields_of_kind(report, "label").items()):
+        parts += class_figure(of_field, number, name_before(report, name))
+    for number, (name, duplicates) in enumerate(report["duplicates"].items()):
+        before = name_before(report, name) if name in report["fields"] else ""
+        parts += duplicate_figure(duplicates, number, before)
+    parts += ["<h2>Tables</h2>", *(table(*found) for found in tables(report))]
+    for _, before, of_field in texts:
+        parts += unused_table(of_field["vocabulary"], before)
+    return page(title, "\n".join([*parts, *_examples(report), *_batches(report)]), STYLE)
 
 
-def _texts(report):
-    if not report["texts"]:
-        return []
-    parts = ["<h2>Texts, token by token</h2>"]
-    for text in report["texts"]:
-        items = [f"<li>{token_text(t)}<small>{t['id']}</small></li>" for t in text["shown"]]
-        parts += [f"<h3>{escaped(heading_of_text(text))}</h3>", token_list(items)]
+def _examples(report):
+    shown = report["examples"]["shown"]
+    parts = ["<h2>Examples, token by token</h2>"] if shown else []
+    for example in shown:
+        parts.append(f"<h3>{escaped(heading_of_example(example))}</h3>")
+        for name, of_field in example["fields"].items():
+            tokens = of_field["shown"]
+            items = [f"<li>{token_text(t)}<small>{t['id']}</small></li>" for t in tokens]
+            heading = escaped(heading_of_field(name, of_field))
+            parts += [f'<p class="note">{heading}</p>', token_list(items)]
     return parts
 
 
@@ -55,23 +74,31 @@ def _batches(report):
         return []
     parts = [
         "<h2>Batches</h2>",
-        '<p class="note">Under each input token: its id, and the id of its target. A thick edge '
-        "begins a document that sees nothing before it; dashed places are padding, with weight "
-        "0.</p>",
+        '<p class="note">Under each token: its id and, where there is one, the id of its target. '
+        "A thick edge begins a document that sees nothing before it; dashed places are padding, "
+        "with weight 0.</p>",
     ]
     for batch in report["batches"]:
         parts.append(f"<h3>{escaped(heading_of_batch(batch))}</h3>")
         for number, row in enumerate(batch["shown"]):
-            segments = escaped(describe_segments(row, batch))
-            parts.append(f'<p class="note">Row {number}: {segments}.</p>')
-            begins = {first for first, _ in row["segments"]} if batch["marked"] else set()
-            items = []
-            for place, token in enumerate(row["places"]):
-                classes = [] if token["weight"] else ["padding"]
-                classes += ["odd"] if (token["segment"] or 0) % 2 else []
-                classes += ["begins"] if place in begins else []
-                kind = f' class="{" ".join(classes)}"' if classes else ""
-                target = f"{token['id']} → {token['target']}" if token["weight"] else "-"
-                items.append(f"<li{kind}>{token_text(token)}<small>{target}</small></li>")
-            parts.append(token_list(items))
+            for name, of_field in row.items():
+                heading = escaped(heading_of_row(report, batch, number, name))
+                marked = batch["fields"][name]["documents"] is not None
+                begins = {first for first, _ in of_field["segments"]} if marked else ()
+                items = [
+                    _place(token, place in begins) for place, token in enumerate(of_field["places"])
+                ]
+                parts += [
+                    f'<p class="note">{heading[0].upper()}{heading[1:]}.</p>',
+                    token_list(items),
+                ]
     return parts
+
+
+def _place(token, begins):
+    classes = [] if token["weight"] else ["padding"]
+    classes += ["odd"] if (token.get("segment") or 0) % 2 else []
+    classes += ["begins"] if begins else []
+    kind = f' class="{" ".join(classes)}"' if classes else ""
+    below = f"{token['id']} → {token['target']}" if "target" in token else str(token["id"])
+    return f"<li{kind}>{token_text(token)}<small>{below if token['weight'] else '-'}</small></li>"

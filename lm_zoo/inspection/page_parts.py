@@ -3,6 +3,8 @@
 from lm_zoo.html_page import escaped
 from lm_zoo.inspection.plots import bar_plot, line_plot
 
+MOST_BARS = 32  # of a plot of classes
+
 STYLE = """
 h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; font-weight: 600; }
 p.note, figcaption { color: var(--soft); font-size: .9rem; }
@@ -27,31 +29,75 @@ ol.tokens .padding { opacity: .55; border-style: dashed; }
 """.lstrip()
 
 
-def length_figure(lengths, name="lengths", title="Lengths"):
-    """Returns the plot of a distribution of lengths with its figures."""
+def length_figure(lengths, number, before=""):
+    """Returns the plot of a distribution of lengths with its figures.
+
+    Args:
+        lengths: From `describe_lengths`, or None.
+        number: Of the field, for ids within the page.
+        before: Its name as headings begin with it, or "".
+    """
     if not lengths:
         return []
-    bars = [(f"{a:,}" if a == b else f"{a:,}-{b:,}", texts) for a, b, texts in lengths["histogram"]]
-    plot = bar_plot(
-        name,
+    bars = [
+        (f"{first:,}", f"{first:,}" if first == last else f"{first:,}-{last:,}", texts)
+        for first, last, texts in lengths["histogram"]
+    ]
+    return histogram_figure(
+        f"lengths-{number}",
+        f"{before}Lengths",
         f"How long texts are, in {lengths['unit']}",
         f"Half of {lengths['texts']:,} texts have at most {lengths['p50']:,}, the longest "
         f"{lengths['most']:,}.",
-        [(label.partition("-")[0], texts) for label, texts in bars],
+        bars,
         f"{lengths['unit']} (bins grow by a factor; the first of each is named)",
         "texts",
     )
-    rows = [(label, f"{texts:,}") for label, texts in bars]
-    return figure(title, plot, ("length", "texts"), rows)
 
 
-def token_figures(vocabulary, name="", title=""):
+def class_figure(of_field, number, before=""):
+    """Returns the plot of how often the most frequent classes occur, with its figures."""
+    if not of_field["labels"]:
+        return []
+    most = of_field["classes"][0]
+    bars = [(c["text"][:12], c["text"], c["count"]) for c in of_field["classes"][:MOST_BARS]]
+    return histogram_figure(
+        f"classes-{number}",
+        f"{before}Classes",
+        "How often each class occurs",
+        f"The most frequent of {of_field['used']:,} classes is {most['text']}, with "
+        f"{most['share']:.2%} of all labels.",
+        bars,
+        "class, the most frequent first",
+        "labels",
+    )
+
+
+def histogram_figure(name, heading, title, description, bars, x_label, y_label):
+    """Returns a plot of bars with its figures.
+
+    Args:
+        name: An id within the page.
+        heading: Above the plot.
+        title: What it shows.
+        description: The same in a sentence or two, for a screen reader.
+        bars: From left to right `(label below the bar, label in the figures, height)`.
+        x_label: Of the axis below.
+        y_label: Of the axis at the side.
+    """
+    drawn = [(label, height) for label, _, height in bars]
+    plot = bar_plot(name, title, description, drawn, x_label, y_label)
+    rows = [(label, f"{height:,}") for _, label, height in bars]
+    return figure(heading, plot, (x_label.partition(" (")[0], y_label), rows)
+
+
+def token_figures(vocabulary, number, before=""):
     """Returns the plots of how often tokens occur and of what they cover, with their figures."""
     if not vocabulary["zipf"]:
         return []
     rank, count = vocabulary["zipf"][-1]
     plot = line_plot(
-        f"zipf{name}",
+        f"zipf-{number}",
         "How often the token of each rank occurs",
         f"Both axes are logarithmic. The most frequent token occurs "
         f"{vocabulary['zipf'][0][1]:,} times, the one of rank {rank:,} {count:,} times. By "
@@ -62,10 +108,10 @@ def token_figures(vocabulary, name="", title=""):
         log_y=True,
     )
     rows = [(f"{x:,}", f"{y:,}") for x, y in vocabulary["zipf"]]
-    parts = figure(f"Rank and frequency (Zipf){title}", plot, ("rank", "occurrences"), rows)
+    parts = figure(f"{before}Rank and frequency (Zipf)", plot, ("rank", "occurrences"), rows)
     covering = next(c for c in vocabulary["covering"] if c["share"] == 0.9)
     plot = line_plot(
-        f"coverage{name}",
+        f"coverage-{number}",
         "How much of the text the most frequent tokens cover",
         f"The {covering['tokens']:,} most frequent tokens make up 90 % of the text.",
         vocabulary["coverage"],
@@ -73,10 +119,10 @@ def token_figures(vocabulary, name="", title=""):
         "share of the text",
     )
     rows = [(f"{x:,}", f"{y:.2%}") for x, y in vocabulary["coverage"]]
-    return parts + figure(f"Coverage{title}", plot, ("most frequent tokens", "share"), rows)
+    return parts + figure(f"{before}Coverage", plot, ("most frequent tokens", "share"), rows)
 
 
-def duplicate_figure(duplicates, name="duplicates"):
+def duplicate_figure(duplicates, number, before=""):
     """Returns the plot of duplicates with its figures."""
     bars = [(f"{row['split']}", round(100 * row["share"], 2)) for row in duplicates["within"]]
     bars += [
@@ -84,7 +130,7 @@ def duplicate_figure(duplicates, name="duplicates"):
         for row in duplicates["across"]
     ]
     plot = bar_plot(
-        name,
+        f"duplicates-{number}",
         f"{duplicates['unit'].capitalize()} that are there more than once",
         "; ".join(f"{label}: {share} per cent".replace("\n", " ") for label, share in bars) + ".",
         bars,
@@ -92,7 +138,8 @@ def duplicate_figure(duplicates, name="duplicates"):
         "per cent",
     )
     rows = [(label, f"{share} %") for label, share in bars]
-    return figure(f"Exact duplicates of {duplicates['unit']}", plot, ("where", "share"), rows)
+    heading = f"{before}Exact duplicates of {duplicates['unit']}"
+    return figure(heading, plot, ("where", "share"), rows)
 
 
 def figure(title, plot, headers, rows):
@@ -106,19 +153,12 @@ def figure(title, plot, headers, rows):
     ]
 
 
-def tables_of(found, prefix=""):
-    """Returns tables as `wording.tables` gives them, but not the empty ones."""
-    return [
-        table(prefix + title, headers, rows, side) for title, headers, rows, side in found if rows
-    ]
-
-
-def unused_table(vocabulary):
+def unused_table(vocabulary, before=""):
     """Returns the table of tokens that never occur, if there are any."""
     if not vocabulary["unused_examples"]:
         return []
     rows = [(str(token["id"]), token["text"]) for token in vocabulary["unused_examples"]]
-    title = f"Some of the {vocabulary['unused']:,} tokens that never occur"
+    title = f"{before}Some of the {vocabulary['unused']:,} tokens that never occur"
     return [table(title, ("id", "text"), rows, "rl")]
 
 

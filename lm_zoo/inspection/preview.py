@@ -1,100 +1,152 @@
-"""Documents and batches as the model gets them: token by token, with ids, marks and weights."""
+"""Examples and batches as the model gets them: token by token, with ids, marks and weights."""
+
+import typing
 
 import numpy as np
 from rich.cells import cell_len
 
-MOST_TOKENS = 64  # shown of a document
+MOST_TOKENS = 64  # shown of a field of an example
 MOST_ROWS = 2  # shown of a batch
-MOST_PLACES = 256  # shown of a row, on a page
+MOST_PLACES = 256  # shown of a field of a row, on a page
 
 
-def preview_texts(split, tokenizer, count, most_tokens=MOST_TOKENS):
-    """Returns a split's first documents, or excerpts of a stream from evenly spread places.
+class Sequence(typing.NamedTuple):
+    """What the rows of a batch hold of one field.
 
-    Args:
-        split: A `TokenSplit`.
-        tokenizer: Its tokenizer.
-        count: How many.
-        most_tokens: Tokens shown of each.
-
-    Returns:
-        A list of dicts, JSON-ready: `kind` ("document" or "excerpt"), `number` (of the document),
-        `start` (its first token's place), `tokens` (how many it has, the end token before it
-        included) and `shown`: id and text of the first ones.
+    Attributes:
+        ids: Token ids, `(rows, length)`.
+        weights: Above 0 where a place counts, of the same shape.
+        targets: The token to predict at each place, of the same shape, or None.
+        starts: True where a document begins that sees nothing before it, of the same shape; None
+            where nothing is marked.
     """
-    starts = split.document_starts
-    if starts is None:
-        places = np.arange(count, dtype=np.int64) * split.num_tokens // max(1, count)
-        spans = [("excerpt", p, min(p + most_tokens, split.num_tokens)) for p in places.tolist()]
-    else:
-        bounds = np.asarray(starts[: count + 1]).tolist()
-        spans = [("document", a, b + 1) for a, b in zip(bounds, bounds[1:])]
-    return [
-        {
-            "kind": kind,
-            "number": number,
-            "start": start,
-            "tokens": stop - start,
-            "shown": [
-                {"id": int(i), "text": tokenizer.token_text(int(i))}
-                for i in split.read(start, min(stop, start + most_tokens))
-            ],
-        }
-        for number, (kind, start, stop) in enumerate(spans)
-        if stop > start
-    ]
+
+    ids: np.ndarray
+    weights: np.ndarray
+    targets: np.ndarray | None = None
+    starts: np.ndarray | None = None
 
 
-def preview_batch(batches, step, tokenizer, most_rows=MOST_ROWS, most_places=MOST_PLACES):
-    """Returns one training batch, JSON-ready.
+def preview_examples(split, preprocessors, count, most_tokens=MOST_TOKENS):
+    """Returns a split's first examples, or excerpts of a stream from evenly spread places.
 
     Args:
-        batches: The training batches, a function of the step.
-        step: Which.
-        tokenizer: The tokenizer.
-        most_rows: Rows shown.
-        most_places: Places shown of each.
+        split: An `ExampleSplit`.
+        preprocessors: Field name -> `Tokenizer`.
+        count: How many.
+        most_tokens: Tokens shown of each field.
 
     Returns:
-        A dict: `step`, `rows`, `length`, `reset`, `targets` (those that count), `padding` (places
-        that do not), `marked` (whether rows are marked where documents start), `documents` (marks
-        in all rows), and `shown`: for each row its `segments`, as `[first place, last place]`, and
-        its first places: input id and text, target id, weight, and the segment's number.
+        A list of dicts, JSON-ready: `kind` ("example" or "excerpt"), `number`, and `fields`: field
+        name -> `start` (the place of its first token in the split), `tokens` (how many it has, its
+        end included) and `shown`: id and text of the first ones.
+    """
+    total, found = split.num_examples, []
+    for number in range(count if total is None else min(count, total)):
+        fields = {}
+        for name, tokens in split.fields.items():
+            if total is None:
+                start = tokens.num_tokens * number // count
+                stop = min(start + most_tokens, tokens.num_tokens)
+            else:  # the end token before a document is not its own
+                start, stop = (np.asarray(tokens.document_starts[number : number + 2]) + 1).tolist()
+            fields[name] = {
+                "start": start,
+                "tokens": stop - start,
+                "shown": [
+                    {"id": int(i), "text": preprocessors[name].token_text(int(i))}
+                    for i in tokens.read(start, min(stop, start + most_tokens))
+                ],
+            }
+        kind = "excerpt" if total is None else "example"
+        found.append({"kind": kind, "number": number, "fields": fields})
+    return found
+
+
+def preview_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_places=MOST_PLACES):
+    """Returns one batch, JSON-ready.
+
+    Args:
+        batches: The `Batches`.
+        step: Which.
+        preprocessors: Field name -> `Tokenizer`.
+        most_rows: Rows shown.
+        most_places: Places shown of each field of them.
+
+    Returns:
+        A dict: `step`, `rows`, `filling` (rows in which nothing counts); `reset`, None where no
+        state is carried; `fields`: field name -> `length`, the `tokens` that count, the `padding`
+        (places that do not), and `documents` (how many marked beginnings; None where nothing is
+        marked); and `shown`, for each row field name -> `places`, as `_places` gives them, and
+        `segments`, as `[first place, last place]`, None where places have no targets.
     """
     batch = batches.batch(step)
-    features = batch.features
-    starts = features.get("document_starts")
-    marked = starts is not None
-    weights = features["weights"]
-    shown = []
-    for row in range(min(most_rows, len(weights))):
-        inside = int(np.count_nonzero(weights[row]))
-        begins = np.flatnonzero(starts[row]).tolist() if marked else []
-        begins = begins or [0] * bool(inside)
-        segments = [[a, b - 1] for a, b in zip(begins, [*begins[1:], inside])]
-        segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
-        places = [
-            {
-                "id": int(features["token_ids"][row, place]),
-                "text": tokenizer.token_text(int(features["token_ids"][row, place])),
-                "target": int(features["targets"][row, place]),
-                "weight": int(weights[row, place]),
-                "segment": int(segment_of[place]) if place < inside else None,
-            }
-            for place in range(min(most_places, weights.shape[1]))
-        ]
-        shown.append({"segments": segments, "places": places})
+    sequences = _sequences(batch.features, preprocessors)
+    counting = {name: np.count_nonzero(of.weights, axis=1) for name, of in sequences.items()}
+    fields = {}
+    for name, (ids, _, _, starts) in sequences.items():
+        tokens = int(counting[name].sum())
+        fields[name] = {
+            "length": ids.shape[1],
+            "tokens": tokens,
+            "padding": ids.size - tokens,
+            "documents": None if starts is None else int(np.count_nonzero(starts)),
+        }
+    rows = len(next(iter(batch.features.values())))
+    filled = np.any(list(counting.values()), axis=0) if counting else np.ones(rows, bool)
     return {
         "step": step,
-        "rows": weights.shape[0],
-        "length": weights.shape[1],
-        "reset": bool(batch.reset),
-        "targets": int(np.count_nonzero(weights)),
-        "padding": int(np.count_nonzero(weights == 0)),
-        "marked": marked,
-        "documents": int(np.count_nonzero(starts)) if marked else None,
-        "shown": shown,
+        "rows": rows,
+        "filling": int(np.count_nonzero(~filled)),
+        "reset": bool(batch.reset) if batches.carries_state else None,
+        "fields": fields,
+        "shown": [
+            {
+                name: _row(sequence, row, preprocessors[name], most_places)
+                for name, sequence in sequences.items()
+            }
+            for row in range(min(most_rows, rows))
+        ],
     }
+
+
+def _sequences(features, preprocessors):
+    """Returns field name -> `Sequence`, of rows of one text and of fields by their names."""
+    found = {}
+    if "token_ids" in features:
+        names = ("token_ids", "weights", "targets", "document_starts")
+        found[next(iter(preprocessors))] = Sequence(*map(features.get, names))
+    for name in preprocessors:
+        if name in features:
+            ids = np.asarray(features[name])
+            ids = ids.reshape(len(ids), -1)
+            lengths = features.get(f"{name}_lengths", np.full(len(ids), ids.shape[1]))
+            found[name] = Sequence(ids, np.arange(ids.shape[1]) < lengths[:, None])
+    return found
+
+
+def _row(sequence, row, tokenizer, most_places):
+    """Returns the segments and the places of a row.
+
+    Of a place there are its `id`, its `text` (empty where it does not count) and `weight`, and
+    where there are targets the id of its `target` and the number of its `segment`.
+    """
+    weights, targets = sequence.weights[row], sequence.targets
+    inside = int(np.count_nonzero(weights))
+    begins = [] if sequence.starts is None else np.flatnonzero(sequence.starts[row]).tolist()
+    begins = begins or [0] * bool(inside)
+    segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
+    places = []
+    for place, token_id in enumerate(sequence.ids[row, :most_places].tolist()):
+        weight = int(weights[place])
+        text = tokenizer.token_text(token_id) if weight else ""
+        found = {"id": token_id, "text": text, "weight": weight}
+        if targets is not None:
+            found["target"] = int(targets[row, place])
+            found["segment"] = int(segment_of[place]) if place < inside else None
+        places.append(found)
+    segments = [[a, b - 1] for a, b in zip(begins, [*begins[1:], inside])]
+    return {"segments": None if targets is None else segments, "places": places}
 
 
 def interlinear(rows, width=100, indent="  "):

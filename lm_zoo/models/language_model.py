@@ -53,6 +53,18 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         for name, value in check_arguments(type(self), arguments).items():
             setattr(self, name, value)
 
+    def check_reads(self, sources):
+        """Raises a `UserError` unless the model reads what it is to be given.
+
+        Args:
+            sources: Whether each text comes with a source.
+        """
+        if sources:
+            raise UserError(
+                "model: expected one that reads a source, such as encoder_decoder, received "
+                f"{type(self).__name__}, a language model; generate with it, or score texts alone."
+            )
+
     def initial_state(self, batch_size, num_slots=None):
         """Returns the state before the first token.
 

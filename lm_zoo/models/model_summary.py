@@ -40,6 +40,8 @@ class ModelSummary:
     def describe(self, sequence_length):
         """Returns a `Part` for each layer with weights or products; neighbours of a kind share one.
 
+        A model within the model has its own parts.
+
         Args:
             sequence_length: Tokens per row, which attention's cost depends on.
         """
@@ -47,21 +49,27 @@ class ModelSummary:
             self.build((None, None))
         groups = []  # (stem of the name, layers)
         for layer in self.layers:
-            if not layer.weights and not self.layer_flops_per_token(layer, sequence_length):
+            if not layer.weights and not self._flops(layer, sequence_length):
                 continue  # dropout
             stem = layer.name.rstrip("0123456789")
             if groups and stem == groups[-1][0] != layer.name:
                 groups[-1][1].append(layer)
             else:
                 groups.append((stem, [layer]))
-        return tuple(
-            Part(
-                layers[0].name + (f"..{len(layers) - 1}" if len(layers) > 1 else ""),
-                sum(_num_parameters(layer) for layer in layers),
-                sum(self.layer_flops_per_token(layer, sequence_length) for layer in layers),
-            )
-            for _, layers in groups
-        )
+        parts = []
+        for _, layers in groups:
+            if isinstance(layers[0], ModelSummary):
+                parts += layers[0].describe(sequence_length)
+                continue
+            name = layers[0].name + (f"..{len(layers) - 1}" if len(layers) > 1 else "")
+            flops = sum(self._flops(layer, sequence_length) for layer in layers)
+            parts.append(Part(name, sum(map(_num_parameters, layers)), flops))
+        return tuple(parts)
+
+    def _flops(self, layer, sequence_length):
+        if isinstance(layer, ModelSummary):
+            return layer.flops_per_token(sequence_length)
+        return self.layer_flops_per_token(layer, sequence_length)
 
     def summary_table(self, sequence_length):
         """Returns the parts and their total as lines of text, to print before training."""

@@ -22,6 +22,13 @@ class SequenceToSequenceModel(LanguageModel):
     reads_source = True
     source_length = None
 
+    def check_reads(self, sources):
+        if not sources:
+            raise UserError(
+                f"model: expected a language model, received {type(self).__name__}, which writes "
+                "after reading a source; translate with it, or score texts with their sources."
+            )
+
     def encode(self, source_ids, lengths=None, training=False):
         """Reads whole sources.
 

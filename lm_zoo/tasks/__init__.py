@@ -3,12 +3,24 @@
 import importlib
 import typing
 
-from lm_zoo.errors import unknown_name
+from lm_zoo.registration import Registry
 
-TASKS = {
-    "language_modeling": "lm_zoo.tasks.language_modeling.task:LanguageModeling",
-    "translation": "lm_zoo.tasks.translation.task:Translation",
-}
+
+def _is_task(what):
+    from lm_zoo.tasks.task import Task
+
+    return isinstance(what, type) and issubclass(what, Task)
+
+
+TASKS = Registry(
+    "task",
+    {
+        "language_modeling": "lm_zoo.tasks.language_modeling.task:LanguageModeling",
+        "translation": "lm_zoo.tasks.translation.task:Translation",
+    },
+    _is_task,
+    "a subclass of lm_zoo.tasks.task.Task",
+)
 
 
 class Declaration(typing.NamedTuple):
@@ -35,21 +47,22 @@ def task_class(name):
     Raises:
         UserError: For an unknown name.
     """
-    return resolve(_found(name))
+    return TASKS.find("config.task.name", name)
 
 
 def declaration(name):
     """Returns the `Declaration` of a task.
 
-    A task that is registered as `package.task:Class` has it in `package.arguments`,
-    `package.evaluation_options` and `package.predictions`, which are read without TensorFlow; one
-    that is registered as a class, in its attributes.
+    One of lm_zoo's own has it in `package.arguments`, `package.evaluation_options` and
+    `package.predictions`, which are read without TensorFlow; one from outside, in the attributes of
+    its class.
 
     Raises:
         UserError: For an unknown name.
     """
-    found = _found(name)
-    if not isinstance(found, str):
+    TASKS.require("config.task.name", name)
+    if name in TASKS.outside or not isinstance(TASKS.data[name], str):
+        found = TASKS[name]
         return Declaration(
             found.Arguments,
             found.monitors,
@@ -57,7 +70,7 @@ def declaration(name):
             found.EvaluationOptions,
             found.predictions,
         )
-    package = found.partition(":")[0].rpartition(".")[0]
+    package = TASKS.data[name].partition(":")[0].rpartition(".")[0]
     module, options, asked = (
         importlib.import_module(f"{package}.{name}")
         for name in ("arguments", "evaluation_options", "predictions")
@@ -83,17 +96,3 @@ def task_arguments(config):
         config: A resolved `ExperimentConfig`.
     """
     return declaration(config.task.name).arguments(**config.task.arguments)
-
-
-def resolve(path):
-    """Returns what `module:name` stands for; other values are returned as they are."""
-    if not isinstance(path, str):
-        return path
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _found(name):
-    if not isinstance(name, str) or name not in TASKS:
-        raise unknown_name("config.task.name", name, TASKS)
-    return TASKS[name]

@@ -4,7 +4,7 @@ import dataclasses
 import typing
 
 from lm_zoo.checked_fields import field
-from lm_zoo.tasks import resolve
+from lm_zoo.registration import resolve
 
 
 class Sums(typing.NamedTuple):
@@ -262,6 +262,15 @@ class Task:
             distribution: The `Distribution`; every process calls the function.
         """
         return None
+
+    def sections(self, examples, split):
+        """Returns further `lm_zoo.tasks.section.Section`s of `lm-zoo inspect`.
+
+        Args:
+            examples: The `Examples`.
+            split: Name of the split that is looked at.
+        """
+        return ()
 
     def length_limits(self, model, max_length=0):
         """Returns the most tokens of a text, field name -> number or None, of an export.

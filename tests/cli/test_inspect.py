@@ -43,8 +43,8 @@ def place(tmp_path_factory):
 def test_a_config_is_shown_and_its_page_written(place, tmp_path, capsys):
     assert main(["inspect", f"--config={place}/config.py", f"--output={tmp_path}/new"]) == 0
     output = capsys.readouterr().out
-    assert "documents        12" in output
-    assert "Document 2, after the end token at" in output and "Document 3," not in output
+    assert "examples         12" in output
+    assert "Example 2:" in output and "Example 3:" not in output
     assert "Batch of step 0: 2 rows of 12" in output and "none sees another" in output
     assert "the same again" in output  # twice in the training split
     page = tmp_path / "new" / "inspection-train.html"
@@ -54,12 +54,13 @@ def test_a_config_is_shown_and_its_page_written(place, tmp_path, capsys):
 
 def test_json_holds_all_of_it(place, tmp_path, capsys):
     page = tmp_path / "page.html"
-    arguments = ["--documents=1", "--batches=2", "--split=validation", "--json"]
+    arguments = ["--examples=1", "--batches=2", "--split=validation", "--json"]
     assert main(["inspect", f"--config={place}/config.py", f"--output={page}", *arguments]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert len(report["texts"]) == 1 and len(report["batches"]) == 2
-    assert report["split"] == "validation" and report["documents"] == 4
-    assert report["unknown"]["tokens"] > 0 and report["unknown"]["words"]
+    assert len(report["examples"]["shown"]) == 1 and len(report["batches"]) == 2
+    assert report["split"] == "validation" and report["examples"]["count"] == 4
+    unknown = report["fields"]["text"]["unknown"]
+    assert unknown["tokens"] > 0 and unknown["words"]
     assert page.is_file()
 
 
@@ -76,7 +77,7 @@ def test_a_run_keeps_its_page_among_its_results(place, capsys):
         (("--config=ROOT/config.py", "--workdir=ROOT/run"), "either --config or --workdir"),
         (("--config=ROOT/config.py", "--split=valid"), "Did you mean 'validation'"),
         (("--config=ROOT/config.py", "more"), "unexpected argument 'more'"),
-        (("--config=ROOT/config.py", "--documents=-1"), "documents"),
+        (("--config=ROOT/config.py", "--examples=-1"), "examples"),
         (("--workdir=ROOT/nowhere",), "nowhere"),
         (("--config=ROOT/config.py", "--output=ROOT/lines.txt/page.html"), "lines.txt"),
         (

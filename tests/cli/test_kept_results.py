@@ -109,7 +109,7 @@ def test_no_permission_is_one_line_everywhere(run):
     if (run / "results").is_dir():
         os.chmod(run / "results", 0o500)
     try:
-        shown = statuses("train", "evaluate", "inspect|--documents=1")
+        shown = statuses("train", "evaluate", "inspect|--examples=1")
         assert "step 2" in shown and "vocabulary" in shown
         weights = next(run.glob("checkpoints/*/tensors.data*"))
         os.chmod(weights, 0)

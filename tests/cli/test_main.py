@@ -87,7 +87,7 @@ def test_run_gets_flags_and_arguments(command, capsys):
             ["--target=t", "--coutn=3"],
             "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`",
         ),
-        (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists them."),
+        (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists all."),
         (["--target=t", "--count=x"], "--count: expected a whole number of at least 1, received 'x'."),
         (["--target=t", "--count=0"], "--count: expected a whole number of at least 1, received '0'."),
         (["--target=t", "--rate=fast"], "--rate: expected a finite number, received 'fast'."),
@@ -271,14 +271,15 @@ def test_list_shows_what_there_is(capsys):
     from lm_zoo.cli.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
     from lm_zoo.registry import MODELS
+    from lm_zoo.tasks import TASKS
     from lm_zoo.text.cleaning import CLEANING_STEPS
     from lm_zoo.text.tokenizers import TOKENIZERS
 
     assert cli.main(["list"]) == 0
     shown = capsys.readouterr().out
-    for kind in ("models", "corpora", "cleaning", "tokenizers", "configs"):
+    for kind in ("tasks", "models", "corpora", "cleaning", "tokenizers", "configs"):
         assert f"{kind}:\n" in shown
-    for name in (*MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
+    for name in (*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
         assert f"  {name} " in shown
     for model in MODELS.values():
         assert all(size in shown for size in model.SIZES)

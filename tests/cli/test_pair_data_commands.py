@@ -75,12 +75,22 @@ def test_inspect_shows_pairs(place, capsys):
     arguments = [f"--config={place}/config.py", f"--output={place}/page.html"]
     assert main(["inspect", *arguments]) == 0
     text = capsys.readouterr().out
-    assert "pairs                     37" in text and "10 batches of 37 pairs" in text
+    assert "examples                 37" in text and "37 examples in 10 batches" in text
+    assert "Target tokens per token of the source" in text
     assert "Batch of step 0: 4 rows" in text
     assert (place / "page.html").read_text().startswith("<!DOCTYPE html>")
-    assert main(["inspect", *arguments, "--json", "--split=test", "--documents=2"]) == 0
+    assert main(["inspect", *arguments, "--json", "--split=test", "--examples=2"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["pairs"] == 5 and len(report["texts"]) == 2 and report["batches"] == []
+    assert report["task"] == "translation" and list(report["fields"]) == ["source", "target"]
+    assert report["examples"]["count"] == 5 and len(report["examples"]["shown"]) == 2
+    assert report["batches"] == [] and report["epoch"] is None and len(report["sections"]) == 1
+
+
+def test_the_tokenizer_of_several_texts_is_that_of_the_last(place, capsys):
+    assert main(["tokenizer", "train", f"--config={place}/config.py", f"--output={place}/new"]) == 0
+    capsys.readouterr()
+    assert main(["tokenizer", "encode", f"--tokenizer={place}/new", "--json", "target quelle"]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == ["target", "<unk>"]
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_help_lists_predictions_and_their_inputs(place, translation_place, capsy
 @pytest.mark.parametrize("task", TASKS)
 def test_no_input_is_named_as_a_flag_that_the_command_has(task):
     own = {"workdir", "checkpoint", "input", "format", "strategy", "devices", "logical_cpus"}
-    own |= {"json", "config", "help", "output", "field"}
+    own |= {"json", "register", "config", "help", "output", "field"}
     for prediction in declaration(task).predictions.values():
         assert not own & {each.name for each in prediction.inputs}
 

@@ -24,7 +24,7 @@ from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.registry import build_model
 from lm_zoo.tasks import task_class
-from tests.conformance.models import PAIR_VARIANTS, VARIANTS
+from tests.conformance.models import ALL_VARIANTS, PAIR_VARIANTS, VARIANTS, carries_state
 
 VOCAB, ROWS, LENGTH = 19, 7, 6
 OPTIMIZERS = {
@@ -76,7 +76,7 @@ class Case:
             seed=3,
             task=TaskConfig("language_modeling", sequence_length=LENGTH, layout=self.layout),
             data=DataConfig(batch_size=ROWS),
-            model=ModelConfig((VARIANTS | PAIR_VARIANTS)[self.variant][0]),
+            model=ModelConfig(ALL_VARIANTS[self.variant][0]),
             optimizer=OptimizerConfig(**OPTIMIZERS[self.optimizer]),
             runtime=RuntimeConfig(
                 micro_batches=layout.micro_batches,
@@ -91,7 +91,7 @@ class Case:
 
     def build(self):
         """A fresh model, the same each time."""
-        name, arguments = (VARIANTS | PAIR_VARIANTS)[self.variant]
+        name, arguments = ALL_VARIANTS[self.variant]
         return build_model(
             name,
             vocab_size=VOCAB,
@@ -111,6 +111,14 @@ class Case:
         splits = (SOURCES, SPLIT)[-len(task.fields) :]
         fields = dict(zip((field.name for field in task.fields), splits))
         return task.batches(ExampleSplit("train", fields), model)
+
+    def make(self, layout, distribution):
+        """Returns `(config, task, model, batches, measure)`; `measure` finds nothing."""
+        config = self.config(layout)
+        with distribution.strategy.scope():
+            model = self.build()
+        task = self.task(config)
+        return config, task, model, self.batches(task, model), dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,12 +157,13 @@ LAYOUTS = {
 def case_of_each_variant(steps, num_layers=2):
     """One case for each variant, so that every optimizer and every layout of data is in one."""
     cases = []
-    for number, variant in enumerate(VARIANTS):
-        layout = "contiguous" if carries_state(variant) else ("packed", "windows")[number % 2]
+    bounded = [variant for variant in VARIANTS if not carries_state(variant)]
+    for number, variant in enumerate(ALL_VARIANTS):
+        layout = "pairs" if variant in PAIR_VARIANTS else "contiguous"
+        if variant in bounded:
+            layout = ("windows", "packed")[bounded.index(variant) % 2]
         optimizer = ("sgd", "adam")[number % 2]
         cases.append(Case(variant, layout, optimizer, steps, num_layers=num_layers))
-    for variant, optimizer in zip(PAIR_VARIANTS, ("adam", "sgd")):
-        cases.append(Case(variant, "pairs", optimizer, steps, num_layers=num_layers))
     return cases
 
 
@@ -168,11 +177,6 @@ def every_case(steps):
         for optimizer in optimizers
         if layout != "contiguous" or carries_state(variant)
     ] + [Case(variant, "pairs", name, steps) for variant in PAIR_VARIANTS for name in optimizers]
-
-
-def carries_state(variant):
-    """Whether it can be trained on rows that go on from batch to batch."""
-    return "context_length" not in VARIANTS[variant][1]
 
 
 def _split(seed):

@@ -21,8 +21,10 @@ import numpy as np
 from lm_zoo.config import RuntimeConfig
 from lm_zoo.distribution.launcher import Launcher
 from tests.conformance.replica_cases import LAYOUTS, Case
+from tests.conformance.task_cases import TaskCase
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CASES = {kind.__name__: kind for kind in (Case, TaskCase)}
 
 
 @dataclasses.dataclass
@@ -30,48 +32,56 @@ class Result:
     """What a run came to.
 
     Attributes:
-        nll: Sum of negative log-likelihood after each call, float64 `(calls,)`.
-        tokens: Tokens after each call.
+        sums: Name -> float64 `(calls,)`: the sums of `TrainStep` after each call, `objective`,
+            `weight` and the task's figures.
         steps: Updates after each call.
         skipped: Updates left out after each call, for an overflow.
         loss_scale: After each call.
         fingerprint: A checksum of the parameters after each call.
+        figures: Name -> number: what an evaluation found at the end, where the case has one.
         parameters: Name -> array, at the end.
     """
 
-    nll: np.ndarray
-    tokens: np.ndarray
+    sums: dict
     steps: np.ndarray
     skipped: np.ndarray
     loss_scale: np.ndarray
     fingerprint: np.ndarray
+    figures: dict
     parameters: dict
 
-    def losses(self, steps):
-        """Nats a token of each call that ended after one of `steps`."""
-        kept = np.isin(self.steps, steps)
-        return np.diff(self.nll[kept], prepend=0.0) / np.diff(self.tokens[kept], prepend=0.0)
+    def added(self, name, steps):
+        """Returns what each call that ended after one of `steps` added to a sum."""
+        return np.diff(self.sums[name][np.isin(self.steps, steps)], prepend=0.0)
 
 
 def differences(found, expected):
-    """Returns the largest difference in loss and the largest in a parameter; NaN is no equality."""
-    assert found.steps[-1] == expected.steps[-1]
-    np.testing.assert_array_equal(
-        found.tokens, expected.tokens[np.isin(expected.steps, found.steps)]
+    """Returns the largest difference in the curves and the largest in a parameter.
+
+    The curves are each step's sums over its weight. NaN is no equality.
+    """
+    assert found.steps[-1] == expected.steps[-1] and set(found.sums) == set(expected.sums)
+    weight = expected.added("weight", found.steps)
+    np.testing.assert_array_equal(found.added("weight", found.steps), weight)
+    curve = max(
+        np.abs((found.added(name, found.steps) - expected.added(name, found.steps)) / weight).max()
+        for name in found.sums
     )
-    loss = np.abs(found.losses(found.steps) - expected.losses(found.steps)).max()
     assert set(found.parameters) == set(expected.parameters)
     parameter = max(
         np.abs(found.parameters[name] - value).max() for name, value in expected.parameters.items()
     )
-    return float(loss), float(parameter)
+    return float(curve), float(parameter)
 
 
 def assert_same(found, expected, tolerance=1e-5):
-    """The promise: the same loss at each step and the same parameters at the end."""
-    loss, parameter = differences(found, expected)
-    assert loss <= tolerance, f"loss differs by {loss}"
+    """The promise: the same curves, and in the end the same parameters and their figures."""
+    curve, parameter = differences(found, expected)
+    assert curve <= tolerance, f"a curve differs by {curve}"
     assert parameter <= tolerance, f"parameters differ by {parameter}"
+    assert found.figures.keys() == expected.figures.keys()
+    for name, value in expected.figures.items():
+        np.testing.assert_allclose(found.figures[name], value, 10 * tolerance, err_msg=name)
 
 
 def path_of(folder, case, layout):
@@ -80,10 +90,12 @@ def path_of(folder, case, layout):
 
 def load(folder, case, layout):
     """Returns the `Result` that `run_jobs` wrote."""
+    found = {"sums": {}, "figures": {}, "parameters": {}}
     with np.load(path_of(folder, case, layout)) as arrays:
-        parts = {name: arrays[name] for name in arrays.files}
-    fields = [field.name for field in dataclasses.fields(Result)][:-1]
-    return Result(*(parts.pop(name) for name in fields), parts)
+        for key in arrays.files:
+            field, _, name = key.partition(":")
+            (found[field] if name else found)[name or field] = arrays[key]
+    return Result(**found)
 
 
 def run_jobs(folder, jobs, plain=False):
@@ -100,7 +112,7 @@ def run_jobs(folder, jobs, plain=False):
         alone = []
         for (workers, divided), mine in sorted(groups.items()):
             path = pathlib.Path(folder) / f"jobs-{workers}-{divided}.json"
-            listed = [(dataclasses.asdict(case), name) for case, name in mine]
+            listed = [(type(case).__name__, dataclasses.asdict(case), name) for case, name in mine]
             path.write_text(json.dumps(listed), encoding="utf-8")
             module = "tests.conformance.replica_runs"
             command = [sys.executable, "-m", module, str(path), str(folder), *["plain"] * plain]
@@ -135,20 +147,17 @@ def train(case, layout, distribution):
     from lm_zoo.training.train_step import TrainStep
     from tests.conformance.defects import DEFECTS
 
-    config = case.config(layout)
-    with distribution.strategy.scope():
-        model = case.build()
-    task = case.task(config)
-    batches = case.batches(task, model)
+    config, task, model, batches, measure = case.make(layout, distribution)
     step = DEFECTS.get(case.defect, TrainStep)(task, model, batches, config, distribution)
-    records = {name: [] for name in ("nll", "tokens", "steps", "skipped", "loss_scale")}
+    sums = {name: [] for name in step.row_sums}
+    records = {name: [] for name in ("steps", "skipped", "loss_scale")}
     fingerprints = []
     for first, numbers in _calls(batches, case.steps, layout.steps_per_call):
         mine = [_batch(case, batches, number, step) for number in numbers]
         step.run(first, [config.optimizer.learning_rate] * len(mine), mine)
-        for name in records:
+        for name, values in (sums | records).items():
             value = step.loss_scale if name == "loss_scale" else step.sums[name]
-            records[name].append(float(value.numpy()))
+            values.append(float(value.numpy()))
         values = [tf.convert_to_tensor(v).numpy() for v in model.trainable_variables]
         fingerprints.append(zlib.crc32(b"".join(value.tobytes() for value in values)))
     parameters = {
@@ -156,7 +165,13 @@ def train(case, layout, distribution):
         for name, v in model_tensors(model).items()
         if "seed" not in name
     }
-    return Result(*map(np.array, records.values()), np.array(fingerprints), parameters)
+    return Result(
+        {name: np.array(values) for name, values in sums.items()},
+        *map(np.array, records.values()),
+        np.array(fingerprints),
+        measure(),
+        parameters,
+    )
 
 
 def _calls(batches, steps, steps_per_call):
@@ -190,7 +205,8 @@ def main(jobs_path, folder, plain=""):
 
     if plain:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    jobs = [(Case(**case), layout) for case, layout in json.loads(open(jobs_path).read())]
+    jobs = json.loads(pathlib.Path(jobs_path).read_text("utf-8"))
+    jobs = [(CASES[kind](**case), layout) for kind, case, layout in jobs]
     distributions = {}
     for case, name in jobs:
         layout = LAYOUTS[name]
@@ -206,9 +222,11 @@ def main(jobs_path, folder, plain=""):
         if distributions[kind].is_chief:
             path = path_of(folder, case, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            values = dataclasses.asdict(result)
-            parameters = values.pop("parameters")
-            np.savez(path, **values, **parameters)
+            arrays = {}
+            for field, value in dataclasses.asdict(result).items():
+                named = value if isinstance(value, dict) else {"": value}
+                arrays |= {f"{field}:{name}".rstrip(":"): part for name, part in named.items()}
+            np.savez(path, **arrays)
 
 
 if __name__ == "__main__":

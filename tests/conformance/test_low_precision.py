@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.registry import build_model
-from tests.conformance.models import PAIR_VARIANTS, VARIANTS
+from tests.conformance.models import ALL_VARIANTS, PAIR_VARIANTS
 
 VOCAB, ROWS, LENGTH, SOURCE_LENGTH, PARTS = 19, 256, 16, 12, 8
 SCALE = 2.0**12  # as a loss scale: small float16 gradients do not vanish
@@ -37,7 +37,7 @@ def texts():
 
 @functools.cache
 def make(variant, policy):
-    name, arguments = (VARIANTS | PAIR_VARIANTS)[variant]
+    name, arguments = ALL_VARIANTS[variant]
     arguments = arguments | {"num_layers": 1}  # traced faster
     if "embedding_dim" in arguments or name == "lstm_lm":
         arguments["init_scale"] = 0.5  # attention that is all but even has no gradient to speak of
@@ -84,7 +84,7 @@ def assert_within(bound, shares):
 
 
 @pytest.mark.parametrize("policy", LOW)
-@pytest.mark.parametrize("variant", [*VARIANTS, *PAIR_VARIANTS])
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
 def test_gradients_keep_their_sums_over_tokens(variant, policy):
     expected = gradients(variant, "float32", rounded_to=LOW[policy])
     found = gradients(variant, policy, rounded_to=LOW[policy])

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.conformance.models import TINY
+from tests.conformance.models import ALL_VARIANTS
 from tests.conformance.replica_cases import (
     LAYOUTS,
     ONE,
@@ -60,8 +60,10 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_every_registered_model_takes_part():
-    assert {case.variant for case in CASES} >= set(TINY)
+def test_every_variant_takes_part():
+    for cases in (CASES, every_case(steps=30)):
+        assert {case.variant for case in cases} == set(ALL_VARIANTS)
+    assert {case.layout for case in CASES} == {"contiguous", "windows", "packed", "pairs"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from lm_zoo.data import audit_proof
 from lm_zoo.data.audit import DataAudit
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.distribution.row_layout import RowLayout
 from lm_zoo.errors import UserError
+from tests.small import random_documents, random_lengths
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS, LENGTH = 7, 6
@@ -30,10 +30,7 @@ BATCHES = {
 
 @pytest.fixture(params=BATCHES)
 def batches(request):
-    rng = np.random.default_rng(0)
-    starts = np.cumsum([0, *rng.integers(1, 10, 90)]).astype(np.int64)
-    tokens = rng.integers(1, 9, starts[-1] + 1).astype(np.uint16)
-    return BATCHES[request.param](TokenSplit("train", (tokens,), document_starts=starts))
+    return BATCHES[request.param](random_documents(random_lengths(90, 9), vocab_size=9))
 
 
 def work(folder, batches, first, stop, workers=1):

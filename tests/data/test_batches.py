@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
-from tests.small import rows_of
-
-
-def positions(num_tokens, shards=3):
-    return TokenSplit("train", tuple(np.array_split(np.arange(num_tokens), shards)))
+from tests.small import position_split, rows_of
 
 
 def targets_of(batch):
@@ -50,7 +45,7 @@ SIZES = [
 
 @pytest.mark.parametrize("rows, length, num_tokens", SIZES)
 def test_contiguous_rows_use_every_target_once_and_never_break(rows, length, num_tokens):
-    batches = ContiguousBatches(positions(num_tokens), rows, length)
+    batches = ContiguousBatches(position_split(num_tokens), rows, length)
     assert isinstance(batches.steps_per_epoch, int)
     assert batches.num_targets == num_tokens - 1
     seen, ends = collections.Counter(), None
@@ -72,7 +67,7 @@ def test_contiguous_rows_use_every_target_once_and_never_break(rows, length, num
 
 
 def test_contiguous_epochs_repeat():
-    batches = ContiguousBatches(positions(100), 3, 7)
+    batches = ContiguousBatches(position_split(100), 3, 7)
     again = batches.batch(2 + 4 * batches.steps_per_epoch)
     for a, b in zip(rows_of(batches.batch(2)), rows_of(again)):
         assert np.array_equal(a, b)
@@ -81,7 +76,7 @@ def test_contiguous_epochs_repeat():
 
 @pytest.mark.parametrize("rows, length, num_tokens", SIZES)
 def test_windows_use_every_target_once_an_epoch(rows, length, num_tokens):
-    batches = WindowBatches(positions(num_tokens), rows, length, stride=0, seed=3)
+    batches = WindowBatches(position_split(num_tokens), rows, length, stride=0, seed=3)
     windows = batches.num_examples
     assert batches.num_targets == num_tokens - 1
     assert batches.steps_per_epoch == windows / rows
@@ -102,7 +97,7 @@ def test_windows_use_every_target_once_an_epoch(rows, length, num_tokens):
 @pytest.mark.parametrize("num_tokens", [*range(10, 20), 50])
 def test_overlapping_windows_are_full_and_reach_every_target(stride, num_tokens):
     rows, length = 2, 5
-    split = positions(num_tokens)
+    split = position_split(num_tokens)
     expected = list(range(0, num_tokens - length, stride))  # starts of full windows
     if expected[-1] + length < num_tokens - 1:
         expected.append(num_tokens - 1 - length)
@@ -122,7 +117,7 @@ def test_overlapping_windows_are_full_and_reach_every_target(stride, num_tokens)
 
 def test_each_epoch_and_each_seed_has_its_own_order():
     def order(seed, epoch):
-        batches = WindowBatches(positions(401), 10, 10, seed=seed)
+        batches = WindowBatches(position_split(401), 10, 10, seed=seed)
         steps = range(4 * epoch, 4 * epoch + 4)
         return np.concatenate([batches.examples_of(step) for step in steps]).tolist()
 
@@ -135,14 +130,14 @@ def test_each_epoch_and_each_seed_has_its_own_order():
 def test_the_order_is_well_mixed():
     """The mean distance of neighbours in a random order of n is n / 3."""
     windows = 3000
-    batches = WindowBatches(positions(windows * 2 + 1), windows, 2, seed=0)
+    batches = WindowBatches(position_split(windows * 2 + 1), windows, 2, seed=0)
     order = batches.examples_of(5)
     assert np.abs(np.diff(order)).mean() == pytest.approx(windows / 3, rel=0.05)
 
 
 @pytest.mark.parametrize("make", [ContiguousBatches, WindowBatches])
 def test_a_batch_does_not_depend_on_what_came_before(make):
-    fresh, used = make(positions(200), 4, 6), make(positions(200), 4, 6)
+    fresh, used = make(position_split(200), 4, 6), make(position_split(200), 4, 6)
     for step in (17, 3, 0, 8):
         used.batch(step)
     for a, b in zip(rows_of(fresh.batch(11)), rows_of(used.batch(11))):
@@ -152,20 +147,20 @@ def test_a_batch_does_not_depend_on_what_came_before(make):
 @pytest.mark.parametrize("num_tokens", [0, 1, 2, 12])
 @pytest.mark.parametrize("make", [ContiguousBatches, WindowBatches])
 def test_a_corpus_shorter_than_one_batch_is_an_error(make, num_tokens):
-    make(positions(25), 4, 6)
+    make(position_split(25), 4, 6)
     with pytest.raises(UserError, match=f"train split has {num_tokens} tokens, one batch of 4 x 6"):
-        make(positions(num_tokens), 4, 6)
+        make(position_split(num_tokens), 4, 6)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 6])
 def test_windows_need_as_many_tokens_as_the_error_says(stride):
     needed = 3 * stride + 6 + 1
-    assert WindowBatches(positions(needed), 4, 6, stride).num_examples == 4
+    assert WindowBatches(position_split(needed), 4, 6, stride).num_examples == 4
     with pytest.raises(UserError, match=f"needs {needed}"):
-        WindowBatches(positions(needed - 1), 4, 6, stride)
+        WindowBatches(position_split(needed - 1), 4, 6, stride)
 
 
 def test_a_stride_that_leaves_tokens_out_is_an_error():
     for stride in (7, -1):
         with pytest.raises(UserError, match=f"task.window_stride: .* received {stride}"):
-            WindowBatches(positions(100), 4, 6, stride)
+            WindowBatches(position_split(100), 4, 6, stride)

@@ -6,21 +6,10 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.bucketed_batches import BucketedBatches
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
+from tests.small import END, document_split, token_split
 
-END = 0
 LIMITS = {"source": 20, "target": 24}
-
-
-def split_of(sentences, name="train"):
-    tokens, starts = [END], [0]
-    for sentence in sentences:
-        tokens += [*sentence, END]
-        starts.append(len(tokens) - 1)
-    return TokenSplit(
-        name, (np.array(tokens, np.uint16),), document_starts=np.array(starts, np.int64)
-    )
 
 
 def pairs_of(count=60, longest=30, seed=0):
@@ -33,7 +22,7 @@ def pairs_of(count=60, longest=30, seed=0):
 
 
 def make(sources, targets, **arguments):
-    fields = {"source": split_of(sources), "target": split_of(targets)}
+    fields = {"source": document_split(sources), "target": document_split(targets)}
     return BucketedBatches(fields, by=("source", "target"), **arguments)
 
 
@@ -115,8 +104,7 @@ def test_a_step_is_a_function_of_itself():
             np.testing.assert_array_equal(feature[1:3], part.features[name])
         assert part.num_rows == whole.num_rows
     assert any(
-        not np.array_equal(batches.examples_of(step), other.examples_of(step))
-        for step in range(5)
+        not np.array_equal(batches.examples_of(step), other.examples_of(step)) for step in range(5)
     )
 
 
@@ -146,7 +134,7 @@ def test_padding_stays_within_the_limits():
 
 def test_fields_that_do_not_pick_the_bucket_are_as_wide_as_their_longest_text():
     texts, labels = [[5] * n for n in (1, 30, 3, 8)], [[1], [2], [1], [3]]
-    fields = {"text": split_of(texts), "label": split_of(labels)}
+    fields = {"text": document_split(texts), "label": document_split(labels)}
     batches = BucketedBatches(fields, by=("text",), batch_size=2, limits={"text": 31})
     widths = {batches.batch(step).features["text"].shape for step in range(3)}
     assert batches.steps_per_epoch == 3 and widths == {(2, 8), (2, 12), (2, 31)}
@@ -160,13 +148,13 @@ def test_fields_that_do_not_pick_the_bucket_are_as_wide_as_their_longest_text():
 
 def test_any_number_of_fields():
     records = [[[10 + i] * (1 + i % 3), [20 + i] * (i % 5 + 1), [30 + i]] for i in range(9)]
-    splits = [split_of(column) for column in zip(*records)]
+    splits = [document_split(column) for column in zip(*records)]
     fields = dict(zip(("story", "question", "answer"), splits))
     batches = BucketedBatches(fields, by=("story", "question"), batch_size=4)
     assert sorted(rows_of_an_epoch(batches)) == sorted(map(tuple, records))
 
 
 def test_a_stream_has_no_records():
-    stream = TokenSplit("train", (np.zeros(9, np.uint16),))
+    stream = token_split(np.zeros(9, np.uint16), "train")
     with pytest.raises(UserError, match="one source for each record; the train split is one str"):
         BucketedBatches({"source": stream}, by=("source",))

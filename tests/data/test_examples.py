@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 
 import pytest
-from lm_zoo.data.bucketed_batches import BucketedBatches
 
 from lm_zoo.config import (
     CorpusConfig,
@@ -13,6 +12,7 @@ from lm_zoo.config import (
     TaskConfig,
     TokenizerConfig,
 )
+from lm_zoo.data.bucketed_batches import BucketedBatches
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.fields import Field
 from lm_zoo.data.preparation import prepared_corpus

@@ -10,16 +10,14 @@ import pytest
 
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.data.packing import cut_documents, pack, pack_documents, read_rows
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
-from tests.small import rows_of
+from tests.small import position_split, rows_of
 
 
 def documents(lengths, shards=3):
     """A split of positions whose documents have these numbers of targets."""
     starts = np.cumsum([0, *lengths]).astype(np.int64)
-    tokens = np.arange(starts[-1] + 1)
-    return TokenSplit("train", tuple(np.array_split(tokens, shards)), document_starts=starts)
+    return position_split(starts[-1] + 1, shards, document_starts=starts)
 
 
 def draw(count, largest, seed=0):
@@ -153,7 +151,7 @@ def test_a_million_documents_fill_their_windows():
 
 
 def test_a_stream_and_too_few_documents_are_errors():
-    stream = TokenSplit("train", (np.arange(100),))
+    stream = position_split(100)
     with pytest.raises(UserError, match=r"'packed' needs documents.*set corpus.documents to"):
         PackedBatches(stream, 2, 8)
     assert PackedBatches(documents([8] * 4), 4, 8).num_examples == 4

@@ -8,11 +8,10 @@ import pytest
 
 from lm_zoo.data.batches import ContiguousBatches
 from lm_zoo.data.prefetch import prefetched
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
-from tests.small import rows_of
+from tests.small import position_split, rows_of
 
-SPLIT = TokenSplit("train", (np.arange(200),))
+SPLIT = position_split(200, shards=1)
 
 
 @pytest.mark.parametrize("start, stop", [(0, 20), (7, 19), (1000, 1003), (5, 5)])

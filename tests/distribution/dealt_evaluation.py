@@ -11,7 +11,6 @@ import sys
 import numpy as np
 
 from lm_zoo.config import RuntimeConfig
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.distribution.strategies import make_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
@@ -19,7 +18,7 @@ from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import TINY, TINY_PAIR_MODELS
-from tests.small import example_split, translation
+from tests.small import example_split, token_split, translation
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n" * 4
 TOKENIZER = TOKENIZERS["character"].train([TEXT])
@@ -29,9 +28,8 @@ PROMPTS = ["the", "a c", "the dog sat", "t"]
 def split():
     tokens = TOKENIZER.encode(TEXT)
     starts = np.array([0, 40, 43, 110, len(tokens) - 1], np.int64)
-    return TokenSplit(
-        "test",
-        (tokens,),
+    return token_split(
+        tokens,
         num_bytes=len(TEXT),
         num_words=56,
         text_sha256="a" * 64,
@@ -78,7 +76,7 @@ def on_pairs(distribution, name):
     starts = np.cumsum([0, 9, 1, 20, 14, 7, 3, 5])
     tokens = TOKENIZER.encode(TEXT)
     sources, targets = (
-        TokenSplit("test", (tokens[from_:],), text_sha256="a" * 64, document_starts=starts)
+        token_split(tokens[from_:], text_sha256="a" * 64, document_starts=starts)
         for from_ in (9, 0)
     )
     split, task = example_split(source=sources, target=targets), translation(TOKENIZER)

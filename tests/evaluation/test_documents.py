@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.ledger import Ledger
@@ -17,22 +16,15 @@ from lm_zoo.evaluation.windows import (
 from lm_zoo.registry import build_model
 from tests.conformance.models import VARIANTS
 from tests.generation.toy import letters, log_softmax
+from tests.small import random_documents, token_split
 
 VOCAB = 7
 LENGTHS = (3, 11, 1, 24, 9, 5, 12, 2)
 
 
 def make_split(lengths=LENGTHS):
-    starts = np.cumsum([0, *lengths]).astype(np.int64)
-    tokens = np.random.default_rng(0).integers(1, VOCAB, starts[-1] + 1).astype(np.uint16)
-    tokens[starts] = 0
-    return TokenSplit(
-        "test",
-        tuple(np.array_split(tokens, 2)),
-        num_bytes=len(tokens),
-        text_sha256="a" * 64,
-        document_starts=starts,
-    )
+    figures = {"num_bytes": sum(lengths) + 1, "text_sha256": "a" * 64}
+    return random_documents(lengths, VOCAB, "test", shards=2, **figures)
 
 
 def build(variant):
@@ -135,7 +127,7 @@ def test_ledgers_say_so_and_comparison_calls_it_another_context():
 
 
 def test_a_stream_cannot_be_measured_within_documents():
-    split = TokenSplit("test", (np.arange(6),))
+    split = token_split(np.arange(6))
     evaluator = Evaluator(build("lstm_lm"), letters(VOCAB), within_documents=True)
     with pytest.raises(UserError, match="expected documents in test.*received one stream"):
         evaluator.evaluate(split)

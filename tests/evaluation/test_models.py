@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.perplexity import evaluate_split
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.generation.toy import log_softmax
+from tests.small import token_split
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n" * 4
 CHARACTERS = TOKENIZERS["character"].train([TEXT])
@@ -32,8 +32,8 @@ def model(request):
 
 
 def split_of(tokenizer):
-    tokens = tokenizer.encode(TEXT)
-    return TokenSplit("test", (tokens,), num_bytes=len(TEXT), num_words=56, text_sha256="a" * 64)
+    figures = {"num_bytes": len(TEXT), "num_words": 56, "text_sha256": "a" * 64}
+    return token_split(tokenizer.encode(TEXT), **figures)
 
 
 def one_pass(model, tokens):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.ledger import Ledger
@@ -17,9 +16,9 @@ from lm_zoo.registry import build_model
 from tests.conformance.models import TINY_PAIR_MODELS
 from tests.evaluation.test_ledger import make_ledger
 from tests.generation.toy import letters, log_softmax
-from tests.small import example_split, translation
+from tests.small import END, document_split, example_split, translation
 
-VOCAB, END = 19, 0
+VOCAB = 19
 TOKENIZER = letters(VOCAB)
 TOKENIZER.end_id = END
 TASK = translation(TOKENIZER)
@@ -36,17 +35,12 @@ def pairs_of(count=12, longest=20, seed=0):
 
 def splits_of(pairs):
     """The `ExampleSplit` of pairs of token ids."""
-    splits = []
-    for side in range(2):
-        rows = [[END], *([*pair[side], END] for pair in pairs)]
-        starts = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1
-        tokens = np.array([token for row in rows for token in row], np.uint16)
-        counts = {"num_bytes": 5 * len(tokens), "num_words": len(tokens) - 1}
-        sha256 = "st"[side] * 64
-        splits.append(
-            TokenSplit("test", (tokens,), **counts, text_sha256=sha256, document_starts=starts)
-        )
-    return example_split(source=splits[0], target=splits[1])
+    fields = {}
+    for name, texts in zip(("source", "target"), zip(*pairs)):
+        count = sum(len(text) + 1 for text in texts)
+        figures = {"num_bytes": 5 * (count + 1), "num_words": count, "text_sha256": name[0] * 64}
+        fields[name] = document_split(texts, **figures)
+    return example_split(**fields)
 
 
 @functools.cache

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.corpora.synthetic import SyntheticSource
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import nll_function
@@ -17,6 +16,7 @@ from tests.generation.toy import (
     letters,
     log_softmax,
 )
+from tests.small import token_split
 
 RNG = np.random.default_rng(2)
 TRIGRAM = TrigramModel(RNG.normal(size=(6, 6, 6)))
@@ -24,14 +24,8 @@ TRIGRAM = TrigramModel(RNG.normal(size=(6, 6, 6)))
 
 def make_split(num_tokens, vocab_size=6, shards=1, seed=0):
     tokens = np.random.default_rng(seed).integers(0, vocab_size, num_tokens).astype(np.uint16)
-    return TokenSplit(
-        name="test",
-        shards=tuple(np.array_split(tokens, shards)),
-        num_bytes=num_tokens,
-        num_words=max(1, num_tokens // 5),
-        num_unknown=0,
-        text_sha256="a" * 64,
-    )
+    figures = {"num_bytes": num_tokens, "num_words": max(1, num_tokens // 5)}
+    return token_split(tokens, shards=shards, **figures, text_sha256="a" * 64)
 
 
 def trigram_nll(tokens, zero_before=()):
@@ -107,7 +101,7 @@ def test_the_true_source_gets_its_own_cross_entropy_and_nearly_its_entropy_rate(
     source = SyntheticSource(vocab_size=5, seed=3)
     text = source.sample(20_000, seed=1)
     tokens = np.array([source.symbols.index(symbol) for symbol in text], np.uint16)
-    split = TokenSplit("test", (tokens,), num_bytes=len(text), text_sha256="b" * 64)
+    split = token_split(tokens, num_bytes=len(text), text_sha256="b" * 64)
     model = BigramModel(np.log(source.transitions))
     cross_entropy = -np.log(source.transitions)[tokens[:-1], tokens[1:]].mean()
     for rule, batch_size in (("carried", 1), ("carried", 7), ("windows", 5)):

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.shared_place import shared_place
+from tests.shared_folder import shared_folder
 
 CONFIG = """
 from lm_zoo.config import *
@@ -26,7 +26,7 @@ def get_config():
 
 
 @dataclasses.dataclass
-class Place:
+class ExportedRun:
     """A run and its export.
 
     Attributes:
@@ -51,7 +51,7 @@ def trained_run(tmp_path_factory):
     """The folder of a run that was trained and evaluated."""
     from lm_zoo.cli.main import main
 
-    with shared_place(tmp_path_factory, "exported") as (root, is_new):
+    with shared_folder(tmp_path_factory, "exported") as (root, is_new):
         if is_new:
             (root / "text.txt").write_text("the cat sat on the mat\nthe dog sat on a cat\n" * 40)
             values = {"text": str(root / "text.txt"), "cache": str(root / "cache")}
@@ -62,8 +62,8 @@ def trained_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exported(trained_run, tmp_path_factory):
-    """The `Place` of `lm-zoo export --precision=int8`."""
+def exported_run(trained_run, tmp_path_factory):
+    """The `ExportedRun` of `lm-zoo export --precision=int8`."""
     import contextlib
     import io
 
@@ -71,7 +71,7 @@ def exported(trained_run, tmp_path_factory):
     from lm_zoo.export.parity import Parity
 
     check = Parity.check_all
-    with shared_place(tmp_path_factory, "output") as (root, is_new):
+    with shared_folder(tmp_path_factory, "output") as (root, is_new):
         output, record = root / "exports", root / "record.json"
         if is_new:
             seen = []
@@ -88,4 +88,4 @@ def exported(trained_run, tmp_path_factory):
                 patch.setattr(Parity, "check_all", watched)
                 assert main(["export", *arguments]) == 0
             record.write_text(json.dumps([printed.getvalue(), seen[0]]))
-        return Place(trained_run, output, *json.loads(record.read_text()))
+        return ExportedRun(trained_run, output, *json.loads(record.read_text()))

@@ -41,42 +41,44 @@ DEFAULTS = {
 
 
 @pytest.fixture(scope="module")
-def loaded(exported):
+def loaded(exported_run):
     with unittest.TestCase().assertNoLogs(level="WARNING"):
-        return tf.saved_model.load(str(exported.version))
+        return tf.saved_model.load(str(exported_run.version))
 
 
 @pytest.fixture(scope="module")
-def signature_defs(exported):
+def signature_defs(exported_run):
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((exported.version / "saved_model.pb").read_bytes())
+    saved.ParseFromString((exported_run.version / "saved_model.pb").read_bytes())
     return saved.meta_graphs[0].signature_def
 
 
 @pytest.fixture(scope="module")
-def card(exported):
-    return json.loads((exported.version / "assets.extra/lm_zoo/model_card.json").read_text())
+def card(exported_run):
+    return json.loads((exported_run.version / "assets.extra/lm_zoo/model_card.json").read_text())
 
 
-def test_it_says_what_was_verified_and_what_the_precision_costs(exported):
+def test_it_says_what_was_verified_and_what_the_precision_costs(exported_run):
     assert re.search(
         r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, next_token \S+, embed",
-        exported.printed,
+        exported_run.printed,
     )
-    assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported.printed)
+    assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported_run.printed)
     assert re.search(
         r"Perplexity [\d.]+ before, [\d.]+ after \([+-][\d.]+%\), on [\d,]+ of [\d,]+ validation",
-        exported.printed,
+        exported_run.printed,
     )
-    digest = hashlib.sha256((exported.version / "SHA256SUMS").read_bytes()).hexdigest()
-    assert f"Checksums in SHA256SUMS, whose own SHA-256 is {digest}\n" in exported.printed
-    assert exported.printed.endswith(f"Wrote {exported.version}\n")
+    digest = hashlib.sha256((exported_run.version / "SHA256SUMS").read_bytes()).hexdigest()
+    assert f"Checksums in SHA256SUMS, whose own SHA-256 is {digest}\n" in exported_run.printed
+    assert exported_run.printed.endswith(f"Wrote {exported_run.version}\n")
 
 
-def test_the_layout_is_tensorflow_servings(exported):
-    assert [path.name for path in exported.output.iterdir()] == ["run"]
-    assert [path.name for path in (exported.output / "run").iterdir()] == ["1"]
-    found = {str(path.relative_to(exported.version)) for path in exported.version.rglob("*.*")}
+def test_the_layout_is_tensorflow_servings(exported_run):
+    assert [path.name for path in exported_run.output.iterdir()] == ["run"]
+    assert [path.name for path in (exported_run.output / "run").iterdir()] == ["1"]
+    found = {
+        str(path.relative_to(exported_run.version)) for path in exported_run.version.rglob("*.*")
+    }
     assert {
         "saved_model.pb",
         "variables/variables.index",
@@ -105,8 +107,8 @@ def call(loaded, request):
     return loaded.signatures[request.model_spec.signature_name](**inputs)
 
 
-def test_a_predict_request_is_answered_for_any_batch(loaded, exported):
-    run = load(exported.run)
+def test_a_predict_request_is_answered_for_any_batch(loaded, exported_run):
+    run = load(exported_run.run)
     for texts in (["the cat"], ["the dog sat on the mat\n" * 3, "", "a"], []):
         request = predict_request("run", "score", {"text": tf.constant(texts, tf.string)})
         result = call(loaded, request)
@@ -116,8 +118,8 @@ def test_a_predict_request_is_answered_for_any_batch(loaded, exported):
             assert float(result["log_prob"][row]) == pytest.approx(score.log_prob, rel=0.02)  # int8
 
 
-def test_the_warm_up_requests_are_answered(loaded, exported, card):
-    requests = read_warmup(exported.version / "assets.extra/tf_serving_warmup_requests")
+def test_the_warm_up_requests_are_answered(loaded, exported_run, card):
+    requests = read_warmup(exported_run.version / "assets.extra/tf_serving_warmup_requests")
     assert [request.model_spec.signature_name for request in requests] == list(SIGNATURES)
     for request in requests:
         assert request.model_spec.name == "run"
@@ -161,11 +163,11 @@ def test_ids_are_scored_under_xla_with_static_shapes(loaded):
     np.testing.assert_allclose(found, loaded.score_ids(ids, lengths), atol=1e-5)
 
 
-def test_the_card_says_what_it_is(exported, card):
-    run = load(exported.run)
-    ledger = json.loads((exported.run / "results/evaluation-test.json").read_text())
-    assert card["data"] == json.loads((exported.run / "data.json").read_text())
-    config = json.loads((exported.run / "config.json").read_text())
+def test_the_card_says_what_it_is(exported_run, card):
+    run = load(exported_run.run)
+    ledger = json.loads((exported_run.run / "results/evaluation-test.json").read_text())
+    assert card["data"] == json.loads((exported_run.run / "data.json").read_text())
+    config = json.loads((exported_run.run / "config.json").read_text())
     assert card["config"] | {"format_version": config["format_version"]} == config
     field = card["fields"]["text"]
     assert card["task"] == "language_modeling" and list(card["fields"]) == ["text"]
@@ -180,7 +182,7 @@ def test_the_card_says_what_it_is(exported, card):
     assert field["start_ids"] == run.tokenizer.start_ids.tolist()
     assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
     assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
-    page = (exported.version / "assets.extra/lm_zoo/README.md").read_text()
+    page = (exported_run.version / "assets.extra/lm_zoo/README.md").read_text()
     for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
         assert part in page
 
@@ -196,23 +198,23 @@ def test_the_card_says_how_it_is_called(signature_defs, card):
     assert described["generate"].batching == "engine" and "begin" in described["generate"].beside
 
 
-def test_the_tokenizer_beside_it_is_the_runs(exported):
-    folder = exported.version / "assets.extra/lm_zoo/fields/text/tokenizer"
-    assert load_tokenizer(folder).fingerprint == load(exported.run).tokenizer.fingerprint
+def test_the_tokenizer_beside_it_is_the_runs(exported_run):
+    folder = exported_run.version / "assets.extra/lm_zoo/fields/text/tokenizer"
+    assert load_tokenizer(folder).fingerprint == load(exported_run.run).tokenizer.fingerprint
 
 
-def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported, capsys):
-    arguments = [f"--workdir={exported.run}", f"--output={exported.output}", "--name=other"]
-    (exported.output / "other" / "7").mkdir(parents=True)
+def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported_run, capsys):
+    arguments = [f"--workdir={exported_run.run}", f"--output={exported_run.output}", "--name=other"]
+    (exported_run.output / "other" / "7").mkdir(parents=True)
     assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
-    assert capsys.readouterr().out.endswith(f"Wrote {exported.output}/other/8\n")
-    page = (exported.output / "other/8/assets.extra/lm_zoo/README.md").read_text()
+    assert capsys.readouterr().out.endswith(f"Wrote {exported_run.output}/other/8\n")
+    page = (exported_run.output / "other/8/assets.extra/lm_zoo/README.md").read_text()
     assert "read 6 texts." in page and "token for token" not in page
-    loaded = tf.saved_model.load(str(exported.output / "other" / "8"))
+    loaded = tf.saved_model.load(str(exported_run.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
     assert not hasattr(loaded, "generate") and not hasattr(loaded, "begin")
     # In windows of 8 tokens, half of them new, the last 4 are read after the 4 before them.
-    run = load(exported.run)
+    run = load(exported_run.run)
     run.model.context_length = 8
     (expected,) = run.score(["the cat sat on"])
     found = loaded.score(tf.constant(["the cat sat on"]))["log_prob"]

@@ -45,15 +45,15 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def language_modeling(exported):
-    parity = PreparedExport(load(exported.run), precision="int8").parity
-    return Asked(parity, [name for name, _ in parity.all_calls()], exported.answers)
+def language_modeling(exported_run):
+    parity = PreparedExport(load(exported_run.run), precision="int8").parity
+    return Asked(parity, [name for name, _ in parity.all_calls()], exported_run.answers)
 
 
 @pytest.fixture(scope="module")
-def translation(translation_place):
-    parity = PreparedExport(load(translation_place.run)).parity
-    loaded = tf.saved_model.load(str(translation_place.version))
+def translation(translation_run):
+    parity = PreparedExport(load(translation_run.run)).parity
+    loaded = tf.saved_model.load(str(translation_run.version))
     answers = []
     for name, inputs in parity.all_calls():  # answered by this process
         outputs = getattr(loaded, name)(*(tf.constant(array(each)) for each in inputs.values()))
@@ -137,8 +137,8 @@ def test_the_cases_above_are_all_outputs(language_modeling, translation):
             assert missing <= {("translate", "scores")}  # those of the beams
 
 
-def test_a_tie_that_rounding_decides_is_no_difference(exported):
-    run = load(exported.run)
+def test_a_tie_that_rounding_decides_is_no_difference(exported_run):
+    run = load(exported_run.run)
     parity = PreparedExport(run, signatures=("generate",)).parity
     table = parity.run.model.token_embedding.embeddings  # tied: a token's row is its output too
     table.assign(np.concatenate([table[:1], table[:1], table[2:]]))
@@ -164,7 +164,7 @@ def test_another_text_of_the_same_score_is_a_tie(translation):
     assert np.isfinite(score)
 
 
-def test_an_export_that_differs_is_not_there(exported, tmp_path, monkeypatch, capsys):
+def test_an_export_that_differs_is_not_there(exported_run, tmp_path, monkeypatch, capsys):
     save = ExportedModel.save
 
     def save_another(self, folder):
@@ -173,13 +173,13 @@ def test_an_export_that_differs_is_not_there(exported, tmp_path, monkeypatch, ca
         save(self, folder)
 
     monkeypatch.setattr(ExportedModel, "save", save_another)
-    arguments = [f"--workdir={exported.run}", f"--output={tmp_path}/out", "--signatures=score"]
+    arguments = [f"--workdir={exported_run.run}", f"--output={tmp_path}/out", "--signatures=score"]
     assert main(["export", *arguments]) == 2
     output, errors = capsys.readouterr()
     assert "score of" in errors and errors.count("\n") == 1 and not output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_fails_is_said(exported):
+def test_a_process_that_fails_is_said(exported_run):
     with pytest.raises(UserError, match="by a process of its own .*status 1: .*'no_such_package'"):
-        run_alone([(str(exported.version), [])], ["no_such_package"])
+        run_alone([(str(exported_run.version), [])], ["no_such_package"])

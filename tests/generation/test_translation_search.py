@@ -7,7 +7,11 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.generation import TranslationOptions
-from lm_zoo.generation.translation_search import automatic_length, search_sources, search_targets
+from lm_zoo.generation.translation_search import (
+    automatic_length,
+    search_sources,
+    search_targets,
+)
 from tests.generation.pair_models import END, NAMES, VOCAB, decided_model
 from tests.generation.plain_beam_search import plain_beam_search
 from tests.generation.toy import log_softmax

@@ -10,17 +10,20 @@ import xml.etree.ElementTree
 import numpy as np
 import pytest
 
+from lm_zoo.config import ExperimentConfig
+from lm_zoo.data.batches import ContiguousBatches
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
+from lm_zoo.data.examples import Examples
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.data.token_files import TokenDataset, TokenSplit
-from lm_zoo.inspection.duplicates import Digests, describe_duplicates
+from lm_zoo.inspection.duplicates import Digests, describe_duplicates, digest_splits
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.plots import bar_plot, line_plot
 from lm_zoo.inspection.preview import (
     interlinear,
     padded,
     preview_batch,
-    preview_texts,
+    preview_examples,
 )
 from lm_zoo.inspection.report import inspect
 from lm_zoo.inspection.statistics import (
@@ -32,6 +35,7 @@ from lm_zoo.inspection.statistics import (
 from lm_zoo.inspection.terminal import as_text
 from lm_zoo.inspection.unknown import unknown_words
 from lm_zoo.text.tokenizers import TOKENIZERS
+from tests.small import example_split, language_modeling
 
 TEXTS = {
     "train": [
@@ -144,9 +148,22 @@ def digests_of(corpus, **arguments):
     return digests
 
 
+def inspect_text(corpus, tokenizer, tokens, batches=None, **arguments):
+    """The report of a corpus with the field `text`."""
+    task = language_modeling(ExperimentConfig(), tokenizer)
+    return inspect(task, corpus, Examples({"text": tokens}), batches, **arguments)
+
+
+def preview_documents(split, tokenizer, count, **arguments):
+    """What is shown of the field `text` of examples."""
+    examples = preview_examples(example_split(text=split), {"text": tokenizer}, count, **arguments)
+    return [example["fields"]["text"] for example in examples]
+
+
 def test_duplicates_are_found_within_and_across_splits():
     corpus = Documents(TEXTS)
-    found = describe_duplicates(corpus, digests_of(corpus), "train")
+    found = describe_duplicates(corpus, digests_of(corpus), "train", "documents")
+    assert found == describe_duplicates(corpus, digest_splits(corpus), "train", "documents")
     assert found["unit"] == "documents" and found["share_looked_at"] == 1
     within = {row["split"]: (row["texts"], row["repeats"]) for row in found["within"]}
     assert within == {"train": (4, 1), "validation": (2, 0), "test": (1, 0)}
@@ -161,10 +178,10 @@ def test_a_bound_on_memory_leaves_the_shares_of_duplicates_right():
     train = [f"document {n}" for n in rng.integers(0, 40_000, 40_000)]
     held_out = [f"document {n}" for n in rng.integers(0, 80_000, 20_000)]
     corpus = Documents({"train": train, "validation": held_out, "test": []})
-    exact = describe_duplicates(corpus, digests_of(corpus), "train")
+    exact = describe_duplicates(corpus, digests_of(corpus), "train", "documents")
     digests = digests_of(corpus, most=9_000)
     assert sum(len(digests.of(split)) for split in TEXTS) <= 9_000
-    bounded = describe_duplicates(corpus, digests, "train")
+    bounded = describe_duplicates(corpus, digests, "train", "documents")
     assert bounded["share_looked_at"] in (1 / 8, 1 / 16)
     repeats = len(train) - len(set(train))
     assert exact["within"][0]["repeats"] == repeats
@@ -182,12 +199,25 @@ def test_lines_of_a_stream_are_its_units():
     corpus = TextCorpus("stream", splits, "", "")
     tokenizer = TOKENIZERS["character"].train([splits["train"]])
     tokens = {k: TokenSplit(k, (tokenizer.encode(v),), len(v)) for k, v in splits.items()}
-    report = inspect(corpus, tokenizer, TokenDataset(None, {}, tokens), None)
-    assert report["duplicates"]["unit"] == "lines" and report["documents"] is None
-    assert report["duplicates"]["within"][0]["texts"] == 3
-    assert report["duplicates"]["within"][0]["repeats"] == 1
-    assert report["duplicates"]["across"][1]["shared"] == 1
-    assert report["lengths"]["texts"] == 3 and report["lengths"]["most"] == 5
+    report = inspect_text(corpus, tokenizer, TokenDataset(None, {}, tokens))
+    assert list(report["duplicates"]) == ["records"]
+    duplicates, lengths = report["duplicates"]["records"], report["fields"]["text"]["lengths"]
+    assert duplicates["unit"] == "lines" and report["examples"]["count"] is None
+    assert duplicates["within"][0]["texts"] == 3
+    assert duplicates["within"][0]["repeats"] == 1
+    assert duplicates["across"][1]["shared"] == 1
+    assert lengths["texts"] == 3 and lengths["most"] == 5
+    assert lengths["unit"] == "characters of a line that is not blank"
+
+
+def test_excerpts_of_a_stream_are_spread_evenly():
+    tokenizer = TOKENIZERS["character"].train(["abcdefghij"])
+    split = TokenSplit("train", (tokenizer.encode("abcdefghij"),))
+    found = preview_documents(split, tokenizer, 2, most_tokens=3)
+    assert [(text["start"], text["tokens"]) for text in found] == [(0, 3), (5, 3)]
+    assert ["".join(t["text"] for t in text["shown"]) for text in found] == ["abc", "fgh"]
+    example = preview_examples(example_split(text=split), {"text": tokenizer}, 1)[0]
+    assert example["kind"] == "excerpt"
 
 
 def test_unknown_words_are_named_where_they_can_be_known():
@@ -207,28 +237,34 @@ def test_unknown_words_are_named_where_they_can_be_known():
     assert unknown_words(Documents(texts), "train", words, most_characters=3)["characters"] == 19
 
 
-def test_documents_are_shown_with_both_their_ends():
+def test_documents_are_shown_to_their_ends():
     _, tokenizer, tokens = documents()
-    first, second = preview_texts(tokens.split("train"), tokenizer, 2)
+    first, second = preview_documents(tokens.split("train"), tokenizer, 2)
     end = tokenizer.token_text(tokenizer.end_id)
-    assert [t["text"] for t in first["shown"]] == [end, "the", "cat", "sat", end]
-    assert (second["start"], second["tokens"]) == (4, 6)
-    short = preview_texts(tokens.split("train"), tokenizer, 1, most_tokens=2)[0]
-    assert len(short["shown"]) == 2 and short["tokens"] == 5
-    assert len(preview_texts(tokens.split("test"), tokenizer, 9)) == 1
+    assert [t["text"] for t in first["shown"]] == ["the", "cat", "sat", end]
+    assert (first["start"], first["tokens"]) == (1, 4)
+    assert (second["start"], second["tokens"]) == (5, 5)
+    assert len(second["shown"]) == 5 and second["shown"][-1]["text"] == end
+    short = preview_documents(tokens.split("train"), tokenizer, 1, most_tokens=2)[0]
+    assert len(short["shown"]) == 2 and short["tokens"] == 4
+    assert len(preview_documents(tokens.split("test"), tokenizer, 9)) == 1
 
 
 def test_a_batch_is_shown_with_segments_targets_and_padding():
     _, tokenizer, tokens = documents()
     batches = PackedBatches(tokens.split("train"), 1, 10)
-    seen = [preview_batch(batches, step, tokenizer) for step in range(batches.num_examples)]
-    assert sum(batch["targets"] for batch in seen) == tokens.split("train").num_tokens - 1
+    preprocessors = {"text": tokenizer}
+    seen = [preview_batch(batches, step, preprocessors) for step in range(batches.num_examples)]
+    counted = sum(batch["fields"]["text"]["tokens"] for batch in seen)
+    assert counted == tokens.split("train").num_tokens - 1
     for step, found in enumerate(seen):
-        batch, row = batches.batch(step), found["shown"][0]
-        assert found["marked"] and found["targets"] + found["padding"] == 10
+        batch, row, text = batches.batch(step), found["shown"][0]["text"], found["fields"]["text"]
+        assert (found["step"], found["rows"], text["length"]) == (step, 1, 10)
+        assert text["tokens"] + text["padding"] == 10
         begins = np.flatnonzero(batch.features["document_starts"][0]).tolist()
+        assert text["documents"] == len(begins)
         assert [first for first, _ in row["segments"]] == begins
-        assert row["segments"][-1][1] == found["targets"] - 1
+        assert row["segments"][-1][1] == text["tokens"] - 1
         for place, token in enumerate(row["places"]):
             assert token["weight"] == batch.features["weights"][0, place]
             assert (token["id"], token["target"]) == (
@@ -237,8 +273,22 @@ def test_a_batch_is_shown_with_segments_targets_and_padding():
             )
             expected = sum(first <= place for first in begins) - 1 if token["weight"] else None
             assert token["segment"] == expected
-    plain = preview_batch(PackedBatches(tokens.split("train"), 1, 10, True), 0, tokenizer)
-    assert not plain["marked"] and plain["shown"][0]["segments"] == [[0, plain["targets"] - 1]]
+            assert token["text"] == (tokenizer.token_text(token["id"]) if token["weight"] else "")
+    plain = preview_batch(PackedBatches(tokens.split("train"), 1, 10, True), 0, preprocessors)
+    assert plain["fields"]["text"]["documents"] is None
+    last = plain["fields"]["text"]["tokens"] - 1
+    assert plain["shown"][0]["text"]["segments"] == [[0, last]]
+
+
+def test_a_batch_says_whether_state_is_carried_on():
+    tokenizer = TOKENIZERS["character"].train(["ab"])
+    split = TokenSplit("train", (np.zeros(18, np.int32),))
+    contiguous = ContiguousBatches(split, 2, 4)
+    found = [preview_batch(contiguous, step, {"text": tokenizer})["reset"] for step in range(4)]
+    assert found == [True, False, False, True]
+    _, tokenizer, tokens = documents()
+    packed = PackedBatches(tokens.split("train"), 1, 10)
+    assert preview_batch(packed, 0, {"text": tokenizer})["reset"] is None
 
 
 def test_columns_line_up_under_wide_characters():
@@ -256,7 +306,8 @@ def test_columns_line_up_under_wide_characters():
 
 def make_report():
     corpus, tokenizer, tokens = documents()
-    return inspect(corpus, tokenizer, tokens, PackedBatches(tokens.split("train"), 1, 10))
+    batches = PackedBatches(tokens.split("train"), 1, 10)
+    return inspect_text(corpus, tokenizer, tokens, batches)
 
 
 class Page(html.parser.HTMLParser):
@@ -333,8 +384,14 @@ def test_the_report_is_json_and_text_says_the_same():
     report = make_report()
     assert json.loads(json.dumps(report)) == report
     text = as_text(report)
-    assert "documents        4" in text and "Document 0, after the end token at 0" in text
-    assert "none sees another" in text and "the cat sat" in text
-    report["tokens_looked_at"] -= 1
-    report["duplicates"]["share_looked_at"] = 0.25
+    assert "examples         4" in text and "text, from token 1 on (4 tokens)" in text
+    assert "Example 0:" in text and "none sees another" in text and "the cat sat" in text
+    assert "2 examples in 2 batches, 17 tokens" in text and "1 rows of 10 tokens, packed" in text
+    assert list(report) == [
+        *("corpus", "task", "split", "fields", "examples", "batches", "epoch", "duplicates"),
+        "sections",
+    ]
+    assert report["sections"] == [] and report["task"] == "language_modeling"
+    report["fields"]["text"]["tokens_looked_at"] -= 1
+    report["duplicates"]["records"]["share_looked_at"] = 0.25
     assert "even sample" in as_text(report) and "estimated from 25.0000%" in as_page(report)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.shared_place import shared_place
+from tests.shared_folder import shared_folder
 
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 
@@ -18,12 +18,12 @@ WORDS = "the cat dog sat on under mat möwe 海 said never again".split()
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory):
+def exported_run(tmp_path_factory):
     """A folder with `run`, and `exports/tiny/1`: a small run and its export."""
-    with shared_place(tmp_path_factory, "serving") as (place, is_new):
+    with shared_folder(tmp_path_factory, "serving") as (folder, is_new):
         if is_new:
-            train_and_export(place, "transformer_decoder", TRANSFORMER, "word")
-    return place
+            train_and_export(folder, "transformer_decoder", TRANSFORMER, "word")
+    return folder
 
 
 def _sentence(rng):
@@ -42,7 +42,7 @@ def _sentence(rng):
     return " ".join(words[: rng.choice([3, 6, 7])])
 
 
-def train_and_export(place, model, arguments, tokenizer, vocab_size=0):
+def train_and_export(folder, model, arguments, tokenizer, vocab_size=0):
     """Makes `run` and `exports/tiny/1` in a folder."""
     from lm_zoo import config as c
     from lm_zoo.experiment import Experiment
@@ -51,41 +51,41 @@ def train_and_export(place, model, arguments, tokenizer, vocab_size=0):
 
     rng = random.Random(0)
     lines = [_sentence(rng) for _ in range(150)]
-    (place / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     config = c.ExperimentConfig(
         task=c.TaskConfig(
             "language_modeling", layout="windows", sequence_length=16, sample_length=0
         ),
         corpus=c.CorpusConfig(
             "text_files",
-            train_files=(str(place / "text.txt"),),
+            train_files=(str(folder / "text.txt"),),
             validation_fraction=0.1,
             test_fraction=0.1,
         ),
-        data=c.DataConfig(batch_size=4, cache_dir=str(place / "cache")),
+        data=c.DataConfig(batch_size=4, cache_dir=str(folder / "cache")),
         tokenizer=c.TokenizerConfig(name=tokenizer, vocab_size=vocab_size),
         model=c.ModelConfig(model, **arguments),
         optimizer=c.OptimizerConfig(name="adam", learning_rate=0.01),
         training=c.TrainingConfig(steps=60, validation_interval=60),
     )
-    Experiment(config, place / "run").train()
-    export(load(place / "run"), place / "exports", name=NAME)
+    Experiment(config, folder / "run").train()
+    export(load(folder / "run"), folder / "exports", name=NAME)
 
 
 @pytest.fixture(scope="session")
-def run(place):
+def run(exported_run):
     """The run, as `lm_zoo.load` gives it."""
     from lm_zoo.run import load
 
-    return load(place / "run")
+    return load(exported_run / "run")
 
 
 @pytest.fixture(scope="session")
-def model(place):
+def model(exported_run):
     """The `ServedModel`."""
     from lm_zoo.serving.served_model import ServedModel
 
-    return ServedModel(place / "exports" / NAME)
+    return ServedModel(exported_run / "exports" / NAME)
 
 
 @pytest.fixture(scope="session")

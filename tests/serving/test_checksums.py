@@ -21,9 +21,9 @@ DATA = "variables/variables.data-00000-of-00001"
 
 
 @pytest.fixture
-def export(place, tmp_path):
+def export(exported_run, tmp_path):
     """A copy of the export, to be changed."""
-    shutil.copytree(place / "exports" / NAME, tmp_path / NAME)
+    shutil.copytree(exported_run / "exports" / NAME, tmp_path / NAME)
     return tmp_path / NAME / "1"
 
 

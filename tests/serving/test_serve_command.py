@@ -23,9 +23,16 @@ from tests.serving.conftest import NAME
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
+def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(exported_run):
     process = subprocess.Popen(
-        [sys.executable, "-m", "lm_zoo", "serve", f"--model={place}/exports/{NAME}", "--port=0"]
+        [
+            sys.executable,
+            "-m",
+            "lm_zoo",
+            "serve",
+            f"--model={exported_run}/exports/{NAME}",
+            "--port=0",
+        ]
         + ["--log_format=json"],
         cwd=ROOT,
         env=os.environ | {"PYTHONUNBUFFERED": "1", "LM_ZOO_API_KEY": "one-of-a-kind"},
@@ -63,10 +70,10 @@ def test_the_process_finishes_what_is_on_its_way_when_it_is_told_to_end(place):
 
 
 @pytest.fixture(scope="module")
-def broken(place, tmp_path_factory):
+def broken(exported_run, tmp_path_factory):
     """Folders that hold no model of ours."""
     root = tmp_path_factory.mktemp("broken")
-    export = place / "exports" / NAME / "1"
+    export = exported_run / "exports" / NAME / "1"
     (root / "empty").mkdir()
     (root / "file").write_text("")
     tf.saved_model.save(tf.Module(), str(root / "foreign" / "1"))
@@ -140,7 +147,7 @@ def test_what_cannot_be_served_is_refused_in_one_line(capsys, broken, arguments,
     assert all(filled(word) in errors for word in words), errors
 
 
-def test_of_several_versions_the_highest_is_served(place, tmp_path):
+def test_of_several_versions_the_highest_is_served(exported_run, tmp_path):
     from lm_zoo.serving.model_folder import find_version
 
     for version in ("2", "10", "notes"):
@@ -149,7 +156,10 @@ def test_of_several_versions_the_highest_is_served(place, tmp_path):
     (tmp_path / NAME / "11").mkdir()  # no SavedModel in it
     assert find_version(tmp_path / NAME)[:2] == (NAME, 10)
     assert find_version(f"{tmp_path}/{NAME}/2/")[:2] == (NAME, 2)
-    assert find_version(place / "exports" / NAME)[2] == place.resolve() / "exports" / NAME / "1"
+    assert (
+        find_version(exported_run / "exports" / NAME)[2]
+        == exported_run.resolve() / "exports" / NAME / "1"
+    )
 
 
 def test_the_help_names_every_limit_with_its_default(capsys):

@@ -8,12 +8,12 @@ from lm_zoo.serving.served_model import ServedModel
 from tests.serving.conftest import NAME
 
 
-def test_a_completions_prompt_is_read_as_text_or_as_asked(place, model, run):
+def test_a_completions_prompt_is_read_as_text_or_as_asked(exported_run, model, run):
     text = "the <eos> cat"
     assert model.special_tokens == model.card["special_tokens"] == "text"
     _, typed = PromptReader(model, ServingLimits()).read(text)
     assert run.tokenizer.eos_id not in typed
-    asked = ServedModel(place / "exports" / NAME, special_tokens="control")
+    asked = ServedModel(exported_run / "exports" / NAME, special_tokens="control")
     _, control = PromptReader(asked, ServingLimits()).read(text)
     assert control == run.tokenizer.encode(text).tolist() and run.tokenizer.eos_id in control
     token_ids, lengths = model.functions.encode_prompts(np.array([text.encode()]))

@@ -9,26 +9,26 @@ import pytest
 
 from tests.serving import browser as browsers
 from tests.serving.conftest import Server
-from tests.translation_place import NAME
+from tests.translation_run import NAME
 
 SOURCES = ["the birds hear a river", "a small bird", "", "the old dogs see the birds"]
 PREDICT = f"/v1/models/{NAME}:predict"
 
 
 @pytest.fixture(scope="module")
-def model(translation_place):
+def model(translation_run):
     from lm_zoo.serving.served_model import ServedModel
 
-    served = ServedModel(translation_place.exports / NAME)
+    served = ServedModel(translation_run.exports / NAME)
     served.warm_up()
     return served
 
 
 @pytest.fixture(scope="module")
-def run(translation_place):
+def run(translation_run):
     from lm_zoo.run import load
 
-    return load(translation_place.run)
+    return load(translation_run.run)
 
 
 @pytest.fixture(scope="module")

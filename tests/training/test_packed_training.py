@@ -12,10 +12,9 @@ from lm_zoo.config import (
     TaskConfig,
 )
 from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
-from tests.small import rows_of, text_batch, text_step
+from tests.small import random_documents, random_lengths, rows_of, text_batch, text_step
 
 VOCAB, ROWS, LENGTH = 11, 4, 12
 MODELS = {
@@ -29,15 +28,7 @@ MODELS = {
 }
 
 
-def make_split():
-    rng = np.random.default_rng(0)
-    starts = np.cumsum([0, *rng.integers(1, LENGTH + 4, 40)]).astype(np.int64)
-    tokens = rng.integers(1, VOCAB, starts[-1] + 1).astype(np.uint16)
-    tokens[starts] = 0
-    return TokenSplit("train", (tokens,), document_starts=starts)
-
-
-SPLIT = make_split()
+SPLIT = random_documents(random_lengths(40, LENGTH + 3), VOCAB)
 
 
 def make_step(model, rows=ROWS, micro_batches=1, layout="packed", dropout=0.0, jit_compile=False):

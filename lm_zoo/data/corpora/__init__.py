@@ -5,6 +5,8 @@ besides the name, and its `load(cache_dir)` returns the `Corpus`. It may have a 
 raises a `UserError` where its arguments and the rest of the config do not fit.
 """
 
+import dataclasses
+
 from lm_zoo.config import IMPORTED
 from lm_zoo.config_fields import made_from
 from lm_zoo.data.corpora.catalogue import CATALOGUE
@@ -17,11 +19,12 @@ from lm_zoo.data.corpora.synthetic import Synthetic
 from lm_zoo.data.corpora.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.data.corpora.text_pairs import TextPairs
-from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.errors import UserError
+from lm_zoo.registration import Registry
 
 __all__ = ["CORPORA", "Corpus", "TextCorpus", "corpus_class", "load_corpus"]
 
-CORPORA = {
+_OWN = {
     "python_reference": PythonReference,
     "records": RecordFiles,
     "synthetic": Synthetic,
@@ -31,6 +34,13 @@ CORPORA = {
     **{entry.name: named_corpus(entry) for entry in CATALOGUE},
     **{entry.name: named_pairs(entry) for entry in PAIR_CATALOGUE},
 }
+
+
+def _is_corpus(what):
+    return isinstance(what, type) and dataclasses.is_dataclass(what) and hasattr(what, "load")
+
+
+CORPORA = Registry("corpus", _OWN, _is_corpus, "a dataclass with a function load(cache_dir)")
 FETCHED = tuple(entry.name for entry in (*CATALOGUE, *PAIR_CATALOGUE))  # where they are not there
 
 
@@ -60,6 +70,4 @@ def corpus_class(name):
             "cannot be trained on or looked at; generate, score, export and serve it, or train a model "
             "of its form from the beginning by a --config with a corpus and a new --workdir."
         )
-    if not isinstance(name, str) or name not in CORPORA:
-        raise unknown_name("config.corpus.name", name, CORPORA)
-    return CORPORA[name]
+    return CORPORA.find("config.corpus.name", name)

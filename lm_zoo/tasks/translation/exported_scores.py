@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
 from lm_zoo.export.reading import Windows, read_group
-from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.export.text_groups import at_most, over_groups
+from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.layers.token_losses import token_nll
 from lm_zoo.limits import MOST_LOGITS
 

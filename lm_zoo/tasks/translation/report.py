@@ -25,6 +25,10 @@ class TranslationReport:
         bleu = {"bleu": scores.bleu} if scores and scores.bleu is not None else {}
         return self.ledger.figures | bleu
 
+    @property
+    def identity(self):
+        return self.ledger.identity
+
     def summary(self):
         return self.ledger.summary()
 

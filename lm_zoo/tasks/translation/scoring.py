@@ -33,11 +33,7 @@ def score_pairs(
         UserError: For a language model; for unequal numbers of texts; for one that is longer than
             the model reads or writes, before any is scored.
     """
-    if not model.reads_source:
-        raise UserError(
-            f"sources: {type(model).__name__} is a language model and reads none; score the texts "
-            "alone, or take a model such as encoder_decoder."
-        )
+    model.check_reads(sources=True)
     check_vocabulary(model, tokenizer)
     check_texts("texts", texts, batch_size)
     check_texts("sources", sources, batch_size)

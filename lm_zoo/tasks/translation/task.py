@@ -18,6 +18,7 @@ from lm_zoo.tasks.translation.arguments import (
     Arguments,
 )
 from lm_zoo.tasks.translation.evaluation_options import EvaluationOptions
+from lm_zoo.tasks.translation.inspection import ratio_section
 from lm_zoo.tasks.translation.metrics import check_metrics, translation_scores
 from lm_zoo.tasks.translation.observation import ValidationTranslations
 from lm_zoo.tasks.translation.predictions import PREDICTIONS
@@ -133,6 +134,10 @@ class Translation(Task):
             tokens_not_scored=targets.num_tokens - 1 - tokens,
             why_not_scored=why,
         )
+
+    def sections(self, examples, split):
+        fields = examples.split(split).fields
+        return ratio_section(fields["source"], fields["target"])
 
     def length_limits(self, model, max_length=0):
         longest = min(filter(None, (model.source_length, max_length)), default=None)

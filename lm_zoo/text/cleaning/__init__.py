@@ -3,6 +3,7 @@
 A new step is one function and one line in `CLEANING_STEPS`.
 """
 
+from lm_zoo.registration import Registry
 from lm_zoo.text.cleaning import exact_duplicates as exact
 from lm_zoo.text.cleaning import filters, language, pairs, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
@@ -21,7 +22,7 @@ from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, RecordStep
 
 __all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop", "RecordStep"]
 
-CLEANING_STEPS = {
+_OWN = {
     "nfc": DocumentStep(nfc, streams=True),
     "nfkc": DocumentStep(nfkc, streams=True),
     "fix_encoding": DocumentStep(
@@ -78,3 +79,10 @@ CLEANING_STEPS = {
         pairs.pair_length_ratio, settings=("max_length_ratio",), num_texts=2
     ),
 }
+
+CLEANING_STEPS = Registry(
+    "cleaning_step",
+    _OWN,
+    lambda what: isinstance(what, (DocumentStep, RecordStep, CorpusStep)),
+    "a DocumentStep or another step of lm_zoo.text.cleaning.step",
+)

@@ -7,9 +7,8 @@ them. Strings are UTF-8. TensorFlow is enough to load what is made of them, or e
 tokenizer's `saved_model_needs` says.
 """
 
-import importlib
-
 from lm_zoo.errors import UserError
+from lm_zoo.registration import resolve
 from lm_zoo.text.special_tokens import CONTROL
 
 # Tokenizer's name -> its module: "where:class", imported when it is wanted, or the class itself.
@@ -46,14 +45,11 @@ def module_class(tokenizer):
     Raises:
         UserError: For a kind of tokenizer that has none.
     """
-    found = IN_GRAPH.get(tokenizer.name)
-    if found is None:
+    found = IN_GRAPH.get(tokenizer.name) or tokenizer.in_graph_class
+    if not found:
         raise UserError(
             f"tokenizer: a SavedModel takes text, and {tokenizer.name!r} has no module of "
-            f"TensorFlow ops; add one to lm_zoo.text.in_graph.IN_GRAPH (there are: "
-            f"{', '.join(sorted(IN_GRAPH))}), or export in another form."
+            f"TensorFlow ops; name one as its in_graph_class, or in lm_zoo.text.in_graph.IN_GRAPH "
+            f"(there are: {', '.join(sorted(IN_GRAPH))}), or export in another form."
         )
-    if isinstance(found, str):
-        where, _, name = found.partition(":")
-        found = getattr(importlib.import_module(where), name)
-    return found
+    return resolve(found)

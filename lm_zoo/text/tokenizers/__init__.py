@@ -1,7 +1,8 @@
 """Tokenizers: text to ids and back. Importing this does not import TensorFlow."""
 
-from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
+from lm_zoo.registration import Registry
 from lm_zoo.text.tokenizers import tokenizer as _tokenizer
 from lm_zoo.text.tokenizers.bpe import BytePairTokenizer
 from lm_zoo.text.tokenizers.byte import ByteTokenizer
@@ -33,7 +34,7 @@ __all__ = [
     "train_tokenizer",
 ]
 
-TOKENIZERS = {
+_OWN = {
     "bpe": BytePairTokenizer,
     "byte": ByteTokenizer,
     "character": CharacterTokenizer,
@@ -43,6 +44,18 @@ TOKENIZERS = {
     "word": WordTokenizer,
     "wordpiece": WordPieceTokenizer,
 }
+
+
+def _is_tokenizer(what):
+    return isinstance(what, type) and issubclass(what, Tokenizer)
+
+
+TOKENIZERS = Registry(
+    "tokenizer",
+    _OWN,
+    _is_tokenizer,
+    "a subclass of lm_zoo.text.tokenizers.Tokenizer",
+)
 SUBWORDS = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram", "wordpiece")
 
 
@@ -64,9 +77,7 @@ def train_tokenizer(config, texts, num_bytes=0):
         UserError: For an unknown name, an impossible vocabulary size, or a path without a tokenizer
             of that name.
     """
-    if config.name not in TOKENIZERS:
-        raise unknown_name("tokenizer.name", config.name, TOKENIZERS)
-    kind = TOKENIZERS[config.name]
+    kind = TOKENIZERS.find("tokenizer.name", config.name)
     if not config.path:
         if config.name in SUBWORDS:
             texts = spread(_tokenizer.as_texts(texts), config.training_bytes, num_bytes)

@@ -18,6 +18,7 @@ from lm_zoo.json_files import (
     read_json,
     sha256,
 )
+from lm_zoo.registration import of_run
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
@@ -47,6 +48,8 @@ class Tokenizer:
         bos_id: The id that stood before each text that a model was trained on elsewhere (Llama's
             `<s>`), or None. It is a property of the model's text, as `eos_in_text` is; texts and
             prompts are read after it.
+        in_graph_class: Of a registered tokenizer: its module inside a SavedModel, a class as
+            `lm_zoo.text.in_graph` describes them or `module:Class`; "" where there is none.
         saved_model_needs: A package that must be imported before a SavedModel with the tokenizer's
             module is loaded, or "" where TensorFlow is enough.
         in_streams: Whether a stream of text can be read in parts (`lm_zoo.text.cuts`).
@@ -62,6 +65,7 @@ class Tokenizer:
     unk_id = None
     eos_id = None
     bos_id = None
+    in_graph_class = ""
     saved_model_needs = ""
     in_streams = True
 
@@ -261,7 +265,10 @@ def load(directory, classes):
     name, content = values["name"], values["content"]
     if name not in classes:
         listed = ", ".join(sorted(classes))
-        raise UserError(f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}.")
+        raise of_run("tokenizer", f"tokenizer: {path}", name) or UserError(
+            f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}; one of your own has "
+            "to be registered (--register=FILE, or lm_zoo.register in Python)."
+        )
     if values["fingerprint"] != _fingerprint(name, content):
         raise _damaged(path, "its checksum is another")
     try:

@@ -30,19 +30,19 @@ TARGETS = ["van ke uddan", "le pille", "", "ta", "lumma vetta ke uddan ta lumma 
 
 
 @pytest.fixture(scope="module")
-def loaded(translation_place):
+def loaded(translation_run):
     with unittest.TestCase().assertNoLogs(level="WARNING"):
-        return tf.saved_model.load(str(translation_place.version))
+        return tf.saved_model.load(str(translation_run.version))
 
 
 @pytest.fixture(scope="module")
-def run(translation_place):
-    return load(translation_place.run)
+def run(translation_run):
+    return load(translation_run.run)
 
 
 @pytest.fixture(scope="module")
-def card(translation_place):
-    path = translation_place.version / "assets.extra/lm_zoo/model_card.json"
+def card(translation_run):
+    path = translation_run.version / "assets.extra/lm_zoo/model_card.json"
     return json.loads(path.read_text())
 
 
@@ -52,9 +52,9 @@ def translated(loaded, texts, **settings):
     return loaded.translate(tf.constant(texts, tf.string), **settings)
 
 
-def test_the_signatures_name_their_tensors_and_have_defaults(translation_place):
+def test_the_signatures_name_their_tensors_and_have_defaults(translation_run):
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((translation_place.version / "saved_model.pb").read_bytes())
+    saved.ParseFromString((translation_run.version / "saved_model.pb").read_bytes())
     definitions = saved.meta_graphs[0].signature_def
     for name, (inputs, outputs) in SIGNATURES.items():
         assert set(definitions[name].inputs) == inputs
@@ -141,8 +141,8 @@ def test_ids_are_scored_under_xla_with_static_shapes(loaded, run):
     assert not found[1, 3:].numpy().any()
 
 
-def test_the_warm_up_requests_are_answered(loaded, translation_place, card):
-    requests = read_warmup(translation_place.version / "assets.extra/tf_serving_warmup_requests")
+def test_the_warm_up_requests_are_answered(loaded, translation_run, card):
+    requests = read_warmup(translation_run.version / "assets.extra/tf_serving_warmup_requests")
     assert [request.model_spec.signature_name for request in requests] == list(SIGNATURES)
     for request in requests:
         name = request.model_spec.signature_name
@@ -154,8 +154,8 @@ def test_the_warm_up_requests_are_answered(loaded, translation_place, card):
         }
 
 
-def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
-    assert "token for token; translate" in translation_place.report
+def test_the_card_and_the_report_say_what_it_is(translation_run, card, run):
+    assert "token for token; translate" in translation_run.report
     choices = card["parity"]["choices"]["translate"]
     assert choices["equal"] == choices["total"] >= 10
     source, target = (card["fields"][name] for name in ("source", "target"))
@@ -163,7 +163,7 @@ def test_the_card_and_the_report_say_what_it_is(translation_place, card, run):
     assert source["tokenizer"]["fingerprint"] == run.source_tokenizer.fingerprint
     assert source["max_length"] == 100 and target["max_length"] == 24
     assert target["end_id"] == run.tokenizer.end_id
-    own = translation_place.version / "assets.extra/lm_zoo"
+    own = translation_run.version / "assets.extra/lm_zoo"
     loaded = load_tokenizer(own / "fields/source/tokenizer")
     assert loaded.fingerprint == run.source_tokenizer.fingerprint
     page = (own / "README.md").read_text()
@@ -238,10 +238,8 @@ def test_max_length_bounds_both_sides(run):
         (["--max_length=25"], ["max_length", "24"]),
     ],
 )
-def test_one_line_says_what_cannot_be_exported(
-    translation_place, tmp_path, capsys, arguments, words
-):
-    where = [f"--workdir={translation_place.run}", f"--output={tmp_path}/out"]
+def test_one_line_says_what_cannot_be_exported(translation_run, tmp_path, capsys, arguments, words):
+    where = [f"--workdir={translation_run.run}", f"--output={tmp_path}/out"]
     assert main(["export", *where, *arguments]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert all(word in line for word in words), line

@@ -5,7 +5,7 @@ import fcntl
 
 
 @contextlib.contextmanager
-def shared_place(tmp_path_factory, name):
+def shared_folder(tmp_path_factory, name):
     """Gives a folder that all workers of this test run share, to one of them at a time.
 
     Args:

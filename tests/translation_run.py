@@ -1,8 +1,9 @@
 """A small trained run of a model that reads a source, and its export; made once for all tests."""
 
 import dataclasses
-import fcntl
 import pathlib
+
+from tests.shared_folder import shared_folder
 
 NAME = "tiny_translation"
 # What `lm-zoo evaluate` would leave in the run's folder.
@@ -11,7 +12,7 @@ RESULT |= {"signatures": {"bleu": "tok:13a"}}
 
 
 @dataclasses.dataclass
-class TranslationPlace:
+class TranslationRun:
     """Folders of a run and of what exporting it wrote.
 
     Attributes:
@@ -29,15 +30,13 @@ class TranslationPlace:
         return self.exports / NAME / "1"
 
 
-def make_place(root):
-    """Returns the `TranslationPlace` in a folder, made by the first process that comes."""
-    root.mkdir(exist_ok=True)
-    report = root / "report.txt"
-    with open(root / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not report.exists():
+def make_translation_run(tmp_path_factory):
+    """Returns the `TranslationRun`, made by the first process that comes."""
+    with shared_folder(tmp_path_factory, "translation") as (root, is_new):
+        report = root / "report.txt"
+        if is_new:
             report.write_text(_train_and_export(root))
-    return TranslationPlace(root / "run", root / "exports", report.read_text())
+    return TranslationRun(root / "run", root / "exports", report.read_text())
 
 
 def _train_and_export(root):
