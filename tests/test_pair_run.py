@@ -228,7 +228,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
         ),
         (
             lambda c: setattr(c.task, "label_smoothing", 1.0),
-            "label_smoothing: expected at least 0",
+            "label_smoothing: expected a finite number of at least 0",
         ),
     ],
 )

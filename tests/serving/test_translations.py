@@ -136,7 +136,7 @@ def score(**inputs):
         ({"signature_name": "embed", "instances": ["a" * 60]}, ["text", "at most 60", "61"]),
         (
             {"signature_name": "score", "inputs": {"text": ["a", "b"], "source": ["a"]}},
-            ["source", "2", "[1]"],
+            ["text: expected as many as source has, 1", "[2]"],
         ),
         (
             {"signature_name": "score", "inputs": {"text": ["ta " * 24], "source": ["a"]}},

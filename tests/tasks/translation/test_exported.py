@@ -111,16 +111,16 @@ def test_rows_are_independent_of_their_neighbours_and_there_may_be_none(loaded):
 
 def test_a_translation_has_the_score_that_its_text_is_given(loaded):
     found = translated(loaded, SOURCES[3:4], length_penalty=0.0, max_new_tokens=20)
-    scored = loaded.score(found["text"], tf.constant(SOURCES[3:4]))
+    scored = loaded.score(tf.constant(SOURCES[3:4]), found["text"])
     np.testing.assert_allclose(scored["log_prob"], found["score"], rtol=1e-5)
 
 
 def test_token_logprobs_are_the_score_in_parts_and_the_runs(loaded, run):
     own = run.score(TARGETS, sources=SOURCES)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)
-    tokens = loaded.token_logprobs(texts, sources)
+    tokens = loaded.token_logprobs(sources, texts)
     rows = tf.RaggedTensor.from_row_lengths(tokens["log_probs"], tokens["row_lengths"])
-    score = loaded.score(texts, sources)
+    score = loaded.score(sources, texts)
     np.testing.assert_allclose(tf.reduce_sum(rows, 1), score["log_prob"], rtol=1e-5)
     assert tokens["row_lengths"].numpy().tolist() == [len(t.split()) + 1 for t in TARGETS]
     assert score["num_tokens"].numpy().tolist() == tokens["row_lengths"].numpy().tolist()
@@ -199,7 +199,7 @@ def test_bad_input_is_refused_in_words(loaded, text, settings, words):
 
 def test_a_target_longer_than_the_model_can_read_is_refused(loaded):
     with pytest.raises(tf.errors.InvalidArgumentError, match="text: expected at most 24 tokens"):
-        loaded.score(tf.constant(["ta " * 24]), tf.constant(["a"]))
+        loaded.score(tf.constant(["a"]), tf.constant(["ta " * 24]))
 
 
 def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypatch):
@@ -211,8 +211,8 @@ def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypa
     names = ("token_logprobs", "embed")
     model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)
-    found = model.token_logprobs(texts, sources)
-    expected = loaded.token_logprobs(texts, sources)
+    found = model.token_logprobs(sources, texts)
+    expected = loaded.token_logprobs(sources, texts)
     np.testing.assert_allclose(found["log_probs"], expected["log_probs"], atol=1e-5)
     np.testing.assert_allclose(
         model.embed(sources)["vector"], loaded.embed(sources)["vector"], atol=1e-5
