@@ -69,7 +69,7 @@ def run(flag_values, arguments):
         sources, texts = _read_pairs(flag_values)
         loaded = load(flag_values.workdir, flag_values.checkpoint)
         mode = flag_values.special_tokens
-        scores = loaded.score(texts, flag_values.batch_size, sources, mode) if texts else []
+        scores = loaded.score(texts, sources, flag_values.batch_size, mode) if texts else []
         parts = [(texts, sources, scores)]
     else:
         _refuse_sources(flag_values, config.model.name)
