@@ -8,7 +8,8 @@ This module imports the standard library alone, so everything may import it.
 
 import dataclasses
 
-from lm_zoo.config_fields import NamedConfig, field
+from lm_zoo.checked_fields import field
+from lm_zoo.config_fields import NamedConfig
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
 SCHEDULES = (

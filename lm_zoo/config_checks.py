@@ -6,15 +6,9 @@ Types and bounds stand beside the fields; here is what joins several. TensorFlow
 import copy
 import dataclasses
 
+from lm_zoo.checked_fields import check_fields, field_types, require
 from lm_zoo.config import CorpusConfig, TaskConfig, TokenizerConfig
-from lm_zoo.config_fields import (
-    NamedConfig,
-    check_fields,
-    field_types,
-    made_from,
-    require,
-    unknown_field,
-)
+from lm_zoo.config_fields import NamedConfig, made_from, unknown_field
 from lm_zoo.config_json import flatten
 from lm_zoo.errors import UserError, nearest, unknown_name
 

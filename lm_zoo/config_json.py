@@ -8,8 +8,9 @@ import hashlib
 import json
 import typing
 
+from lm_zoo.checked_fields import field_types
 from lm_zoo.config import ExperimentConfig
-from lm_zoo.config_fields import NamedConfig, field_types
+from lm_zoo.config_fields import NamedConfig
 from lm_zoo.errors import UserError, unknown_name
 
 FORMAT_VERSION = 2  # of config.json; there is no reader of another one

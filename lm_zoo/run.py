@@ -15,6 +15,7 @@ from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.registration import resolve
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import task_class
+from lm_zoo.tasks.prediction import prediction_of
 
 
 def train(config, workdir, profile_steps=None):
@@ -109,13 +110,7 @@ class Run:
             UserError: For a prediction or an input that the task does not have, or a value beyond
                 its bounds.
         """
-        known = self.task.predictions
-        if prediction not in known:
-            raise UserError(
-                f"prediction: the task {self.task.name} has no {prediction!r}; it has "
-                f"{', '.join(known)}."
-            )
-        declared = known[prediction]
+        declared = prediction_of(self.task.name, self.task.predictions, prediction)
         return resolve(declared.answer)(self, **declared.checked(texts, inputs))
 
     def evaluate(self, split="test", **options):

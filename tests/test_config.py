@@ -6,6 +6,7 @@ import json
 import pytest
 
 from lm_zoo import config_checks, config_json
+from lm_zoo.checked_fields import field
 from lm_zoo.config import (
     CorpusConfig,
     ExperimentConfig,
@@ -13,7 +14,6 @@ from lm_zoo.config import (
     TaskConfig,
     TokenizerConfig,
 )
-from lm_zoo.config_fields import field
 from lm_zoo.data.corpora import CORPORA
 from lm_zoo.errors import UserError
 from lm_zoo.registry import build_model
@@ -79,9 +79,9 @@ class Mine:
     [
         (
             {"path": "a", "shift": 9},
-            "config.corpus.shift: expected above 0 and below 9, received 9",
+            "config.corpus.shift: expected a whole number above 0 and below 9, received 9",
         ),
-        ({"path": 3}, "config.corpus.path: expected a str, received 3"),
+        ({"path": 3}, "config.corpus.path: expected a string, received 3"),
         ({}, "config.corpus.path: expected a value, received none"),
         ({"path": "a", "weights": ("b",)}, "config.corpus.weights: expected a tuple of whole numb"),
         ({"pth": "a"}, "there is no such field of 'mine'. Did you mean config.corpus.path?"),
@@ -99,7 +99,7 @@ def test_a_registered_corpus_says_what_its_arguments_are(monkeypatch, arguments,
 @pytest.mark.parametrize(
     "path, value, expected",
     [
-        ("data.batch_size", 0, "at least 1"),
+        ("data.batch_size", 0, "a whole number of at least 1"),
         ("data.batch_size", "20", "a whole number"),
         ("data.batch_size", True, "a whole number"),
         ("task.layout", "window", "Did you mean 'windows'?"),
@@ -109,7 +109,7 @@ def test_a_registered_corpus_says_what_its_arguments_are(monkeypatch, arguments,
         ("optimizer.beta1", 1.0, "below 1"),
         ("task.label_smoothing", 1.0, "at least 0 and below 1"),
         ("schedule.decay_fraction", 0.0, "above 0 and at most 1"),
-        ("cleaning.min_alphabetic_words", 1.5, "from 0 to 1"),
+        ("cleaning.min_alphabetic_words", 1.5, "a finite number of at least 0 and at most 1"),
         ("task.name", "translate", "Did you mean 'translation'?"),
         ("corpus.name", "python_refrence", "Did you mean 'python_reference'?"),
         ("training.best_by", "bleu", "Expected one of: loss"),
@@ -117,7 +117,7 @@ def test_a_registered_corpus_says_what_its_arguments_are(monkeypatch, arguments,
         ("task", 3, "a TaskConfig"),
         ("training.precision", "float8", "float16"),
         ("runtime.micro_batches", 21, "at most data.batch_size (20)"),
-        ("runtime.jit_compile", 1, "a bool"),
+        ("runtime.jit_compile", 1, "true or false"),
         ("seed", -1, "at least 0"),
     ],
 )

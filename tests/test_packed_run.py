@@ -54,7 +54,7 @@ def test_a_packed_run_learns_and_says_how_it_was_measured(model, tmp_path):
     settings = config(tmp_path, model)
     experiment = Experiment(settings, tmp_path / "run")
     assert "packed (" in experiment.describe() and "% padding)" in experiment.describe()
-    split = experiment.tokens.split("train")
+    split = experiment.examples.split("train").fields["text"]
     assert experiment.batches.num_examples == pack_documents(split.document_starts, 16).num_windows
     result = experiment.train()
     assert result.reason == "finished"

@@ -8,9 +8,10 @@ import typing
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
+from lm_zoo.checked_fields import check_fields, field_types, type_words
 from lm_zoo.cli.config_files import read_config
 from lm_zoo.config_checks import value_at
-from lm_zoo.config_fields import KINDS, NamedConfig, check_fields, field_types
+from lm_zoo.config_fields import NamedConfig
 from lm_zoo.errors import UserError
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
@@ -272,7 +273,8 @@ def _strings(path, override):
 
 def _does_not_fit(path, kind, text):
     is_strings = kind is tuple or typing.get_args(kind)[:1] == (str,)
-    expected = KINDS.get(tuple if is_strings else kind, "a value")
+    known = isinstance(kind, type) or is_strings
+    expected = type_words(tuple if is_strings else kind) if known else "a value"
     if text is not None:
         return UserError(f"config.{path}: expected {expected}, received {text!r}.")
     return UserError(

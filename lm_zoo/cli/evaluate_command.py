@@ -86,11 +86,9 @@ def run(flag_values, arguments):
 
 def _name_of(cls, flag_values):
     """Returns what is measured: a split, or the file that is given in its place."""
-    from lm_zoo.options import facts_of
-
     for field in dataclasses.fields(cls):
         paths = flag_values[field.name].value
-        if facts_of(field).get("names_result") and paths:
+        if field.metadata.get("names_result") and paths:
             return pathlib.Path(paths[0]).name
     return flag_values.split
 

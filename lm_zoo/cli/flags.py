@@ -7,8 +7,8 @@ A command that takes a config calls `define_config_flag` in its `define_flags` a
 from absl import flags
 
 from lm_zoo import config_checks
+from lm_zoo.checked_fields import field_types
 from lm_zoo.cli.config_overrides import Override, apply_overrides
-from lm_zoo.config_fields import field_types
 from lm_zoo.errors import UserError
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 

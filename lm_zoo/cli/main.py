@@ -7,6 +7,7 @@ A command is a module with
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
     define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
+    describe(arguments)                         optional: what its help says besides of the run
     refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
                                                 returns a sentence about the flags that there are
     run(flag_values, arguments)  does it; returns the exit status, None meaning 0
@@ -28,6 +29,7 @@ from absl import logging as absl_logging
 
 from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
+from lm_zoo.checked_fields import Facts, not_among
 from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.cli.register_flag import execute_registering
@@ -42,6 +44,7 @@ COMMANDS = {
     "launch": ("lm_zoo.cli.launch_command", "a command as several processes that train together"),
     "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
     "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
+    "predict": ("lm_zoo.cli.predict_command", "whatever a run's task can be asked for"),
     "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
     "translate": ("lm_zoo.cli.translate_command", "text in another language from a run's model"),
     "score": ("lm_zoo.cli.score_command", "log-probability and perplexity of each given text"),
@@ -57,7 +60,7 @@ HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "path": "PATH", "string": "TEXT"}
-_EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_TYPES = {"int": int, "float": float, "bool": bool}
 
 
 def main(argv=None):
@@ -120,6 +123,8 @@ def command_help(command, module, arguments=()):
     optional = ["[--FLAG=VALUE ...]"] if len(shown) > len(required) else []
     usage = " ".join(filter(None, [*required, *optional, *positional]))
     description = textwrap.dedent(getattr(module, "DESCRIPTION", None) or module.__doc__).strip()
+    if hasattr(module, "describe"):
+        description += "\n" + module.describe(arguments)
     lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]
     for flag in shown:
         lines += _wrapped(_left(flag), _right(flag), width)
@@ -233,14 +238,13 @@ def _flag_error(flag_values, message):
         return message
     name, received, _ = match.groups()
     parser = flag_values[name].parser
-    choices = getattr(parser, "enum_values", None)
-    if choices:
-        guess = nearest(received, choices)
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        return f"--{name}: expected one of {', '.join(choices)}, received {received!r}.{hint}"
-    kind = flag_values[name].flag_type().removeprefix("multi ")
-    bounded = any(getattr(parser, n, None) is not None for n in ("lower_bound", "upper_bound"))
-    expected = parser.syntactic_help if bounded else _EXPECTED.get(kind)
+    if choices := getattr(parser, "enum_values", None):
+        return f"--{name}: {not_among(choices, received)}"
+    expected = getattr(parser, "expected", None)
+    if kind := _TYPES.get(flag_values[name].flag_type().removeprefix("multi ")):
+        bounds = {"at_least": "lower_bound", "at_most": "upper_bound"}
+        facts = Facts(**{fact: getattr(parser, bound, None) for fact, bound in bounds.items()})
+        expected = expected or facts.words(kind)
     return f"--{name}: expected {expected}, received {received!r}." if expected else message
 
 

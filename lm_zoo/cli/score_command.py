@@ -16,8 +16,14 @@ import json
 
 from absl import flags
 
-from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.flags import define_checkpoint_flag
 from lm_zoo.cli.path_flags import define_path
+from lm_zoo.cli.prediction_flags import (
+    define_prediction_flags,
+    prediction_of_run,
+    predictions_named,
+    values_of_flags,
+)
 from lm_zoo.cli.register_flag import define_register_flag
 
 
@@ -25,7 +31,6 @@ def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
-    define_special_tokens_flag(flag_values)
     define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)
     define_path(
         "sources",
@@ -54,124 +59,73 @@ def define_flags(flag_values):
         "tokens", False, "Also give every token's surprisal in nats.", flag_values=flag_values
     )
     flags.DEFINE_bool("json", False, "Print one JSON object per text.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "batch_size", 16, "Texts scored at once.", lower_bound=1, flag_values=flag_values
-    )
+
+
+def define_task_flags(flag_values, arguments):
+    predictions = predictions_named("score", arguments)
+    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
+    define_prediction_flags(predictions, flag_values, without=texts)
 
 
 def run(flag_values, arguments):
     from lm_zoo.figures import written
     from lm_zoo.run import load
-    from lm_zoo.run_folder import RunFolder
 
-    config = RunFolder(flag_values.workdir).require().config()
-    if config.task.name == "translation":
-        sources, texts = _read_pairs(flag_values)
-        loaded = load(flag_values.workdir, flag_values.checkpoint)
-        mode = flag_values.special_tokens
-        scores = loaded.score(texts, flag_values.batch_size, sources, mode) if texts else []
-        parts = [(texts, sources, scores)]
-    else:
-        _refuse_sources(flag_values, config.model.name)
-        texts = _read_texts(flag_values)
-        loaded = load(flag_values.workdir, flag_values.checkpoint)
-        parts = _scored_parts(loaded, texts, flag_values.batch_size, flag_values.special_tokens)
+    prediction = prediction_of_run("score", flag_values)
+    options = values_of_flags([i for i in prediction.inputs if not i.field], flag_values)
+    *before, texts = _read(prediction, flag_values)
+    prediction.checked([*before, texts], options)  # before the model is loaded
+    loaded = load(flag_values.workdir, flag_values.checkpoint)
+    # Of pairs, one that is too long for the model is refused before any is scored.
+    at_once = max(len(texts), 1) if before else options["batch_size"]
     if not flag_values.json:
         print(f"{'log-prob (nats)':>16} {'tokens':>7} {'perplexity':>11} {'bits/byte':>10}  text")
-    for part in parts:
-        for text, source, score in zip(*part, strict=True):
+    for begin in range(0, len(texts), at_once):
+        part = [column[begin : begin + at_once] for column in (texts, *before)]
+        for row, score in zip(zip(*part), loaded.score(*part, **options), strict=True):
+            text, *source = row
             if flag_values.json:
                 print(_as_json(text, source, score, flag_values.tokens))
                 continue
-            print(_as_row(text if source is None else f"{source}\t{text}", score))
+            print(_as_row("\t".join([*source, text]), score))
             for piece, surprisal in score.tokens if flag_values.tokens else ():
                 print(f"{written(surprisal):>16} {piece!r}")
 
 
-def _scored_parts(loaded, texts, batch_size, special_tokens):
-    """Yields texts with their scores, as soon as some are scored."""
-    for start in range(0, len(texts), batch_size):
-        part = texts[start : start + batch_size]
-        scores = loaded.score(part, batch_size, special_tokens=special_tokens)
-        yield part, [None] * len(part), scores
-
-
-def _read_texts(flag_values):
-    from lm_zoo.cli.lines import read_lines
-
-    lines = read_lines("input", flag_values.input)
-    return lines if flag_values.format == "lines" else _fields(lines, flag_values, "field")
-
-
-def _read_pairs(flag_values):
-    """Returns `(sources, texts)`."""
+def _read(prediction, flag_values):
+    """Returns the texts of each text input: of texts alone, or of sources and of texts."""
     from lm_zoo.cli.lines import check_as_many, read_lines
+    from lm_zoo.cli.text_inputs import columns_of_file
 
-    lines, path = read_lines("input", flag_values.input), flag_values.sources
-    is_jsonl = flag_values.format == "jsonl"
-    if path is None and not is_jsonl:
-        return _halves(lines, _name(flag_values))
-    texts = _fields(lines, flag_values, "field") if is_jsonl else lines
-    if path is None:
-        return _fields(lines, flag_values, "source_field"), texts
-    sources = read_lines("--sources", path)
-    check_as_many(("--input", _name(flag_values), texts), ("--sources", path, sources))
-    return sources, texts
-
-
-def _halves(lines, name):
-    """Returns what stands before the tab in each line, and what stands after it."""
-    from lm_zoo.errors import UserError
-
-    pairs = [line.split("\t") for line in lines]
-    for number, pair in enumerate(pairs, 1):
-        if len(pair) != 2:
-            raise UserError(
-                f"input: {name}, line {number}: expected a source, a tab and a text, for the run's "
-                f"model reads a source; received {len(pair) - 1} tabs. --sources=FILE gives the "
-                "sources apart."
-            )
-    return [source for source, _ in pairs], [text for _, text in pairs]
+    *before, text = [each.name for each in prediction.texts]
+    if not before:
+        _refuse_sources(flag_values, text)
+    is_jsonl, path, sources = flag_values.format == "jsonl", flag_values.input, flag_values.sources
+    keys = dict.fromkeys(before, flag_values.source_field) | {text: flag_values.field}
+    hints = {text: " Name the right one by --field."}
+    hints |= dict.fromkeys(before, " Name the right one by --source_field.")
+    if not is_jsonl:
+        hints = dict.fromkeys(before, " --sources=FILE gives the sources apart.")
+    if sources is not None:
+        del keys[before[0]]
+    form = "jsonl" if is_jsonl else "lines" if len(keys) == 1 else "tsv"
+    columns = list(columns_of_file(path, form, keys, hints).values())
+    if sources is not None:
+        columns = [read_lines("--sources", sources), *columns]
+        name = "standard input" if path == "-" else path
+        check_as_many(("--input", name, columns[1]), ("--sources", sources, columns[0]))
+    return columns
 
 
-def _fields(lines, flag_values, flag):
-    """Returns the field of each line's object that a flag names; blank lines have none."""
-    name, field = _name(flag_values), getattr(flag_values, flag)
-    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    return [_field_of(line, number, name, flag, field) for number, line in numbered]
-
-
-def _refuse_sources(flag_values, model_name):
+def _refuse_sources(flag_values, text):
     from lm_zoo.errors import UserError
 
     for name in ("sources", "source_field"):
         if flag_values[name].present:
             raise UserError(
-                f"--{name}: it is for models that read a source, and this run is of the language "
-                f"model {model_name}; leave it out."
+                f"--{name}: it is for predictions that read a source, and this run's 'score' reads "
+                f"a {text} alone; leave it out."
             )
-
-
-def _name(flag_values):
-    return "standard input" if flag_values.input == "-" else flag_values.input
-
-
-def _field_of(line, number, name, flag, field):
-    from lm_zoo.errors import UserError
-    from lm_zoo.json_files import NotJson, parse_json
-
-    try:
-        values = parse_json(line, finite=False)
-    except NotJson as error:
-        raise UserError(f"input: {name}, line {number}: {error}.") from None
-    if not isinstance(values, dict) or field not in values:
-        raise UserError(
-            f"input: {name}, line {number}: expected an object with field {field!r}; name the "
-            f"right one by --{flag}."
-        )
-    if not isinstance(values[field], str):
-        raise UserError(f"input: {name}, line {number}: field {field!r} is not a string.")
-    return values[field]
 
 
 def _as_row(text, score):
@@ -185,8 +139,8 @@ def _as_row(text, score):
 
 
 def _as_json(text, source, score, with_tokens):
-    values = {"text": text} if source is None else {"source": source, "text": text}
-    values |= {
+    values = ({"source": source[0]} if source else {}) | {
+        "text": text,
         "log_prob": score.log_prob,
         "num_tokens": score.num_tokens,
         "perplexity": score.perplexity,

@@ -18,10 +18,16 @@ import time
 from absl import flags
 
 from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
+from lm_zoo.cli.flags import define_checkpoint_flag
 from lm_zoo.cli.path_flags import define_multi_path, define_path
+from lm_zoo.cli.prediction_flags import (
+    define_prediction_flags,
+    prediction_of_run,
+    predictions_named,
+    refuse_several_processes,
+    values_of_flags,
+)
 from lm_zoo.cli.register_flag import define_register_flag
-from lm_zoo.generation.translation_options import TOO_LONG
 
 FORMATS = ("text", "tsv", "jsonl")
 
@@ -30,7 +36,6 @@ def define_flags(flag_values):
     define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
     define_register_flag(flag_values)
     define_checkpoint_flag(flag_values)
-    define_special_tokens_flag(flag_values)
     define_multi_path(
         "input",
         [],
@@ -46,45 +51,18 @@ def define_flags(flag_values):
         "jsonl: an object for each translation.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("num_beams", 4, "Beams; 1 is greedy.", flag_values=flag_values)
-    flags.DEFINE_float(
-        "length_penalty",
-        1.0,
-        "The log-probability is divided by the length to this power.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_float(
-        "coverage_penalty",
-        0.0,
-        "Above 0: favours translations that look at all of the source.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "num_return_sequences", 1, "Translations of each line.", flag_values=flag_values
-    )
-    flags.DEFINE_integer(
-        "max_new_tokens",
-        0,
-        "Most tokens of a translation; 0 is twice the source's and 20 more.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "batch_size", 64, "Most lines translated at once on a device.", flag_values=flag_values
-    )
-    flags.DEFINE_enum(
-        "too_long",
-        "error",
-        TOO_LONG,
-        "What becomes of a line that is longer than the model can read.",
-        flag_values=flag_values,
-    )
+
+
+def define_task_flags(flag_values, arguments):
+    predictions = predictions_named("translate", arguments)
+    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
+    define_prediction_flags(predictions, flag_values, without=texts)
     define_device_flags(flag_values)
 
 
 def run(flag_values, arguments):
     from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.cli.lines import InputLines
-    from lm_zoo.distribution.cluster import find_cluster
     from lm_zoo.errors import UserError
     from lm_zoo.run import load
 
@@ -92,12 +70,7 @@ def run(flag_values, arguments):
         raise UserError(f"translate: unexpected argument {arguments[0]!r}; give it as --input=...")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
-    if find_cluster():
-        raise UserError(
-            "translate: expected one process, received a cluster of several; start it without "
-            "`lm-zoo launch` and TF_CONFIG. It uses several devices of one machine "
-            "(--strategy=mirrored)."
-        )
+    refuse_several_processes("translate")
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
         distribution = distribution_of_flags(flag_values, ())
@@ -111,15 +84,12 @@ def run(flag_values, arguments):
 
 
 def _options(flag_values, is_asked):
-    """Returns the `TranslationOptions`, checked before the model is loaded."""
+    """Returns the options of the search, checked before the model is loaded."""
     from lm_zoo.errors import UserError
-    from lm_zoo.generation.translation_options import TranslationOptions
 
-    names = (
-        "num_beams length_penalty coverage_penalty num_return_sequences max_new_tokens "
-        "batch_size too_long special_tokens"
-    ).split()
-    options = TranslationOptions(**{name: getattr(flag_values, name) for name in names}).validate()
+    prediction = prediction_of_run("translate", flag_values)
+    inputs = [each for each in prediction.inputs if not each.field]
+    options = prediction.options(**values_of_flags(inputs, flag_values)).validate()
     if options.num_return_sequences > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
             "--format: expected tsv or jsonl with --num_return_sequences above 1, received 'text', "

@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
-from lm_zoo.evaluation.scoring import piece_lengths
+from lm_zoo.evaluation.scoring import check_texts, piece_lengths
 from lm_zoo.evaluation.windows import default_stride, plan_windows
+from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.special_tokens import TEXT
 
 
-def embed_texts(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
+def embed_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
     """Gives each text's vector: the mean of `model.features` over its tokens.
 
     Texts are read as `score_texts` reads them: each after `tokenizer.start_ids`, whose own vectors
@@ -33,10 +33,7 @@ def embed_texts(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
         UserError: If `texts` or `batch_size` cannot be used.
     """
     check_vocabulary(model, tokenizer)
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
-    if batch_size < 1:
-        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    check_texts("texts", texts, batch_size)
     start = np.asarray(tokenizer.start_ids, np.int32)
     encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]
     windows = [

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.checked_fields import Facts
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
-from lm_zoo.limits import LONGEST, MOST_LOGITS
+from lm_zoo.limits import BATCH_SIZE, LONGEST, MOST_LOGITS
 from lm_zoo.text.lost_text import lost_between
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
@@ -73,7 +74,7 @@ class Segment:
     source: np.ndarray | None = None
 
 
-def score_texts(model, tokenizer, texts, batch_size=16, stride=0, special_tokens=TEXT):
+def score_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, stride=0, special_tokens=TEXT):
     """Scores texts, each on its own.
 
     Each text is read after `tokenizer.start_ids` (an end token or a newline), so that its first
@@ -124,8 +125,7 @@ def check_texts(name, texts, batch_size):
     """Raises a `UserError` unless these are strings, and as many as that can be read at once."""
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
         raise UserError(f"{name}: expected a list of strings, received {texts!r:.80}.")
-    if batch_size < 1:
-        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    Facts(at_least=1).checked(int, batch_size, "batch_size")
 
 
 def _segments(start, ids, surprisals, window, stride):

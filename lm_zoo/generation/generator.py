@@ -20,6 +20,7 @@ from lm_zoo.generation.prompt_search import search_beams
 from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
+from lm_zoo.limits import BATCH_SIZE
 
 PATIENCE = 0.03  # seconds that text to be streamed may come late
 
@@ -46,7 +47,9 @@ class Generated:
     sample: int = 0
 
 
-def generate(model, tokenizer, prompts, options=None, on_text=None, batch_size=16, devices=()):
+def generate(
+    model, tokenizer, prompts, options=None, on_text=None, batch_size=BATCH_SIZE, devices=()
+):
     """Generates texts that go on from prompts.
 
     A text is a function of model, prompt, options, the sample's index, and how many equal prompts

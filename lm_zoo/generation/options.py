@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from lm_zoo.options import check_options, option, require
+from lm_zoo.checked_fields import Facts, check_fields, field, require
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP, TEXT
 
 
 def special_tokens_option():
     """Returns the dataclass field of the option that everything has that reads texts."""
-    return option(TEXT, choices=SPECIAL_TOKENS, help=SPECIAL_TOKENS_HELP)
+    return field(TEXT, choices=SPECIAL_TOKENS, help=SPECIAL_TOKENS_HELP)
 
 
 @dataclasses.dataclass
@@ -40,45 +40,45 @@ class GenerationOptions:
             `control`, the token.
     """
 
-    max_new_tokens: int = option(100, at_least=1, help="Most tokens generated per text.")
-    temperature: float = option(
+    max_new_tokens: int = field(100, at_least=1, help="Most tokens generated per text.")
+    temperature: float = field(
         1.0,
         at_least=0,
         note="0: greedy",
         help="Divides the logits; 0 takes the likeliest token.",
     )
-    top_k: int = option(
+    top_k: int = field(
         0, at_least=0, note="0: all", help="Sample among the k likeliest tokens; 0 is off."
     )
-    top_p: float = option(
+    top_p: float = field(
         1.0,
         above=0,
         at_most=1,
         note="1: all",
         help="Sample among the likeliest tokens of this total probability; 1 is off.",
     )
-    repetition_penalty: float = option(
+    repetition_penalty: float = field(
         1.0, above=0, note="1: off", help="Above 1: makes tokens seen before less likely."
     )
-    num_beams: int = option(1, at_least=1, help="Above 1: beam search, without sampling.")
-    length_penalty: float = option(1.0, help="Beam search divides by length to this power.")
-    seed: int = option(0, at_least=0, help="Same seed, same text.")
-    num_return_sequences: int = option(1, at_least=1, help="Continuations of each prompt.")
-    stop: tuple[str, ...] = option((), help="Text that ends a continuation.")
-    ignore_eos: bool = option(False, help="Go on after an end-of-text token.")
+    num_beams: int = field(1, at_least=1, help="Above 1: beam search, without sampling.")
+    length_penalty: float = field(1.0, help="Beam search divides by length to this power.")
+    seed: int = field(0, at_least=0, help="Same seed, same text.")
+    num_return_sequences: int = field(1, at_least=1, help="Continuations of each prompt.")
+    stop: tuple[str, ...] = field((), repeated=True, help="Text that ends a continuation.")
+    ignore_eos: bool = field(False, help="Go on after an end-of-text token.")
     special_tokens: str = special_tokens_option()
 
     def validate(self):
         """Checks types, ranges, and that the options agree with each other.
 
         Returns:
-            The options, with `stop` as a tuple.
+            The options, in place.
 
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        check_options(self)
-        self._check_stop()
+        check_fields(self, in_graph=True)
+        require("" not in self.stop, "stop", "strings that are not empty", self.stop)
         if self.num_beams > 1:
             self._check_beams()
         elif self.temperature == 0:
@@ -89,12 +89,6 @@ class GenerationOptions:
                 self.num_return_sequences,
             )
         return self
-
-    def _check_stop(self):
-        right = isinstance(self.stop, (tuple, list)) and all(isinstance(s, str) for s in self.stop)
-        require(right, "stop", "a tuple of strings", self.stop)
-        require("" not in self.stop, "stop", "strings that are not empty", self.stop)
-        self.stop = tuple(self.stop)
 
     def _check_beams(self):
         for name, allowed in (("temperature", (0, 1)), ("top_k", (0,)), ("top_p", (1,))):
@@ -113,4 +107,4 @@ def require_enough_beams(options):
 
 def require_special_tokens(value):
     """Sees that what special tokens in a text are is one of `SPECIAL_TOKENS`."""
-    require(value in SPECIAL_TOKENS, "special_tokens", " or ".join(SPECIAL_TOKENS), value)
+    Facts(choices=SPECIAL_TOKENS).checked(str, value, "special_tokens")

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.generation.options import require_enough_beams, special_tokens_option
-from lm_zoo.options import check_options, option
 
 TOO_LONG = ("error", "truncate")
 # Most tokens of a translation where none is asked for: so many times its source's, and so many more.
@@ -30,25 +30,25 @@ class TranslationOptions:
             `control`, the token.
     """
 
-    num_beams: int = option(4, at_least=1, help="Beams; 1 is greedy.")
-    length_penalty: float = option(
+    num_beams: int = field(4, at_least=1, help="Beams; 1 is greedy.")
+    length_penalty: float = field(
         1.0, help="The log-probability is divided by the length to this power."
     )
-    coverage_penalty: float = option(
+    coverage_penalty: float = field(
         0.0,
         at_least=0,
         note="0: off",
         help="Above 0: favours translations that look at all of the source.",
     )
-    num_return_sequences: int = option(1, at_least=1, help="Translations of each text.")
-    max_new_tokens: int = option(
+    num_return_sequences: int = field(1, at_least=1, help="Translations of each text.")
+    max_new_tokens: int = field(
         0,
         at_least=0,
         note="0: by the source's length",
         help="Most tokens of a translation; 0 is twice the source's and 20 more.",
     )
-    batch_size: int = option(64, at_least=1, help="Most texts translated at once on a device.")
-    too_long: str = option(
+    batch_size: int = field(64, at_least=1, help="Most texts translated at once on a device.")
+    too_long: str = field(
         "error",
         choices=TOO_LONG,
         help="What becomes of a text that is longer than the model can read.",
@@ -61,6 +61,6 @@ class TranslationOptions:
         Raises:
             UserError: Naming the option, what was expected and what was received.
         """
-        check_options(self)
+        check_fields(self, in_graph=True)
         require_enough_beams(self)
         return self

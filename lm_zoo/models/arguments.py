@@ -5,15 +5,8 @@ import numbers
 import types
 import typing
 
+from lm_zoo.checked_fields import require, type_words
 from lm_zoo.errors import UserError, unknown_name
-
-_EXPECTED = {
-    int: "a whole number",
-    float: "a number",
-    bool: "True or False",
-    str: "a string",
-    dict: "a mapping",
-}
 
 
 def check_arguments(cls, arguments, prefix=""):
@@ -39,12 +32,6 @@ def check_arguments(cls, arguments, prefix=""):
     return checked
 
 
-def require(condition, argument, expected, received):
-    """Raises a `UserError` naming a constructor's argument unless the condition holds."""
-    if not condition:
-        raise UserError(f"{argument}: expected {expected}, received {received!r}.")
-
-
 def require_at_least(minimum, **arguments):
     for name, value in arguments.items():
         require(value >= minimum, name, f"at least {minimum}", value)
@@ -64,5 +51,5 @@ def _check_type(field, value, annotation):
             return float(value)
         if kind in (bool, str, dict) and isinstance(value, kind):
             return value
-    expected = " or ".join(_EXPECTED[kind] for kind in kinds if kind in _EXPECTED)
+    expected = " or ".join(type_words(kind) for kind in kinds if kind is not type(None))
     raise UserError(f"{field}: expected {expected}, received {value!r}.")

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
@@ -15,7 +16,7 @@ from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.sinusoidal import sinusoidal
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
-from lm_zoo.models.arguments import require, require_at_least
+from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel, pad_mask
 from lm_zoo.models.transformer_lm import (
     Memory,

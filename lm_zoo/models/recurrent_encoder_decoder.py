@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
 from lm_zoo.layers.alignment import Alignment
@@ -13,7 +14,7 @@ from lm_zoo.layers.gru import GRU
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.lstm import LSTM
 from lm_zoo.layers.output_projection import OutputProjection
-from lm_zoo.models.arguments import require, require_at_least
+from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel, pad_mask
 
 CELLS = {"gru": GRU, "lstm": LSTM}

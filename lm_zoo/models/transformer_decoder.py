@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.embedding import Embedding
@@ -13,7 +14,6 @@ from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rope_scaling import check_rope_scaling
 from lm_zoo.layers.transformer_block import TransformerBlock
-from lm_zoo.models.arguments import require
 from lm_zoo.models.transformer_lm import (
     TransformerLM,
     check_transformer,

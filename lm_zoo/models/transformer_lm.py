@@ -5,6 +5,7 @@ import typing
 
 import tensorflow as tf
 
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers import feed_forward as feed_forward_layers
 from lm_zoo.layers import normalization as normalization_layers
@@ -19,7 +20,7 @@ from lm_zoo.layers.key_value_cache import (
 from lm_zoo.layers.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
-from lm_zoo.models.arguments import require, require_at_least
+from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.language_model import LanguageModel
 
 

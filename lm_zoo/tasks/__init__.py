@@ -31,12 +31,14 @@ class Declaration(typing.NamedTuple):
         monitors: Figure -> `min` or `max`: what `training.best_by` may name.
         fields: The `Field`s of a record.
         evaluation_options: The dataclass of what an evaluation can be asked for.
+        predictions: Name -> `Prediction`: what a run can be asked for.
     """
 
     arguments: type
     monitors: dict
     fields: tuple
     evaluation_options: type
+    predictions: dict
 
 
 def task_class(name):
@@ -51,8 +53,9 @@ def task_class(name):
 def declaration(name):
     """Returns the `Declaration` of a task.
 
-    One of lm_zoo's own has it in `package.arguments` and `package.evaluation_options`, which are read
-    without TensorFlow; one from outside, in the attributes of its class.
+    One of lm_zoo's own has it in `package.arguments`, `package.evaluation_options` and
+    `package.predictions`, which are read without TensorFlow; one from outside, in the attributes of
+    its class.
 
     Raises:
         UserError: For an unknown name.
@@ -60,11 +63,25 @@ def declaration(name):
     TASKS.require("config.task.name", name)
     if name in TASKS.outside or not isinstance(TASKS.data[name], str):
         found = TASKS[name]
-        return Declaration(found.Arguments, found.monitors, found.fields, found.EvaluationOptions)
+        return Declaration(
+            found.Arguments,
+            found.monitors,
+            found.fields,
+            found.EvaluationOptions,
+            found.predictions,
+        )
     package = TASKS.data[name].partition(":")[0].rpartition(".")[0]
-    module = importlib.import_module(f"{package}.arguments")
-    options = importlib.import_module(f"{package}.evaluation_options").EvaluationOptions
-    return Declaration(module.Arguments, module.MONITORS, module.FIELDS, options)
+    module, options, asked = (
+        importlib.import_module(f"{package}.{name}")
+        for name in ("arguments", "evaluation_options", "predictions")
+    )
+    return Declaration(
+        module.Arguments,
+        module.MONITORS,
+        module.FIELDS,
+        options.EvaluationOptions,
+        asked.PREDICTIONS,
+    )
 
 
 def fields_of(config):

@@ -5,17 +5,27 @@ declarations. This module imports the standard library alone: help answers witho
 """
 
 import dataclasses
+import typing
 
+from lm_zoo.checked_fields import (
+    Facts,
+    facts_of,
+    field_types,
+    options_of,
+    require,
+    type_beside_none,
+)
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.options import expected_number, facts_of, fits, require
+from lm_zoo.limits import BATCH_SIZE
 
 ONLY_IN_PYTHON = {"each": "call", "exported": False}  # what `inputs_of` is told of an input
-DTYPES = {bool: "bool", int: "int32", float: "float32", str: "string", tuple: "string"}
+DTYPES = {bool: "bool", int: "int32", float: "float32", str: "string"}
+_KINDS = {dtype: kind for kind, dtype in DTYPES.items()}
 
 
 @dataclasses.dataclass(frozen=True)
-class Input:
-    """One input of a prediction.
+class Input(Facts):
+    """One input of a prediction: besides its `Facts`,
 
     Attributes:
         name: As a keyword, a flag, and in a request.
@@ -27,16 +37,10 @@ class Input:
         field: The field of the task that it is a text of; "" for everything that is no text.
         ends: Of a text: whether an end token after it is one of its tokens.
         windowed: Of a text: whether it may be longer than the model reads whole.
-        at_least: The smallest value, or None.
-        above: The value that it has to be above, or None.
-        at_most: The largest value, or None.
-        note: What is said of the bounds in messages: `0: off`.
-        choices: All values there are; () for any.
         bounds_length: Whether it says how many tokens a text may get; the server limits it.
         automatic: `(times, more)`, where 0 stands for so many times the tokens of the row's texts,
             and so many more; () where it does not.
         exported: Whether a SavedModel has it; else Python and the command line alone.
-        help: One line, for `--help`, the model card and messages.
     """
 
     name: str
@@ -46,15 +50,9 @@ class Input:
     field: str = ""
     ends: bool = False
     windowed: bool = False
-    at_least: float | None = None
-    above: float | None = None
-    at_most: float | None = None
-    note: str = ""
-    choices: tuple = ()
     bounds_length: bool = False
     automatic: tuple = ()
     exported: bool = True
-    help: str = ""
 
     @property
     def is_required(self):
@@ -62,38 +60,31 @@ class Input:
         return self.default is None
 
     @property
+    def is_list(self):
+        """Whether several strings may be given."""
+        return bool(self.field) or self.each == "list"
+
+    @property
+    def kind(self):
+        """The type of a value in Python; of a list, that of what is in it."""
+        return _KINDS[self.dtype]
+
+    @property
     def expected(self):
         """What a value has to be, in words: `a finite number of at least 0 (0: greedy)`."""
-        if self.dtype not in ("int32", "float32"):
-            return " or ".join(self.choices) or "text"
-        return expected_number(self.dtype == "int32", **self._bounds(), note=self.note)
+        return self.words(self.kind)
 
-    def checked(self, value):
+    def checked_value(self, value):
         """Returns a value as Python has it; a string where several may be is a list of one.
 
         Raises:
             UserError: If it is none that the input can have.
         """
-        if self.field or self.each == "list":
+        if self.is_list:
             values = [value] if isinstance(value, str) else list(value)
             require(all(isinstance(v, str) for v in values), self.name, "strings", value)
             return values
-        if self.dtype in ("int32", "float32"):
-            types = (int,) if self.dtype == "int32" else (int, float)
-            is_number = isinstance(value, types) and not isinstance(value, bool)
-            require(is_number and self.fits(value), self.name, self.expected, value)
-        elif self.dtype == "bool":
-            require(isinstance(value, bool), self.name, "True or False", value)
-        elif self.choices:
-            require(value in self.choices, self.name, self.expected, value)
-        return value
-
-    def fits(self, values):
-        """Tells which numbers are within the bounds: a number, an array, or a tensor."""
-        return fits(values, **self._bounds())
-
-    def _bounds(self):
-        return {"at_least": self.at_least, "above": self.above, "at_most": self.at_most}
+        return self.checked(self.kind, value, self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +102,10 @@ class Prediction:
             and leave a running batch).
         beside: Functions that go into the SavedModel with it and are no signatures: what servers,
             converters to other forms and the verification of the export build on.
+        options: The dataclass of options that its inputs are fields of, and whose `validate` says
+            which of their values fit together; None for inputs that do not depend on each other.
+        tells_equal_texts_apart: Whether equal texts of one call get answers of their own; those of
+            several calls do not.
         example: Input name -> value of a small call, where the defaults would not do.
         help: One line.
     """
@@ -121,6 +116,8 @@ class Prediction:
     function: str = ""
     batching: str = "rows"
     beside: tuple = ()
+    options: type | None = None
+    tells_equal_texts_apart: bool = False
     example: dict = dataclasses.field(default_factory=dict)
     help: str = ""
 
@@ -134,7 +131,7 @@ class Prediction:
         Raises:
             UserError: For an unknown or missing input, and for a value that it cannot have.
         """
-        names = [each.name for each in self.inputs if each.field]
+        names = [each.name for each in self.texts]
         if len(texts) > len(names):
             raise UserError(
                 f"texts: expected {len(names)} ({', '.join(names)}), received {len(texts)}."
@@ -148,15 +145,42 @@ class Prediction:
             if name not in given and each.is_required:
                 raise UserError(f"{name}: it is needed, and was not given ({each.help}).")
         checked = {
-            name: each.checked(given.get(name, each.default)) for name, each in known.items()
+            name: each.checked_value(given.get(name, each.default)) for name, each in known.items()
         }
-        rows = {len(checked[name]) for name in names}
-        if len(rows) > 1:
-            raise UserError(
-                f"{names[1]}: expected one for each {names[0]}, of which there are "
-                f"{len(checked[names[0]])}, received {len(checked[names[1]])}."
-            )
+        if self.options:
+            rest = {name: value for name, value in checked.items() if name not in names}
+            options_of(self.options, "inputs", rest).validate()
+        for name in names[1:]:
+            if len(checked[name]) != len(checked[names[0]]):
+                raise UserError(
+                    f"{name}: expected one for each {names[0]}, of which there are "
+                    f"{len(checked[names[0]])}, received {len(checked[name])}."
+                )
         return checked
+
+    def rows(self, outputs, count):
+        """Returns the outputs of each text, a list of dictionaries of plain values.
+
+        Args:
+            outputs: What `answer` gave.
+            count: The number of texts. Where an output has several values for each (several
+                continuations), they are lists.
+        """
+        parts = {name: _plain(values) for name, values in outputs.items()}
+        for name, lengths in self.row_lengths.items():
+            values = iter(parts[name])
+            parts[name] = [[next(values) for _ in range(length)] for length in parts[lengths]]
+        for name, values in parts.items():
+            several = len(values) // max(count, 1)
+            if several > 1:
+                values = [values[i * several : (i + 1) * several] for i in range(count)]
+            parts[name] = values
+        return [{name: values[row] for name, values in parts.items()} for row in range(count)]
+
+    @property
+    def texts(self):
+        """The `Input`s that are texts, in their order."""
+        return tuple(each for each in self.inputs if each.field)
 
     @property
     def exported_inputs(self):
@@ -179,6 +203,7 @@ class Prediction:
         inputs = [dataclasses.asdict(each) for each in self.exported_inputs]
         for values in inputs:
             del values["exported"]
+            values["choices"] = list(values["choices"])
         named = {name: getattr(self, name) for name in ("outputs", "batching", "beside", "help")}
         return {"inputs": inputs, **named}
 
@@ -196,7 +221,7 @@ class Prediction:
         return cls(inputs, beside=tuple(values["beside"]), **named)
 
 
-CARD_VERSION = 2  # the `format_version` of model cards
+CARD_VERSION = 3  # the `format_version` of model cards
 # What `Prediction.to_dict` gives, for `lm_zoo.json_files.check`.
 CARD = {
     "inputs": [
@@ -211,6 +236,7 @@ CARD = {
             "at_least": (float, None),
             "above": (float, None),
             "at_most": (float, None),
+            "below": (float, None),
             "note": str,
             "choices": [str],
             "bounds_length": bool,
@@ -225,21 +251,53 @@ CARD = {
 }
 
 
+# How many texts a prediction reads at once: it changes no answer.
+TEXTS_AT_ONCE = Input(
+    "batch_size", "int32", BATCH_SIZE, **ONLY_IN_PYTHON, at_least=1, help="Texts read at once."
+)
+
+
 def inputs_of(options, *names, **changed):
     """Returns the `Input`s of options.
 
     Args:
-        options: A dataclass whose fields are `lm_zoo.options.option`s.
+        options: A dataclass whose fields are `lm_zoo.checked_fields.field`s.
         *names: Of the options, in the order of the inputs.
         **changed: Name -> attributes of the `Input` that the option does not say.
     """
     fields = {field.name: field for field in dataclasses.fields(options)}
+    kinds = {name: type_beside_none(kind)[0] for name, kind in field_types(options).items()}
     return tuple(
         Input(
             name,
-            DTYPES[type(fields[name].default)],
+            "string" if typing.get_origin(kinds[name]) is tuple else DTYPES[kinds[name]],
             fields[name].default,
-            **facts_of(fields[name]) | changed.get(name, {}),
+            **vars(facts_of(fields[name])) | changed.get(name, {}),
         )
         for name in names
     )
+
+
+def prediction_of(task, predictions, name, where="prediction"):
+    """Returns one of a task's predictions.
+
+    Args:
+        task: Name of the task.
+        predictions: Name -> `Prediction`.
+        name: Which one.
+        where: What asks for it, in messages.
+
+    Raises:
+        UserError: If the task has none of this name.
+    """
+    if name not in predictions:
+        raise UserError(
+            f"{where}: the task {task} has no prediction {name!r}; it has {', '.join(predictions)}."
+        )
+    return predictions[name]
+
+
+def _plain(value):
+    """Returns what is in a list, a tuple or an array of numpy's as lists of Python's own values."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

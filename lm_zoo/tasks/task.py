@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from lm_zoo.options import option
+from lm_zoo.checked_fields import field
 from lm_zoo.registration import resolve
 
 
@@ -81,7 +81,7 @@ class BatchSize:
         batch_size: Examples at once.
     """
 
-    batch_size: int | None = option(None, at_least=1, help="Examples at once.")
+    batch_size: int | None = field(None, at_least=1, help="Examples at once.")
 
 
 class Task:

@@ -147,12 +147,12 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
             "--config.data.batch_size",
             "expected a whole number, received nothing; give it as --config.data",
         ),
-        ("--config.data.batch_size=0", "config.data.batch_size: expected at least 1, received 0"),
+        ("--config.data.batch_size=0", "batch_size: expected a whole number of at least 1, received 0"),
         (
             "--config.optimizer.learning_rate=fast",
-            "config.optimizer.learning_rate: expected a number, rec",
+            "config.optimizer.learning_rate: expected a finite number, rec",
         ),
-        ("--config.optimizer.learning_rate=nan", "expected a finite number, received nan"),
+        ("--config.optimizer.learning_rate=nan", "expected a finite number above 0, received nan"),
         (
             "--config.runtime.jit_compile=maybe",
             "config.runtime.jit_compile: expected true or false, received 'm",
@@ -164,7 +164,7 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
         ("--config.optimizer.learning_rat=3", "Did you mean config.optimizer.learning_rate?"),
         (
             "--config.optimizer.name=adan",
-            "config.optimizer.name: unknown name 'adan'. Did you mean 'adam'?",
+            "received 'adan'. Did you mean 'adam'?",
         ),
         (
             "--config.data=3",
@@ -199,7 +199,7 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
         ),
         (
             "--config.task.layout=window",
-            "config.task.layout: unknown name 'window'. Did you mean 'windows'?",
+            "config.task.layout: expected one of contiguous, windows, packed, received 'window'. Did you",
         ),
         (
             "--config.task.name=translate",
@@ -331,9 +331,9 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path, source, message):
 def test_a_config_wrong_in_itself_is_not_blamed_on_an_override(tmp_path):
     file = tmp_path / "wrong.py"
     file.write_text(CONFIG.replace('name="tiny"', "seed='x'"))
-    with pytest.raises(UserError, match="config.seed: expected a whole number, received 'x'"):
+    with pytest.raises(UserError, match="config.seed: expected a whole number of at least 0 and below 2147483648, rec"):
         load_config([f"--config={file}", "--config.name=a"])
-    with pytest.raises(UserError, match="config.seed: expected a whole number, received 'x'"):
+    with pytest.raises(UserError, match="config.seed: expected a whole number of at least 0 and below 2147483648, rec"):
         load_config([f"--config={file}", "--config.seed=3", "--config.data.batch_size=3"])
 
 

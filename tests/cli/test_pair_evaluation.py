@@ -126,18 +126,18 @@ SOURCES = "--sources=ROOT/sources.txt"
         ((*EVALUATE, "--num_beams=0"), ["num_beams: expected", "at least 1", "0"]),
         ((*EVALUATE, "--metrics=blue"), ["metrics", "'blue'", "'bleu'"]),
         ((*EVALUATE, "--tokenize=13"), ["tokenize", "'13'", "13a"]),
-        ((*EVALUATE, "--context=windows"), ["--context", "language models"]),
+        ((*EVALUATE, "--context=windows"), ["--context", "task language_modeling", "this run is of translation"]),
         ((*EVALUATE, "--split=train"), ["--split", "'train'", "--metrics="]),
         ((*EVALUATE, SOURCES), ["--sources and --references"]),
         (
             (*EVALUATE, SOURCES, "--references=ROOT/fewer.txt"),
             ["fewer.txt' has 9 lines", "sources.txt' of --sources has 10"],
         ),
-        ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["has 9 lines", "10 pairs"]),
+        ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["expected 10 lines, as many as the test split has pairs, received 9"]),
         ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
         (
             ("evaluate", "--workdir=ROOT/lm", "--num_beams=2"),
-            ["--num_beams", "language model lstm_lm"],
+            ["--num_beams", "task translation", "this run is of language_modeling"],
         ),
         ((*SCORE, "--input=ROOT/sources.txt"), ["line 1", "a tab", "--sources=FILE"]),
         (
@@ -146,7 +146,7 @@ SOURCES = "--sources=ROOT/sources.txt"
         ),
         (
             ("score", "--workdir=ROOT/lm", "--input=ROOT/fewer.txt", SOURCES),
-            ["--sources", "language model lstm_lm"],
+            ["--sources", "reads a text alone"],
         ),
     ],
 )

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 import lm_zoo.run
+from lm_zoo import config as config_lib
+from lm_zoo import config_json
 from lm_zoo.cli.lines import InputLines
 from lm_zoo.cli.main import main
-from lm_zoo.generation import GenerationOptions, TranslationOptions, generate, translate
+from lm_zoo.generation import TranslationOptions, translate
 from tests.generation.pair_models import LineTokenizer, decided_model
-from tests.generation.toy import BigramModel
 
 LINES = ["abc", "", "eecab", "b", "cab", "aaaaa", "ee"]
 
@@ -30,14 +31,27 @@ def a_run():
     )
 
 
+def workdir_of(task, root):
+    """Returns a flag that names the beginning of a run's folder: all that is read before `load`."""
+    config = config_lib.ExperimentConfig(task=config_lib.TaskConfig(task))
+    (root / task).mkdir()
+    (root / task / "config.json").write_text(config_json.dumps(config))
+    return f"--workdir={root / task}"
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    return workdir_of("translation", tmp_path_factory.mktemp("runs"))
+
+
 @pytest.fixture
-def command(a_run, monkeypatch, capsys):
+def command(a_run, monkeypatch, capsys, workdir):
     """Returns a function that translates with `a_run`: arguments to `(status, output, errors)`."""
     monkeypatch.setattr(lm_zoo.run, "load", lambda *arguments: a_run)
 
     def call(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = main(["translate", "--workdir=anything", *map(str, arguments)])
+        status = main(["translate", workdir, *map(str, arguments)])
         return status, *capsys.readouterr()
 
     return call
@@ -100,7 +114,7 @@ def test_sources_that_are_too_long_are_cut_if_asked_for_and_counted(command):
     assert "2 too long, of which 6 tokens were read" in errors
 
 
-def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys):
+def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys, workdir):
     lines = iter(["abc", "abcabcabc", "\udcff", "ee"])
 
     def typed(prompt):
@@ -111,7 +125,7 @@ def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys):
 
     monkeypatch.setattr("builtins.input", typed)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    assert main(["translate", "--workdir=anything", "--num_return_sequences=2"]) == 0
+    assert main(["translate", workdir, "--num_return_sequences=2"]) == 0
     output, errors = capsys.readouterr()
     found = [line.split() for line in output.splitlines() if line]
     whole = [
@@ -165,21 +179,21 @@ def test_bad_bytes_in_a_pipe_are_named(command):
     assert "standard input, line 2" in errors and "0xff" in errors
 
 
-def test_a_language_model_is_refused(command, a_run, monkeypatch):
-    monkeypatch.setattr(a_run, "model", BigramModel([[0.0] * 5] * 5))
-    status, output, errors = command(stdin=b"abc\n")
-    assert (status, output) == (2, "") and errors.count("\n") == 1
-    assert "reads a source" in errors and "`lm-zoo generate`" in errors
-
-
-def test_generate_refuses_a_model_that_reads_a_source(command, a_run, monkeypatch, capsys):
-    def begin(prompts, on_text=None, **options):
-        return generate(a_run.model, a_run.tokenizer, prompts, GenerationOptions(**options))
-
-    monkeypatch.setattr(lm_zoo.run, "load", lambda *arguments: SimpleNamespace(generate=begin))
-    assert main(["generate", "--workdir=anything", "--prompt=abc"]) == 2
-    output, errors = capsys.readouterr()
-    assert output == "" and errors.count("\n") == 1 and "`lm-zoo translate`" in errors
+@pytest.mark.parametrize(
+    "name, task, has",
+    [
+        ("translate", "language_modeling", "score, token_logprobs, next_token, generate, embed"),
+        ("generate", "translation", "translate, score, token_logprobs, embed"),
+    ],
+)
+def test_a_run_whose_task_has_no_such_prediction_is_refused(
+    monkeypatch, capsys, tmp_path, name, task, has
+):
+    monkeypatch.setattr(lm_zoo.run, "load", None)
+    flag = {"translate": "--num_beams=2", "generate": "--prompt=abc"}[name]
+    assert main([name, workdir_of(task, tmp_path), flag]) == 2
+    line = f"workdir: the task {task} has no prediction {name!r}; it has {has}."
+    assert capsys.readouterr() == ("", f"lm-zoo {name}: error: {line}\n")
 
 
 def test_a_pipe_that_pauses_says_so(monkeypatch):

@@ -53,5 +53,5 @@ def test_a_long_text_is_read_in_windows_that_give_each_token_once(model):
 def test_what_cannot_be_embedded_is_refused(model):
     with pytest.raises(UserError, match="texts: expected a list of strings"):
         embed_texts(model, TOKENIZER, "cat")
-    with pytest.raises(UserError, match="batch_size: expected at least 1"):
+    with pytest.raises(UserError, match="batch_size: expected a whole number of at least 1"):
         embed_texts(model, TOKENIZER, ["cat"], batch_size=0)

@@ -59,7 +59,7 @@ def test_the_functions_of_a_saved_model(run, mode):
 
 def test_another_mode_is_refused(run):
     for call in (run.score, run.embed, run.generate):
-        with pytest.raises(lm_zoo.UserError, match="special_tokens: expected text or control"):
+        with pytest.raises(lm_zoo.UserError, match="special_tokens: expected one of text, control"):
             call(PROMPT, special_tokens="both")
 
 

@@ -86,7 +86,7 @@ def test_dropout_is_on_embeddings_and_layer_outputs_and_not_on_recurrent_connect
         (RNNLM, dict(init_scale=-0.1), "init_scale"),
         (RNNLM, dict(activation="gelu"), "activation.*'gelu'"),
         (RNNLM, dict(hidden_dim="wide"), "hidden_dim.*whole number.*'wide'"),
-        (RNNLM, dict(tie_embeddings=1), "tie_embeddings.*True or False.*1"),
+        (RNNLM, dict(tie_embeddings=1), "tie_embeddings.*true or false.*1"),
         (RNNLM, dict(hiden_dim=3), "hiden_dim.*Did you mean 'hidden_dim'"),
         (RNNLM, dict(dtype="float23"), "dtype.*'float23'"),
     ],

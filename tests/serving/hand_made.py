@@ -5,7 +5,7 @@ import json
 import tensorflow as tf
 
 from lm_zoo import checksums
-from lm_zoo.tasks.prediction import Input, Prediction
+from lm_zoo.tasks.prediction import CARD_VERSION, Input, Prediction
 from lm_zoo.text.tokenizers import ByteTokenizer
 
 REVERSE = Prediction(
@@ -45,7 +45,7 @@ class Reverser(tf.Module):
 def card_of(**changes):
     """Returns the card of the hand-made model."""
     return {
-        "format_version": 2,
+        "format_version": CARD_VERSION,
         "task": "turning_around",
         "model": "none",
         "saved_model_needs": "",

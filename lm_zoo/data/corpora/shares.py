@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lm_zoo.config_fields import field, require
+from lm_zoo.checked_fields import field, require
 
 SPLIT_BY = ("fraction", "document_hash")
 

@@ -7,7 +7,7 @@ import string
 
 import numpy as np
 
-from lm_zoo.config_fields import field
+from lm_zoo.checked_fields import field
 from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus
 from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.errors import UserError

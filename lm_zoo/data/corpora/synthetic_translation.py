@@ -3,7 +3,7 @@
 import dataclasses
 import random
 
-from lm_zoo.config_fields import field
+from lm_zoo.checked_fields import field
 from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
 from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.data.corpora.toy_language import (

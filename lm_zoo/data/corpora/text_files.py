@@ -3,7 +3,7 @@
 import codecs
 import dataclasses
 
-from lm_zoo.config_fields import field
+from lm_zoo.checked_fields import field
 from lm_zoo.data.cache import cache_dir as make_cache_dir
 from lm_zoo.data.corpora.decoding import check_encoding
 from lm_zoo.data.corpora.file_corpus import FileCorpus

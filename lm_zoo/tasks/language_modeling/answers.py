@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 
-def score(run, text, special_tokens):
+def score(run, text, **options):
     """Returns `log_prob`, `num_tokens` and `perplexity` of each text."""
-    return totals(run.score(text, special_tokens=special_tokens))
+    return totals(run.score(text, **options))
 
 
 def totals(scores):
@@ -20,10 +20,10 @@ def totals(scores):
     }
 
 
-def token_logprobs(run, text, special_tokens):
+def token_logprobs(run, text, **options):
     """Returns the `tokens` of all texts as bytes, their `log_probs`, and `row_lengths`."""
-    scores = run.score(text, special_tokens=special_tokens)
-    ids = [run.tokenizer.encode(one, special_tokens) for one in text]
+    scores = run.score(text, **options)
+    ids = [run.tokenizer.encode(one, options["special_tokens"]) for one in text]
     return by_token(run.tokenizer, scores, ids)
 
 
@@ -60,6 +60,6 @@ def generate(run, prompt, **options):
     }
 
 
-def embed(run, text, special_tokens):
+def embed(run, text, **options):
     """Returns the `vector` of each text, float32 `(texts, width)`."""
-    return {"vector": run.embed(text, special_tokens=special_tokens)}
+    return {"vector": run.embed(text, **options)}

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lm_zoo.config_fields import field
+from lm_zoo.checked_fields import field
 from lm_zoo.data.fields import Field
 
 FIELDS = (Field("text"),)

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from lm_zoo.checked_fields import field
 from lm_zoo.evaluation.context_rules import CONTEXT_RULES
-from lm_zoo.options import option
 
 
 @dataclasses.dataclass
@@ -19,10 +19,10 @@ class EvaluationOptions:
             (`carried`), `windows`, or `auto` (carried where the model can).
     """
 
-    batch_size: int | None = option(None, at_least=1, help="Streams or windows at once.")
-    sequence_length: int | None = option(None, at_least=1, help="Tokens per call: the window.")
-    stride: int | None = option(None, at_least=1, help="New tokens that each window scores.")
-    context: str = option(
+    batch_size: int | None = field(None, at_least=1, help="Streams or windows at once.")
+    sequence_length: int | None = field(None, at_least=1, help="Tokens per call: the window.")
+    stride: int | None = field(None, at_least=1, help="New tokens that each window scores.")
+    context: str = field(
         "auto",
         choices=CONTEXT_RULES,
         help="Where a token's context comes from: state carried through the whole text, or windows.",

@@ -1,7 +1,7 @@
 """What a language model can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
 _TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")
@@ -25,7 +25,7 @@ _SEARCH = inputs_of(
 
 PREDICTIONS = {
     "score": Prediction(
-        inputs=(_TEXT, *_SPECIAL_TOKENS),
+        inputs=(_TEXT, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"log_prob": "log_prob", "num_tokens": "equal", "perplexity": "perplexity"},
         answer=f"{_ANSWERS}:score",
         function="score",
@@ -33,7 +33,7 @@ PREDICTIONS = {
         help="Log-probability in nats, number of tokens and perplexity of each text.",
     ),
     "token_logprobs": Prediction(
-        inputs=(_TEXT, *_SPECIAL_TOKENS),
+        inputs=(_TEXT, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={
             "tokens": "equal:row_lengths",
             "log_probs": "log_prob:row_lengths",
@@ -58,11 +58,13 @@ PREDICTIONS = {
         function="generate",
         batching="engine",
         beside=("encode_prompts", "detokenize", "row_keys", "begin", "advance", "join", "take"),
+        options=GenerationOptions,
+        tells_equal_texts_apart=True,
         example={"max_new_tokens": 16, "temperature": 0.8, "top_p": 0.95, "seed": 1},
         help="A continuation of each prompt.",
     ),
     "embed": Prediction(
-        inputs=(_TEXT, *_SPECIAL_TOKENS),
+        inputs=(_TEXT, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"vector": "vector"},
         answer=f"{_ANSWERS}:embed",
         function="embed",

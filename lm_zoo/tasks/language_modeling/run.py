@@ -1,10 +1,11 @@
 """A trained language model as a Python object."""
 
+from lm_zoo.checked_fields import options_of
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
-from lm_zoo.options import options_of
+from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.run import Run
 from lm_zoo.text.special_tokens import TEXT
 
@@ -45,7 +46,7 @@ class LanguageModelRun(Run):
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, batch_size=16, special_tokens=TEXT):
+    def score(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
@@ -60,7 +61,7 @@ class LanguageModelRun(Run):
             self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
         )
 
-    def embed(self, texts, batch_size=16, special_tokens=TEXT):
+    def embed(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
         """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`."""
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)

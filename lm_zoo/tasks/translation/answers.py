@@ -24,21 +24,18 @@ def translate(run, text, num_return_sequences, **options):
     }
 
 
-def score(run, text, source, special_tokens):
+def score(run, source, text, **options):
     """Returns `log_prob`, `num_tokens` and `perplexity` of each text after its source."""
-    return totals(run.score(text, sources=source, special_tokens=special_tokens))
+    return totals(run.score(text, source, **options))
 
 
-def token_logprobs(run, text, source, special_tokens):
+def token_logprobs(run, source, text, **options):
     """Returns the `tokens` of all texts and their ends, their `log_probs`, and `row_lengths`."""
-    scores, tokenizer = (
-        run.score(text, sources=source, special_tokens=special_tokens),
-        run.tokenizer,
-    )
-    ids = [[*tokenizer.encode(one, special_tokens), tokenizer.end_id] for one in text]
+    scores, tokenizer = run.score(text, source, **options), run.tokenizer
+    ids = [[*tokenizer.encode(one, options["special_tokens"]), tokenizer.end_id] for one in text]
     return by_token(tokenizer, scores, ids)
 
 
-def embed(run, text, special_tokens):
+def embed(run, text, **options):
     """Returns the `vector` of each source, float32 `(texts, width)`."""
-    return {"vector": run.embed(text, special_tokens=special_tokens)}
+    return {"vector": run.embed(text, **options)}

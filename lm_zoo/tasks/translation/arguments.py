@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from lm_zoo.config_fields import field, require
+from lm_zoo.checked_fields import field, require
 from lm_zoo.data.fields import Field
 from lm_zoo.tasks.bucketed import BucketArguments
 

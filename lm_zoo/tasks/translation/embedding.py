@@ -4,11 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.errors import UserError
+from lm_zoo.evaluation.scoring import check_texts
+from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.special_tokens import TEXT
 
 
-def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
+def embed_sources(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
     """Gives each text's vector: the mean of `model.source_features` over its tokens.
 
     Each text is read with the end token after it, whose own vector does not count.
@@ -28,10 +29,7 @@ def embed_sources(model, tokenizer, texts, batch_size=16, special_tokens=TEXT):
         UserError: If `texts` or `batch_size` cannot be used, or a text is longer than the model's
             `source_length`.
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"texts: expected a list of strings, received {texts!r:.80}.")
-    if batch_size < 1:
-        raise UserError(f"batch_size: expected at least 1, received {batch_size!r}.")
+    check_texts("texts", texts, batch_size)
     encoded = [
         np.append(tokenizer.encode(text, special_tokens), tokenizer.end_id) for text in texts
     ]

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from lm_zoo.checked_fields import field, same_field
 from lm_zoo.generation.translation_options import TOO_LONG, TranslationOptions
-from lm_zoo.options import option, same_option
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER"}  # name -> what people call it
 
@@ -30,39 +30,37 @@ class EvaluationOptions:
             unless the run truncates them in training.
     """
 
-    batch_size: int | None = option(None, at_least=1, help="Pairs at once.")
-    sources: list | None = option(
+    batch_size: int | None = field(None, at_least=1, help="Pairs at once.")
+    sources: list | None = field(
         None, lines=1, help="A text a line, measured instead of a split, with --references."
     )
-    references: list | None = option(
+    references: list | None = field(
         None,
         lines="any",
         names_result=True,
         help="The translation of each line of --sources; several files, by commas, are several "
         "references of each (perplexity is that of the first).",
     )
-    translations: list | None = option(
+    translations: list | None = field(
         None,
         lines=1,
         help="Translations that are there already, a line each, to be measured instead of the "
         "model's.",
     )
-    metrics: tuple[str, ...] = option(
+    metrics: tuple[str, ...] = field(
         tuple(METRICS),
         help="What translations are measured by; nothing (--metrics=) is perplexity alone.",
     )
-    tokenize: str = option(
+    tokenize: str = field(
         "13a", help="BLEU's tokenization, as sacrebleu calls it: 13a, intl, zh, char, none, ..."
     )
-    lowercase: bool = option(False, help="Whether BLEU and chrF ignore case.")
-    max_pairs: int = option(
-        0, at_least=0, help="How many are translated, the first ones; 0 is all."
-    )
-    num_beams: int = same_option(TranslationOptions, "num_beams")
-    length_penalty: float = same_option(TranslationOptions, "length_penalty")
-    coverage_penalty: float = same_option(TranslationOptions, "coverage_penalty")
-    max_new_tokens: int = same_option(TranslationOptions, "max_new_tokens")
-    too_long: str | None = option(
+    lowercase: bool = field(False, help="Whether BLEU and chrF ignore case.")
+    max_pairs: int = field(0, at_least=0, help="How many are translated, the first ones; 0 is all.")
+    num_beams: int = same_field(TranslationOptions, "num_beams")
+    length_penalty: float = same_field(TranslationOptions, "length_penalty")
+    coverage_penalty: float = same_field(TranslationOptions, "coverage_penalty")
+    max_new_tokens: int = same_field(TranslationOptions, "max_new_tokens")
+    too_long: str | None = field(
         None,
         choices=TOO_LONG,
         help="What becomes of a source that is longer than the model can read; default: an error, "

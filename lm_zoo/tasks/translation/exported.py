@@ -66,15 +66,15 @@ class TranslationFunctions:
         scores = found["scores"]
         return {"text": texts[:, 0], "score": scores[:, 0], "texts": texts, "scores": scores}
 
-    def score(self, text, source):
-        """Targets and their sources, strings `(batch,)` -> `log_prob` in nats, `num_tokens` and
+    def score(self, source, text):
+        """Sources and their targets, strings `(batch,)` -> `log_prob` in nats, `num_tokens` and
         `perplexity` of each target; its end is one of its tokens."""
         sources, texts = self._sources(source, "source"), self._targets(text)
         with self._model.widened():
             return self._scorer.score(texts, sources)
 
-    def token_logprobs(self, text, source):
-        """Targets and their sources, strings `(batch,)` -> the `tokens` of all targets, each one's
+    def token_logprobs(self, source, text):
+        """Sources and their targets, strings `(batch,)` -> the `tokens` of all targets, each one's
         end after it, their `log_probs`, and `row_lengths`."""
         sources, texts = self._sources(source, "source"), self._targets(text)
         with self._model.widened():

@@ -1,7 +1,7 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
@@ -20,16 +20,16 @@ _SEARCH = inputs_of(
     length_penalty={"each": "call"},
     num_return_sequences={"each": "call"},
 )
+_OTHER_NAMES = ("coverage_penalty", "too_long", "special_tokens", "batch_size")
 _OTHERS = inputs_of(
     TranslationOptions,
-    *("coverage_penalty", "too_long"),
-    coverage_penalty=ONLY_IN_PYTHON,
-    too_long=ONLY_IN_PYTHON,
+    *_OTHER_NAMES,
+    **dict.fromkeys(_OTHER_NAMES, ONLY_IN_PYTHON),
 )
 
 PREDICTIONS = {
     "translate": Prediction(
-        inputs=(_TO_TRANSLATE, *_SEARCH, *_OTHERS, *_SPECIAL_TOKENS),
+        inputs=(_TO_TRANSLATE, *_SEARCH, *_OTHERS),
         outputs={
             "text": "equal",
             "score": "log_prob",
@@ -39,12 +39,13 @@ PREDICTIONS = {
         answer=f"{_ANSWERS}:translate",
         function="translate",
         beside=("beams",),
+        options=TranslationOptions,
         example={"num_return_sequences": 2},
         help="Translations of each text by beam search, best first. A score is the log-probability "
         "over the number of tokens to the power of length_penalty.",
     ),
     "score": Prediction(
-        inputs=(_TARGET, _SOURCE, *_SPECIAL_TOKENS),
+        inputs=(_SOURCE, _TARGET, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"log_prob": "log_prob", "num_tokens": "equal", "perplexity": "perplexity"},
         answer=f"{_ANSWERS}:score",
         function="score",
@@ -53,7 +54,7 @@ PREDICTIONS = {
         "source; the end of the text is one of its tokens.",
     ),
     "token_logprobs": Prediction(
-        inputs=(_TARGET, _SOURCE, *_SPECIAL_TOKENS),
+        inputs=(_SOURCE, _TARGET, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={
             "tokens": "equal:row_lengths",
             "log_probs": "log_prob:row_lengths",
@@ -65,7 +66,7 @@ PREDICTIONS = {
         "their log-probabilities.",
     ),
     "embed": Prediction(
-        inputs=(_TO_EMBED, *_SPECIAL_TOKENS),
+        inputs=(_TO_EMBED, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"vector": "vector"},
         answer=f"{_ANSWERS}:embed",
         function="embed",

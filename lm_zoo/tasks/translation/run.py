@@ -1,11 +1,12 @@
 """A trained translation model as a Python object."""
 
+from lm_zoo.checked_fields import options_of
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.text_split import split_of_texts
 from lm_zoo.errors import UserError
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
-from lm_zoo.options import options_of
+from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.run import Run
 from lm_zoo.tasks.translation.embedding import embed_sources
 from lm_zoo.tasks.translation.evaluation import evaluate_translations
@@ -50,7 +51,7 @@ class TranslationRun(Run):
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, sources, batch_size=16, special_tokens=TEXT):
+    def score(self, texts, sources, batch_size=BATCH_SIZE, special_tokens=TEXT):
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
@@ -73,7 +74,7 @@ class TranslationRun(Run):
             special_tokens,
         )
 
-    def embed(self, texts, batch_size=16, special_tokens=TEXT):
+    def embed(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
         """Returns the vector of each source, float32 `(texts, width)`; see `embed_sources`."""
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)

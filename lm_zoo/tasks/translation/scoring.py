@@ -5,11 +5,12 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import Segment, check_texts, score_segments, summarize
+from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.special_tokens import TEXT
 
 
 def score_pairs(
-    model, source_tokenizer, tokenizer, sources, texts, batch_size=16, special_tokens=TEXT
+    model, source_tokenizer, tokenizer, sources, texts, batch_size=BATCH_SIZE, special_tokens=TEXT
 ):
     """Scores texts, each as a translation of its source.
 

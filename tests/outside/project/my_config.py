@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 import lm_zoo
+from lm_zoo.checked_fields import field
 from lm_zoo.config import *
-from lm_zoo.config_fields import field
 from lm_zoo.data.corpora.corpus import RecordCorpus
 
 WORDS = {"glad": ("sun", "Song", "dance"), "sad": ("rain", "Loss", "grey")}
