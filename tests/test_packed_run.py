@@ -19,11 +19,11 @@ from lm_zoo.config import (
 )
 from lm_zoo.data.packing import pack_documents
 from lm_zoo.experiment import Experiment
+from tests.conformance.models import TINY
 
 LINES = [f"{a} {b} and {b} {a}{' again' * (i % 4)}" for i in range(6) for a in "xyz" for b in "uvw"]
-MODELS = {
-    "lstm_lm": dict(hidden_dim=12, num_layers=1),
-    "transformer_decoder": dict(hidden_dim=16, num_layers=1, num_heads=2, context_length=16),
+MODELS = {  # one layer is traced faster
+    name: TINY[name] | {"num_layers": 1} for name in ("lstm_lm", "transformer_decoder")
 }
 
 
