@@ -20,7 +20,7 @@ from lm_zoo.errors import UserError, unknown_name
 
 # Kind -> its `Registry`, imported when something is registered.
 REGISTRIES = {
-    "model": "lm_zoo.registry:MODELS",
+    "model": "lm_zoo.models:MODELS",
     "task": "lm_zoo.tasks:TASKS",
     "corpus": "lm_zoo.data.corpora:CORPORA",
     "tokenizer": "lm_zoo.text.tokenizers:TOKENIZERS",

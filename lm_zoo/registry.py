@@ -1,31 +1,11 @@
-"""The models by name. A new model is one file in `models/` and one line here."""
+"""Builds models by name; importing this imports all of them."""
 
 from lm_zoo.errors import unknown_name
+from lm_zoo.models import MODELS
 from lm_zoo.models.arguments import check_arguments
-from lm_zoo.registration import Registry
 
-
-def _is_model(what):
-    from lm_zoo.models.language_model import LanguageModel  # it needs TensorFlow
-
-    return isinstance(what, type) and issubclass(what, LanguageModel)
-
-
-MODELS = Registry(
-    "model",
-    {
-        "encoder_decoder": "lm_zoo.models.encoder_decoder:EncoderDecoder",
-        "gru_lm": "lm_zoo.models.gru_lm:GRULM",
-        "lstm_lm": "lm_zoo.models.lstm_lm:LSTMLM",
-        "recurrent_encoder_decoder": (
-            "lm_zoo.models.recurrent_encoder_decoder:RecurrentEncoderDecoder"
-        ),
-        "rnn_lm": "lm_zoo.models.rnn_lm:RNNLM",
-        "transformer_decoder": "lm_zoo.models.transformer_decoder:TransformerDecoder",
-    },
-    _is_model,
-    "a subclass of lm_zoo.LanguageModel",
-)
+for _name in MODELS.data.keys() - MODELS.outside.keys():
+    MODELS[_name]  # imported, so that Keras knows the class of a model that it loads
 
 
 def list_models():

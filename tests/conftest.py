@@ -12,6 +12,34 @@ import pytest
 
 DEFAULT_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
+# The files that take longest (`tools/slowest_tests.py` lists them). They are begun first, so that
+# no process is left alone with one at the end.
+LONGEST_FILES = (
+    "test_readme.py",
+    "conformance/test_export.py",
+    "conformance/test_replica_invariance.py",
+    "distribution/test_faults.py",
+    "training/test_resume.py",
+    "conformance/test_promises.py",
+    "models/test_encoder_decoder.py",
+    "training/test_train_step.py",
+    "tasks/translation/test_exported.py",
+    "serving/test_serve_command.py",
+    "export/test_saved_model.py",
+    "test_odd_paths.py",
+    "test_damaged_folders.py",
+    "distribution/test_dealt_evaluation.py",
+    "data/test_audit.py",
+    "test_pair_run.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first; pytest-xdist hands out files in this order."""
+    folder = pathlib.Path(__file__).parent
+    ranks = {folder / name: rank for rank, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
 
 @pytest.fixture(scope="module", autouse=True)
 def little_for_the_garbage_collector():

@@ -63,6 +63,6 @@ def _train_and_export(root):
         tokenizers={"source": c.TokenizerConfig(name="character")},
     )
     train(config, root / "run")
-    RunFolder(root / "run").write_result("translation-test", RESULT)
+    RunFolder(root / "run").write_result("translation-test.json", RESULT)
     _, report = export(load(root / "run"), root / "exports", name=NAME)
     return report

@@ -91,9 +91,9 @@ def test_every_prediction_of_a_language_model_is_as_in_python(place, run, capsys
 
 @pytest.mark.parametrize("name", declaration("translation").predictions)
 def test_every_prediction_of_a_translation_model_is_as_in_python(
-    translation_place, tmp_path, capsys, name
+    translation_run, tmp_path, capsys, name
 ):
-    run = lm_zoo.load(translation_place.run)
+    run = lm_zoo.load(translation_run.run)
     pairs = run.records("test")[:5]
     prediction = run.task.predictions[name]
     names = [each.name for each in prediction.texts]
@@ -101,7 +101,7 @@ def test_every_prediction_of_a_translation_model_is_as_in_python(
     (tmp_path / "texts").write_text("".join("\t".join(row) + "\n" for row in texts))
     settings = {"num_beams": 2, "num_return_sequences": 2} if name == "translate" else {}
     flags = [f"--{key}={value}" for key, value in settings.items()]
-    command = [name, f"--workdir={translation_place.run}", *flags, "--batch_size=2"]
+    command = [name, f"--workdir={translation_run.run}", *flags, "--batch_size=2"]
     found = predicted(capsys, *command, f"--input={tmp_path}/texts")
     check(found, run.predict(name, *zip(*texts), **settings), prediction, names, texts)
 
@@ -156,14 +156,14 @@ def test_vectors_and_lists_can_be_read(place, capsys):
     assert (title, heads.split(), len(rows)) == ("--- 1 of 1: ab", ["tokens", "log_probs"], 2)
 
 
-def test_help_lists_predictions_and_their_inputs(place, translation_place, capsys):
+def test_help_lists_predictions_and_their_inputs(place, translation_run, capsys):
     assert main(["predict", "--help"]) == 0
     shown = capsys.readouterr().out
     for task in TASKS:
         assert f"predictions of {task}:" in shown
         for name in declaration(task).predictions:
             assert f"\n  {name} " in shown
-    assert main(["predict", f"--workdir={translation_place.run}", "--help"]) == 0
+    assert main(["predict", f"--workdir={translation_run.run}", "--help"]) == 0
     shown = capsys.readouterr().out
     assert "predictions of translation:" in shown and "language_modeling" not in shown
     assert "--source, --text, --special_tokens, --batch_size" in " ".join(shown.split())
@@ -227,9 +227,9 @@ def test_mistakes_get_one_line_before_the_model_is_loaded(
     ],
 )
 def test_mistakes_about_two_texts_get_one_line(
-    place, translation_place, capsys, monkeypatch, arguments, words
+    place, translation_run, capsys, monkeypatch, arguments, words
 ):
     monkeypatch.setattr(lm_zoo.run, "load", None)
-    line = refused(capsys, place, "predict", f"--workdir={translation_place.run}", *arguments)
+    line = refused(capsys, place, "predict", f"--workdir={translation_run.run}", *arguments)
     for word in words:
         assert word in line

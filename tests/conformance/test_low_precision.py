@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.registry import build_model
-from tests.conformance.models import ALL_VARIANTS, PAIR_VARIANTS
+from tests.conformance.models import ALL_VARIANTS, PAIR_VARIANTS, carries_state
 
 VOCAB, ROWS, LENGTH, SOURCE_LENGTH, PARTS = 19, 256, 16, 12, 8
 SCALE = 2.0**12  # as a loss scale: small float16 gradients do not vanish
@@ -39,7 +39,7 @@ def texts():
 def make(variant, policy):
     name, arguments = ALL_VARIANTS[variant]
     arguments = arguments | {"num_layers": 1}  # traced faster
-    if "embedding_dim" in arguments or name == "lstm_lm":
+    if carries_state(variant):
         arguments["init_scale"] = 0.5  # attention that is all but even has no gradient to speak of
     return build_model(name, vocab_size=VOCAB, seed=1, dtype=policy, **arguments)
 

@@ -327,6 +327,18 @@ def test_the_server_lists_every_prediction_and_its_page_shows_it(trained, server
     assert trained.name in page
 
 
+def test_inspection_shows_every_field(trained, tmp_path, capsys):
+    trained.folder.mkdir()
+    trained.row.config(trained.name, trained.folder)  # its text is there again
+    workdir, page = trained.run.folder.path, tmp_path / "page.html"
+    assert main(["inspect", f"--workdir={workdir}", f"--output={page}", "--json"]) == 0
+    shutil.rmtree(trained.folder)
+    report = json.loads(capsys.readouterr().out)
+    assert report["task"] == trained.name
+    assert list(report["fields"]) == [field.name for field in trained.task.fields]
+    assert all(report["fields"].values()) and page.stat().st_size
+
+
 # Mistakes
 
 

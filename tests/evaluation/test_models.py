@@ -9,22 +9,21 @@ from lm_zoo.evaluation.perplexity import evaluate_split
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
+from tests.conformance.models import TINY
 from tests.generation.toy import log_softmax
 from tests.small import token_split
 
 TEXT = "the cat sat on the mat\nthe dog sat on the cat\n" * 4
 CHARACTERS = TOKENIZERS["character"].train([TEXT])
-TINY = {
-    "lstm_lm": dict(hidden_dim=24, num_layers=2),
-    "transformer_decoder": dict(
-        hidden_dim=24, num_layers=2, num_heads=2, context_length=200, dropout=0.0
-    ),
+MODELS = {
+    "lstm_lm": TINY["lstm_lm"],
+    "transformer_decoder": TINY["transformer_decoder"] | {"context_length": 200},
 }
 
 
-@pytest.fixture(scope="module", params=sorted(TINY))
+@pytest.fixture(scope="module", params=MODELS)
 def model(request):
-    model = build_model(request.param, vocab_size=CHARACTERS.vocab_size, **TINY[request.param])
+    model = build_model(request.param, vocab_size=CHARACTERS.vocab_size, **MODELS[request.param])
     for variable in model.trainable_variables:
         if len(variable.shape) > 1:
             variable.assign(3 * variable)

@@ -66,7 +66,10 @@ def test_swiglu_is_as_wide_as_eight_thirds_rounded_up(hidden_dim, expected):
 
 @pytest.mark.parametrize("size", TransformerDecoder.SIZES)
 def test_every_size_is_a_valid_model(size):
-    TransformerDecoder(11, **TransformerDecoder.SIZES[size])
+    arguments = TransformerDecoder.SIZES[size]
+    model = TransformerDecoder(11, **arguments)
+    assert model.get_config().items() >= arguments.items()
+    assert len(model.blocks) == model.get_config()["num_layers"]
 
 
 def test_more_tokens_than_the_context_holds_are_refused():

@@ -14,17 +14,12 @@ from lm_zoo.config import (
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
+from tests.conformance.models import TINY
 from tests.small import random_documents, random_lengths, rows_of, text_batch, text_step
 
 VOCAB, ROWS, LENGTH = 11, 4, 12
-MODELS = {
-    "lstm_lm": {"hidden_dim": 8, "num_layers": 1, "tie_embeddings": True},
-    "transformer_decoder": {
-        "hidden_dim": 8,
-        "num_layers": 1,
-        "num_heads": 2,
-        "context_length": LENGTH,
-    },
+MODELS = {  # one layer is traced faster
+    name: TINY[name] | {"num_layers": 1} for name in ("lstm_lm", "transformer_decoder")
 }
 
 

@@ -9,11 +9,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.cli.main import main
-from lm_zoo.export import reading
+from lm_zoo.export import reading, text_groups
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.warmup import read_warmup
 from lm_zoo.run import load
-from lm_zoo.tasks.translation import exported_scores
 from lm_zoo.text.tokenizers import load_tokenizer
 
 SIGNATURES = {
@@ -206,7 +205,7 @@ def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypa
     from lm_zoo.export.exported_model import ExportedModel
     from lm_zoo.export.weights import StoredWeights
 
-    monkeypatch.setattr(exported_scores, "MOST_TOKENS", 30)
+    monkeypatch.setattr(text_groups, "MOST_TOKENS", 30)
     monkeypatch.setattr(reading, "LONGEST", 2)
     names = ("token_logprobs", "embed")
     model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
