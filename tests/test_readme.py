@@ -53,7 +53,7 @@ def test_every_command_runs(folder, capsys):
     assert {command[1] for command in found} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
         "launch",
-        "list", "export", "import", "translate",
+        "list", "export", "import", "translate", "predict",
     }  # fmt: skip
     for command in found:
         run(command)
