@@ -4,7 +4,8 @@
     lm-zoo compare --split=validation --json runs/*
 
 Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote.
-Runs of pairs are compared by BLEU where all have been translated, and by perplexity else.
+Runs of pairs are compared by BLEU where all have been translated, and by perplexity else; of other
+tasks by the first figure of which more is better, such as accuracy.
 """
 
 import json
@@ -26,23 +27,31 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from lm_zoo.errors import UserError
     from lm_zoo.evaluation.compare import compare, render_comparison
+    from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
+    from lm_zoo.evaluation.ledger import Ledger
 
     if len(arguments) < 2:
         raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
-    ledgers = {name: _read_ledger(name, flag_values.split) for name in arguments}
+    found = {name: _read_evaluation(name, flag_values.split) for name in arguments}
+    if any(map(is_figures, found.values())):
+        figures = compare_figures(found)
+        print(_as_json(figures) if flag_values.json else render_figures(figures))
+        return
+    ledgers = {name: Ledger.from_dict(values) for name, values in found.items()}
     translations = {
         name: _read_scores(name, flag_values.split, ledger) for name, ledger in ledgers.items()
     }
     comparison = compare(ledgers, translations=translations)
-    if flag_values.json:
-        print(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False))
-    else:
-        print(render_comparison(comparison))
+    print(_as_json(comparison.to_dict()) if flag_values.json else render_comparison(comparison))
 
 
-def _read_ledger(name, split):
+def _as_json(values):
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def _read_evaluation(name, split):
+    """Returns what `lm-zoo evaluate` kept of a run's split, or a file of it."""
     from lm_zoo.errors import UserError
-    from lm_zoo.evaluation.ledger import Ledger
     from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
@@ -54,7 +63,7 @@ def _read_ledger(name, split):
                 f"compare: {name} has no evaluation of its {split} split; run "
                 f"`lm-zoo evaluate --workdir={shlex.quote(name)} --split={split}` first."
             )
-    return Ledger.from_dict(_read_json(path))
+    return _read_json(path)
 
 
 def _read_scores(name, split, ledger):

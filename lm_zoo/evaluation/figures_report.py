@@ -27,6 +27,9 @@ class FiguresReport:
         step: Updates behind the checkpoint, or None.
     """
 
+    # What has to agree before two such reports are compared.
+    IDENTITY = ("task", "split", "text_sha256", "examples", "examples_not_scored")
+
     task: str
     model: str
     parameters: int
@@ -78,8 +81,7 @@ class FiguresReport:
     @property
     def identity(self):
         """What has to agree before two such reports are compared."""
-        names = ("task", "split", "text_sha256", "examples", "examples_not_scored")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.IDENTITY}
 
     def summary(self):
         """Returns the figures in a line."""

@@ -1,0 +1,81 @@
+"""Sets reports of figures side by side, and refuses those that are not of the same examples."""
+
+from lm_zoo.errors import UserError
+from lm_zoo.evaluation.figures_report import FiguresReport
+from lm_zoo.figures import NAMES, written
+from lm_zoo.json_files import NotJson, check, natural
+from lm_zoo.tables import render
+
+_REPORT = {
+    "task": str,
+    "model": str,
+    "parameters": natural,
+    "split": str,
+    "text_sha256": {str: str},
+    "examples": natural,
+    "examples_not_scored": natural,
+    "figures": {str: float},
+    "better": {str: str},
+    "step": (natural, None),
+}
+
+
+def is_figures(values):
+    """Whether what was read of a file of results is such a report."""
+    return isinstance(values, dict) and {"task", "figures", "better"} <= values.keys()
+
+
+def compare_figures(named):
+    """Ranks reports of one task on the same examples.
+
+    They are ranked by the first figure of which more is better, or else by the first.
+
+    Args:
+        named: Name -> what `FiguresReport.to_dict` gave.
+
+    Returns:
+        `{"by": figure, "rows": [{"name", "model", "parameters", "step", **figures}, ...]}`, best
+        first.
+
+    Raises:
+        UserError: For anything else, and where the reports are unlike, naming the field and both
+            values.
+    """
+    first_name, first = next(iter(named.items()))
+    for name, values in named.items():
+        try:
+            check(values, _REPORT)
+        except NotJson as error:
+            raise UserError(
+                f"compare: {name} is no report of figures ({error}); compare runs of one task, "
+                "each evaluated by `lm-zoo evaluate`."
+            ) from None
+        for field in FiguresReport.IDENTITY:
+            if values[field] != first[field]:
+                raise UserError(
+                    f"compare: {field} differs, so the figures are unlike: {first[field]!r:.80} in "
+                    f"{first_name}, {values[field]!r:.80} in {name}; evaluate both on the same "
+                    "examples."
+                )
+    better = first["better"]
+    by = next((tag for tag, which in better.items() if which == "max"), next(iter(better)))
+    rows = [
+        {"name": name, **{key: values[key] for key in ("model", "parameters", "step")}}
+        | values["figures"]
+        for name, values in named.items()
+    ]
+    rows.sort(key=lambda row: row[by], reverse=better[by] == "max")
+    return {"by": by, "rows": rows}
+
+
+def render_figures(comparison):
+    """Returns a comparison as a table of text."""
+    rows, by = comparison["rows"], comparison["by"]
+    shown = [key for key in rows[0] if key not in ("name", "model", "parameters", "step")]
+    headers = ["run", *(NAMES.get(tag, tag) for tag in shown), "model", "parameters"]
+    cells = [
+        [row["name"], *(written(row[t]) for t in shown), row["model"], f"{row['parameters']:,}"]
+        for row in rows
+    ]
+    table = render(headers, cells, "l" + "r" * len(shown) + "lr")
+    return f"{table}\nBest first, by {NAMES.get(by, by)}."
