@@ -27,7 +27,11 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from lm_zoo.errors import UserError
     from lm_zoo.evaluation.compare import compare, render_comparison
-    from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
+    from lm_zoo.evaluation.compare_figures import (
+        compare_figures,
+        is_figures,
+        render_figures,
+    )
     from lm_zoo.evaluation.ledger import Ledger
 
     if len(arguments) < 2:

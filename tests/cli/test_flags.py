@@ -147,7 +147,10 @@ def test_overrides_have_the_fields_type(load, arguments, field, expected):
             "--config.data.batch_size",
             "expected a whole number, received nothing; give it as --config.data",
         ),
-        ("--config.data.batch_size=0", "batch_size: expected a whole number of at least 1, received 0"),
+        (
+            "--config.data.batch_size=0",
+            "batch_size: expected a whole number of at least 1, received 0",
+        ),
         (
             "--config.optimizer.learning_rate=fast",
             "config.optimizer.learning_rate: expected a finite number, rec",
@@ -331,9 +334,15 @@ def test_a_broken_config_file_is_named_with_its_line(tmp_path, source, message):
 def test_a_config_wrong_in_itself_is_not_blamed_on_an_override(tmp_path):
     file = tmp_path / "wrong.py"
     file.write_text(CONFIG.replace('name="tiny"', "seed='x'"))
-    with pytest.raises(UserError, match="config.seed: expected a whole number of at least 0 and below 2147483648, rec"):
+    with pytest.raises(
+        UserError,
+        match="config.seed: expected a whole number of at least 0 and below 2147483648, rec",
+    ):
         load_config([f"--config={file}", "--config.name=a"])
-    with pytest.raises(UserError, match="config.seed: expected a whole number of at least 0 and below 2147483648, rec"):
+    with pytest.raises(
+        UserError,
+        match="config.seed: expected a whole number of at least 0 and below 2147483648, rec",
+    ):
         load_config([f"--config={file}", "--config.seed=3", "--config.data.batch_size=3"])
 
 

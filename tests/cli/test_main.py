@@ -88,8 +88,14 @@ def test_run_gets_flags_and_arguments(command, capsys):
             "there is no flag --coutn. Did you mean --count? `lm-zoo probe --help`",
         ),
         (["--target=t", "--zzzz"], "there is no flag --zzzz. `lm-zoo probe --help` lists all."),
-        (["--target=t", "--count=x"], "--count: expected a whole number of at least 1, received 'x'."),
-        (["--target=t", "--count=0"], "--count: expected a whole number of at least 1, received '0'."),
+        (
+            ["--target=t", "--count=x"],
+            "--count: expected a whole number of at least 1, received 'x'.",
+        ),
+        (
+            ["--target=t", "--count=0"],
+            "--count: expected a whole number of at least 1, received '0'.",
+        ),
         (["--target=t", "--rate=fast"], "--rate: expected a finite number, received 'fast'."),
         (["--target=t", "--deep=x"], "--deep: expected true or false, received 'x'."),
         (

@@ -126,14 +126,20 @@ SOURCES = "--sources=ROOT/sources.txt"
         ((*EVALUATE, "--num_beams=0"), ["num_beams: expected", "at least 1", "0"]),
         ((*EVALUATE, "--metrics=blue"), ["metrics", "'blue'", "'bleu'"]),
         ((*EVALUATE, "--tokenize=13"), ["tokenize", "'13'", "13a"]),
-        ((*EVALUATE, "--context=windows"), ["--context", "task language_modeling", "this run is of translation"]),
+        (
+            (*EVALUATE, "--context=windows"),
+            ["--context", "task language_modeling", "this run is of translation"],
+        ),
         ((*EVALUATE, "--split=train"), ["--split", "'train'", "--metrics="]),
         ((*EVALUATE, SOURCES), ["--sources and --references"]),
         (
             (*EVALUATE, SOURCES, "--references=ROOT/fewer.txt"),
             ["fewer.txt' has 9 lines", "sources.txt' of --sources has 10"],
         ),
-        ((*EVALUATE, "--translations=ROOT/fewer.txt"), ["expected 10 lines, as many as the test split has pairs, received 9"]),
+        (
+            (*EVALUATE, "--translations=ROOT/fewer.txt"),
+            ["expected 10 lines, as many as the test split has pairs, received 9"],
+        ),
         ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
         (
             ("evaluate", "--workdir=ROOT/lm", "--num_beams=2"),

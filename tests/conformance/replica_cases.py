@@ -24,7 +24,12 @@ from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.token_files import TokenSplit
 from lm_zoo.registry import build_model
 from lm_zoo.tasks import task_class
-from tests.conformance.models import ALL_VARIANTS, PAIR_VARIANTS, VARIANTS, carries_state
+from tests.conformance.models import (
+    ALL_VARIANTS,
+    PAIR_VARIANTS,
+    VARIANTS,
+    carries_state,
+)
 
 VOCAB, ROWS, LENGTH = 19, 7, 6
 OPTIMIZERS = {

@@ -22,7 +22,6 @@ from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.corpora.synthetic import SyntheticSource
 from tests.conformance.models import ROWS, TINY, TINY_PAIR_MODELS, carries_state
 
-
 RIGHT, LENGTH, SYMBOLS, ENCODED = 0.8, 4, "abcdef", "uvwxyz"
 
 

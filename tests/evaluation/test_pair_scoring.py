@@ -76,5 +76,7 @@ def test_each_kind_of_model_wants_its_own_texts():
     language_model = build_model("gru_lm", vocab_size=VOCAB, hidden_dim=8)
     with pytest.raises(UserError, match="model: expected one that reads a source.*received GRULM"):
         score_pairs(language_model, TOKENIZER, TOKENIZER, ["b"], ["c"])
-    with pytest.raises(UserError, match="model: expected a language model, received Recurrent.*with their sources"):
+    with pytest.raises(
+        UserError, match="model: expected a language model, received Recurrent.*with their sources"
+    ):
         score_texts(build("recurrent_encoder_decoder"), TOKENIZER, ["c"])

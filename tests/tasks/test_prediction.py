@@ -84,7 +84,13 @@ def test_bounds_are_told_of_numbers_and_arrays_alike():
         ("language_modeling", "generate", ["a"], {"temprature": 1}, "'temprature'.*'temperature'"),
         ("language_modeling", "generate", ["a"], {"top_p": 2.0}, "top_p: expected a finite number"),
         ("language_modeling", "generate", ["a"], {"seed": 1.5}, "seed: expected a whole number"),
-        ("language_modeling", "score", ["a"], {"special_tokens": "x"}, "expected one of text, control"),
+        (
+            "language_modeling",
+            "score",
+            ["a"],
+            {"special_tokens": "x"},
+            "expected one of text, control",
+        ),
     ],
 )
 def test_wrong_inputs_are_one_line_that_names_them(task, name, texts, values, message):
