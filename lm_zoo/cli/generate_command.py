@@ -47,12 +47,12 @@ def run(flag_values, arguments):
 
     if arguments:
         raise UserError(f"generate: unexpected argument {arguments[0]!r}; give it as --prompt=...")
+    refuse_several_processes("generate")
     prediction = prediction_of_run("generate", flag_values)
     options = values_of_flags(prediction.inputs, flag_values)
     (text,) = prediction.texts
     prompts = options.pop(text.name) or [""]  # "" begins a text
     prediction.checked([prompts], options)  # before the model is loaded
-    refuse_several_processes("generate")
     distribution = distribution_of_flags(flag_values, ())
     loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
     streams = len(prompts) * options["num_return_sequences"] == 1 and not flag_values.json

@@ -68,9 +68,9 @@ def run(flag_values, arguments):
 
     if arguments:
         raise UserError(f"translate: unexpected argument {arguments[0]!r}; give it as --input=...")
+    refuse_several_processes("translate")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
-    refuse_several_processes("translate")
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
         distribution = distribution_of_flags(flag_values, ())

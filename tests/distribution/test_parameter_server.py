@@ -11,12 +11,13 @@ import threading
 
 import pytest
 
-from lm_zoo import checkpoints, config_checks
+from lm_zoo import checkpoints
 from lm_zoo.config import ExperimentConfig, RuntimeConfig, TaskConfig
 from lm_zoo.distribution.strategies import Distribution, default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.summaries import read_scalars
+from tests.small import text_step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENTROPY = 1.493950  # of the synthetic source, nats a symbol
@@ -160,4 +161,4 @@ def test_configs_that_need_an_order_of_steps_are_refused(change, message):
     change(config)
     distribution = Distribution("parameter_server", default_distribution().strategy)
     with pytest.raises(UserError, match=re.escape(message)):
-        AsynchronousTrainStep(None, config_checks.resolve(config), distribution)
+        text_step(None, config, distribution, AsynchronousTrainStep)

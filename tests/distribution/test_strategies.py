@@ -34,7 +34,10 @@ def error_of(capsys, tmp_path, *flags):
         (["--config.runtime.devices=GPU:7"], "runtime.devices: there is no 'GPU:7'; expected"),
         (["--config.runtime.devices=99"], "runtime.devices: expected 1 to "),
         (["--config.runtime.devices=CPU:0,cpu:0"], "runtime.devices: expected different devices"),
-        (["--config.runtime.logical_cpus=0"], "config.runtime.logical_cpus: expected at least 1"),
+        (
+            ["--config.runtime.logical_cpus=0"],
+            "config.runtime.logical_cpus: expected a whole number of at least 1",
+        ),
         (["--strategy=mirorred"], "--strategy: expected one of auto, one_device, mirrored"),
     ],
 )

@@ -153,7 +153,7 @@ def test_models_and_sources_that_cannot_be_used_are_refused(short_sighted):
     for refuse in (run, stream):
         with pytest.raises(UserError, match="reads a source.*received BigramModel"):
             refuse(language_model, ["a"])
-    with pytest.raises(UserError, match="expected a language model.*`lm-zoo translate`"):
+    with pytest.raises(UserError, match="expected a language model.*translate with it"):
         generate(short_sighted, TOKENIZER, ["a"])
     with pytest.raises(UserError, match="list of strings"):
         run(short_sighted, "abc")

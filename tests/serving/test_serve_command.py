@@ -18,6 +18,7 @@ import tensorflow as tf
 from lm_zoo import checksums
 from lm_zoo.cli.main import main
 from lm_zoo.serving.limits import ServingLimits
+from lm_zoo.tasks.prediction import CARD_VERSION
 from tests.serving.conftest import NAME
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -109,7 +110,10 @@ def broken(exported_run, tmp_path_factory):
         (["--model=ROOT/unsigned"], ["none of the signatures", "score"]),
         (["--model=ROOT/cut"], ["cannot be loaded"]),
         (["--model=ROOT/card"], ["model_card.json", "damaged"]),
-        (["--model=ROOT/older"], ["format_version", "expected 2", "received 1", "again"]),
+        (
+            ["--model=ROOT/older"],
+            ["format_version", f"expected {CARD_VERSION}", "received 1", "again"],
+        ),
         (["--model=ROOT/tokenizer"], ["lm_zoo_tokenizer.json"]),
         (["--model=ROOT/variables"], ["cannot be loaded"]),
         (["--model=ROOT/short"], ["ROOT/short/1", "cannot be loaded", "copy it again"]),
