@@ -42,7 +42,8 @@ def test_a_first_validation_without_a_figure_is_not_the_best(best_by, cache, tmp
 
     bleu = iter([math.nan, 20.0, 10.0])
     if best_by == "bleu":
-        config.training.best_by = "bleu"
+        trainer.config.training.best_by = "bleu"
+        trainer.task.monitors = {"bleu": max}
         trainer.observe = lambda: Observations(scalars={"bleu": next(bleu)})
     trainer.validate = validate
     result = trainer.train()
