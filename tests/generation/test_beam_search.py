@@ -126,13 +126,18 @@ def decided(request):
 @pytest.mark.parametrize(
     "arguments",
     [
-        dict(num_beams=2, num_return_sequences=2),
         dict(num_beams=4, num_return_sequences=3, length_penalty=0.0),
-        dict(num_beams=3, num_return_sequences=1, length_penalty=-1.0),
         dict(num_beams=3, num_return_sequences=3, length_penalty=2.0, repetition_penalty=1.3),
         dict(num_beams=3, num_return_sequences=3, stop=("ab", "f"), length_penalty=0.4),
-        dict(num_beams=3, num_return_sequences=3, stop=("cd",), repetition_penalty=1.3),
-        dict(num_beams=3, num_return_sequences=3, ignore_eos=True),
+        *(
+            pytest.param(arguments, marks=pytest.mark.slow)
+            for arguments in (
+                dict(num_beams=2, num_return_sequences=2),
+                dict(num_beams=3, num_return_sequences=1, length_penalty=-1.0),
+                dict(num_beams=3, num_return_sequences=3, stop=("cd",), repetition_penalty=1.3),
+                dict(num_beams=3, num_return_sequences=3, ignore_eos=True),
+            )
+        ),
     ],
 )
 def test_narrow_beams_are_those_of_plain_loops(decided, arguments):

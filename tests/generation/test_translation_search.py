@@ -111,7 +111,14 @@ def test_one_beam_is_greedy(model):
         assert score == pytest.approx(total / len(tokens), abs=1e-5)
 
 
-@pytest.mark.parametrize("num_beams, length_penalty", [(2, 0.3), (3, 1.0), (3, -0.5)])
+@pytest.mark.parametrize(
+    "num_beams, length_penalty",
+    [
+        (3, -0.5),
+        pytest.param(2, 0.3, marks=pytest.mark.slow),
+        pytest.param(3, 1.0, marks=pytest.mark.slow),
+    ],
+)
 def test_narrow_beams_are_those_of_plain_loops(model, num_beams, length_penalty):
     options = dict(num_beams=num_beams, num_return_sequences=num_beams, max_new_tokens=8)
     found = search(model, length_penalty=length_penalty, **options)

@@ -46,6 +46,11 @@ VARIANTS = {
 }
 
 
+# One of each kind, for what takes seconds: compiling steps and training.
+OFTEN = ("transformer, modern", "additive", "multiplicative")
+SOME = [pytest.param(n, marks=() if n in OFTEN else pytest.mark.slow) for n in VARIANTS]
+
+
 @pytest.fixture(params=VARIANTS)
 def model(request):
     name, arguments = VARIANTS[request.param]
@@ -142,6 +147,7 @@ def test_neighbouring_rows_may_share_a_source(model):
     np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
 
 
+@pytest.mark.parametrize("model", SOME, indirect=True)
 def test_every_weight_gets_a_gradient_of_its_own_size(model):
     ids = target_ids()
 
@@ -169,6 +175,7 @@ def test_it_is_saved_with_its_architecture(model, tmp_path):
     np.testing.assert_array_equal(translate(loaded), translate(model))
 
 
+@pytest.mark.parametrize("model", SOME, indirect=True)
 def test_the_order_of_words_in_the_source_can_be_learned(model):
     """Writes the source backwards: attention has to find the right place."""
     rng = np.random.default_rng(0)
