@@ -16,6 +16,7 @@ TASKS = Registry(
     "task",
     {
         "language_modeling": "lm_zoo.tasks.language_modeling.task:LanguageModeling",
+        "text_classification": "lm_zoo.tasks.text_classification.task:TextClassification",
         "translation": "lm_zoo.tasks.translation.task:Translation",
     },
     _is_task,

@@ -119,6 +119,23 @@ TASKS = {
         wrong_model="encoder_decoder",
         wrong_corpus="synthetic_translation",
     ),
+    "text_classification": Row(
+        arguments={"dropout": 0.2, "label_smoothing": 0.1},
+        files={
+            "records.tsv": "".join(
+                f"{label}\t{text}\n"
+                for label, text in zip(_LABELS.split("\n"), _SOURCES.split("\n"))
+            )
+        },
+        corpus=(
+            "records",
+            {"train_files": ("records.tsv",), "fields": ("label=1", "text=2"), **_SHARES},
+        ),
+        model=("gru_lm", {"hidden_dim": 12, "num_layers": 1, "dropout": 0.2}),
+        calls={"classify": {"text": ["the cat sees a rose", "a sea"], "k": 2}},
+        wrong_model="encoder_decoder",
+        wrong_corpus="synthetic",
+    ),
     "translation": Row(
         arguments={"sample_translations": 0, "label_smoothing": 0.1},
         files={"all.en": f"{_SOURCES}\n", "all.fr": f"{_TARGETS}\n"},

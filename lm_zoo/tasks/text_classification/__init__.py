@@ -1,0 +1,1 @@
+"""Text classification: which of several labels a text has."""
