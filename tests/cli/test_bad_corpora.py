@@ -126,7 +126,8 @@ def zipped(members):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            undated = zipfile.ZipInfo(name)  # equal members make equal bytes
+            archive.writestr(undated, content, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
