@@ -1,5 +1,6 @@
 """A real browser, driven over the DevTools protocol by a pipe: no package besides Chromium."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+
+import pytest
 
 # Becomes the browser, which reads commands from descriptor 3 and answers to 4.
 _START = """
@@ -22,6 +25,24 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 def find():
     """Returns the path of a Chromium, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextlib.contextmanager
+def opened(profile, address):
+    """Shows a page in a `Browser`, which is closed in the end; skips where no Chromium is.
+
+    Args:
+        profile: As for `Browser`.
+        address: Of the page.
+    """
+    if not find():
+        pytest.skip("no Chromium is installed")
+    browser = Browser(profile)
+    try:
+        browser.open(address)
+        yield browser
+    finally:
+        browser.close()
 
 
 class Browser:

@@ -120,12 +120,8 @@ def test_the_page_holds_what_the_card_says_and_nothing_in_it_is_a_tag(server):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory, server):
-    if not browsers.find():
-        pytest.skip("no Chromium is installed")
-    opened = browsers.Browser(tmp_path_factory.mktemp("profile"))
-    opened.open(server.address)
-    yield opened
-    opened.close()
+    with browsers.opened(tmp_path_factory.mktemp("profile"), server.address) as opened:
+        yield opened
 
 
 def ask(browser, **values):

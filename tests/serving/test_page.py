@@ -32,13 +32,9 @@ def test_the_page_loads_nothing_from_elsewhere(page):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory, server):
-    if not browsers.find():
-        pytest.skip("no Chromium is installed")
-    opened = browsers.Browser(tmp_path_factory.mktemp("profile"))
-    opened.open(server.address)
-    assert opened.run("$('prediction').value") == "generate"  # what it opens with
-    yield opened
-    opened.close()
+    with browsers.opened(tmp_path_factory.mktemp("profile"), server.address) as opened:
+        assert opened.run("$('prediction').value") == "generate"  # what it opens with
+        yield opened
 
 
 def choose(browser, prediction):

@@ -179,12 +179,8 @@ def test_the_page_loads_nothing_from_elsewhere(server):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory, server):
-    if not browsers.find():
-        pytest.skip("no Chromium is installed")
-    opened = browsers.Browser(tmp_path_factory.mktemp("profile"))
-    opened.open(server.address)
-    yield opened
-    opened.close()
+    with browsers.opened(tmp_path_factory.mktemp("profile"), server.address) as opened:
+        yield opened
 
 
 def press(browser, source, **settings):

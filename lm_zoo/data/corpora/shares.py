@@ -4,8 +4,6 @@ import dataclasses
 
 from lm_zoo.checked_fields import field, require
 
-SPLIT_BY = ("fraction", "document_hash")
-
 
 @dataclasses.dataclass
 class HeldOutShares:
@@ -27,16 +25,3 @@ class HeldOutShares:
             "validation and test below 1",
         )
         require(total < 1, "config.corpus.validation_fraction", f"{expected} together", total)
-
-
-@dataclasses.dataclass
-class FileShares(HeldOutShares):
-    """Shares of the files of the training split, for splits without files of their own.
-
-    Attributes:
-        split_by: `fraction` (validation and test are the end of the text, in this order) or
-            `document_hash` (each document's place follows from its own text, each pair's from its
-            source, and stays when others are added).
-    """
-
-    split_by: str = field("fraction", choices=SPLIT_BY)

@@ -4,12 +4,8 @@ import codecs
 import dataclasses
 
 from lm_zoo.checked_fields import field
-from lm_zoo.data.cache import cache_dir as make_cache_dir
-from lm_zoo.data.corpora.decoding import check_encoding
-from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.file_lists import find_files
-from lm_zoo.data.corpora.shares import FileShares
-from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
+from lm_zoo.data.corpora.own_files import OwnFiles
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import open_input_or_pipe, read_at_most
@@ -19,7 +15,7 @@ MOST_BYTES = 256 << 20  # of a text that is read whole
 
 
 @dataclasses.dataclass
-class TextFiles(FileShares):
+class TextFiles(OwnFiles):
     """Your own files: text, JSON lines, CSV or Parquet, plain or compressed; folders and patterns.
 
     The validation and test splits are their own files where these are given; otherwise they are
@@ -32,66 +28,34 @@ class TextFiles(FileShares):
         train_files: Files, folders or patterns (`books/**/*.txt.gz`) of the training split: text,
             JSON lines, JSON arrays, CSV, TSV or Parquet, plain or compressed (`.gz`, `.bz2`, `.xz`,
             `.zst`).
-        validation_files: Those of the validation split; empty means by `split_by`.
-        test_files: Those of the test split; empty means by `split_by`.
-        encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
         text_field: For records (JSON, CSV, Parquet): the field or column with the text; dots lead
             into nested fields, and a number means that column of a CSV file without names.
         documents: What a document is in a text file: `stream` (nothing: all is one text), `file`,
             `line`, or `paragraph` (between blank lines). Records are always documents.
     """
 
-    data_dir: str = ""
-    train_files: tuple[str, ...] = ()
-    validation_files: tuple[str, ...] = ()
-    test_files: tuple[str, ...] = ()
-    encoding: str = "utf-8"
+    corpus_name = "text_files"
+    reads_folder = True
+
     text_field: str = ""
     documents: str = field("stream", choices=DOCUMENTS)
 
-    def load(self, cache_dir=""):
-        """Returns the `Corpus`.
-
-        Args:
-            cache_dir: The cache folder; empty means the default one.
-
-        Raises:
-            UserError: For a missing file, or arguments that do not fit the files. What is in the
-                files is found when they are read.
-        """
-        check_encoding(self.encoding)
-        if not self.train_files and not self.data_dir:
-            raise UserError(
-                "corpus.train_files: expected one text file or more for corpus 'text_files', "
-                "received none."
-            )
+    def groups(self, split):
         records = bool(self.text_field) and self.documents == "stream"
-        files = {
-            split: find_files(f"corpus.{split}_files", names, self.data_dir, records)
-            for split, names in (
-                ("train", self.train_files),
-                ("validation", self.validation_files),
-                ("test", self.test_files),
-            )
-        }
-        if not self.train_files:
-            files["train"] = find_files("corpus.data_dir", [self.data_dir], "", records)
-        splitting = ByDocumentHash if self.split_by == "document_hash" else ByFraction
-        names = [*self.train_files, *self.validation_files, *self.test_files]
-        return FileCorpus(
-            name="text_files",
-            source="files " + ", ".join(names or [self.data_dir]),
-            licence="not stated",
-            groups={split: [(file,) for file in found] for split, found in files.items()},
-            splitting=splitting(
-                0.0 if self.validation_files else self.validation_fraction,
-                0.0 if self.test_files else self.test_fraction,
-            ),
-            cache=make_cache_dir(cache_dir),
-            encoding=self.encoding,
-            fields={"text": ("corpus.text_field", self.text_field)},
-            documents=self.documents,
+        setting, names, folder = (
+            f"corpus.{split}_files",
+            getattr(self, f"{split}_files"),
+            self.data_dir,
         )
+        if split == "train" and not names:
+            setting, names, folder = "corpus.data_dir", [folder], ""
+        return [(file,) for file in find_files(setting, names, folder, records)]
+
+    def reading(self, groups):
+        return {
+            "fields": {"text": ("corpus.text_field", self.text_field)},
+            "documents": self.documents,
+        }
 
 
 def read_text(field, path):

@@ -2,17 +2,13 @@
 
 import dataclasses
 
-from lm_zoo.data.cache import cache_dir as make_cache_dir
-from lm_zoo.data.corpora.decoding import check_encoding
-from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.file_lists import find_files
-from lm_zoo.data.corpora.shares import FileShares
-from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
+from lm_zoo.data.corpora.own_files import OwnFiles
 from lm_zoo.errors import UserError
 
 
 @dataclasses.dataclass
-class TextPairs(FileShares):
+class TextPairs(OwnFiles):
     """Your own sentence pairs: two files line by line, or TSV, CSV, JSON lines or Parquet.
 
     Where `train_target_files` are given, each line of them is what the same line of the same file
@@ -21,10 +17,6 @@ class TextPairs(FileShares):
     `split_by` says where they have no files. A line break within a record's side becomes a space.
 
     Attributes:
-        data_dir: What file names are relative to.
-        train_files: Files, folders or patterns of the training split: sources, or records.
-        validation_files: Those of the validation split; empty means by `split_by`.
-        test_files: Those of the test split; empty means by `split_by`.
         train_target_files: The targets, line by line what `train_files` are translated to; empty
             where each record has both sides.
         validation_target_files: Likewise, of `validation_files`.
@@ -32,37 +24,17 @@ class TextPairs(FileShares):
         source_field: For records (JSON, CSV, TSV, Parquet): the field or column with the source;
             dots lead into nested fields, a number means that column of a file without names.
         target_field: Likewise, with the target.
-        encoding: Of the text files: `utf-8`, or any that Python knows (`latin-1`, `gb18030`, ...).
     """
 
-    data_dir: str = ""
-    train_files: tuple[str, ...] = ()
-    validation_files: tuple[str, ...] = ()
-    test_files: tuple[str, ...] = ()
+    corpus_name = "text_pairs"
+
     train_target_files: tuple[str, ...] = ()
     validation_target_files: tuple[str, ...] = ()
     test_target_files: tuple[str, ...] = ()
     source_field: str = ""
     target_field: str = ""
-    encoding: str = "utf-8"
 
-    def load(self, cache_dir=""):
-        """Returns the `Corpus`.
-
-        Args:
-            cache_dir: The cache folder; empty means the default one.
-
-        Raises:
-            UserError: For a missing file, or arguments that do not fit the files. What is in the
-                files is found when they are read.
-        """
-        check_encoding(self.encoding)
-        if not self.train_files:
-            raise UserError(
-                "corpus.train_files: expected one file or more for corpus 'text_pairs', received "
-                "none."
-            )
-        groups = {split: self._groups(split) for split in ("train", "validation", "test")}
+    def reading(self, groups):
         fields = {
             side: (f"corpus.{side}_field", getattr(self, f"{side}_field"))
             for side in ("source", "target")
@@ -75,22 +47,9 @@ class TextPairs(FileShares):
                 f"{setting}: {name!r} is for files of records (.jsonl, .csv, .tsv, .parquet), and "
                 "there are none; leave it empty."
             )
-        splitting = ByDocumentHash if self.split_by == "document_hash" else ByFraction
-        return FileCorpus(
-            name="text_pairs",
-            source="files " + ", ".join(file.path.name for group in files for file in group),
-            licence="not stated",
-            groups=groups,
-            splitting=splitting(
-                0.0 if self.validation_files else self.validation_fraction,
-                0.0 if self.test_files else self.test_fraction,
-            ),
-            cache=make_cache_dir(cache_dir),
-            encoding=self.encoding,
-            fields=fields,
-        )
+        return {"fields": fields}
 
-    def _groups(self, split):
+    def groups(self, split):
         """Returns a split's files in groups: a source's with its target's, or one of records."""
         field, names = f"corpus.{split}_files", getattr(self, f"{split}_files")
         target_field = f"corpus.{split}_target_files"

@@ -19,7 +19,7 @@ class LanguageModelRun(Run):
 
     @property
     def tokenizer(self):
-        return self.preprocessors["text"]
+        return self.task.tokenizer
 
     def tokens(self, split):
         """Returns the `TokenSplit` of a split."""

@@ -25,11 +25,11 @@ class TranslationRun(Run):
 
     @property
     def tokenizer(self):
-        return self.preprocessors["target"]
+        return self.task.tokenizer
 
     @property
     def source_tokenizer(self):
-        return self.preprocessors["source"]
+        return self.task.source_tokenizer
 
     def translate(self, sources, **options):
         """Translates texts.
