@@ -39,11 +39,7 @@ class Alignment(Configurable, keras.layers.Layer):
         if kind not in KINDS:
             raise unknown_name("attention", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
-        self.kind = kind
-        self.query_dim = query_dim
-        self.memory_dim = memory_dim
-        self.init_scale = init_scale
-        self.seed = seed
+        self.keep(locals())
 
         def dense(name, use_bias):
             return Dense(
@@ -58,9 +54,7 @@ class Alignment(Configurable, keras.layers.Layer):
         self.query = dense("query", use_bias=False) if kind == "additive" else None
 
     def _initializer(self, name):
-        if self.init_scale:
-            return initializers.uniform(self.init_scale, self.seed, name)
-        return initializers.glorot(self.seed, name)
+        return initializers.uniform_or_glorot(self.init_scale, self.seed, name)
 
     def build(self, input_shape=None):
         self.key.build((None, None, self.memory_dim))

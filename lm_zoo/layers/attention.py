@@ -3,11 +3,9 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
-from lm_zoo.layers.dense import Dense
-from lm_zoo.layers.dropout import Dropout
-from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.layers.dense import normal_dense
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.key_value_cache import write
 from lm_zoo.layers.rotary import rotate
 
@@ -49,36 +47,16 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.hidden_dim = hidden_dim
-        self.num_heads = num_heads
-        self.num_kv_heads = num_kv_heads
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.output_stddev = output_stddev
-        self.seed = seed
-        self.stddev = stddev
-        self.scale = scale
+        self.keep(locals())
         self.head_dim = hidden_dim // num_heads
-        self.query_key_value = Dense(
-            (num_heads + 2 * num_kv_heads) * self.head_dim,
-            use_bias=use_bias,
-            kernel_initializer=initializers.normal(stddev, seed, "query_key_value"),
-            name="query_key_value",
-            dtype=self.dtype_policy,
+        fused, dtype = (num_heads + 2 * num_kv_heads) * self.head_dim, self.dtype_policy
+        self.query_key_value = normal_dense(
+            fused, "query_key_value", seed, stddev, use_bias=use_bias, dtype=dtype
         )
-        self.output_projection = Dense(
-            hidden_dim,
-            use_bias=use_bias,
-            kernel_initializer=initializers.normal(output_stddev, seed, "output_projection"),
-            name="output_projection",
-            dtype=self.dtype_policy,
+        self.output_projection = normal_dense(
+            hidden_dim, "output_projection", seed, output_stddev, use_bias=use_bias, dtype=dtype
         )
-        self.weight_dropout = Dropout(
-            dropout,
-            seed=derive_seed(seed, "weight_dropout"),
-            name="weight_dropout",
-            dtype=self.dtype_policy,
-        )
+        self.weight_dropout = named_dropout(dropout, seed, "weight_dropout", dtype)
 
     def build(self, input_shape=None):
         self.query_key_value.build((None, None, self.hidden_dim))

@@ -9,6 +9,16 @@ class Configurable:
     It asks one thing of the class: that each constructor argument is kept under its own name.
     """
 
+    def keep(self, arguments):
+        """Keeps the constructor's arguments as attributes of their names.
+
+        Args:
+            arguments: The constructor's `locals()`; what is no argument in them is passed over.
+        """
+        for name in self.constructor_parameters():
+            if name in arguments:
+                setattr(self, name, arguments[name])
+
     @classmethod
     def constructor_parameters(cls):
         """Returns `{name: inspect.Parameter}` of the arguments that the class itself defines."""

@@ -3,11 +3,9 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
-from lm_zoo.layers.dense import Dense
-from lm_zoo.layers.dropout import Dropout
-from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.layers.dense import normal_dense
+from lm_zoo.layers.dropout import named_dropout
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -37,32 +35,17 @@ class CrossAttention(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.hidden_dim = hidden_dim
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.stddev = stddev
-        self.seed = seed
+        self.keep(locals())
         self.head_dim = hidden_dim // num_heads
 
         def dense(width, name):
-            return Dense(
-                width,
-                use_bias=use_bias,
-                kernel_initializer=initializers.normal(stddev, seed, name),
-                name=name,
-                dtype=self.dtype_policy,
-            )
+            shared = {"use_bias": use_bias, "dtype": self.dtype_policy}
+            return normal_dense(width, name, seed, stddev, **shared)
 
         self.query = dense(hidden_dim, "query")
         self.key_value = dense(2 * hidden_dim, "key_value")
         self.output_projection = dense(hidden_dim, "output_projection")
-        self.weight_dropout = Dropout(
-            dropout,
-            seed=derive_seed(seed, "weight_dropout"),
-            name="weight_dropout",
-            dtype=self.dtype_policy,
-        )
+        self.weight_dropout = named_dropout(dropout, seed, "weight_dropout", self.dtype_policy)
 
     def build(self, input_shape=None):
         for layer in (self.query, self.key_value, self.output_projection):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.wide_sums import add_shared
 
@@ -74,3 +75,9 @@ class Dense(Configurable, keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def normal_dense(units, name, seed, stddev, **arguments):
+    """Returns a `Dense` of a normal initial kernel that follows from the seed and its name."""
+    kernel = initializers.normal(stddev, seed, name)
+    return Dense(units, kernel_initializer=kernel, name=name, **arguments)

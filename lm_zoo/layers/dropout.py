@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.initializers import derive_seed
 
 _active = threading.local()  # a mirrored strategy traces each replica in a thread of its own
 
@@ -93,6 +94,11 @@ class Dropout(Configurable, keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def named_dropout(rate, seed, name, dtype):
+    """Returns a `Dropout` whose own seed follows from that of its owner and its name."""
+    return Dropout(rate, derive_seed(seed, name), name=name, dtype=dtype)
 
 
 def keep_mask(shape, rate, key, first_row):

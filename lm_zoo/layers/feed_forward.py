@@ -4,9 +4,8 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
-from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import Configurable
-from lm_zoo.layers.dense import Dense
+from lm_zoo.layers.dense import normal_dense
 
 KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
@@ -40,27 +39,11 @@ class FeedForward(Configurable, keras.layers.Layer):
         if kind not in KINDS:
             raise unknown_name("feed_forward", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
-        self.hidden_dim = hidden_dim
-        self.intermediate_dim = intermediate_dim
-        self.kind = kind
-        self.use_bias = use_bias
-        self.output_stddev = output_stddev
-        self.seed = seed
-        self.stddev = stddev
-        self.inner = Dense(
-            intermediate_dim * (2 if kind == "swiglu" else 1),
-            use_bias=use_bias,
-            kernel_initializer=initializers.normal(stddev, seed, "inner"),
-            name="inner",
-            dtype=self.dtype_policy,
-        )
-        self.outer = Dense(
-            hidden_dim,
-            use_bias=use_bias,
-            kernel_initializer=initializers.normal(output_stddev, seed, "outer"),
-            name="outer",
-            dtype=self.dtype_policy,
-        )
+        self.keep(locals())
+        width = intermediate_dim * (2 if kind == "swiglu" else 1)
+        shared = {"use_bias": use_bias, "dtype": self.dtype_policy}
+        self.inner = normal_dense(width, "inner", seed, stddev, **shared)
+        self.outer = normal_dense(hidden_dim, "outer", seed, output_stddev, **shared)
 
     def build(self, input_shape=None):
         self.inner.build((None, None, self.hidden_dim))

@@ -30,5 +30,10 @@ def glorot(seed, name):
     return keras.initializers.GlorotUniform(seed=derive_seed(seed, name))
 
 
+def uniform_or_glorot(scale, seed, name):
+    """Uniform between minus and plus `scale`, or Glorot's where it is 0."""
+    return uniform(scale, seed, name) if scale else glorot(seed, name)
+
+
 def orthogonal(seed, name):
     return keras.initializers.Orthogonal(seed=derive_seed(seed, name))

@@ -38,10 +38,7 @@ class OutputProjection(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.vocab_size = vocab_size
-        self.hidden_dim = hidden_dim
-        self.tied = tied
-        self.use_bias = use_bias
+        self.keep(locals())
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 

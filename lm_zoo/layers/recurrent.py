@@ -32,9 +32,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
 
     def __init__(self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.hidden_dim = hidden_dim
-        self.init_scale = init_scale
-        self.seed = seed
+        self.keep(locals())
 
     def build(self, inputs_shape, state_shape=None):
         self.input_dim = inputs_shape[-1]

@@ -5,7 +5,7 @@ import keras
 from lm_zoo.layers.attention import CausalSelfAttention
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.cross_attention import CrossAttention
-from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import EPSILON
@@ -62,30 +62,14 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.hidden_dim = hidden_dim
-        self.num_heads = num_heads
-        self.num_kv_heads = num_kv_heads
-        self.intermediate_dim = intermediate_dim
-        self.normalization = normalization
-        self.feed_forward = feed_forward
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.residual_stddev = residual_stddev
-        self.seed = seed
-        self.stddev = stddev
-        self.normalize_first = normalize_first
-        self.cross_attention = cross_attention
-        self.norm_epsilon = norm_epsilon
-        self.attention_bias = attention_bias
-        self.mlp_bias = mlp_bias
-        self.attention_scale = attention_scale
+        self.keep(locals())
         dtype = self.dtype_policy
 
         def new_norm(name):
             return new_normalization(normalization, use_bias, name, dtype, norm_epsilon)
 
         def new_dropout(name):
-            return Dropout(dropout, derive_seed(seed, name), name=name, dtype=dtype)
+            return named_dropout(dropout, seed, name, dtype)
 
         self.attention_norm = new_norm("attention_norm")
         self.attention = CausalSelfAttention(

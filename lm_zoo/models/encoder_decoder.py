@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
-from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import normalization as new_normalization
@@ -17,7 +17,12 @@ from lm_zoo.layers.sinusoidal import sinusoidal
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require_at_least
-from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel, pad_mask
+from lm_zoo.models.sequence_to_sequence import (
+    SequenceToSequenceModel,
+    check_shared_embeddings,
+    lengths_of,
+    pad_mask,
+)
 from lm_zoo.models.transformer_lm import (
     Memory,
     TransformerLM,
@@ -101,38 +106,12 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(
-            vocab_size=vocab_size,
-            source_vocab_size=source_vocab_size,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            num_encoder_layers=num_encoder_layers,
-            num_heads=num_heads,
-            num_kv_heads=num_kv_heads,
-            intermediate_dim=intermediate_dim,
-            context_length=context_length,
-            source_length=source_length,
-            position=position,
-            rope_theta=rope_theta,
-            normalization=normalization,
-            normalize_first=normalize_first,
-            feed_forward=feed_forward,
-            use_bias=use_bias,
-            share_embeddings=share_embeddings,
-            tie_embeddings=tie_embeddings,
-            dropout=dropout,
-            seed=seed,
-        )
+        self.keep(locals())
         check_transformer(self, POSITIONS)
         require_at_least(1, source_length=source_length)
         require_at_least(0, source_vocab_size=source_vocab_size)
         require_at_least(0, num_encoder_layers=num_encoder_layers)
-        require(
-            not share_embeddings or source_vocab_size in (0, vocab_size),
-            "source_vocab_size",
-            f"0 or vocab_size ({vocab_size}) with share_embeddings",
-            source_vocab_size,
-        )
+        check_shared_embeddings(self)
         require(hidden_dim % 2 == 0, "hidden_dim", "an even number", hidden_dim)
         self._make_embeddings()
         self.encoder_blocks = tuple(
@@ -161,8 +140,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             return Embedding(rows, self.hidden_dim, initializer, name=name, dtype=self.dtype_policy)
 
         def dropout(name):
-            seed = derive_seed(self.seed, name)
-            return Dropout(self.dropout, seed, name=name, dtype=self.dtype_policy)
+            return named_dropout(self.dropout, self.seed, name, self.dtype_policy)
 
         self.token_embedding = table("token_embedding", self.vocab_size)
         self.source_embedding = None
@@ -214,17 +192,13 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
 
     def encode(self, source_ids, lengths=None, training=False):
         x = self.source_features(source_ids, lengths, training)
-        if lengths is None:
-            shape = tf.shape(source_ids)
-            lengths = tf.fill([shape[0]], shape[1])
+        lengths = lengths_of(source_ids, lengths)
         return lengths, tuple(block.memory_attention.read(x) for block in self.blocks)
 
     def source_features(self, source_ids, lengths=None, training=False):
         source_ids = self.prepare(source_ids)
         self.check_source_length(source_ids)
-        shape = tf.shape(source_ids)
-        if lengths is None:
-            lengths = tf.fill([shape[0]], shape[1])
+        shape, lengths = tf.shape(source_ids), lengths_of(source_ids, lengths)
         positions, turn = tf.range(shape[1]), None
         table = self.source_embedding or self.token_embedding
         x = self._positioned(table(source_ids), self.source_position_embedding, positions)

@@ -48,10 +48,10 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         """Rows of the output: the tokens and the padding; as many columns have the logits."""
         return self.vocab_size + self.vocab_padding
 
-    def keep(self, **arguments):
-        """Checks constructor arguments by their annotations and keeps them as attributes."""
-        for name, value in check_arguments(type(self), arguments).items():
-            setattr(self, name, value)
+    def keep(self, arguments):
+        """Keeps the constructor's arguments, given as its `locals()`, checked by their annotations."""
+        own = {k: v for k, v in arguments.items() if k in self.constructor_parameters()}
+        super().keep(check_arguments(type(self), own))
 
     def check_reads(self, sources):
         """Raises a `UserError` unless the model reads what it is to be given.
@@ -116,8 +116,12 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         return self.features(token_ids, state, training, lengths=lengths)[0]
 
     def logits(self, features):
-        """Returns the next token's float32 logits `(batch, length, num_rows)` from `features`."""
-        raise NotImplementedError
+        """Returns the next token's float32 logits `(batch, length, num_rows)` from `features`.
+
+        By default they are those of an `output_projection`, tied to a `token_embedding` or not.
+        """
+        table = self.token_embedding.table if self.tie_embeddings else None
+        return self.output_projection(features, table)
 
     def forward(self, token_ids, state, training=False, document_starts=None, lengths=None):
         """Reads the next tokens of each row; the arguments are those of `features`.

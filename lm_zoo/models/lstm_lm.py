@@ -57,18 +57,7 @@ class LSTMLM(RecurrentLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.assemble(
-            vocab_size=vocab_size,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            embedding_dim=embedding_dim,
-            dropout=dropout,
-            tie_embeddings=tie_embeddings,
-            init_scale=init_scale,
-            forget_bias=forget_bias,
-            vocab_padding=vocab_padding,
-            seed=seed,
-        )
+        self.assemble(locals())
 
     def make_layer(self, **arguments):
         return LSTM(self.hidden_dim, forget_bias=self.forget_bias, **arguments)

@@ -3,19 +3,23 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.checked_fields import require
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
 from lm_zoo.layers.alignment import Alignment
 from lm_zoo.layers.dense import Dense
-from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.gru import GRU
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.lstm import LSTM
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.models.arguments import require_at_least
-from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel, pad_mask
+from lm_zoo.models.sequence_to_sequence import (
+    SequenceToSequenceModel,
+    check_shared_embeddings,
+    lengths_of,
+    pad_mask,
+)
 
 CELLS = {"gru": GRU, "lstm": LSTM}
 
@@ -83,21 +87,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(
-            vocab_size=vocab_size,
-            source_vocab_size=source_vocab_size,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            num_encoder_layers=num_encoder_layers,
-            embedding_dim=embedding_dim,
-            cell=cell,
-            attention=attention,
-            share_embeddings=share_embeddings,
-            tie_embeddings=tie_embeddings,
-            dropout=dropout,
-            init_scale=init_scale,
-            seed=seed,
-        )
+        self.keep(locals())
         require_at_least(1, vocab_size=vocab_size, hidden_dim=hidden_dim, num_layers=num_layers)
         require_at_least(
             0,
@@ -106,12 +96,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
             embedding_dim=embedding_dim,
             init_scale=init_scale,
         )
-        require(
-            not share_embeddings or source_vocab_size in (0, vocab_size),
-            "source_vocab_size",
-            f"0 or vocab_size ({vocab_size}) with share_embeddings",
-            source_vocab_size,
-        )
+        check_shared_embeddings(self)
         if cell not in CELLS:
             raise unknown_name("cell", cell, CELLS)
         self.embedding_width = embedding_dim or hidden_dim
@@ -145,9 +130,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         )
 
     def _initializer(self, name):
-        if self.init_scale:
-            return initializers.uniform(self.init_scale, self.seed, name)
-        return initializers.glorot(self.seed, name)
+        return initializers.uniform_or_glorot(self.init_scale, self.seed, name)
 
     def _make_embeddings(self):
         def table(name, rows):
@@ -173,8 +156,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
             )
 
         def dropout(name):
-            seed = derive_seed(self.seed, name)
-            return Dropout(self.dropout, seed, name=name, dtype=self.dtype_policy)
+            return named_dropout(self.dropout, self.seed, name, self.dtype_policy)
 
         encoder = range(self.num_encoder_layers or self.num_layers)
         decoder = range(self.num_layers)
@@ -203,16 +185,12 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
 
     def encode(self, source_ids, lengths=None, training=False):
         x = self.source_features(source_ids, lengths, training)
-        if lengths is None:
-            shape = tf.shape(source_ids)
-            lengths = tf.fill([shape[0]], shape[1])
+        lengths = lengths_of(source_ids, lengths)
         return lengths, self.alignment.key(x), x
 
     def source_features(self, source_ids, lengths=None, training=False):
         source_ids = self.prepare(source_ids)
-        shape = tf.shape(source_ids)
-        if lengths is None:
-            lengths = tf.fill([shape[0]], shape[1])
+        shape, lengths = tf.shape(source_ids), lengths_of(source_ids, lengths)
         x = (self.source_embedding or self.token_embedding)(source_ids)  # (B, S, E)
         for ahead, back, dropout in zip(
             self.forward_layers, self.backward_layers, self.encoder_dropouts, strict=True
@@ -239,10 +217,6 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
 
     def features_and_attention(self, token_ids, state):
         return self._read(token_ids, state)
-
-    def logits(self, features):
-        table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(features, table)
 
     def attention_weights(self, token_ids, source_ids, source_lengths=None):
         memory = self.encode(source_ids, source_lengths)

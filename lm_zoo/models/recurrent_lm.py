@@ -2,7 +2,7 @@
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.dense import Dense
-from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.output_projection import OutputProjection
@@ -20,9 +20,9 @@ class RecurrentLM(LanguageModel):
     connections (Zaremba et al. 2014).
     """
 
-    def assemble(self, **arguments):
-        """Checks and keeps the constructor's arguments, and makes the layers."""
-        self.keep(**arguments)
+    def assemble(self, arguments):
+        """Keeps the constructor's arguments, given as its `locals()`, and makes the layers."""
+        self.keep(arguments)
         require_at_least(
             1, vocab_size=self.vocab_size, hidden_dim=self.hidden_dim, num_layers=self.num_layers
         )
@@ -31,13 +31,8 @@ class RecurrentLM(LanguageModel):
         init_scale, seed, dtype = self.init_scale, self.seed, self.dtype_policy
         embedding_width = self.embedding_dim or self.hidden_dim
 
-        def weights(name):
-            if init_scale:
-                return initializers.uniform(init_scale, seed, name)
-            return initializers.glorot(seed, name)
-
         def new_dropout(name):
-            return Dropout(self.dropout, derive_seed(seed, name), name=name, dtype=dtype)
+            return named_dropout(self.dropout, seed, name, dtype)
 
         # 0.1 is PyTorch's word_language_model's, and small enough for a tied output.
         embedding_scale = init_scale or 0.1
@@ -67,7 +62,7 @@ class RecurrentLM(LanguageModel):
             self.projection = Dense(
                 embedding_width,
                 use_bias=False,
-                kernel_initializer=weights("projection"),
+                kernel_initializer=initializers.uniform_or_glorot(init_scale, seed, "projection"),
                 name="projection",
                 dtype=dtype,
             )
@@ -76,7 +71,9 @@ class RecurrentLM(LanguageModel):
             embedding_width if self.tie_embeddings else self.hidden_dim,
             tied=self.tie_embeddings,
             use_bias=True,
-            kernel_initializer=weights("output_projection"),
+            kernel_initializer=initializers.uniform_or_glorot(
+                init_scale, seed, "output_projection"
+            ),
             bias_initializer=(
                 initializers.uniform(init_scale, seed, "output_bias") if init_scale else "zeros"
             ),
@@ -114,10 +111,6 @@ class RecurrentLM(LanguageModel):
         if self.projection is not None:
             x = self.projection(x)  # (B, T, E)
         return x, tuple(new_state)
-
-    def logits(self, features):
-        table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(features, table)
 
     def layer_flops_per_token(self, layer, sequence_length):
         if layer is self.projection:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError
 from lm_zoo.models.language_model import LanguageModel
 
@@ -117,6 +118,19 @@ class SequenceToSequenceModel(LanguageModel):
                 f"source_ids: expected at most source_length ({limit}) tokens in a row, received "
                 f"{length}. Cut the text, or build the model with a larger source_length."
             )
+
+
+def check_shared_embeddings(model):
+    """Raises a `UserError` if source and target share an embedding and are of two vocabularies."""
+    expected = f"0 or vocab_size ({model.vocab_size}) with share_embeddings"
+    fits = not model.share_embeddings or model.source_vocab_size in (0, model.vocab_size)
+    require(fits, "source_vocab_size", expected, model.source_vocab_size)
+
+
+def lengths_of(token_ids, lengths=None):
+    """Returns the lengths of padded rows, int32 `(batch,)`: those given, or else all of each row."""
+    shape = tf.shape(token_ids)
+    return tf.fill([shape[0]], shape[1]) if lengths is None else lengths
 
 
 def pad_mask(lengths, size):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.initializers import derive_seed, glorot
@@ -13,7 +14,7 @@ POOLINGS = ("mean", "last")
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class TextClassifier(ModelSummary, keras.Model):
+class TextClassifier(Configurable, ModelSummary, keras.Model):
     """The features of a language model, pooled over a text, and a layer for the labels' logits.
 
     The backbone's own output layer stands by: it takes no part in the loss and stays as it is.
@@ -39,11 +40,7 @@ class TextClassifier(ModelSummary, keras.Model):
         require_at_least(2, num_classes=num_classes)
         require(pooling in POOLINGS, "pooling", " or ".join(POOLINGS), pooling)
         super().__init__(dtype=backbone.dtype_policy, **kwargs)
-        self.backbone = backbone
-        self.num_classes = num_classes
-        self.pooling = pooling
-        self.dropout = dropout
-        self.seed = seed
+        self.keep(locals())
         self.vocab_size = backbone.vocab_size
         self.pooled_dropout = Dropout(
             dropout, derive_seed(seed, "pooled_dropout"), name="pooled_dropout"
@@ -104,14 +101,8 @@ class TextClassifier(ModelSummary, keras.Model):
         return sum(part.num_parameters for part in self.describe(1))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "backbone": keras.saving.serialize_keras_object(self.backbone),
-            "num_classes": self.num_classes,
-            "pooling": self.pooling,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
+        backbone = keras.saving.serialize_keras_object(self.backbone)
+        return super().get_config() | {"backbone": backbone}
 
     @classmethod
     def from_config(cls, config):

@@ -6,7 +6,7 @@ import keras
 
 from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
-from lm_zoo.layers.dropout import Dropout
+from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import EPSILON
@@ -121,30 +121,7 @@ class TransformerDecoder(TransformerLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(
-            vocab_size=vocab_size,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            num_kv_heads=num_kv_heads,
-            intermediate_dim=intermediate_dim,
-            context_length=context_length,
-            position=position,
-            rope_theta=rope_theta,
-            rope_scaling=rope_scaling,
-            normalization=normalization,
-            norm_epsilon=norm_epsilon,
-            feed_forward=feed_forward,
-            use_bias=use_bias,
-            attention_bias=attention_bias,
-            mlp_bias=mlp_bias,
-            scale_attention=scale_attention,
-            scale_attention_by_layer=scale_attention_by_layer,
-            tie_embeddings=tie_embeddings,
-            vocab_padding=vocab_padding,
-            dropout=dropout,
-            seed=seed,
-        )
+        self.keep(locals())
         check_transformer(self, POSITIONS)
         require(norm_epsilon > 0, "norm_epsilon", "a number above 0", norm_epsilon)
         if rope_scaling is not None:
@@ -168,9 +145,7 @@ class TransformerDecoder(TransformerLM):
                 name="position_embedding",
                 dtype=dtype,
             )
-        self.embedding_dropout = Dropout(
-            dropout, derive_seed(seed, "embedding_dropout"), name="embedding_dropout", dtype=dtype
-        )
+        self.embedding_dropout = named_dropout(dropout, seed, "embedding_dropout", dtype)
         self.blocks = tuple(
             TransformerBlock(
                 hidden_dim,

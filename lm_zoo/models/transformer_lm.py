@@ -135,10 +135,6 @@ class TransformerLM(LanguageModel):
         # No token sees one after it, so padding on the right needs no mask.
         return self.read_from_start(token_ids, training)[0]
 
-    def logits(self, features):
-        table = self.token_embedding.table if self.tie_embeddings else None
-        return self.output_projection(features, table)
-
     def call(self, token_ids, training=False, document_starts=None):
         return self.logits(self.read_from_start(token_ids, training, document_starts)[0])
 
@@ -222,12 +218,8 @@ def check_transformer(model, positions):
         if getattr(model, name) not in known:
             raise unknown_name(name, getattr(model, name), known)
     heads = model.num_heads
-    require(
-        model.hidden_dim % heads == 0,
-        "num_heads",
-        f"a divisor of hidden_dim ({model.hidden_dim})",
-        heads,
-    )
+    divides = f"a divisor of hidden_dim ({model.hidden_dim})"
+    require(model.hidden_dim % heads == 0, "num_heads", divides, heads)
     require(
         model.num_kv_heads == 0 or heads % model.num_kv_heads == 0,
         "num_kv_heads",
