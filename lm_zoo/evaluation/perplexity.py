@@ -160,23 +160,6 @@ class Evaluator:
         return windows(model, split, rows, length, self.stride, self.distribution)
 
 
-def evaluate_split(
-    model,
-    tokenizer,
-    split,
-    batch_size=8,
-    sequence_length=128,
-    stride=0,
-    context_rule="auto",
-    within_documents=False,
-):
-    """Measures one split once; see `Evaluator` for the arguments. Returns a `Ledger`."""
-    evaluator = Evaluator(
-        model, tokenizer, batch_size, sequence_length, stride, context_rule, within_documents
-    )
-    return evaluator.evaluate(split)
-
-
 def _whole(name, value, least):
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise UserError(f"{name}: expected a whole number of at least {least}, received {value!r}.")

@@ -193,24 +193,6 @@ def truncate(directory, last_step):
     return curves
 
 
-def read_scalars(directory, tag):
-    """Reads a curve back.
-
-    Args:
-        directory: The folder of one split, e.g. `<run>/tensorboard/train`.
-        tag: E.g. `loss`.
-
-    Returns:
-        A list of `(step, value)` in the order they were written; values have float32's precision.
-    """
-    return [
-        (event.step, float(tensor_util.make_ndarray(value.tensor)))
-        for event in _events(directory)
-        for value in event.summary.value
-        if value.tag == tag
-    ]
-
-
 class Profiler:
     """Records some steps with TensorFlow's profiler, for TensorBoard's Profile tab.
 

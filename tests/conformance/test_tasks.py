@@ -21,11 +21,11 @@ from lm_zoo.export.export import export
 from lm_zoo.export.json_tensors import array
 from lm_zoo.layers.dropout import dropout_scope
 from lm_zoo.registration import resolve
-from lm_zoo.training.summaries import read_scalars
 from tests.conformance.replica_cases import ONE
 from tests.conformance.replica_runs import assert_same, load, run_jobs
 from tests.conformance.task_cases import TaskCase
 from tests.conformance.tasks import INTERVAL, STEPS, TASKS
+from tests.curves import read_scalars
 
 DIVIDED = "mirrored x2, accumulation x2, 5 steps a call"
 NAME = "tiny"

@@ -16,7 +16,7 @@ from lm_zoo.config import ExperimentConfig, RuntimeConfig, TaskConfig
 from lm_zoo.distribution.strategies import Distribution, default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
-from lm_zoo.training.summaries import read_scalars
+from tests.curves import read_scalars
 from tests.small import text_step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.ledger_table import describe_context
-from lm_zoo.evaluation.perplexity import Evaluator, evaluate_split
+from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.windows import (
     plan_document_streams,
     plan_document_windows,
@@ -15,6 +15,7 @@ from lm_zoo.evaluation.windows import (
 )
 from lm_zoo.registry import build_model
 from tests.conformance.models import VARIANTS
+from tests.evaluation.measured import evaluate_split
 from tests.generation.toy import letters, log_softmax
 from tests.small import random_documents, token_split
 

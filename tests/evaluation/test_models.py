@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.evaluation.compare import compare
-from lm_zoo.evaluation.perplexity import evaluate_split
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.registry import build_model
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import TINY
+from tests.evaluation.measured import evaluate_split
 from tests.generation.toy import log_softmax
 from tests.small import token_split
 

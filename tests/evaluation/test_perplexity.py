@@ -7,8 +7,9 @@ from lm_zoo.data.corpora.synthetic import SyntheticSource
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import nll_function
-from lm_zoo.evaluation.perplexity import Evaluator, evaluate_split
+from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.windows import plan_streams, plan_windows
+from tests.evaluation.measured import evaluate_split
 from tests.generation.toy import (
     BigramModel,
     BoundedModel,

@@ -21,7 +21,7 @@ from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import train_tokenizer
-from lm_zoo.training.summaries import read_scalars
+from tests.curves import read_scalars
 from tests.outside.conftest import ROOT, environment, forget
 from tests.training.test_trainer import assert_same_tensors, final_tensors
 

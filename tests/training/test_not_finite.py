@@ -12,7 +12,7 @@ from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import Experiment
 from lm_zoo.tasks.task import Observations
-from lm_zoo.training.summaries import read_scalars
+from tests.curves import read_scalars
 from tests.training.test_trainer import tiny_config
 
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from lm_zoo import checkpoints
-from lm_zoo.training.summaries import read_scalars
+from tests.curves import read_scalars
 from tests.training.test_trainer import assert_same_tensors, final_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

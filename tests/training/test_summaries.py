@@ -22,7 +22,8 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 from tensorboard.compat.proto.event_pb2 import Event
 
 from lm_zoo.errors import UserError
-from lm_zoo.training.summaries import Profiler, RunSummaries, read_scalars, truncate
+from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
+from tests.curves import read_scalars
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -201,7 +202,7 @@ def test_a_later_file_has_a_later_name_even_if_the_clock_went_back(tmp_path):
 
 KILLED = """
 import sys
-from lm_zoo.training.summaries import RunSummaries, read_scalars, truncate
+from lm_zoo.training.summaries import RunSummaries, truncate
 directory, checkpoint = sys.argv[1:]
 last = int(open(checkpoint).read() or -1)
 truncate(directory, last)

@@ -22,7 +22,7 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training.summaries import read_scalars
+from tests.curves import read_scalars
 
 
 @pytest.fixture(scope="module")

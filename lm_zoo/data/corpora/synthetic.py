@@ -97,22 +97,6 @@ class SyntheticSource:
             drawn.append(symbol)
         return "".join(map(self.symbols.__getitem__, drawn))
 
-    def negative_log_likelihood(self, text):
-        """Nats of each symbol of `text` under the true source, shape `(len(text),)`.
-
-        The first `order` symbols are taken together, at the stationary probability of that context,
-        which stands in the last of their places (0 in those before it).
-        """
-        index = {symbol: i for i, symbol in enumerate(self.symbols)}
-        symbols = np.array([index[symbol] for symbol in text])
-        contexts = np.zeros(len(text) - self.order + 1, np.int64)
-        for back in range(self.order):
-            contexts = contexts * self.vocab_size + symbols[back : back + len(contexts)]
-        nats = np.zeros(len(text))
-        nats[self.order - 1] = -np.log(self.stationary[contexts[0]])
-        nats[self.order :] = -np.log(self.transitions[contexts[:-1], symbols[self.order :]])
-        return nats
-
 
 @dataclasses.dataclass
 class Synthetic(HeldOutShares):
