@@ -12,32 +12,21 @@ import tensorflow as tf
 
 from lm_zoo.text.in_graph.bpe_merges import MergeRules
 from lm_zoo.text.in_graph.bpe_pieces import piece_starts
-from lm_zoo.text.in_graph.ops import (
-    STRINGS,
-    TOKEN_IDS,
-    chain,
-    join_pieces,
-    next_place,
-    shift,
-)
+from lm_zoo.text.in_graph.module import TokenizerModule
+from lm_zoo.text.in_graph.ops import chain, id_table, in_rows, next_place, shift
 from lm_zoo.text.in_graph.trie import NONE, Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.bpe import byte_of
 
 
-class BytePairModule(tf.Module):
-    """Text to ids and back.
-
-    Args:
-        tokenizer: The `BytePairTokenizer` to copy.
-        special_tokens: `control` or `text`: what special tokens written out in a text are.
-    """
+class BytePairModule(TokenizerModule):
+    """Text to ids and back."""
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
-        super().__init__(name="bpe_tokenizer")
+        super().__init__(tokenizer)
         vocabulary, specials = tokenizer.vocabulary, tokenizer.specials
         self._split = tokenizer.split
-        self._pieces = np.array(tokenizer.pieces, object)
+        self.pieces = np.array(tokenizer.pieces, object)
         alphabet = sorted(byte_of().items(), key=lambda item: item[1])
         self._byte_ids = np.array([vocabulary[char] for char, _ in alphabet], np.int32)
         self._rules = MergeRules(vocabulary, tokenizer.merges)
@@ -48,17 +37,9 @@ class BytePairModule(tf.Module):
         self.whole_pieces = None
         if tokenizer.ignore_merges:
             whole = [id for token, id in vocabulary.items() if token not in specials]
-            self.whole_pieces = tf.lookup.StaticHashTable(
-                tf.lookup.KeyValueTensorInitializer(
-                    tf.constant([tokenizer.pieces[id] for id in whole]),
-                    tf.constant(whole, tf.int32),
-                ),
-                default_value=NONE,
-            )
+            self.whole_pieces = id_table([tokenizer.pieces[id] for id in whole], whole, NONE)
 
-    @tf.function(input_signature=[STRINGS])
-    def tokenize(self, strings):
-        """Returns the ids of each string, `(batch, None)`."""
+    def ids(self, strings):
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
         codes, rows = characters.flat_values, tf.cast(characters.value_rowids(), tf.int32)
         firsts = rows != shift(rows, 1, -1)
@@ -94,17 +75,7 @@ class BytePairModule(tf.Module):
         kept = ~tf.gather(inside, of_character) & (leads | (token_at == NONE))
         symbols, pieces = tf.boolean_mask(symbols, kept), tf.boolean_mask(pieces, kept)
         symbols, pieces = self._rules.merge(symbols, pieces, tf.size(row_of_piece))
-        return tf.RaggedTensor.from_value_rowids(
-            symbols,
-            tf.cast(tf.gather(row_of_piece, pieces), tf.int64),
-            nrows=tf.size(strings, tf.int64),
-            validate=False,
-        )
-
-    @tf.function(input_signature=[TOKEN_IDS])
-    def detokenize(self, token_ids):
-        """Returns the string of each row, `(batch,)`."""
-        return join_pieces(self._pieces, token_ids)
+        return in_rows(symbols, tf.gather(row_of_piece, pieces), strings)
 
     def _find_specials(self, codes, firsts):
         """Finds special tokens that are written out: the first one, and of several the longest.

@@ -10,7 +10,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, join_pieces, shift
+from lm_zoo.text.in_graph.module import TokenizerModule
+from lm_zoo.text.in_graph.ops import chain, id_table, in_rows, shift
 from lm_zoo.text.in_graph.trie import NONE, Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 
@@ -24,49 +25,30 @@ IN_RUNS = (
 LETTERS = ((ord("a"), ord("z")), (ord("A"), ord("Z")), (ord("0"), ord("9")))
 
 
-class ChineseWordModule(tf.Module):
-    """Chinese text to the ids of its words and back.
-
-    Args:
-        tokenizer: The `ChineseWordTokenizer` to copy.
-        special_tokens: Not used: none of them can be written out.
-    """
+class ChineseWordModule(TokenizerModule):
+    """Chinese text to the ids of its words and back."""
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
-        super().__init__(name="chinese_word_tokenizer")
+        super().__init__(tokenizer)
         frequencies = tokenizer.its_dictionary().frequencies
         log_total = math.log(sum(frequencies.values()))
         self._trie = Trie([list(map(ord, word)) for word in frequencies])
         # The last one is of a character that begins no word: frequency 1.
         scores = [math.log(n) - log_total for n in frequencies.values()] + [-log_total]
         self._scores = np.array(scores, np.float64)
-        self._pieces = np.array(tokenizer.pieces, object)
-        self.ids = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(tokenizer.pieces[1:]),  # <eos> is written as a newline
-                tf.range(1, tokenizer.vocab_size, dtype=tf.int32),
-            ),
-            default_value=tokenizer.unk_id,
-        )
+        self.pieces = np.array(tokenizer.pieces, object)
+        written = tokenizer.pieces[1:]  # <eos> is written as a newline
+        self.id_of = id_table(written, list(range(1, tokenizer.vocab_size)), tokenizer.unk_id)
 
-    @tf.function(input_signature=[STRINGS])
-    def tokenize(self, strings):
-        """Returns the ids of each string, `(batch, None)`."""
+    def ids(self, strings):
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
         rows, codes = characters.value_rowids(), characters.flat_values
         starts = self._word_starts(codes, tf.cast(rows, tf.int32))
         words = tf.RaggedTensor.from_row_starts(
             codes, tf.boolean_mask(tf.range(tf.size(codes)), starts), validate=False
         )
-        ids = self.ids.lookup(tf.strings.unicode_encode(words, "UTF-8"))
-        return tf.RaggedTensor.from_value_rowids(
-            ids, tf.boolean_mask(rows, starts), nrows=tf.size(strings, tf.int64), validate=False
-        )
-
-    @tf.function(input_signature=[TOKEN_IDS])
-    def detokenize(self, token_ids):
-        """Returns the string of each row, `(batch,)`."""
-        return join_pieces(self._pieces, token_ids)
+        ids = self.id_of.lookup(tf.strings.unicode_encode(words, "UTF-8"))
+        return in_rows(ids, tf.boolean_mask(rows, starts), strings)
 
     def _word_starts(self, codes, rows):
         places = tf.range(tf.size(codes))

@@ -1,4 +1,4 @@
-"""What the modules of tokenizers are made of: their signatures, and work on vectors of characters.
+"""What the modules of tokenizers are made of: work on vectors of characters.
 
 The texts of a batch lie end to end in one vector; what is true of a place, such as that a text
 begins there, is a vector of as many flags.
@@ -6,8 +6,26 @@ begins there, is a vector of as many flags.
 
 import tensorflow as tf
 
-STRINGS = tf.TensorSpec((None,), tf.string)
-TOKEN_IDS = tf.RaggedTensorSpec((None, None), tf.int32, ragged_rank=1)
+
+def id_table(words, ids, unknown):
+    """Returns the table word -> id, of strings; any other word is `unknown`."""
+    initializer = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(words), tf.constant(ids, tf.int32)
+    )
+    return tf.lookup.StaticHashTable(initializer, default_value=unknown)
+
+
+def in_rows(values, rows, strings):
+    """Returns what belongs to each of the strings, a RaggedTensor `(batch, None)`.
+
+    Args:
+        values: Of all strings, one string's after another's.
+        rows: The string that each belongs to, integers of that shape.
+        strings: `(batch,)`.
+    """
+    return tf.RaggedTensor.from_value_rowids(
+        values, tf.cast(rows, tf.int64), nrows=tf.size(strings, tf.int64), validate=False
+    )
 
 
 def join_pieces(pieces, token_ids, separator=""):

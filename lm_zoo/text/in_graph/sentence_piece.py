@@ -8,29 +8,18 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from lm_zoo.text.in_graph.ops import (
-    STRINGS,
-    TOKEN_IDS,
-    chain,
-    join_pieces,
-    next_place,
-    shift,
-)
+from lm_zoo.text.in_graph.module import TokenizerModule
+from lm_zoo.text.in_graph.ops import chain, in_rows, join_pieces, next_place, shift
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.sentence_piece import LONG
 
 
-class SentencePieceModule(tf.Module):
-    """Text to SentencePiece's ids and back.
-
-    Args:
-        tokenizer: The `SentencePieceTokenizer` to copy.
-        special_tokens: Not used: none of them can be written out.
-    """
+class SentencePieceModule(TokenizerModule):
+    """Text to SentencePiece's ids and back."""
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
-        super().__init__(name=f"{tokenizer.name}_tokenizer")
-        self._pieces = np.array(tokenizer.pieces, object)
+        super().__init__(tokenizer)
+        self.pieces = np.array(tokenizer.pieces, object)
         self._leading_space = tokenizer.leading_space
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(tokenizer.model, tf.int32)
         self._in_stretches, self._of_parts = tokenizer.in_stretches, None
@@ -39,9 +28,7 @@ class SentencePieceModule(tf.Module):
                 tokenizer.model_of_parts, tf.int32
             )
 
-    @tf.function(input_signature=[STRINGS])
-    def tokenize(self, strings):
-        """Returns the ids of each string, `(batch, None)`."""
+    def ids(self, strings):
         if not self._in_stretches:  # bytes that are not UTF-8 are replaced
             return self._tokenizer.tokenize(tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8"))
         lines = _stretches(strings)  # (batch, None)
@@ -55,10 +42,8 @@ class SentencePieceModule(tf.Module):
             ids = tf.concat([of_first, of_parts], axis=1)
         return lines.with_flat_values(ids).merge_dims(1, 2)
 
-    @tf.function(input_signature=[TOKEN_IDS])
-    def detokenize(self, token_ids):
-        """Returns the string of each row, `(batch,)`."""
-        joined = join_pieces(self._pieces, token_ids)
+    def texts(self, token_ids):
+        joined = join_pieces(self.pieces, token_ids)
         if self._leading_space is None:
             return joined
         return tf.strings.regex_replace(joined, self._leading_space, "", replace_global=False)
@@ -83,9 +68,5 @@ def _stretches(strings):
     starts |= new_row | (newline & ~shift(newline, 1, False))
     begins = tf.boolean_mask(places, starts)
     texts = tf.RaggedTensor.from_row_starts(codes, begins, validate=False)
-    return tf.RaggedTensor.from_value_rowids(
-        tf.strings.unicode_encode(texts, "UTF-8"),
-        tf.boolean_mask(rows, starts),
-        nrows=tf.size(strings, tf.int64),
-        validate=False,
-    )
+    texts = tf.strings.unicode_encode(texts, "UTF-8")
+    return in_rows(texts, tf.boolean_mask(rows, starts), strings)

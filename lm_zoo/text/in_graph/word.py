@@ -3,39 +3,26 @@
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, join_pieces
+from lm_zoo.text.in_graph.module import TokenizerModule
+from lm_zoo.text.in_graph.ops import id_table, join_pieces
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.word import AROUND_NEWLINE, LINE_END
 
 
-class WordModule(tf.Module):
-    """Words to ids and back.
-
-    Args:
-        tokenizer: The `WordTokenizer` to copy.
-        special_tokens: `control` or `text`: what special tokens written out in a text are.
-    """
+class WordModule(TokenizerModule):
+    """Words to ids and back."""
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
-        super().__init__(name="word_tokenizer")
-        self._pieces = np.array(tokenizer.pieces, object)
+        super().__init__(tokenizer)
+        self.pieces = np.array(tokenizer.pieces, object)
         ids = tokenizer.ids_of(special_tokens)
-        self.ids = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(list(ids)), tf.constant(list(ids.values()), tf.int32)
-            ),
-            default_value=tokenizer.unk_id,
-        )
+        self.id_of = id_table(list(ids), list(ids.values()), tokenizer.unk_id)
 
-    @tf.function(input_signature=[STRINGS])
-    def tokenize(self, strings):
-        """Returns the ids of each string, `(batch, None)`."""
+    def ids(self, strings):
         marked = tf.strings.regex_replace(strings, "\n", b" " + LINE_END + b" ")
         words = tf.strings.split(marked)  # at ASCII white space, as lm_zoo.text.words does
-        return words.with_flat_values(self.ids.lookup(words.flat_values))
+        return words.with_flat_values(self.id_of.lookup(words.flat_values))
 
-    @tf.function(input_signature=[TOKEN_IDS])
-    def detokenize(self, token_ids):
-        """Returns the string of each row, `(batch,)`."""
-        joined = join_pieces(self._pieces, token_ids, separator=" ")
+    def texts(self, token_ids):
+        joined = join_pieces(self.pieces, token_ids, separator=" ")
         return tf.strings.regex_replace(joined, AROUND_NEWLINE, "\n")

@@ -8,7 +8,8 @@ need tensorflow-text to load. Here the tables are asked of the library, so that 
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, chain, next_place, shift
+from lm_zoo.text.in_graph.module import TokenizerModule
+from lm_zoo.text.in_graph.ops import chain, in_rows, next_place, shift
 from lm_zoo.text.in_graph.trie import Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.wordpiece import (
@@ -26,16 +27,11 @@ CONTINUING = (1 << 21) - 1
 PRIVATE = ((0xF0000, 0xFFFFD), (0x100000, 0x10FFFD))
 
 
-class WordPieceModule(tf.Module):
-    """Text to BERT's ids and back.
-
-    Args:
-        tokenizer: The `WordPieceTokenizer` to copy.
-        special_tokens: `control` or `text`: what special pieces written out in a text are.
-    """
+class WordPieceModule(TokenizerModule):
+    """Text to BERT's ids and back."""
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
-        super().__init__(name="wordpiece_tokenizer")
+        super().__init__(tokenizer)
         self._specials = tokenizer.specials if special_tokens == CONTROL else []
         self._unk_id = tokenizer.unk_id
         self._pieces, self._before, self._after = tokenizer.written
@@ -49,9 +45,7 @@ class WordPieceModule(tf.Module):
         )
         self._classes = word_classes(chinese)
 
-    @tf.function(input_signature=[STRINGS])
-    def tokenize(self, strings):
-        """Returns the ids of each string, `(batch, None)`."""
+    def ids(self, strings):
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
         codes, rows = characters.flat_values, tf.cast(characters.value_rowids(), tf.int32)
         codes, rows = self._normalize(*self._mark_specials(codes, rows))
@@ -83,16 +77,9 @@ class WordPieceModule(tf.Module):
         unknown = tf.gather(tf.concat([unknown, [False]], axis=0), of_word)
         ids = tf.where(unknown, self._unk_id, ids)
         kept = visited & (starts | ~unknown)
-        return tf.RaggedTensor.from_value_rowids(
-            tf.boolean_mask(ids, kept),
-            tf.cast(tf.boolean_mask(rows, kept), tf.int64),
-            nrows=tf.size(strings, tf.int64),
-            validate=False,
-        )
+        return in_rows(tf.boolean_mask(ids, kept), tf.boolean_mask(rows, kept), strings)
 
-    @tf.function(input_signature=[TOKEN_IDS])
-    def detokenize(self, token_ids):
-        """Returns the string of each row, `(batch,)`."""
+    def texts(self, token_ids):
         ids = token_ids.flat_values
         pieces = tf.gather(tf.constant(self._pieces), ids)  # on the CPU, which refuses unknown ids
         after = shift(tf.gather(tf.constant(self._after), ids), 1, 0)

@@ -6,13 +6,13 @@ import pathlib
 import typing
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
-from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, natural, read_json
+from lm_zoo.json_files import MAX_LARGE_BYTES, natural, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
+from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -178,23 +178,10 @@ class BytePairTokenizer(Tokenizer):
                 f"tokenizer.path: expected encoder.json and vocab.bpe (or vocab.json and "
                 f"merges.txt) in {directory}, found neither pair."
             )
-        try:
+        with reading(vocabulary_file, "token to id"):
             vocabulary = read_json(vocabulary_file, {str: natural}, MAX_LARGE_BYTES)
+        with reading(merges_file):
             lines = read_input(merges_file, MAX_LARGE_BYTES).decode("utf-8").split("\n")
-        except OSError as error:
-            raise UserError(
-                f"tokenizer.path: could not read {error.filename}: {reason(error)}."
-            ) from None
-        except NotJson as error:
-            raise UserError(
-                f"tokenizer.path: {vocabulary_file} is damaged: expected token to id ({error}); "
-                "copy it again."
-            ) from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"tokenizer.path: {merges_file} is not UTF-8 (byte offset {error.start}); copy it "
-                "again."
-            ) from None
         if lines and lines[0].startswith("#version"):
             del lines[0]
         merges = [line.rstrip("\r").split(" ") for line in lines if line.strip("\r")]
@@ -250,7 +237,7 @@ class BytePairTokenizer(Tokenizer):
         return encode_texts(self._library, texts, self.split.safe_cut)
 
     def decode_bytes(self, token_ids):
-        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
+        return self._joined(self.pieces, token_ids)
 
 
 def _library_tokenizer(vocabulary, merges, split="gpt2", ignore_merges=False):

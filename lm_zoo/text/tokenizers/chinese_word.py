@@ -96,7 +96,7 @@ class ChineseWordTokenizer(Tokenizer):
         return np.cumsum([len(word) for word in self.its_dictionary().cut(text)], dtype=int)
 
     def decode_bytes(self, token_ids):
-        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
+        return self._joined(self.pieces, token_ids)
 
     def token_text(self, token_id):
         return UNK if token_id == self.unk_id else super().token_text(token_id)

@@ -10,11 +10,11 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.library import BATCH_CHARACTERS
+from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -140,13 +140,8 @@ class SentencePieceTokenizer(Tokenizer):
                 listed = f"found {', '.join(f.name for f in found)}" if found else "found none"
                 raise UserError(f"tokenizer.path: expected one .model file in {path}, {listed}.")
             path = found[0]
-        try:
+        with reading(path):
             return cls(read_input(path, MAX_LARGE_BYTES))
-        except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
-        except UserError as error:
-            problem = str(error).removeprefix("tokenizer: ")
-            raise UserError(f"tokenizer.path: {path}: {problem}") from None
 
     @classmethod
     def from_content(cls, content):
@@ -222,7 +217,7 @@ class SentencePieceTokenizer(Tokenizer):
         return re.sub(self.leading_space, b"", joined) if self.leading_space else joined
 
     def decode_part(self, token_ids):
-        return b"".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
+        return self._joined(self.pieces, token_ids)
 
     def token_bytes(self, token_id):
         return self.pieces[self._checked(token_id)[0]]
@@ -249,13 +244,8 @@ def kind_of_model(path):
     Raises:
         UserError: If it cannot be read, or is no model or one of another kind.
     """
-    try:
+    with reading(path):
         number = _parsed(read_input(path, MAX_LARGE_BYTES)).trainer_spec.model_type
-    except OSError as error:
-        raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
-    except UserError as error:
-        problem = str(error).removeprefix("tokenizer: ")
-        raise UserError(f"tokenizer.path: {path}: {problem}") from None
     if number not in KINDS:
         raise UserError(f"tokenizer.path: {path} is neither a unigram nor a BPE model.")
     return KINDS[number]

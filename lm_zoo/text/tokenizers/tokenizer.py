@@ -220,6 +220,10 @@ class Tokenizer:
             raise cannot_write(directory, error) from None
         write_atomically(directory / FILE_NAME, json.dumps(values, ensure_ascii=False, indent=0))
 
+    def _joined(self, pieces, token_ids, separator=b""):
+        """Returns the pieces of the ids, bytes, with a separator between them."""
+        return separator.join(map(pieces.__getitem__, self._checked(token_ids).tolist()))
+
     def _checked(self, token_ids):
         """Returns the ids as a flat int64 array, having made sure that they exist."""
         token_ids = np.asarray(token_ids, np.int64).reshape(-1)

@@ -111,7 +111,7 @@ class WordTokenizer(Tokenizer):
         return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
 
     def decode_bytes(self, token_ids):
-        joined = b" ".join(map(self.pieces.__getitem__, self._checked(token_ids).tolist()))
+        joined = self._joined(self.pieces, token_ids, b" ")
         return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
 
     def token_bytes(self, token_id):

@@ -6,12 +6,12 @@ import pathlib
 import typing
 
 from lm_zoo.errors import UserError
-from lm_zoo.files import reason
 from lm_zoo.input_files import read_input
-from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, read_json
+from lm_zoo.json_files import MAX_LARGE_BYTES, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
+from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
 
@@ -125,15 +125,8 @@ class WordPieceTokenizer(Tokenizer):
         """
         path = pathlib.Path(path)
         path = path / VOCABULARY_FILE if path.is_dir() else path
-        try:
+        with reading(path):
             text = read_input(path, MAX_LARGE_BYTES).decode("utf-8")
-        except OSError as error:
-            raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"tokenizer.path: {path} is not UTF-8 (byte offset {error.start}); give BERT's "
-                f"vocab.txt."
-            ) from None
         pieces = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
         settings = _read_settings(path.with_name(SETTINGS_FILE))
         cased = any(piece != piece.lower() for piece in pieces if piece not in SPECIALS)
@@ -211,12 +204,12 @@ class WordPieceTokenizer(Tokenizer):
         return [utf8(text) for text in texts], before, [1 + is_chinese(t[-1:]) for t in texts]
 
     def decode_bytes(self, token_ids):
-        return self._joined(token_ids, last=0)  # no space before the first
+        return self._spaced(token_ids, last=0)  # no space before the first
 
     def decode_part(self, token_ids):
-        return self._joined(token_ids, last=1)
+        return self._spaced(token_ids, last=1)
 
-    def _joined(self, token_ids, last):
+    def _spaced(self, token_ids, last):
         pieces, before, after = self.written
         ids, parts_of_text = self._checked(token_ids).tolist(), []
         for i in ids:
@@ -304,11 +297,5 @@ def _repeated(words):
 
 
 def _read_settings(path):
-    try:
-        return read_json(path, dict.fromkeys(_SETTINGS, (bool, None)))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UserError(f"tokenizer.path: could not read {path}: {reason(error)}.") from None
-    except NotJson as error:
-        raise UserError(f"tokenizer.path: {path} is damaged ({error}); copy it again.") from None
+    with reading(path, "a tokenizer's settings"):
+        return read_json(path, dict.fromkeys(_SETTINGS, (bool, None))) if path.exists() else {}
