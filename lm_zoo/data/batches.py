@@ -58,8 +58,8 @@ class Batches:
     num_dropped = num_truncated = 0
 
     def num_rows(self, step):
-        """Rows of the global batch of a step."""
-        raise NotImplementedError
+        """Rows of the global batch of a step: `batch_size`, where all have as many."""
+        return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
         """Returns the `Batch` of optimizer step `step`, counted from 0 over all epochs.
@@ -111,9 +111,6 @@ class ContiguousBatches(Batches):
         longest = math.ceil(self.num_targets / batch_size)
         self.steps_per_epoch = math.ceil(longest / sequence_length)
 
-    def num_rows(self, step):
-        return self.batch_size
-
     def batch(self, step, rows=ALL_ROWS):
         starts, stops = self.target_ranges(step)[rows].T
         reset = step % self.steps_per_epoch == 0
@@ -131,12 +128,29 @@ class ContiguousBatches(Batches):
         return np.stack([starts, stops], axis=1)
 
 
-class WindowBatches(Batches):
-    """Windows of the split in a new random order each epoch, as one endless sequence.
+class ShuffledBatches(Batches):
+    """Windows in a new random order each epoch, as one endless sequence.
 
     Step s takes windows `s * batch_size` to `(s + 1) * batch_size - 1` of that sequence, so a batch
     may reach into the next epoch and no window is left out. Windows carry no state: `reset` is
-    always True.
+    always True. Subclasses set `batch_size`, `num_examples` and `seed`.
+    """
+
+    def examples_of(self, step):
+        """Returns the windows of a step, int64 `(batch,)`."""
+        places = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
+        epochs, places = np.divmod(places, self.num_examples)
+        windows = np.empty_like(places)
+        for epoch in np.unique(epochs):  # one, or two where the batch reaches into the next epoch
+            here = epochs == epoch
+            # One seed at a time: index_shuffle refuses a seed for each index, which its
+            # documentation allows.
+            windows[here] = shuffled(places[here], (self.seed, epoch), self.num_examples)
+        return windows
+
+
+class WindowBatches(ShuffledBatches):
+    """Windows of the split, which may overlap; window w starts at token w * stride.
 
     With `stride == sequence_length` each target is used once an epoch; the last window is padded.
     With a smaller stride windows overlap and targets are used several times; the last window then
@@ -179,13 +193,6 @@ class WindowBatches(Batches):
             self.num_targets = self.num_examples * sequence_length
         self.steps_per_epoch = self.num_examples / batch_size
 
-    def examples_of(self, step):
-        """Returns the windows of a step, int64 `(batch,)`; window w starts at token w * stride."""
-        return shuffled(step, self.batch_size, self.num_examples, self.seed)
-
-    def num_rows(self, step):
-        return self.batch_size
-
     def batch(self, step, rows=ALL_ROWS):
         starts = self.examples_of(step)[rows] * self.stride  # (batch,)
         if self.stride < self.sequence_length:
@@ -198,32 +205,18 @@ class WindowBatches(Batches):
         return f"{self.batch_size} rows of {self.sequence_length} tokens, windows"
 
 
-def shuffled(step, batch_size, num_windows, seed):
-    """Returns the windows of a step: a new random order each epoch, as one endless sequence.
+def shuffled(places, key, size):
+    """Returns where places of a row of `size` go in the random order of a key, int64.
 
     Args:
-        step: Optimizer step, counted from 0 over all epochs.
-        batch_size: Windows in a step.
-        num_windows: Windows in an epoch.
-        seed: Of the orders.
-
-    Returns:
-        int64 `(batch_size,)`.
+        places: Integers below `size`.
+        key: The order's seed, two integers.
+        size: How many places there are.
     """
-    places = step * batch_size + np.arange(batch_size, dtype=np.int64)
-    epochs, places = np.divmod(places, num_windows)
-    windows = np.empty_like(places)
-    for epoch in np.unique(epochs):  # one, or two where the batch reaches into the next epoch
-        here = epochs == epoch
-        # One seed at a time: TensorFlow 2.21's index_shuffle refuses a seed for each index, which
-        # its documentation allows. `max_index` is inclusive.
-        with tf.device("CPU:0"):
-            windows[here] = tf.random.experimental.index_shuffle(
-                places[here],
-                seed=np.array([seed, epoch], np.int64),
-                max_index=np.int64(num_windows - 1),
-            )
-    return windows
+    with tf.device("CPU:0"):
+        return tf.random.experimental.index_shuffle(
+            places.astype(np.int64), seed=np.array(key, np.int64), max_index=np.int64(size - 1)
+        ).numpy()  # `max_index` is inclusive
 
 
 def _read(split, starts, lengths, sequence_length):

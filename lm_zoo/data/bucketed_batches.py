@@ -1,9 +1,8 @@
 """Batches of records of about the same length: a function of (fields, settings, step)."""
 
 import numpy as np
-import tensorflow as tf
 
-from lm_zoo.data.batches import ALL_ROWS, Batch, Batches
+from lm_zoo.data.batches import ALL_ROWS, Batch, Batches, shuffled
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.errors import UserError
 
@@ -112,7 +111,7 @@ class BucketedBatches(Batches):
         (records, _, rows), batch, epoch = self._place(step)
         places = np.arange(batch * rows, min((batch + 1) * rows, len(records)))
         indices = np.full(rows, -1)
-        indices[: len(places)] = records[_shuffled(places, (self.seed, epoch), len(records))]
+        indices[: len(places)] = records[shuffled(places, (self.seed, epoch), len(records))]
         return indices
 
     def batch(self, step, rows=ALL_ROWS):
@@ -142,7 +141,7 @@ class BucketedBatches(Batches):
         """The bucket of a step, which of its batches it is, and the epoch."""
         epoch, place = divmod(step, self.steps_per_epoch)
         key = (self.seed + 1, epoch)  # another order than that of the records
-        batch = int(_shuffled(np.array([place]), key, self.steps_per_epoch)[0])
+        batch = int(shuffled(np.array([place]), key, self.steps_per_epoch)[0])
         bucket = int(np.searchsorted(self._first, batch, side="right")) - 1
         return self._buckets[bucket], batch - int(self._first[bucket]), epoch
 
@@ -162,13 +161,6 @@ def _lengths(name, split):
             "is one stream."
         )
     return np.diff(split.document_starts)
-
-
-def _shuffled(places, key, size):
-    with tf.device("CPU:0"):
-        return tf.random.experimental.index_shuffle(
-            places.astype(np.int64), seed=np.array(key, np.int64), max_index=np.int64(size - 1)
-        ).numpy()
 
 
 def _too_long(split, names, lengths, limits):

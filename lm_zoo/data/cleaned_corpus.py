@@ -21,6 +21,7 @@ from lm_zoo.data.cleaning_stages import (
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
 from lm_zoo.data.document_files import read_documents
 from lm_zoo.data.fields import Field
+from lm_zoo.data.manifests import MANIFEST, manifest_sha256, write_manifest
 from lm_zoo.data.record_documents import RecordDocuments, as_record
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
@@ -37,7 +38,6 @@ from lm_zoo.text.cuts import SAFE_CUT
 
 FORMAT_VERSION = 2
 ALWAYS = ("record_lines", "record_empty")  # of records of several fields
-MANIFEST = "manifest.json"
 ROUND = "round.json"  # in the folder of a round that is done
 _MANIFEST = {
     "bytes": natural,
@@ -64,12 +64,7 @@ class CleanedCorpus(Corpus):
     """
 
     def __init__(self, corpus, directory):
-        self.name = corpus.name
-        self.fields = corpus.fields
-        self.source = corpus.source
-        self.licence = corpus.licence
-        self.has_documents = corpus.has_documents
-        self.asked_shares = corpus.asked_shares
+        self._take_over(corpus, "name", "fields", "has_documents")
         self.directory = pathlib.Path(directory)
         manifest = _read_manifest(self.directory)
         self.report = manifest["report"]
@@ -214,9 +209,7 @@ def _clean(corpus, config, fields, work, processes, on_progress, fingerprint):
             corpus.fields,
         ),
     }
-    content["sha256"] = _sha256(content)
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write_file(folder / MANIFEST, text.encode("utf-8"))
+    write_manifest(folder, content)
     return folder
 
 
@@ -316,7 +309,7 @@ def _read_manifest(directory):
     path = directory / MANIFEST
     try:
         content = read_json(path, _MANIFEST, MAX_LARGE_BYTES)
-        if content.pop("sha256") != _sha256(content):
+        if content["sha256"] != manifest_sha256(content):
             raise NotJson("its checksum is another")
     except (OSError, NotJson) as error:
         raise_if_of_system(error)
@@ -325,10 +318,6 @@ def _read_manifest(directory):
             f"{directory} and run the same command again."
         ) from None
     return content
-
-
-def _sha256(content):
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def _safely_cut(pieces):

@@ -50,6 +50,11 @@ def sha256_of(path, cache):
     return digest
 
 
+def json_sha256(values):
+    """Returns the SHA-256, in hex, of JSON-ready values; the order of keys does not change it."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode("ascii")).hexdigest()
+
+
 def _checked_digest(path, before):
     digest = sha256_file(path)
     if _state(path) != before:

@@ -92,11 +92,8 @@ class LabelTokenizer(Tokenizer):
 
     def _unknown(self, label):
         listed = ", ".join(map(repr, self.labels[:SHOWN_LABELS]))
-        more = (
-            f" and {self.num_labels - SHOWN_LABELS:,} more"
-            if self.num_labels > SHOWN_LABELS
-            else ""
-        )
+        left_out = self.num_labels - SHOWN_LABELS
+        more = f" and {left_out:,} more" if left_out > 0 else ""
         guess = nearest(label, self.labels)
         hint = f" Did you mean {guess!r}?" if guess else ""
         return UserError(

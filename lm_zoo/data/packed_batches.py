@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from lm_zoo.data.batches import ALL_ROWS, Batch, Batches, shuffled
+from lm_zoo.data.batches import ALL_ROWS, Batch, ShuffledBatches
 from lm_zoo.data.packing import pack_documents, read_rows
 from lm_zoo.errors import UserError
 
 
-class PackedBatches(Batches):
+class PackedBatches(ShuffledBatches):
     """Whole documents put together into windows, the windows in a new random order each epoch.
 
     Only documents longer than a window are cut; `lm_zoo.data.packing` says how windows are filled.
@@ -54,13 +54,6 @@ class PackedBatches(Batches):
             )
         self.padding = 1 - self.num_targets / (self.num_examples * sequence_length)
         self.steps_per_epoch = self.num_examples / batch_size
-
-    def examples_of(self, step):
-        """Returns the windows of a step, int64 `(batch,)`."""
-        return shuffled(step, self.batch_size, self.num_examples, self.seed)
-
-    def num_rows(self, step):
-        return self.batch_size
 
     def batch(self, step, rows=ALL_ROWS):
         """Returns the `Batch` of a step; see `Batches.batch`.

@@ -1,10 +1,8 @@
 """From a config to cleaned text and tokenizers, each kept in the cache."""
 
-import hashlib
-import json
-
 from lm_zoo.data.cache import cache_dir, made_once, publish
 from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.digests import json_sha256
 from lm_zoo.data.labels import LabelTokenizer, load_labels
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
@@ -130,7 +128,7 @@ def _trained_once(config, corpus, identity, train, load, observer):
         observer: An `Observer`.
     """
     name, version = identity[0], [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents]
-    digest = hashlib.sha256(json.dumps([*version, *identity]).encode()).hexdigest()[:12]
+    digest = json_sha256([*version, *identity])[:12]
     directory = cache_dir(config.data.cache_dir) / "tokenizers" / f"{name}-{digest}"
     with made_once(directory, on_wait=observer.line) as work:
         if work is not None:

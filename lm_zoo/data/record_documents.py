@@ -27,16 +27,7 @@ class RecordDocuments(Corpus):
 
     def __init__(self, corpus):
         self._corpus = corpus
-        self.name = corpus.name
-        self.source = corpus.source
-        self.licence = corpus.licence
-        self.num_bytes = corpus.num_bytes
-        self.asked_shares = corpus.asked_shares
-        self.has_documents = corpus.has_documents
-
-    @property
-    def fingerprint(self):
-        return self._corpus.fingerprint
+        self._take_over(corpus, "name", "has_documents")
 
     def texts(self, split):
         if len(self._corpus.fields) == 1:

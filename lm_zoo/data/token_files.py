@@ -6,22 +6,17 @@ text or tokenizer gets another folder, and a folder that is there is either the 
 damaged.
 """
 
-import hashlib
-import json
 import pathlib
 import shutil
 
 from lm_zoo.data.blocks import BLOCK_CHARACTERS, cut_blocks, process_blocks
 from lm_zoo.data.cache import cache_dir, made_once, publish, writing
 from lm_zoo.data.corpora.corpus import SPLITS
+from lm_zoo.data.digests import json_sha256
+from lm_zoo.data.manifests import write_manifest
 from lm_zoo.data.token_blocks import EncodeBlock, TextDigests, token_dtype
-from lm_zoo.data.token_reader import TokenDataset, TokenSplit, open_tokens
-from lm_zoo.data.token_writer import (
-    FORMAT_VERSION,
-    copy_files,
-    write_manifest,
-    write_split,
-)
+from lm_zoo.data.token_reader import FORMAT_VERSION, TokenDataset, TokenSplit, open_tokens
+from lm_zoo.data.token_writer import copy_files, write_split
 from lm_zoo.errors import UserError
 
 __all__ = ["TokenDataset", "TokenSplit", "copy_splits", "open_tokens", "prepare"]
@@ -121,7 +116,7 @@ def copy_splits(tokens, names, directory, field="workdir"):
 
 def _identity(corpus, tokenizer):
     identity = [FORMAT_VERSION, corpus.name, corpus.fingerprint, corpus.has_documents]
-    return hashlib.sha256(json.dumps([*identity, tokenizer.fingerprint]).encode()).hexdigest()[:12]
+    return json_sha256([*identity, tokenizer.fingerprint])[:12]
 
 
 def _assemble(directory, corpus, tokenizer, results, digests, shard_tokens):

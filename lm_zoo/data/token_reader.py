@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 import pathlib
 
 import numpy as np
 
 from lm_zoo.data.digests import sha256_of
+from lm_zoo.data.manifests import MANIFEST, manifest_sha256
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason, sha256_file
 from lm_zoo.input_files import check_regular
@@ -23,7 +22,6 @@ from lm_zoo.json_files import (
 )
 
 FORMAT_VERSION = 3
-MANIFEST = "manifest.json"
 MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache
 SCANNED_AT_ONCE = 1 << 22  # numbers
 
@@ -272,12 +270,6 @@ def _open_array(directory, cache, broken, described, dtype, count):
     except OSError as error:
         raise_if_of_system(error)
         raise broken(f"shard {path.name}: {reason(error)}") from None
-
-
-def manifest_sha256(manifest):
-    """SHA-256 of all of the manifest but this checksum itself."""
-    rest = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def damaged(directory, what, remedy=MADE_AGAIN):

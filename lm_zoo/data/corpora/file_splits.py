@@ -1,10 +1,7 @@
 """Which files each split is read from, and which part of the training files the others are."""
 
-import hashlib
-import json
-
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.digests import sha256_of
+from lm_zoo.data.digests import json_sha256, sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
 from lm_zoo.input_files import open_input
@@ -58,7 +55,7 @@ class FileSplits:
             "reading": reading,
             "splitting": repr(self.splitting),
         }
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return json_sha256(identity)
 
     def items(self, split, read, select):
         """Yields what a split has.

@@ -68,17 +68,13 @@ class NamedPairs(NamedCorpus):
         source, target = self._direction(self.source_language, self.target_language)
         entry = self.entry.in_direction(source, target)
         files = NamedFiles(entry).found(self.data_dir, cache_dir)
-        groups = {
-            split: list(zip(names[::2], names[1::2], strict=True))
-            for split, names in entry.files.items()
-        }
         return FileCorpus(
             name=entry.name,
             source=f"{source}-{target} of {self.entry.origin}",
             licence=entry.licence,
             groups={
-                split: [(files[one], files[other]) for one, other in names]
-                for split, names in groups.items()
+                split: [(files[a], files[b]) for a, b in zip(names[::2], names[1::2], strict=True)]
+                for split, names in entry.files.items()
             },
             splitting=entry.splitting,
             cache=make_cache_dir(cache_dir),

@@ -49,55 +49,33 @@ class PairEntry:
 
 _MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
 _MULTI30K_SPLITS = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
-MULTI30K_FILES = {  # -> checksums of the packed and of the unpacked file
-    "train.de": (
-        "md5:81ff90b99829c0cd4b1b587d394afd39",
-        "sha256:2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
-    ),
-    "train.en": (
-        "md5:0065d13af80720a55ca8153d126e6627",
-        "sha256:460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
-    ),
-    "train.fr": (
-        "md5:6cb767741dcad3931f966fefbc05203f",
-        "sha256:5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d",
-    ),
-    "train.cs": (
-        "md5:d9a5fc268917725a2b0efce3a0cc8607",
-        "sha256:2be68b38c8d586ff4f54eb13cc6e1baaaa053695b3f070d3038303a47f2268da",
-    ),
-    "val.de": (
-        "md5:6e0e229eb049e3fc99a1ef02fb2d5f91",
-        "sha256:660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
-    ),
-    "val.en": (
-        "md5:2b69aa9253948ac9f67e94917272dd40",
-        "sha256:1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
-    ),
-    "val.fr": (
-        "md5:93fc564584b7e5ba410c761ea5a1c682",
-        "sha256:5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc",
-    ),
-    "val.cs": (
-        "md5:83cdc082f646b769095615384cf5c0ca",
-        "sha256:d53827e469b0a1ca8d57e9e26b2b64c4bc4b33f5479c7b03ae87ae5c882c3e33",
-    ),
-    "test_2016_flickr.de": (
-        "md5:efd67d314d98489b716b145475101932",
-        "sha256:4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
-    ),
-    "test_2016_flickr.en": (
-        "md5:ff2c0fcb4893a13bd73414306bc250ae",
-        "sha256:399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
-    ),
-    "test_2016_flickr.fr": (
-        "md5:08dc7cd4a662f31718412de95ca9bfe3",
-        "sha256:cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
-    ),
-    "test_2016_flickr.cs": (
-        "md5:3104872229daa1bef3b401d44dd2220b",
-        "sha256:45adb85f688de8407fddcbe1b36dca15d12aab868149b337e2576f2d6d2ff8d8",
-    ),
+MULTI30K_MD5 = {  # of the packed files
+    "train.de": "81ff90b99829c0cd4b1b587d394afd39",
+    "train.en": "0065d13af80720a55ca8153d126e6627",
+    "train.fr": "6cb767741dcad3931f966fefbc05203f",
+    "train.cs": "d9a5fc268917725a2b0efce3a0cc8607",
+    "val.de": "6e0e229eb049e3fc99a1ef02fb2d5f91",
+    "val.en": "2b69aa9253948ac9f67e94917272dd40",
+    "val.fr": "93fc564584b7e5ba410c761ea5a1c682",
+    "val.cs": "83cdc082f646b769095615384cf5c0ca",
+    "test_2016_flickr.de": "efd67d314d98489b716b145475101932",
+    "test_2016_flickr.en": "ff2c0fcb4893a13bd73414306bc250ae",
+    "test_2016_flickr.fr": "08dc7cd4a662f31718412de95ca9bfe3",
+    "test_2016_flickr.cs": "3104872229daa1bef3b401d44dd2220b",
+}
+MULTI30K_SHA256 = {  # of the unpacked ones
+    "train.de": "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+    "train.en": "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+    "train.fr": "5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d",
+    "train.cs": "2be68b38c8d586ff4f54eb13cc6e1baaaa053695b3f070d3038303a47f2268da",
+    "val.de": "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
+    "val.en": "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+    "val.fr": "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc",
+    "val.cs": "d53827e469b0a1ca8d57e9e26b2b64c4bc4b33f5479c7b03ae87ae5c882c3e33",
+    "test_2016_flickr.de": "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
+    "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+    "test_2016_flickr.fr": "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
+    "test_2016_flickr.cs": "45adb85f688de8407fddcbe1b36dca15d12aab868149b337e2576f2d6d2ff8d8",
 }
 
 
@@ -108,15 +86,16 @@ def _multi30k(source, target):
     }
     packed = [name for names in files.values() for name in names]
     plain = {name: name.removesuffix(".gz") for name in packed}
+    checksums = {name: f"md5:{MULTI30K_MD5[plain[name]]}" for name in packed}
     return {
         "downloads": tuple(
-            Download(name, (_MULTI30K + name,), MULTI30K_FILES[plain[name]][0]) for name in packed
+            Download(name, (_MULTI30K + name,), checksum) for name, checksum in checksums.items()
         ),
         "files": files,
         "folders": ("raw", "task1/raw", "data/task1/raw", "multi30k"),
         "other_names": {name: (plain[name],) for name in packed},
-        "checksums": {name: MULTI30K_FILES[plain[name]][0] for name in packed}
-        | {plain[name]: MULTI30K_FILES[plain[name]][1] for name in packed},
+        "checksums": checksums
+        | {name: f"sha256:{MULTI30K_SHA256[name]}" for name in plain.values()},
     }
 
 
