@@ -6,6 +6,7 @@ others are ended too, and all start again from the last checkpoint.
 
 import dataclasses
 import errno
+import itertools
 import json
 import random
 import secrets
@@ -151,13 +152,19 @@ class Launcher:
         first = min(failed, key=lambda p: (p.status != USER_ERROR, p.status == PREEMPTED, p.ended))
         return first.status, first.name
 
+    def _jobs(self):
+        """Returns job -> number of its processes, the chief's job first."""
+        return {"worker": self.workers}
+
     def _tasks(self):
         """Yields `(job, index, TF_CONFIG)` of each process."""
-        addresses = [f"localhost:{port}" for port in free_ports(self.workers)]
-        for index in range(self.workers):
-            task = {"type": "worker", "index": index}
-            cluster = {"worker": addresses}
-            yield "worker", index, json.dumps({"cluster": cluster, "task": task})
+        jobs = self._jobs()
+        addresses = (f"localhost:{port}" for port in free_ports(sum(jobs.values())))
+        cluster = {job: list(itertools.islice(addresses, count)) for job, count in jobs.items()}
+        for job, count in jobs.items():
+            for index in range(count):
+                task = {"type": job, "index": index}
+                yield job, index, json.dumps({"cluster": cluster, "task": task})
 
 
 def free_ports(count):

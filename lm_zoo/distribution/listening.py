@@ -63,6 +63,15 @@ def listen(address):
     return made
 
 
+def is_listening(address, timeout=2):
+    """Whether somebody takes connections at an address; asks for `timeout` seconds at most."""
+    try:
+        socket.create_connection(split_address(address), timeout=timeout).close()
+    except OSError:
+        return False
+    return True
+
+
 def has_outside_interface():
     """Whether this process has a network that others may be on, not loopback alone."""
     if sys.platform != "linux":

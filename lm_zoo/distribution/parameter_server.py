@@ -7,13 +7,13 @@ that was killed can be started again at any time and takes part again.
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 
 import tensorflow as tf
 
+from lm_zoo.distribution.listening import is_listening
 from lm_zoo.distribution.rendezvous import LEAVE_SECONDS
 from lm_zoo.errors import UserError
 
@@ -54,7 +54,7 @@ def _watch(chief, connect_seconds):
     """Ends the process when nothing listens at the chief's address any more."""
     seen, last = False, time.monotonic()
     while True:
-        if _listens(chief):
+        if is_listening(chief):
             seen, last = True, time.monotonic()
         limit = GONE_SECONDS if seen else connect_seconds
         if time.monotonic() - last > limit:
@@ -74,7 +74,7 @@ def wait_for_servers(cluster, seconds):
     deadline = time.monotonic() + seconds
     missing = [*cluster.jobs["worker"], *cluster.jobs["ps"]]
     while missing:
-        missing = [address for address in missing if not _listens(address)]
+        missing = [address for address in missing if not is_listening(address)]
         if missing and time.monotonic() > deadline:
             raise UserError(
                 f"cluster: nothing answers at {', '.join(missing)} within {seconds:g} s; start all "
@@ -100,12 +100,3 @@ def chief_leaves():
     except BaseException:
         signal.alarm(LEAVE_SECONDS)
         raise
-
-
-def _listens(address):
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
-            return True
-    except OSError:
-        return False

@@ -1,16 +1,9 @@
 """The launcher's other kind of group: workers come back one by one, while the others go on."""
 
-import json
 import time
 
 from lm_zoo.distribution.launched_process import LaunchedProcess
-from lm_zoo.distribution.launcher import (
-    POLL_SECONDS,
-    STALLED,
-    USER_ERROR,
-    Launcher,
-    free_ports,
-)
+from lm_zoo.distribution.launcher import POLL_SECONDS, STALLED, USER_ERROR, Launcher
 
 KILLED = 137  # as shells report it
 
@@ -64,16 +57,5 @@ class ParameterServerLauncher(Launcher):
         )
         return True
 
-    def _tasks(self):
-        addresses = [
-            f"localhost:{p}" for p in free_ports(1 + self.workers + self.parameter_servers)
-        ]
-        cluster = {
-            "chief": addresses[:1],
-            "worker": addresses[1 : 1 + self.workers],
-            "ps": addresses[1 + self.workers :],
-        }
-        for job, members in cluster.items():
-            for index in range(len(members)):
-                task = {"type": job, "index": index}
-                yield job, index, json.dumps({"cluster": cluster, "task": task})
+    def _jobs(self):
+        return {"chief": 1, "worker": self.workers, "ps": self.parameter_servers}

@@ -15,7 +15,7 @@ import socket
 import time
 
 from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines, find_token
-from lm_zoo.distribution.listening import check_free, listen, split_address
+from lm_zoo.distribution.listening import check_free, is_listening, listen, split_address
 from lm_zoo.distribution.meeting import (
     HELLO,
     MAX_MESSAGE,
@@ -73,9 +73,7 @@ def wait_until_gone(cluster, timeout=LEAVE_SECONDS):
     deadline = time.monotonic() + timeout
     for address in cluster.workers:
         while address != cluster.address and time.monotonic() < deadline:
-            try:
-                socket.create_connection(split_address(address), timeout=1).close()
-            except OSError:
+            if not is_listening(address, timeout=1):
                 break
             time.sleep(0.05)
 

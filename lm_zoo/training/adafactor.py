@@ -11,32 +11,20 @@ class Adafactor(keras.optimizers.Optimizer):
     Keras' optimizer of this name takes no rate above 1 / sqrt(step), whatever `relative_step` says,
     and keeps a whole second moment beside its factors.
 
-    A variable moves by `learning_rate` times its own root mean square, or `epsilon_2` if that is
+    A variable moves by `learning_rate` times its own root mean square, or `EPSILON_2` if that is
     more. First moments are not kept.
 
     Args:
         learning_rate: Relative step size; the paper's own is at most 0.01.
-        beta_2_decay: The second moments' decay at step t is `1 - t ** beta_2_decay`.
-        epsilon_1: Added to squared gradients.
-        epsilon_2: Least scale of a variable.
-        clip_threshold: Largest root mean square of an update before it is scaled.
     """
 
-    def __init__(
-        self,
-        learning_rate=0.01,
-        beta_2_decay=-0.8,
-        epsilon_1=1e-30,
-        epsilon_2=1e-3,
-        clip_threshold=1.0,
-        name="adafactor",
-        **kwargs,
-    ):
+    BETA_2_DECAY = -0.8  # the second moments' decay at step t is `1 - t ** BETA_2_DECAY`
+    EPSILON_1 = 1e-30  # added to squared gradients
+    EPSILON_2 = 1e-3  # least scale of a variable
+    CLIP_THRESHOLD = 1.0  # largest root mean square of an update before it is scaled
+
+    def __init__(self, learning_rate=0.01, name="adafactor", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        self.beta_2_decay = beta_2_decay
-        self.epsilon_1 = epsilon_1
-        self.epsilon_2 = epsilon_2
-        self.clip_threshold = clip_threshold
 
     def build(self, variables):
         if self.built:
@@ -56,8 +44,8 @@ class Adafactor(keras.optimizers.Optimizer):
         dtype = variable.dtype
         rate = ops.cast(learning_rate, dtype)
         gradient = ops.cast(gradient, dtype)
-        new_share = ops.power(ops.cast(self.iterations + 1, dtype), self.beta_2_decay)
-        squares = ops.square(gradient) + self.epsilon_1
+        new_share = ops.power(ops.cast(self.iterations + 1, dtype), self.BETA_2_DECAY)
+        squares = ops.square(gradient) + self.EPSILON_1
         moments = self._moments[self._get_variable_index(variable)]
         axes = (None,) if len(moments) == 1 else (-1, -2)
         for moment, axis in zip(moments, axes):
@@ -70,18 +58,9 @@ class Adafactor(keras.optimizers.Optimizer):
             rows = rows / ops.mean(rows, axis=-1, keepdims=True)
             scale = ops.rsqrt(rows)[..., None] * ops.rsqrt(columns)[..., None, :]
             update = gradient * scale
-        update = update / ops.maximum(1.0, _root_mean_square(update) / self.clip_threshold)
-        rate = rate * ops.maximum(self.epsilon_2, _root_mean_square(variable))
+        update = update / ops.maximum(1.0, _root_mean_square(update) / self.CLIP_THRESHOLD)
+        rate = rate * ops.maximum(self.EPSILON_2, _root_mean_square(variable))
         self.assign_sub(variable, rate * update)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "beta_2_decay": self.beta_2_decay,
-            "epsilon_1": self.epsilon_1,
-            "epsilon_2": self.epsilon_2,
-            "clip_threshold": self.clip_threshold,
-        }
 
 
 def _root_mean_square(x):

@@ -94,19 +94,6 @@ class Progress:
         self.output.flush()
 
 
-class NoProgress:
-    """Shows nothing: for the processes beside the chief."""
-
-    def update(self, step, **figures):
-        pass
-
-    def line(self, text):
-        pass
-
-    def close(self):
-        pass
-
-
 def _figures(figures):
     """Returns figures as text; those that are None are left out."""
     return "  ".join(

@@ -44,31 +44,6 @@ _EVENT_FILES = "events.out.tfevents.*"
 _HEADERS = ("file_version", "session_log")  # what a file of ours begins with
 
 
-class NoSummaries:
-    """Writes nothing: for the processes beside the chief."""
-
-    def scalars(self, split, step, values):
-        pass
-
-    def text(self, tag, step, markdown, split="train"):
-        pass
-
-    def image(self, tag, step, png, split="train"):
-        pass
-
-    def hparams(self, values):
-        pass
-
-    def finish(self, step, metrics=None, succeeded=True):
-        pass
-
-    def flush(self):
-        pass
-
-    def close(self):
-        pass
-
-
 class RunSummaries:
     """Writes the events of one run.
 

@@ -20,9 +20,10 @@ from lm_zoo.distribution.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, check
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
-from lm_zoo.training.progress import NoProgress, Progress
+from lm_zoo.training.progress import Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor
-from lm_zoo.training.summaries import NoSummaries, Profiler, RunSummaries, truncate
+from lm_zoo.training.silent import Silent
+from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
 SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
@@ -120,11 +121,11 @@ class Trainer:
     def train(self):
         """Trains to the end, or to a signal; returns a `TrainingResult`."""
         self._restore_latest()
-        self.summaries = RunSummaries(self.folder.tensorboard) if self.is_chief else NoSummaries()
+        self.summaries = RunSummaries(self.folder.tensorboard) if self.is_chief else Silent()
         if self.finished:
             self._finish_summaries()
             return self._result(self.finished)
-        self.progress = Progress(self.total_steps, self.step) if self.is_chief else NoProgress()
+        self.progress = Progress(self.total_steps, self.step) if self.is_chief else Silent()
         self._clock, self._clock_step = time.monotonic(), self.step
         with contextlib.ExitStack() as stack:
             stack.callback(self.summaries.close)

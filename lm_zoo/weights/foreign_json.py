@@ -42,16 +42,14 @@ class Fields:
 
     def size(self, name, default=None):
         """Returns a whole number of at least 1; without a default it must be there."""
-        value = self.values.get(name)
-        value = default if value is None else value
+        value = self._value(name, default)
         if type(value) is not int or value < 1:
             raise self.error(name, "a whole number of at least 1", value)
         return value
 
     def number(self, name, default):
         """Returns a finite number of at least 0."""
-        value = self.values.get(name)
-        value = default if value is None else value
+        value = self._value(name, default)
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not right or not math.isfinite(value) or value < 0:
             raise self.error(name, "a number of at least 0", value)
@@ -59,31 +57,31 @@ class Fields:
 
     def flag(self, name, default):
         """Returns true or false."""
-        value = self.values.get(name)
-        value = default if value is None else value
+        value = self._value(name, default)
         if type(value) is not bool:
             raise self.error(name, "true or false", value)
         return value
 
     def choice(self, name, default, meanings):
         """Returns what a value means; `meanings` has all values that our model can do."""
-        value = self.values.get(name)
-        value = default if value is None else value
+        value = self._value(name, default)
         if not isinstance(value, str) or value not in meanings:
             raise self.error(name, f"{' or '.join(meanings)}, which lm_zoo's model can do", value)
         return meanings[value]
 
     def require(self, name, expected, default=None):
         """Raises a `UserError` unless a field has the one value that our model can do."""
-        value = self.values.get(name)
-        value = default if value is None else value
-        if isinstance(expected, bool) or expected is None:
-            right = value is expected
-        else:
-            right = value == expected
-        if not right:
+        value = self._value(name, default)
+        # Of Python's, 1 equals True.
+        exact = isinstance(expected, bool) or expected is None
+        wrong = value is not expected if exact else value != expected
+        if wrong:
             shown = json.dumps(expected)
             raise self.error(name, f"{shown}, which is what lm_zoo does", value)
+
+    def _value(self, name, default):
+        value = self.values.get(name)
+        return default if value is None else value
 
     def error(self, name, expected, value):
         return UserError(f"{self.path}: {name}: expected {expected}, received {value!r:.80}.")

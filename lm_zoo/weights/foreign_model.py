@@ -39,6 +39,16 @@ def arguments_of(model):
     return arguments
 
 
+def not_held(model, held):
+    """Returns the first argument of a model that a foreign form has no place for, or None.
+
+    Args:
+        model: The model.
+        held: Argument -> the values that the form has.
+    """
+    return next((name for name, only in held.items() if getattr(model, name) not in only), None)
+
+
 def check_written(parts, source, model):
     """Sees that files just written give the model's variables back, bit by bit.
 

@@ -1,8 +1,9 @@
 """GPT-2 as transformers writes it: `config.json` of type `gpt2`, and its tensors."""
 
+import functools
 import re
 
-from lm_zoo.weights.parts import HEAD, has_bias, num_rows, same, zeros
+from lm_zoo.weights.parts import HEAD, num_rows, same, same_or_zeros
 
 MODEL_TYPE = "gpt2"
 ARCHITECTURE = "GPT2LMHeadModel"
@@ -65,20 +66,17 @@ def write_config(model):
     }
 
 
-def cannot_hold(model):
-    """Returns the argument of a model that GPT-2 has no place for, and what it has; or None.
+def held_by(model):
+    """Returns argument -> the values that GPT-2 has a place for, of a model like this.
 
     Biases are no matter: a model without them is one whose biases are zeros.
     """
-    for name, held in (
-        ("position", ("learned",)),
-        ("normalization", ("layer_norm",)),
-        ("feed_forward", tuple(_NAMES)),
-        ("num_kv_heads", (0, model.num_heads)),
-    ):
-        if getattr(model, name) not in held:
-            return name, held
-    return None
+    return {
+        "position": ("learned",),
+        "normalization": ("layer_norm",),
+        "feed_forward": tuple(_NAMES),
+        "num_kv_heads": (0, model.num_heads),
+    }
 
 
 def parts(arguments, prefix="transformer.", table=""):
@@ -91,11 +89,7 @@ def parts(arguments, prefix="transformer.", table=""):
     """
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
 
-    def vector(variable, name, size, part="use_bias"):
-        if has_bias(arguments, part):
-            return same(variable, name, (size,))
-        return zeros(name, (size,))
-
+    vector = functools.partial(same_or_zeros, arguments)
     shape = (num_rows(arguments), width)
     yield same("token_embedding/embeddings", table or prefix + TABLE, shape)
     yield same(

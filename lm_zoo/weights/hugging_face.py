@@ -11,6 +11,7 @@ from lm_zoo.weights.foreign_model import (
     ForeignModel,
     arguments_of,
     check_written,
+    not_held,
     written,
 )
 from lm_zoo.weights.hugging_face_card import model_card
@@ -139,13 +140,12 @@ def _architecture_of(run):
         )
     reasons = []
     for kind, architecture in ARCHITECTURES.items():
-        lacking = architecture.cannot_hold(run.model)
-        if lacking is None:
+        held = architecture.held_by(run.model)
+        name = not_held(run.model, held)
+        if name is None:
             return kind, architecture
-        name, held = lacking
-        reasons.append(
-            f"{kind} has {name}={' or '.join(map(repr, held))}, not {getattr(run.model, name)!r}"
-        )
+        only = " or ".join(map(repr, held[name]))
+        reasons.append(f"{kind} has {name}={only}, not {getattr(run.model, name)!r}")
     raise UserError(
         f"--format=hugging_face: transformers has no model of this form ({'; '.join(reasons)}); "
         "export it as a SavedModel."

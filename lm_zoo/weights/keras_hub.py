@@ -18,6 +18,7 @@ from lm_zoo.weights.foreign_model import (
     ForeignModel,
     arguments_of,
     check_written,
+    not_held,
     written,
 )
 from lm_zoo.weights.hugging_face_tokenizer import write_json
@@ -97,23 +98,17 @@ def write(run, folder):
             f"--format=keras_hub: expected a {TRANSFORMER} of GPT-2's form, received a "
             f"{run.config.model.name}; recurrent models have --format=pytorch."
         )
-    lacking = gpt2.cannot_hold(model)
-    if lacking is None and model.feed_forward != "gelu":
-        lacking = ("feed_forward", ("gelu",))
-    if lacking is None and not model.tie_embeddings:
-        lacking = ("tie_embeddings", (True,))
-    for name, only in (
-        ("norm_epsilon", 1e-5),
-        ("scale_attention", True),
-        ("scale_attention_by_layer", False),
-    ):
-        if lacking is None and getattr(model, name) != only:
-            lacking = (name, (only,))
-    if lacking is not None:
-        name, held = lacking
+    held = gpt2.held_by(model) | {
+        "feed_forward": ("gelu",),
+        "tie_embeddings": (True,),
+        "norm_epsilon": (1e-5,),
+        "scale_attention": (True,),
+        "scale_attention_by_layer": (False,),
+    }
+    if (name := not_held(model, held)) is not None:
         raise UserError(
-            f"--format=keras_hub: {BACKBONE} has {name}={' or '.join(map(repr, held))}, received a "
-            f"model with {getattr(model, name)!r}."
+            f"--format=keras_hub: {BACKBONE} has {name}={' or '.join(map(repr, held[name]))}, "
+            f"received a model with {getattr(model, name)!r}."
         )
     all_parts = list(parts(arguments_of(model)))
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,18 +1,17 @@
 """Where keras-hub's GPT2Backbone keeps its weights in a Keras weights file."""
 
+import functools
+
 import numpy as np
 
-from lm_zoo.weights.parts import Part, has_bias, num_rows, same, zeros
+from lm_zoo.weights.parts import Part, has_bias, num_rows, same, same_or_zeros, zeros
 
 
 def parts(arguments):
     """Yields the `Part`s of a model; the names are the places in the file."""
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
     heads = arguments["num_heads"]
-
-    def vector(variable, name, size, part="use_bias"):
-        return same(variable, name, (size,)) if has_bias(arguments, part) else zeros(name, (size,))
-
+    vector = functools.partial(same_or_zeros, arguments)
     table = (num_rows(arguments), width)
     positions = (arguments["context_length"], width)
     yield same("token_embedding/embeddings", "layers/reversible_embedding/vars/0", table)

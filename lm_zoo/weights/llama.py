@@ -74,18 +74,15 @@ def write_config(model):
     }
 
 
-def cannot_hold(model):
-    """Returns the argument of a model that Llama has no place for, and what it has; or None."""
-    for name, held in (
-        ("position", ("rope",)),
-        ("normalization", ("rms_norm",)),
-        ("feed_forward", ("swiglu",)),
-        ("scale_attention", (True,)),
-        ("scale_attention_by_layer", (False,)),
-    ):
-        if getattr(model, name) not in held:
-            return name, held
-    return None
+def held_by(model):
+    """Returns argument -> the values that Llama has a place for, of a model like this."""
+    return {
+        "position": ("rope",),
+        "normalization": ("rms_norm",),
+        "feed_forward": ("swiglu",),
+        "scale_attention": (True,),
+        "scale_attention_by_layer": (False,),
+    }
 
 
 def parts(arguments, prefix="model.", table=""):

@@ -48,6 +48,11 @@ def zeros(name, shape):
     return Part(None, {name: tuple(shape)}, lambda a: None, lambda _: [np.zeros(shape, np.float32)])
 
 
+def same_or_zeros(arguments, variable, name, size, part="use_bias"):
+    """A vector that the other library always has, and our model where the part has biases."""
+    return same(variable, name, (size,)) if has_bias(arguments, part) else zeros(name, (size,))
+
+
 def transposed(variable, name, shape):
     """A matrix that the other library keeps as `(outputs, inputs)`; `shape` is theirs."""
     return side_by_side(variable, {name: shape})
