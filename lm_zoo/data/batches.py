@@ -11,6 +11,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo.data.packing import read_padded
 from lm_zoo.errors import UserError
 
 ALL_ROWS = slice(None)
@@ -90,11 +91,6 @@ class ContiguousBatches(Batches):
         split: A `TokenSplit`.
         batch_size: Number of rows.
         sequence_length: Targets per row and step.
-
-    Attributes:
-        steps_per_epoch: Whole number of steps.
-        num_examples: Rows.
-        num_targets: Targets an epoch, one less than the split has tokens.
     """
 
     carries_state = True
@@ -162,11 +158,6 @@ class WindowBatches(ShuffledBatches):
         sequence_length: Targets in a window.
         stride: Tokens from one window's start to the next's; 0 means `sequence_length`.
         seed: Of the order.
-
-    Attributes:
-        num_examples: Windows an epoch.
-        steps_per_epoch: `num_examples / batch_size`, not rounded.
-        num_targets: Targets an epoch, each as often as windows hold it.
     """
 
     def __init__(self, split, batch_size, sequence_length, stride=0, seed=0):
@@ -226,10 +217,7 @@ def _read(split, starts, lengths, sequence_length):
         `token_ids`, int32 `(batch, length)`; `targets`, the token after each; `weights`, 1 where
         the target counts and 0 on padding, float32.
     """
-    tokens = np.zeros((len(starts), sequence_length + 1), np.int32)  # (batch, length + 1)
-    for row, start, length in zip(tokens, starts.tolist(), lengths.tolist()):
-        if length > 0:
-            row[: length + 1] = split.read(start, start + length + 1)
+    tokens = read_padded(split, starts, lengths, sequence_length)
     weights = np.arange(sequence_length) < lengths[:, None]  # (batch, length)
     return {
         "token_ids": tokens[:, :-1] * weights,

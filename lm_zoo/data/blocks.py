@@ -73,13 +73,18 @@ class BlockResult:
     record: dict
 
 
-def cut_blocks(corpus, splits=SPLITS, size=BLOCK_CHARACTERS):
+def results_in(folder, split, number, files, record):
+    """Returns the `BlockResult` of a block whose files, suffix -> name, lie in a folder."""
+    return BlockResult(split, number, {s: folder / name for s, name in files.items()}, record)
+
+
+def cut_blocks(corpus, size=BLOCK_CHARACTERS):
     """Yields a corpus as `Block`s of at least `size` characters, each split's last one excepted.
 
     A block is larger by less than its last document, or by a stretch of a stream that cannot be cut
     (`lm_zoo.text.cuts`).
     """
-    for split in splits:
+    for split in SPLITS:
         numbers = itertools.count()
         texts, characters = [], 0
         for text in corpus.texts(split):
@@ -129,9 +134,7 @@ def process_blocks(
 
     def finish(key, result):
         nonlocal done
-        results[key] = BlockResult(
-            key[0], key[1], {s: directory / n for s, n in result["files"].items()}, result["record"]
-        )
+        results[key] = results_in(directory, *key, result["files"], result["record"])
         done += sizes[key]
         if on_progress:
             on_progress(done)

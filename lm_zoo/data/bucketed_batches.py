@@ -20,7 +20,7 @@ class BucketedBatches(Batches):
     Args:
         fields: Field name -> `TokenSplit` with as many documents.
         by: Names of the fields whose longest text picks the bucket; the others are as wide as their
-            longest text in the split. Counts of tokens are those of the last.
+            longest text in the split. Counts of tokens, and padding, are those of the last.
         batch_size: Records in a batch, where `batch_tokens` is 0.
         batch_tokens: Most tokens of a field of `by` in a batch, padding included; 0 means
             `batch_size`.
@@ -29,16 +29,9 @@ class BucketedBatches(Batches):
             `drop`.
         seed: Of the orders.
 
-    Attributes:
+    Attributes, besides those of `Batches`:
         split: The `ExampleSplit`; its texts are `fields`.
-        num_examples: Records in an epoch.
-        num_dropped: Records left out because they are too long.
-        num_truncated: Records of which a text is cut.
         num_tokens: Field name -> tokens in an epoch, end tokens included.
-        mean_length: Tokens in a row, on average; of the last field of `by`.
-        steps_per_epoch: Whole number of steps.
-        padding: Share of all places that hold nothing; of the last field of `by`.
-        num_targets: Tokens of the last field of `by` in an epoch.
     """
 
     shapes_vary = True

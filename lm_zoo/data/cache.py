@@ -145,12 +145,13 @@ def _locked(work, on_wait):
             if on_wait:
                 on_wait(f"Waiting for another process that is making {work.name} ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_still(path, lock):
+        if is_still(path, lock):
             return lock
         lock.close()  # its maker removed the folder while we waited
 
 
-def _is_still(path, file):
+def is_still(path, file):
+    """Whether an opened file is the one at a path, and was not renamed or removed meanwhile."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:

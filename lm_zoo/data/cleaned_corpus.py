@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import unicodedata
 
-from lm_zoo.data.blocks import BlockResult, process_blocks
+from lm_zoo.data.blocks import process_blocks, results_in
 from lm_zoo.data.cache import made_once, publish, write_file
 from lm_zoo.data.cleaning_report import merged_report, unit_of
 from lm_zoo.data.cleaning_stages import (
@@ -171,8 +171,7 @@ def check_steps(config, corpus, fields):
                 "corpus.documents to 'file', 'line' or 'paragraph' (for corpus 'text_files'), "
                 "or leave the step out."
             )
-        if step.check:
-            step.check(config)
+        step.require(name, config)
 
 
 def _clean(corpus, config, fields, work, processes, on_progress, fingerprint):
@@ -259,10 +258,7 @@ def _finished_round(folder):
     except (OSError, NotJson) as error:  # not done yet, or spoilt: it is made again
         raise_if_of_system(error)
         return None
-    return [
-        BlockResult(split, number, {s: folder / name for s, name in files.items()}, record)
-        for split, number, files, record in values
-    ]
+    return [results_in(folder, *result) for result in values]
 
 
 def _progress(on_progress, number, count, corpus, before):

@@ -61,7 +61,7 @@ def source_blocks(corpus, size=BLOCK_CHARACTERS):
                 yield NumberedBlock(split, number, [text])
         return
     split, first = None, 0
-    for block in cut_blocks(corpus, size=size):
+    for block in cut_blocks(corpus, size):
         first = first if block.split == split else 0
         split = block.split
         yield NumberedBlock(block.split, block.number, block.texts, first)

@@ -92,6 +92,7 @@ def prepared_preprocessors(config, corpus, fields, observer=None):
     Raises:
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
+    observer = observer or Observer()
     owners = {field.name: _owner(config, field) for field in fields}
     kinds, made = {field.name: field.kind for field in fields}, {}
     for owner in dict.fromkeys(owners.values()):

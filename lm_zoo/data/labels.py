@@ -59,13 +59,6 @@ class LabelTokenizer(Tokenizer):
                 )
         return cls(sorted(labels))
 
-    @classmethod
-    def from_content(cls, content):
-        return cls(content["labels"])
-
-    def content(self):
-        return {"labels": list(self.labels)}
-
     def encode(self, text, special_tokens=CONTROL):
         """Returns the id of a label, int32 `(1,)`.
 

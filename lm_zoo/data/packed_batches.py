@@ -22,12 +22,8 @@ class PackedBatches(ShuffledBatches):
             documents start.
         seed: Of the order.
 
-    Attributes:
+    Attributes, besides those of `Batches`:
         packing: The `Packing`.
-        num_examples: Windows an epoch.
-        steps_per_epoch: `num_examples / batch_size`, not rounded.
-        num_targets: Targets an epoch, one less than the split has tokens.
-        padding: Share of all places in windows that hold nothing.
     """
 
     def __init__(self, split, batch_size, sequence_length, across_documents=False, seed=0):

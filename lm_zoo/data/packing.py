@@ -190,6 +190,19 @@ class Rows(typing.NamedTuple):
     starts: np.ndarray
 
 
+def read_padded(split, starts, lengths, sequence_length):
+    """Reads a row from each start: `lengths` inputs and the token after the last, then zeros.
+
+    Returns:
+        int32 `(rows, sequence_length + 1)`.
+    """
+    tokens = np.zeros((len(starts), sequence_length + 1), np.int32)
+    for row, start, length in zip(tokens, starts.tolist(), lengths.tolist()):
+        if length > 0:
+            row[: length + 1] = split.read(start, start + length + 1)
+    return tokens
+
+
 def read_rows(split, pieces_of_rows, sequence_length):
     """Reads a row from each list of `(start, length)`; returns `Rows`."""
     shape = (len(pieces_of_rows), sequence_length)

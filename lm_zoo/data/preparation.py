@@ -71,7 +71,7 @@ def _check_fields(config, corpus, fields):
         )
 
 
-def prepared_tokenizer(config, corpus, observer=None, settings=None):
+def prepared_tokenizer(config, corpus, observer, settings=None):
     """Returns the tokenizer that a config describes, trained once for a text and kept.
 
     Args:
@@ -94,14 +94,14 @@ def prepared_tokenizer(config, corpus, observer=None, settings=None):
             [settings.name, *identity],
             lambda texts: train_tokenizer(settings, texts, corpus.num_bytes),
             load_tokenizer,
-            observer or Observer(),
+            observer,
         )
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
 
 
-def prepared_labels(config, corpus, observer=None):
+def prepared_labels(config, corpus, observer):
     """Returns the `LabelTokenizer` of a corpus of labels, made once and kept.
 
     Args:
@@ -112,8 +112,8 @@ def prepared_labels(config, corpus, observer=None):
     Raises:
         UserError: For too many different labels, or a damaged file.
     """
-    name, observer = LabelTokenizer.name, observer or Observer()
-    return _trained_once(config, corpus, [name], LabelTokenizer.train, load_labels, observer)
+    identity = [LabelTokenizer.name]
+    return _trained_once(config, corpus, identity, LabelTokenizer.train, load_labels, observer)
 
 
 def _trained_once(config, corpus, identity, train, load, observer):

@@ -23,14 +23,10 @@ def split_of_texts(texts, tokenizer, name):
     dtype = token_dtype(tokenizer.vocab_size)
     end = np.array([tokenizer.end_id], dtype)
     starts = np.cumsum([0, *np.frombuffer(files["lengths"], "<i8")], dtype=np.int64)
-    return TokenSplit(
+    return TokenSplit.counted(
         name,
-        (np.concatenate([end, np.frombuffer(files["tokens"], dtype)]),),
-        num_bytes=record["bytes"],
-        num_words=record["words"],
-        num_unknown=record["unknown"],
-        bytes_lost=record["bytes_lost"],
-        words_lost=record["words_lost"],
+        [np.concatenate([end, np.frombuffer(files["tokens"], dtype)])],
+        record,
         text_sha256=hashlib.sha256(utf8(block_text(block, has_documents=True))).hexdigest(),
         document_starts=starts,
     )

@@ -97,14 +97,14 @@ def prepare(
     return open_tokens(directory, tokenizer, cache)
 
 
-def copy_splits(tokens, names, directory, field="workdir"):
+def copy_splits(tokens, names, directory):
     """Copies some splits of a `TokenDataset` as a dataset of their own, whole or not at all.
 
     Raises:
         UserError: If it cannot be written, a full disk included, or the copied files are damaged.
     """
     directory = pathlib.Path(directory)
-    with made_once(directory, field) as work, writing(directory, field):
+    with made_once(directory, "workdir") as work, writing(directory, "workdir"):
         if work is not None:
             whole = _emptied(work / "whole")
             splits = {name: tokens.manifest["splits"][name] for name in names}

@@ -85,6 +85,13 @@ class TokenSplit:
     document_starts: np.ndarray | None = None
     vocab_size: int | None = None
 
+    @classmethod
+    def counted(cls, name, shards, counts, **more):
+        """Returns a split with the counts that `EncodeBlock` gives, or a manifest has of it."""
+        named = {f"num_{what}": counts[what] for what in ("bytes", "words", "unknown")}
+        lost = {what: counts[what] for what in ("bytes_lost", "words_lost")}
+        return cls(name, tuple(shards), **named, **lost, **more)
+
     @functools.cached_property
     def _offsets(self):
         """The first token's place of each shard, and the number of all tokens."""
@@ -220,18 +227,8 @@ def _open_split(opened, broken, name, dtype, entry, vocab_size):
     documents, starts = entry.get("documents"), None
     if documents:
         starts = opened(documents, np.dtype(np.int64), documents["count"] + 1)
-    split = TokenSplit(
-        name=name,
-        shards=tuple(shards),
-        num_bytes=entry["bytes"],
-        num_words=entry["words"],
-        num_unknown=entry["unknown"],
-        bytes_lost=entry["bytes_lost"],
-        words_lost=entry["words_lost"],
-        text_sha256=entry["text_sha256"],
-        document_starts=starts,
-        vocab_size=vocab_size,
-    )
+    more = {"text_sha256": entry["text_sha256"], "document_starts": starts}
+    split = TokenSplit.counted(name, shards, entry, vocab_size=vocab_size, **more)
     if split.num_tokens != entry["tokens"]:
         raise broken(f"{MANIFEST} counts {entry['tokens']} tokens of {name}")
     if entry["unknown"] > entry["tokens"]:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.compare_figures import unlike
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
 from lm_zoo.figures import FEW_TOKENS, written_or_bound
 from lm_zoo.tables import render
@@ -136,10 +137,8 @@ def check_like_scores(named):
             first_name, first = next(iter(counted.items()))
             if value != first:
                 what = metric if metric == "num_pairs" else f"the signature of {metric}"
-                raise UserError(
-                    f"compare: {what} differs, so the scores are unlike: {first!r} in "
-                    f"{first_name}, {value!r} in {name}; evaluate both alike."
-                )
+                advice = "evaluate both alike"
+                raise unlike(what, repr(first), first_name, repr(value), name, advice, "scores")
 
 
 def _describe_signatures(named):
@@ -223,10 +222,8 @@ def _check_same_text(name, ledger, other_name, other):
     for field in fields:
         mine, theirs = getattr(ledger, field), getattr(other, field)
         if mine != theirs:
-            raise UserError(
-                f"compare: {field} differs, so the figures are unlike: {mine!r} in {name}, "
-                f"{theirs!r} in {other_name}; evaluate both on the same text."
-            )
+            advice = "evaluate both on the same text"
+            raise unlike(field, repr(mine), name, repr(theirs), other_name, advice)
 
 
 def _check_same_source(name, ledger, other_name, other):
@@ -235,15 +232,11 @@ def _check_same_source(name, ledger, other_name, other):
     if mine == theirs:
         return
     if mine and theirs:
-        raise UserError(
-            f"compare: source_sha256 differs, so the figures are unlike: {mine!r} in {name}, "
-            f"{theirs!r} in {other_name}; evaluate both on the same pairs."
-        )
-    raise UserError(
-        f"compare: context differs, so the figures are unlike: "
-        f"{describe_context(ledger.context)} in {name}, {describe_context(other.context)} in "
-        f"{other_name}; compare models that read a source with each other."
-    )
+        advice = "evaluate both on the same pairs"
+        raise unlike("source_sha256", repr(mine), name, repr(theirs), other_name, advice)
+    mine, theirs = describe_context(ledger.context), describe_context(other.context)
+    advice = "compare models that read a source with each other"
+    raise unlike("context", mine, name, theirs, other_name, advice)
 
 
 def _check_convertible(named, by):

@@ -20,6 +20,14 @@ _REPORT = {
 }
 
 
+def unlike(what, mine, name, theirs, other_name, advice, figures="figures"):
+    """Builds the error for two evaluations that differ in something, as both have it."""
+    return UserError(
+        f"compare: {what} differs, so the {figures} are unlike: {mine} in {name}, {theirs} in "
+        f"{other_name}; {advice}."
+    )
+
+
 def is_figures(values):
     """Whether what was read of a file of results is such a report."""
     return isinstance(values, dict) and {"task", "figures", "better"} <= values.keys()
@@ -52,11 +60,9 @@ def compare_figures(named):
             ) from None
         for field in FiguresReport.IDENTITY:
             if values[field] != first[field]:
-                raise UserError(
-                    f"compare: {field} differs, so the figures are unlike: {first[field]!r:.80} in "
-                    f"{first_name}, {values[field]!r:.80} in {name}; evaluate both on the same "
-                    "examples."
-                )
+                mine, theirs = f"{first[field]!r:.80}", f"{values[field]!r:.80}"
+                advice = "evaluate both on the same examples"
+                raise unlike(field, mine, first_name, theirs, name, advice)
     better = first["better"]
     by = next((tag for tag, which in better.items() if which == "max"), next(iter(better)))
     rows = [

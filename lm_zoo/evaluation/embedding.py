@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import check_texts, piece_lengths
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.limits import BATCH_SIZE
+from lm_zoo.text.checks import require_vocabulary
 from lm_zoo.text.special_tokens import TEXT
 
 
@@ -32,7 +32,7 @@ def embed_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens=T
     Raises:
         UserError: If `texts` or `batch_size` cannot be used.
     """
-    check_vocabulary(model, tokenizer)
+    require_vocabulary(tokenizer, model.vocab_size)
     check_texts("texts", texts, batch_size)
     start = np.asarray(tokenizer.start_ids, np.int32)
     encoded = [np.asarray(tokenizer.encode(text, special_tokens), np.int32) for text in texts]

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.errors import UserError
 from lm_zoo.figures import (
     FEW_TOKENS,
@@ -63,22 +64,22 @@ class Ledger:
 
     model: str = ""
     step: int | None = None
-    parameters: int = 0
+    parameters: int = field(0, at_least=0)
     corpus: str = ""
     split: str = ""
     text_sha256: str = ""
     tokenizer: str = ""
     tokenizer_fingerprint: str = ""
     context: dict = dataclasses.field(default_factory=dict)
-    nll_nats: float = 0.0
-    tokens_scored: int = 0
-    tokens_not_scored: int = 0
+    nll_nats: float = field(0.0, at_least=0)
+    tokens_scored: int = field(0, at_least=1)
+    tokens_not_scored: int = field(0, at_least=0)
     why_not_scored: str = ""
-    num_unknown: int = 0
-    num_words: int = 0
-    num_bytes: int = 0
-    bytes_lost: int = 0
-    words_lost: int = 0
+    num_unknown: int = field(0, at_least=0)
+    num_words: int = field(0, at_least=0)
+    num_bytes: int = field(0, at_least=0)
+    bytes_lost: int = field(0, at_least=0)
+    words_lost: int = field(0, at_least=0)
 
     @classmethod
     def of(cls, model, tokenizer, split, context, **sums):
@@ -240,7 +241,7 @@ class Ledger:
         """
         if not isinstance(values, dict):
             raise UserError(f"ledger: expected a mapping, received {values!r:.80}.")
-        names = [field.name for field in dataclasses.fields(cls)]
+        names = [each.name for each in dataclasses.fields(cls)]
         for name in names:
             if name not in values:
                 raise UserError(f"ledger.{name}: expected it, found none; evaluate the run anew.")
@@ -263,23 +264,10 @@ class Ledger:
         Raises:
             UserError: Naming the field, what was expected and what was received.
         """
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is str:
-                _require(isinstance(value, str), field.name, "a string", value)
-            elif field.type is int:
-                least = 1 if field.name == "tokens_scored" else 0
-                right = _is_whole(value) and value >= least
-                _require(right, field.name, f"a whole number of at least {least}", value)
-        _require(self.step is None or _is_whole(self.step), "step", "a whole number", self.step)
-        nats = self.nll_nats
-        number = isinstance(nats, (int, float)) and not isinstance(nats, bool)
-        _require(
-            number and math.isfinite(nats) and nats >= 0,
-            "nll_nats",
-            "a finite number of at least 0",
-            nats,
-        )
+        try:
+            check_fields(self, "ledger")
+        except UserError as error:
+            raise UserError(f"{str(error)[:-1]}; evaluate the run anew.") from None
         _require(_is_context(self.context), "context", "a context rule", self.context)
         total = self.tokens_scored + self.tokens_not_scored
         for name, most in (

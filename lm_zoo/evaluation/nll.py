@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.errors import UserError
 from lm_zoo.layers.token_losses import token_nll
 
 
@@ -36,12 +35,3 @@ def _make_encode(reference):
     return tf.function(
         lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
     )
-
-
-def check_vocabulary(model, tokenizer):
-    """Raises a `UserError` unless the tokenizer has as many ids as the model."""
-    if tokenizer.vocab_size != model.vocab_size:
-        raise UserError(
-            f"tokenizer: expected the model's {model.vocab_size} token ids, received a tokenizer "
-            f"of {tokenizer.vocab_size}; give the one that the model was trained with."
-        )

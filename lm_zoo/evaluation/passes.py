@@ -7,7 +7,7 @@ process reads its own alone, and all yield the same.
 
 import numpy as np
 
-from lm_zoo.data.packing import pack, read_rows
+from lm_zoo.data.packing import pack, read_padded, read_rows
 from lm_zoo.evaluation.row_scorer import RowScorer
 from lm_zoo.evaluation.windows import (
     plan_document_streams,
@@ -107,11 +107,7 @@ def _read(split, starts, stops, length):
     Returns:
         `(inputs, targets)`, int32 `(rows, length)`.
     """
-    tokens = np.zeros((len(starts), length + 1), np.int32)
-    lengths = np.clip(stops - starts, 0, length)
-    for row, start, count in zip(tokens, starts.tolist(), lengths.tolist()):
-        if count:
-            row[: count + 1] = split.read(start, start + count + 1)
+    tokens = read_padded(split, starts, np.clip(stops - starts, 0, length), length)
     return tokens[:, :-1], tokens[:, 1:]
 
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from lm_zoo.checked_fields import Facts
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation import passes
 from lm_zoo.evaluation.context_rules import CONTEXT_RULES
 from lm_zoo.evaluation.ledger import Ledger
-from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.windows import default_stride, plan_streams
+from lm_zoo.text.checks import require_vocabulary
 
 
 class Evaluator:
@@ -53,7 +54,7 @@ class Evaluator:
         within_documents=False,
         distribution=None,
     ):
-        check_vocabulary(model, tokenizer)
+        require_vocabulary(tokenizer, model.vocab_size)
         if context_rule not in CONTEXT_RULES:
             raise unknown_name("context_rule", context_rule, CONTEXT_RULES)
         limit = model.context_length
@@ -66,9 +67,10 @@ class Evaluator:
             )
         self.model = model
         self.tokenizer = tokenizer
-        self.batch_size = _whole("batch_size", batch_size, 1)
-        self.sequence_length = _whole("sequence_length", sequence_length, 1)
-        self.stride = _whole("stride", stride, 0) or default_stride(sequence_length)
+        self.batch_size = Facts(at_least=1).checked(int, batch_size, "batch_size")
+        self.sequence_length = Facts(at_least=1).checked(int, sequence_length, "sequence_length")
+        self.stride = Facts(at_least=0).checked(int, stride, "stride")
+        self.stride = self.stride or default_stride(sequence_length)
         self.context_rule = context_rule
         self.within_documents = within_documents
         self.distribution = distribution or default_distribution()
@@ -158,9 +160,3 @@ class Evaluator:
             return passes.carried(model, split, rows, length, within, self.distribution)
         windows = passes.document_windows if self.within_documents else passes.windows
         return windows(model, split, rows, length, self.stride, self.distribution)
-
-
-def _whole(name, value, least):
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise UserError(f"{name}: expected a whole number of at least {least}, received {value!r}.")
-    return int(value)

@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from lm_zoo.checked_fields import Facts
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.nll import check_vocabulary, encode_function, nll_function
+from lm_zoo.evaluation.nll import encode_function, nll_function
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
 from lm_zoo.limits import BATCH_SIZE, LONGEST, MOST_LOGITS
+from lm_zoo.text.checks import require_strings, require_vocabulary
 from lm_zoo.text.lost_text import lost_between
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
@@ -96,7 +97,7 @@ def score_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, stride=0, specia
     Raises:
         UserError: If `texts` or the settings cannot be used.
     """
-    check_vocabulary(model, tokenizer)
+    require_vocabulary(tokenizer, model.vocab_size)
     check_texts("texts", texts, batch_size)
     model.check_reads(sources=False)
     window = model.context_length
@@ -123,8 +124,7 @@ def score_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, stride=0, specia
 
 def check_texts(name, texts, batch_size):
     """Raises a `UserError` unless these are strings, and as many as that can be read at once."""
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{name}: expected a list of strings, received {texts!r:.80}.")
+    require_strings(name, texts)
     Facts(at_least=1).checked(int, batch_size, "batch_size")
 
 

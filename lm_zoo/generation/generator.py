@@ -7,11 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.checks import (
-    require_strings,
-    require_unicode,
-    require_vocabulary,
-)
 from lm_zoo.generation.dealing import deal, one_at_a_time
 from lm_zoo.generation.decoding import MOST_STEPS, decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
@@ -21,6 +16,7 @@ from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
 from lm_zoo.limits import BATCH_SIZE
+from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 
 PATIENCE = 0.03  # seconds that text to be streamed may come late
 
@@ -95,7 +91,13 @@ def generate(
     decoder = decoder_of(model)
     on_text = on_text and one_at_a_time(on_text)
     grown = deal(lambda part: grow(decoder, part, options, on_text), rows, batch_size, devices)
-    return [_generated(prompts[row.number // options.num_return_sequences], row) for row in grown]
+    return [
+        Generated(
+            prompts[row.number // options.num_return_sequences],
+            *(row.stream.text, row.generated_ids, row.log_prob, row.finished_by, row.sample),
+        )
+        for row in grown
+    ]
 
 
 def _sample(decoder, rows, options, on_text):
@@ -155,23 +157,17 @@ def _search(decoder, rows, options, on_text):
     return results
 
 
-def _generated(prompt, row):
-    return Generated(
-        prompt, row.stream.text, row.generated_ids, row.log_prob, row.finished_by, row.sample
-    )
-
-
 def _encode(model, tokenizer, prompts, special_tokens):
     """Returns each prompt's token ids; checks all before anything is generated."""
     require_strings("prompts", prompts)
-    require_vocabulary("tokenizer", tokenizer, model.vocab_size)
+    require_vocabulary(tokenizer, model.vocab_size)
     return [
-        _encode_one(model, tokenizer, i, prompt, special_tokens) for i, prompt in enumerate(prompts)
+        _encode_one(model, tokenizer, f"prompt {number}", prompt, special_tokens)
+        for number, prompt in enumerate(prompts, 1)
     ]
 
 
-def _encode_one(model, tokenizer, index, prompt, special_tokens):
-    name = f"prompt {index + 1}"
+def _encode_one(model, tokenizer, name, prompt, special_tokens):
     require_unicode(name, prompt)
     ids = [int(token) for token in tokenizer.encode_prompt(prompt, special_tokens)]
     if not ids:

@@ -1,8 +1,10 @@
 """The texts being generated, each on its own: tokens, text, and what has ended it."""
 
+import math
+
 import numpy as np
 
-from lm_zoo.generation.checks import require_probability
+from lm_zoo.errors import UserError
 from lm_zoo.generation.text_stream import TextStream
 
 
@@ -85,3 +87,12 @@ def tokens_seen(rows, vocab_size):
     for index, row in enumerate(rows):
         seen[index, row.token_ids] = True
     return seen
+
+
+def require_probability(log_prob):
+    """Refuses what a model gives whose parameters are not finite."""
+    if math.isnan(log_prob):
+        raise UserError(
+            "model: expected probabilities, received NaN; its parameters are not finite, so "
+            "load an earlier checkpoint."
+        )

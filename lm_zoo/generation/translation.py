@@ -7,16 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.checks import (
-    require_probability,
-    require_strings,
-    require_unicode,
-    require_vocabulary,
-)
 from lm_zoo.generation.dealing import deal_parts
 from lm_zoo.generation.random_keys import padded
+from lm_zoo.generation.rows import require_probability
 from lm_zoo.generation.translation_options import TranslationOptions
 from lm_zoo.generation.translation_search import search_sources
+from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 
 BATCHES_AHEAD = 16  # read before they are sorted by length into batches
 
@@ -194,7 +190,7 @@ def _check(model, source_tokenizer, tokenizer):
         ("source_tokenizer", source_tokenizer, source_vocab_size),
         ("tokenizer", tokenizer, model.vocab_size),
     ):
-        require_vocabulary(name, given, vocab_size)
+        require_vocabulary(given, vocab_size, name)
         if given.end_id is None:
             raise UserError(
                 f"{name}: expected one with a token that ends a text, received {given.name!r} "

@@ -7,28 +7,16 @@ import numpy as np
 from lm_zoo.errors import UserError, unknown_name
 
 # What each kind needs, and what it may have, as transformers names it.
+_LENGTH = "original_max_position_embeddings"
 _NEEDED = {
     "linear": ("factor",),
-    "llama3": (
-        "factor",
-        "low_freq_factor",
-        "high_freq_factor",
-        "original_max_position_embeddings",
-    ),
-    "yarn": ("factor", "original_max_position_embeddings"),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor", _LENGTH),
+    "yarn": ("factor", _LENGTH),
 }
-_DEFAULTS = {
-    "linear": {},
-    "llama3": {},
-    "yarn": {
-        "beta_fast": 32,
-        "beta_slow": 1,
-        "attention_factor": None,
-        "mscale": None,
-        "mscale_all_dim": None,
-        "truncate": True,
-    },
-}
+_OF_YARN = {"beta_fast": 32, "beta_slow": 1, "attention_factor": None}
+_OF_YARN |= {"mscale": None, "mscale_all_dim": None, "truncate": True}
+_DEFAULTS = {"linear": {}, "llama3": {}, "yarn": _OF_YARN}
+SCALINGS = {kind: (*needed, *_DEFAULTS[kind]) for kind, needed in _NEEDED.items()}
 
 
 def check_rope_scaling(scaling):
@@ -46,7 +34,7 @@ def check_rope_scaling(scaling):
     kind = scaling.get("rope_type")
     if kind not in _NEEDED:
         raise unknown_name("rope_scaling.rope_type", kind, _NEEDED)
-    allowed = {"rope_type", *_NEEDED[kind], *_DEFAULTS[kind]}
+    allowed = {"rope_type", *SCALINGS[kind]}
     for name in scaling:
         if name not in allowed:
             raise unknown_name(f"rope_scaling.{name}", name, sorted(allowed))
@@ -100,13 +88,13 @@ def _linear(angles, head_dim, theta, scaling):
 
 def _llama3(angles, head_dim, theta, scaling):
     low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
-    turns = scaling["original_max_position_embeddings"] * angles / (2 * math.pi)
+    turns = scaling[_LENGTH] * angles / (2 * math.pi)
     share = np.clip((turns - low) / (high - low), 0, 1)  # of the unscaled angle
     return (1 - share) * angles / scaling["factor"] + share * angles, 1.0
 
 
 def _yarn(angles, head_dim, theta, scaling):
-    factor, length = scaling["factor"], scaling["original_max_position_embeddings"]
+    factor, length = scaling["factor"], scaling[_LENGTH]
 
     def dimension(turns):
         """The pair of dimensions that turns so often over the original length."""

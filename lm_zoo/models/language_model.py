@@ -49,7 +49,7 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         return self.vocab_size + self.vocab_padding
 
     def keep(self, arguments):
-        """Keeps the constructor's arguments, given as its `locals()`, checked by their annotations."""
+        """Keeps the arguments in the constructor's `locals()`, checked by their annotations."""
         own = {k: v for k, v in arguments.items() if k in self.constructor_parameters()}
         super().keep(check_arguments(type(self), own))
 

@@ -18,6 +18,21 @@ class RecurrentLM(LanguageModel):
 
     Dropout is on the embeddings, between layers and before the output, never on the recurrent
     connections (Zaremba et al. 2014).
+
+    Args:
+        vocab_size: Number of tokens.
+        hidden_dim: Width of each layer.
+        num_layers: Number of layers.
+        embedding_dim: Width of the embedding; 0 or None means `hidden_dim`.
+        dropout: Share of the embeddings and of each layer's outputs that is dropped in training.
+        tie_embeddings: Whether the output uses the embedding's vectors (Press and Wolf 2017). With
+            another width than `hidden_dim`, a linear projection without bias stands before it.
+        init_scale: All weights, biases included, start uniform between minus and plus this; 0 means
+            Glorot uniform, orthogonal recurrent kernels, embeddings uniform within 0.1, and zero
+            biases.
+        vocab_padding: Rows of the embedding and of the output that stand for no token, after those
+            of the tokens; they are part of the softmax, and none is ever generated.
+        seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
 
     def assemble(self, arguments):

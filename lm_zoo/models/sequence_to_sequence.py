@@ -128,7 +128,7 @@ def check_shared_embeddings(model):
 
 
 def lengths_of(token_ids, lengths=None):
-    """Returns the lengths of padded rows, int32 `(batch,)`: those given, or else all of each row."""
+    """Returns the lengths of padded rows, int32 `(batch,)`: those given, or all of each row."""
     shape = tf.shape(token_ids)
     return tf.fill([shape[0]], shape[1]) if lengths is None else lengths
 

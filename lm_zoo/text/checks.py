@@ -1,6 +1,4 @@
-"""What generating and translating refuse alike, in one line."""
-
-import math
+"""What all refuse alike that read texts with a tokenizer, in one line."""
 
 from lm_zoo.errors import UserError
 
@@ -8,7 +6,7 @@ from lm_zoo.errors import UserError
 def require_strings(name, texts):
     """Refuses what is not a list of strings."""
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"{name}: expected a list of strings, received {texts!r}.")
+        raise UserError(f"{name}: expected a list of strings, received {texts!r:.80}.")
 
 
 def require_unicode(name, text):
@@ -19,19 +17,10 @@ def require_unicode(name, text):
         raise UserError(f"{name}: expected valid Unicode, received {error.object!r}.") from None
 
 
-def require_vocabulary(name, tokenizer, vocab_size):
+def require_vocabulary(tokenizer, vocab_size, name="tokenizer"):
     """Refuses a tokenizer of another number of token ids than the model's."""
     if tokenizer.vocab_size != vocab_size:
         raise UserError(
             f"{name}: expected the model's {vocab_size} token ids, received a tokenizer of "
             f"{tokenizer.vocab_size}; give the one that the model was trained with."
-        )
-
-
-def require_probability(log_prob):
-    """Refuses what a model gives whose parameters are not finite."""
-    if math.isnan(log_prob):
-        raise UserError(
-            "model: expected probabilities, received NaN; its parameters are not finite, so "
-            "load an earlier checkpoint."
         )

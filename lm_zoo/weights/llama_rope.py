@@ -1,18 +1,10 @@
 """Llama's rotary positions in `config.json`, as both generations of transformers write them."""
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.rope_scaling import check_rope_scaling
+from lm_zoo.layers.rope_scaling import SCALINGS, check_rope_scaling
 
 # Of these, some kinds read some; what is beside them is refused.
-_NUMBERS = (
-    *("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
-    *("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate"),
-)
-_OF_KIND = {
-    "linear": ("factor",),
-    "llama3": _NUMBERS[:4],
-    "yarn": ("factor", *_NUMBERS[3:]),
-}
+_NUMBERS = {name for names in SCALINGS.values() for name in names}
 # What the files have beside them: not of positions, or never read by transformers.
 _OTHERS = ("type", "rope_type", "rope_theta", "partial_rotary_factor", "finetuned")
 
@@ -36,8 +28,8 @@ def read_rope(fields):
     if not right:
         raise fields.error("rope_theta", "a number above 0", theta)
     kind = rope.get("rope_type", rope.get("type")) or "default"
-    if kind != "default" and kind not in _OF_KIND:
-        raise fields.error(f"{name}: rope_type", f"default, {', '.join(_OF_KIND)}", kind)
+    if kind != "default" and kind not in SCALINGS:
+        raise fields.error(f"{name}: rope_type", f"default, {', '.join(SCALINGS)}", kind)
     for key in rope:
         if key not in (*_OTHERS, *_NUMBERS):
             raise fields.error(f"{name}: {key}", "nothing, for lm_zoo does not know it", rope[key])
@@ -61,7 +53,7 @@ def write_rope(model):
 
 def _scaling(fields, name, kind, rope):
     length = fields.size("max_position_embeddings", 2048)
-    given = {key: value for key, value in rope.items() if key in _OF_KIND[kind]}
+    given = {key: value for key, value in rope.items() if key in SCALINGS[kind]}
     if kind != "linear":  # the config's own goes before
         original = fields.values.get("original_max_position_embeddings")
         original = original or given.get("original_max_position_embeddings") or length

@@ -6,6 +6,7 @@ WikiText-2's three files were also computed by us from copies of other origin.
 
 import dataclasses
 
+from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.corpora.splitting import ByBytes, ByFraction
 
 
@@ -76,16 +77,8 @@ PTB_FILES = {
     "ptb.valid.txt": "md5:aa0affc06ff7c36e977d7cd49e3839bf",
     "ptb.test.txt": "md5:8b80168b89c18661a38ef683c0dc3721",
 }
-WIKI_FILES = {
-    "train": ("wiki.train.tokens",),
-    "validation": ("wiki.valid.tokens",),
-    "test": ("wiki.test.tokens",),
-}
-WIKI_NAMES = {
-    "wiki.train.tokens": ("train.txt",),
-    "wiki.valid.tokens": ("valid.txt",),
-    "wiki.test.tokens": ("test.txt",),
-}
+WIKI_NAMES = {f"wiki.{part}.tokens": (f"{part}.txt",) for part in ("train", "valid", "test")}
+WIKI_FILES = dict(zip(SPLITS, ((name,) for name in WIKI_NAMES)))
 LM1B_FILES = {
     "train": tuple(f"news.en-{number:05}-of-00100" for number in range(1, 100)),
     "validation": ("news.en.heldout-00001-of-00050",),
@@ -93,10 +86,25 @@ LM1B_FILES = {
 }
 
 
-def _wikitext(number, checksum):
+def _wikitext(number, size, tokens, packed, checksums):
+    """An entry of three files in an archive, `packed` its SHA-256; `checksums` are theirs."""
+    archive = f"wikitext-{number}-v1.zip"
     members = tuple(f"wikitext-{number}/{name}" for name in WIKI_NAMES)
-    name = f"wikitext-{number}-v1.zip"
-    return (Download(name, tuple(a + name for a in _WIKITEXT), checksum, members=members),)
+    addresses = tuple(address + archive for address in _WIKITEXT)
+    return CatalogueEntry(
+        name=f"wikitext{number}",
+        about=f"WikiText-{number}, {size} of good Wikipedia articles, rare words as <unk>",
+        tokens=f"{WORDS}: {tokens} types",
+        licence="CC BY-SA 3.0",
+        downloads=(Download(archive, addresses, f"sha256:{packed}", members=members),),
+        files=WIKI_FILES,
+        folders=(
+            *(f"wikitext-{number}", f"wikitext{number}"),
+            f"WikiText{number}/wikitext-{number}",
+        ),
+        other_names=WIKI_NAMES,
+        checksums=dict(zip(WIKI_NAMES, checksums)),
+    )
 
 
 def _mahoney(name, about, tokens, packed, num_bytes, plain):
@@ -146,47 +154,32 @@ CATALOGUE = (
         downloads=tuple(
             Download(name, (_ZAREMBA + name,), checksum) for name, checksum in PTB_FILES.items()
         ),
-        files=dict(zip(("train", "validation", "test"), ((name,) for name in PTB_FILES))),
+        files=dict(zip(SPLITS, ((name,) for name in PTB_FILES))),
         folders=("ptb", "data", "simple-examples/data", "penn", "PennTreebank"),
         other_names={name: (name.removeprefix("ptb."),) for name in PTB_FILES},
         checksums=PTB_FILES,
     ),
-    CatalogueEntry(
-        name="wikitext2",
-        about="WikiText-2, 13 MB of good Wikipedia articles, rare words as <unk>",
-        tokens=f"{WORDS}: 2,088,628 / 217,646 / 245,569, 33,278 types",
-        licence="CC BY-SA 3.0",
-        downloads=_wikitext(
-            2, "sha256:92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c"
+    _wikitext(
+        2,
+        size="13 MB",
+        tokens="2,088,628 / 217,646 / 245,569, 33,278",
+        packed="92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
+        checksums=(
+            "sha256:9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+            "sha256:f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+            "sha256:d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
         ),
-        files=WIKI_FILES,
-        folders=("wikitext-2", "wikitext2", "WikiText2/wikitext-2"),
-        other_names=WIKI_NAMES,
-        checksums={
-            "wiki.train.tokens": "sha256:"
-            "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
-            "wiki.valid.tokens": "sha256:"
-            "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
-            "wiki.test.tokens": "sha256:"
-            "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
-        },
     ),
-    CatalogueEntry(
-        name="wikitext103",
-        about="WikiText-103, 540 MB of good Wikipedia articles, rare words as <unk>",
-        tokens=f"{WORDS}: 103,227,021 / 217,646 / 245,569, 267,735 types",
-        licence="CC BY-SA 3.0",
-        downloads=_wikitext(
-            103, "sha256:242ba0f20b329cfdf1ccc61e9e9e5b59becf189db7f7a81cd2a0e2fc31539590"
+    _wikitext(
+        103,
+        size="540 MB",
+        tokens="103,227,021 / 217,646 / 245,569, 267,735",
+        packed="242ba0f20b329cfdf1ccc61e9e9e5b59becf189db7f7a81cd2a0e2fc31539590",
+        checksums=(
+            "sha1:b7497e2dfe77e72cfef5e3dbc61b7b53712ac211",
+            "sha1:c326ac59dc587676d58c422eb8a03e119582f92b",
+            "sha1:8a5befc548865cec54ed4273cf87dbbad60d1e47",
         ),
-        files=WIKI_FILES,
-        folders=("wikitext-103", "wikitext103", "WikiText103/wikitext-103"),
-        other_names=WIKI_NAMES,
-        checksums={
-            "wiki.train.tokens": "sha1:b7497e2dfe77e72cfef5e3dbc61b7b53712ac211",
-            "wiki.valid.tokens": "sha1:c326ac59dc587676d58c422eb8a03e119582f92b",
-            "wiki.test.tokens": "sha1:8a5befc548865cec54ed4273cf87dbbad60d1e47",
-        },
     ),
     _mahoney(
         "text8",

@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 
-from lm_zoo.data.cache import writing
+from lm_zoo.data.cache import is_still, writing
 from lm_zoo.data.corpora.http_attempt import Broken, Unfit, note_of, receive
 from lm_zoo.errors import UserError
 from lm_zoo.files import sync
@@ -61,9 +61,8 @@ def _locked(part):
     while True:
         file = open(part, "ab")
         fcntl.flock(file, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(part), os.fstat(file.fileno())):
-                return file
+        if is_still(part, file):
+            return file
         file.close()  # its holder renamed or removed it while we waited
 
 

@@ -136,26 +136,23 @@ _SMALLER_GROUPS = "write the file with smaller row groups (row_group_size of pya
 
 
 def _check_page(source, page, path, is_list, row, streams):
+    def refused(what):
+        return source.error(f"{path!r}: {what}.", row, "row")
+
     if page.num_bytes > MAX_PAGE and not streams:
-        raise source.error(
-            f"{path!r}: the page that begins here takes {page.num_bytes:,} bytes, more than the "
-            f"{MAX_PAGE:,} that are read at once; {_SMALLER_GROUPS}.",
-            row,
-            "row",
+        raise refused(
+            f"the page that begins here takes {page.num_bytes:,} bytes, more than the "
+            f"{MAX_PAGE:,} that are read at once; {_SMALLER_GROUPS}"
         )
     if page.num_values > MAX_PAGE_VALUES:
-        raise source.error(
-            f"{path!r}: the page that begins here has {page.num_values:,} values, more than the "
-            f"{MAX_PAGE_VALUES:,} that are read at once; {_SMALLER_GROUPS}.",
-            row,
-            "row",
+        raise refused(
+            f"the page that begins here has {page.num_values:,} values, more than the "
+            f"{MAX_PAGE_VALUES:,} that are read at once; {_SMALLER_GROUPS}"
         )
     if is_list and page.encoding == DELTA_BYTE_ARRAY:
-        raise source.error(
-            f"{path!r}: lists in the encoding DELTA_BYTE_ARRAY are not read, for a few bytes can "
-            "stand for any size; write the file in another one.",
-            row,
-            "row",
+        raise refused(
+            "lists in the encoding DELTA_BYTE_ARRAY are not read, for a few bytes can stand for "
+            "any size; write the file in another one"
         )
 
 

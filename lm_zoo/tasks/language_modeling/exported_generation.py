@@ -38,6 +38,10 @@ class InGraphGenerator:
         self.state_limit = None if model.context_length is None else self.max_length
         self.state_structure, _ = state_specs(model)
 
+    # With the `draw` 0, `row_keys` gives what `generate` goes by.
+    row_keys = staticmethod(random_keys.row_keys)
+    join, take = staticmethod(decoding_state.join), staticmethod(decoding_state.take)
+
     @property
     def state_specs(self):
         """A `tf.TensorSpec` for each tensor of the flat state that `begin` returns."""
@@ -48,23 +52,14 @@ class InGraphGenerator:
         rows, ints = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, None), tf.int32)
         floats, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32)
         strings, state = tf.TensorSpec((None,), tf.string), self.state_specs
+        active = tf.TensorSpec((None,), tf.bool)
+        settings = [floats, rows, floats, rows]  # temperature, top_k, top_p, key
         return {
             "encode_prompts": [strings],
             "detokenize": [rows, rows],
             "row_keys": [ints, rows, rows, rows],
             "begin": [ints, rows, number],
-            "advance": [
-                state,
-                rows,
-                rows,
-                tf.TensorSpec((None,), tf.bool),
-                floats,
-                rows,
-                floats,
-                rows,
-                number,
-                number,
-            ],
+            "advance": [state, rows, rows, active, *settings, number, number],
             "join": [state, state],
             "take": [state, rows],
         }[name]
@@ -179,18 +174,6 @@ class InGraphGenerator:
             tf.RaggedTensor.from_row_lengths(token_ids, tf.cast(row_lengths, tf.int64))
         )
 
-    def row_keys(self, token_ids, lengths, seed, draw):
-        """Returns what each row's random choices depend on, int32 `(batch,)`, for `advance`.
-
-        Args:
-            token_ids: The prompts, int32 `(batch, length)`, padded on the right.
-            lengths: Tokens of each, int32 `(batch,)`.
-            seed: int32 `(batch,)`.
-            draw: How many texts of the same prompt and seed come before, int32 `(batch,)`: with 0
-                the text is that of `generate`.
-        """
-        return random_keys.row_keys(token_ids, lengths, seed, draw)
-
     def begin(self, token_ids, lengths, num_slots):
         """Reads prompts, all but the last token of each.
 
@@ -204,7 +187,9 @@ class InGraphGenerator:
             A flat list of tensors, rows first, for `advance`, `join` and `take`.
         """
         with tf.control_dependencies(self._check_lengths(lengths)):
-            return tf.nest.flatten(self._begin(token_ids, tf.identity(lengths), num_slots))
+            lengths = tf.identity(lengths)
+        state = decoding_state.begin(self.model, token_ids[:, :-1], lengths - 1, num_slots)
+        return tf.nest.flatten(state)
 
     def advance(
         self,
@@ -258,17 +243,6 @@ class InGraphGenerator:
             num_top,
         )
         return {"state": tf.nest.flatten(decoding.state), **steps._asdict()}
-
-    def join(self, first, second):
-        """Returns the state of two batches together; slots are padded to the larger number."""
-        return decoding_state.join(first, second)
-
-    def take(self, state, rows):
-        """Returns the state of the given rows, int32 `(number,)`, in this order."""
-        return decoding_state.take(state, rows)
-
-    def _begin(self, token_ids, lengths, num_slots):
-        return decoding_state.begin(self.model, token_ids[:, :-1], lengths - 1, num_slots)
 
     def _slots(self, lengths, max_new_tokens):
         """Enough slots for prompts and texts, rounded up, at most `max_length`."""

@@ -48,13 +48,7 @@ class InGraphScorer:
         whole = self._after_start(texts)
         inputs = whole[:, :-1]
         targets = whole[:, 1:].flat_values
-        num_inputs = tf.size(targets)
-
-        def collect(log_probs, piece):
-            following = tf.gather(targets, tf.minimum(piece.places, num_inputs - 1))
-            nll = token_nll(self.model.logits(piece.features), following)  # (R, T)
-            return tf.tensor_scatter_nd_update(log_probs, piece.places[..., None], -nll)
-
+        num_inputs, collect = tf.size(targets), noting_log_probs(self.model, targets)
         # One place more than there are inputs, for what does not count.
         log_probs = tf.fill([num_inputs + 1], float("nan"))
         log_probs = read_texts(self.model, inputs, collect, log_probs)
@@ -142,10 +136,7 @@ class InGraphScorer:
             with tf.control_dependencies([check]):
                 inputs = tf.identity(inputs)
         state = self.model.initial_state(shape[0], shape[1])
-        features, _ = self.model.features(inputs, state)
-        nll = nll_in_parts(self.model, features, targets)
-        goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
-        return tf.where(goes_on, -nll, 0.0)
+        return next_log_probs(self.model, inputs, targets, lengths, state)
 
     def _begun(self, texts):
         """Returns ids `(batch, length)` and lengths, with `start_ids` for an empty text."""
@@ -166,3 +157,38 @@ class InGraphScorer:
     def _after_start(self, texts):
         start = tf.tile(tf.constant([self.start_ids], tf.int32), [texts.nrows(), 1])
         return tf.concat([start, texts], axis=1)
+
+
+def noting_log_probs(model, targets):
+    """Returns what `lm_zoo.export.reading` calls with each piece that it has read.
+
+    The function puts the log-probabilities of the piece's targets in their places.
+
+    Args:
+        model: A `TracedModel`.
+        targets: The token after each input of all texts, int32 `(inputs,)`.
+    """
+    last = tf.size(targets) - 1
+
+    def collect(log_probs, piece):
+        following = tf.gather(targets, tf.minimum(piece.places, last))
+        nll = token_nll(model.logits(piece.features), following)  # (R, T)
+        return tf.tensor_scatter_nd_update(log_probs, piece.places[..., None], -nll)
+
+    return collect
+
+
+def next_log_probs(model, inputs, targets, lengths, state):
+    """Returns the log-probabilities of rows read in one go, 0 beyond a row's length.
+
+    Args:
+        model: A `TracedModel`.
+        inputs: int32 `(batch, length)`.
+        targets: The token after each.
+        lengths: Tokens of each row, one more than it has inputs, int32 `(batch,)`.
+        state: Before the inputs.
+    """
+    features, _ = model.features(inputs, state)
+    nll = nll_in_parts(model, features, targets)
+    goes_on = tf.range(1, tf.shape(inputs)[1] + 1)[None] < lengths[:, None]
+    return tf.where(goes_on, -nll, 0.0)

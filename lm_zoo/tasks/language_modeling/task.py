@@ -4,15 +4,11 @@ from lm_zoo.data.batches import ContiguousBatches, WindowBatches
 from lm_zoo.data.packed_batches import PackedBatches
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
-from lm_zoo.figures import bits_per_byte, perplexity
+from lm_zoo.evaluation.text_curves import text_curves
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
-from lm_zoo.tasks.language_modeling.arguments import (
-    FIELDS,
-    MONITORS,
-    Arguments,
-)
+from lm_zoo.tasks.language_modeling.arguments import FIELDS, MONITORS, Arguments
 from lm_zoo.tasks.language_modeling.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.language_modeling.predictions import PREDICTIONS
 from lm_zoo.tasks.task import Observations, Sums, Task
@@ -94,16 +90,7 @@ class LanguageModeling(Task):
         return Sums(objective, tokens, {"nll": nll, "tokens": tokens}), state
 
     def curves(self, totals, batches):
-        loss = totals["nll"] / totals["tokens"]
-        points = {"loss": loss, "perplexity": perplexity(min(loss, 700.0))}
-        if self.arguments.label_smoothing:
-            points["smoothed_loss"] = totals["objective"] / totals["tokens"]
-        text = batches.split
-        per_byte = bits_per_byte(loss, text.num_bytes / max(1, text.num_tokens))
-        if per_byte is not None:
-            hides_text = text.num_unknown or text.bytes_lost
-            points["bits_per_byte_lower_bound" if hides_text else "bits_per_byte"] = per_byte
-        return points
+        return text_curves(totals, batches.split, bool(self.arguments.label_smoothing))
 
     def num_measured(self, split):
         return split.fields["text"].num_tokens - 1
@@ -119,21 +106,7 @@ class LanguageModeling(Task):
         stride=None,
         context="auto",
     ):
-        """Measures perplexity on a split.
-
-        Args:
-            model: A built `LanguageModel`.
-            split: An `ExampleSplit`.
-            distribution: The `Distribution`.
-            on_progress: Called as `on_progress(tokens scored, tokens to score)`.
-            batch_size: Streams (carried state) or windows at once; None is the config's.
-            sequence_length: Tokens per call, the window; None is the config's.
-            stride: New tokens per window; None is the config's.
-            context: `carried`, `windows`, or `auto` (carried where the model can).
-
-        Returns:
-            A `Ledger`.
-        """
+        """Measures perplexity, a `Ledger`; the last four are those of `EvaluationOptions`."""
         arguments = self.arguments
         evaluator = Evaluator(
             model,

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import MOST_TOKENS
 
 
@@ -40,11 +41,7 @@ def classify(run, text, k):
 
 def _log_probs(model, ids):
     """Returns the log-probability of each label, `(texts, labels)`."""
-    lengths = np.array([len(one) for one in ids], np.int32)
-    token_ids = np.zeros((len(ids), lengths.max()), np.int32)
-    for row, one in zip(token_ids, ids):
-        row[: len(one)] = one
-    logits = compiled_for(model, "text_classification.logits", _logits)(token_ids, lengths)
+    logits = compiled_for(model, "text_classification.logits", _logits)(*padded(ids))
     return tf.nn.log_softmax(logits).numpy()
 
 

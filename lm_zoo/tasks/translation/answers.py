@@ -34,8 +34,3 @@ def token_logprobs(run, source, text, **options):
     scores, tokenizer = run.score(text, source, **options), run.tokenizer
     ids = [[*tokenizer.encode(one, options["special_tokens"]), tokenizer.end_id] for one in text]
     return by_token(tokenizer, scores, ids)
-
-
-def embed(run, text, **options):
-    """Returns the `vector` of each source, float32 `(texts, width)`."""
-    return {"vector": run.embed(text, **options)}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.evaluation.scoring import check_texts
+from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.special_tokens import TEXT
 
@@ -38,10 +39,7 @@ def embed_sources(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens
     compiled = compiled_for(model, "evaluation.source_features", _make_source_features)
     for begin in range(0, len(texts), batch_size):
         rows = order[begin : begin + batch_size]
-        lengths = np.array([len(encoded[row]) for row in rows], np.int32)
-        source_ids = np.zeros((len(rows), lengths.max()), np.int32)
-        for padded, row in zip(source_ids, rows):
-            padded[: len(encoded[row])] = encoded[row]
+        source_ids, lengths = padded([encoded[row] for row in rows])
         model.check_source_length(source_ids)
         features = compiled(source_ids, lengths).numpy().astype(np.float64)
         for row, length, of_text in zip(rows, lengths - 1, features):

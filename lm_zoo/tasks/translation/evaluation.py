@@ -3,16 +3,8 @@
 import dataclasses
 
 from lm_zoo.distribution.exchange import exchange
-from lm_zoo.tasks.translation.metrics import (
-    check_metrics,
-    check_references,
-    translation_scores,
-)
-from lm_zoo.tasks.translation.scores import (
-    METRICS,
-    TranslationScores,
-    render_scores,
-)
+from lm_zoo.tasks.translation.metrics import check_metrics, check_references, translation_scores
+from lm_zoo.tasks.translation.scores import METRICS, TranslationScores
 
 
 @dataclasses.dataclass
@@ -41,6 +33,16 @@ class TranslationEvaluation:
             "num_truncated": self.num_truncated,
             "num_cut_off": self.num_cut_off,
         }
+
+    def table(self):
+        """Returns the scores as a table of text, and what has to be known besides."""
+        options = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        lines = [self.scores.table(), f"Search: {options or 'the default'}."]
+        if self.num_truncated:
+            lines.append(f"Of {self.num_truncated:,} sources only the beginning was read.")
+        if self.num_cut_off:
+            lines.append(f"{self.num_cut_off:,} translations were cut off at the most tokens.")
+        return "\n".join(lines)
 
 
 def evaluate_translations(
@@ -82,14 +84,3 @@ def evaluate_translations(
         num_truncated=sum(truncated for _, truncated, _ in translated),
         num_cut_off=sum(cut_off for _, _, cut_off in translated),
     )
-
-
-def render_evaluation(evaluation):
-    """Returns a `TranslationEvaluation` as a table of text and what has to be known besides."""
-    options = ", ".join(f"{name} {value}" for name, value in evaluation.options.items())
-    lines = [render_scores(evaluation.scores), f"Search: {options or 'the default'}."]
-    if evaluation.num_truncated:
-        lines.append(f"Of {evaluation.num_truncated:,} sources only the beginning was read.")
-    if evaluation.num_cut_off:
-        lines.append(f"{evaluation.num_cut_off:,} translations were cut off at the most tokens.")
-    return "\n".join(lines)

@@ -2,12 +2,15 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.nll import nll_in_parts, totals
+from lm_zoo.export.nll import totals
 from lm_zoo.export.reading import Windows, read_group
 from lm_zoo.export.text_groups import at_most, over_groups
 from lm_zoo.export.traced_model import IDS, ROWS
-from lm_zoo.layers.token_losses import token_nll
 from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.tasks.language_modeling.exported_scores import (
+    next_log_probs,
+    noting_log_probs,
+)
 
 
 class InGraphPairScorer:
@@ -48,12 +51,7 @@ class InGraphPairScorer:
         inputs, targets = tf.concat([end, texts], 1), tf.concat([texts, end], 1)
         sizes, source_sizes = (tf.cast(rows.row_lengths(), tf.int32) for rows in (inputs, sources))
         begins = tf.cast(inputs.row_starts(), tf.int32)
-        num_targets = tf.size(targets.flat_values)
-
-        def collect(log_probs, piece):
-            following = tf.gather(targets.flat_values, tf.minimum(piece.places, num_targets - 1))
-            nll = token_nll(self.model.logits(piece.features), following)  # (R, T)
-            return tf.tensor_scatter_nd_update(log_probs, piece.places[..., None], -nll)
+        collect = noting_log_probs(self.model, targets.flat_values)
 
         def read(log_probs, rows):
             by_size = tf.argsort(tf.gather(sizes, rows), direction="DESCENDING", stable=True)
@@ -71,7 +69,7 @@ class InGraphPairScorer:
         log_probs = over_groups(
             tf.maximum(sizes, source_sizes),
             read,
-            tf.zeros([num_targets + 1]),
+            tf.zeros([tf.size(targets.flat_values) + 1]),
             max(1, MOST_LOGITS // self.model.vocab_size),
         )
         return targets.with_flat_values(log_probs[:-1])
@@ -121,7 +119,4 @@ class InGraphPairScorer:
             inputs, source_ids = tf.identity(inputs), tf.identity(source_ids)
         memory = self.model.encode(source_ids, source_lengths)
         state = self.model.initial_state(shape[0], shape[1], memory)
-        features, _ = self.model.features(inputs, state)
-        nll = nll_in_parts(self.model, features, targets)
-        goes_on = tf.range(1, shape[1] + 1)[None] < lengths[:, None]
-        return tf.where(goes_on, -nll, 0.0)
+        return next_log_probs(self.model, inputs, targets, lengths, state)

@@ -99,20 +99,18 @@ def check_metrics(metrics, tokenize="13a", lowercase=False):
         _metric(name, tokenize, lowercase)
 
 
-def bleu_counts(hypotheses, references, tokenize="13a", lowercase=False):
+def bleu_counts(hypotheses, references):
     """Counts what BLEU is computed from; the counts of parts add up to those of the whole.
 
     Args:
         hypotheses: Translations, a list of strings; it may be empty.
         references: As in `translation_scores`.
-        tokenize: Likewise.
-        lowercase: Likewise.
 
     Returns:
         int64 `(10,)`: n-grams of the translations that their references have, for n of 1 to 4; all
         their n-grams, likewise; tokens of the translations; and of the references.
     """
-    metric = _metric("bleu", tokenize, lowercase)
+    metric = _metric("bleu")
     if not hypotheses:
         return np.zeros(2 * ORDER + 2, np.int64)
     sets = check_references(len(hypotheses), references)
@@ -133,7 +131,7 @@ def bleu_of_counts(counts):
     return float(bleu.score)
 
 
-def _metric(name, tokenize, lowercase):
+def _metric(name, tokenize="13a", lowercase=False):
     """One of sacrebleu's metrics, as `sacrebleu` on the command line has it."""
     metrics = require_sacrebleu()
     if name == "chrf":

@@ -74,7 +74,7 @@ PREDICTIONS = {
     "embed": Prediction(
         inputs=(_TO_EMBED, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"vector": "vector"},
-        answer=f"{_ANSWERS}:embed",
+        answer="lm_zoo.tasks.language_modeling.answers:embed",
         function="embed",
         help="A vector of each text: the mean of the encoder's vectors over its tokens.",
     ),

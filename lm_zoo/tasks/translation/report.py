@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from lm_zoo.evaluation.ledger import Ledger
-from lm_zoo.tasks.translation.evaluation import TranslationEvaluation, render_evaluation
+from lm_zoo.tasks.translation.evaluation import TranslationEvaluation
 
 
 @dataclasses.dataclass
@@ -35,7 +35,7 @@ class TranslationReport:
     def table(self):
         tables = [self.ledger.table()]
         if self.evaluation:
-            tables.append(render_evaluation(self.evaluation))
+            tables.append(self.evaluation.table())
         return "\n\n".join(tables)
 
     def to_dict(self):

@@ -54,27 +54,21 @@ class TranslationScores:
         return dataclasses.asdict(self) | {"labels": self.labels}
 
     def table(self):
-        """Returns the scores as a table of text."""
-        return render_scores(self)
+        """Returns the scores as a table of text, with the signatures."""
+        rows = [
+            (METRICS[name], f"{value:.2f}", self.signatures[name])
+            for name, value in self.values.items()
+        ]
+        if self.bleu is not None:
+            precisions = "/".join(f"{value:.1f}" for value in self.bleu_precisions)
+            lengths = f"{self.hypothesis_length:,} tokens of {self.reference_length:,}"
+            rows.append(("n-gram precisions", precisions, ""))
+            rows.append(("brevity penalty", f"{self.brevity_penalty:.4f}", lengths))
+        of_each = f"{self.num_references} reference{'s' * (self.num_references > 1)} of each"
+        rows.append(("exact match", f"{self.exact_match:.2f}%", ""))
+        rows.append(("translations", f"{self.num_pairs:,}", of_each))
+        return render(("", "", ""), rows)
 
     def results(self, name):
         """Returns nothing to keep: the translations were not the run's."""
         return {}
-
-
-def render_scores(scores):
-    """Returns `TranslationScores` as a table of text, with the signatures."""
-    rows = [
-        (METRICS[name], f"{getattr(scores, name):.2f}", signature)
-        for name, signature in scores.signatures.items()
-    ]
-    if scores.bleu is not None:
-        precisions = "/".join(f"{value:.1f}" for value in scores.bleu_precisions)
-        lengths = f"{scores.hypothesis_length:,} tokens of {scores.reference_length:,}"
-        rows.append(("n-gram precisions", precisions, ""))
-        rows.append(("brevity penalty", f"{scores.brevity_penalty:.4f}", lengths))
-    references = scores.num_references
-    of_each = f"{references} reference{'s' if references > 1 else ''} of each"
-    rows.append(("exact match", f"{scores.exact_match:.2f}%", ""))
-    rows.append(("translations", f"{scores.num_pairs:,}", of_each))
-    return render(("", "", ""), rows)

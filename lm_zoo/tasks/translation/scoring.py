@@ -3,9 +3,9 @@
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.nll import check_vocabulary
 from lm_zoo.evaluation.scoring import Segment, check_texts, score_segments, summarize
 from lm_zoo.limits import BATCH_SIZE
+from lm_zoo.text.checks import require_vocabulary
 from lm_zoo.text.special_tokens import TEXT
 
 
@@ -34,7 +34,7 @@ def score_pairs(
             the model reads or writes, before any is scored.
     """
     model.check_reads(sources=True)
-    check_vocabulary(model, tokenizer)
+    require_vocabulary(tokenizer, model.vocab_size)
     check_texts("texts", texts, batch_size)
     check_texts("sources", sources, batch_size)
     if len(sources) != len(texts):

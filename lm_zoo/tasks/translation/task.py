@@ -6,22 +6,18 @@ from lm_zoo.data.bucketed_batches import BucketedBatches
 from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
-from lm_zoo.evaluation.nll import check_vocabulary
-from lm_zoo.figures import bits_per_byte, perplexity
+from lm_zoo.evaluation.text_curves import text_curves
 from lm_zoo.generation.translation_options import TranslationOptions
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
 from lm_zoo.tasks.task import Sums, Task
-from lm_zoo.tasks.translation.arguments import (
-    FIELDS,
-    MONITORS,
-    Arguments,
-)
+from lm_zoo.tasks.translation.arguments import FIELDS, MONITORS, Arguments
 from lm_zoo.tasks.translation.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.translation.inspection import ratio_section
 from lm_zoo.tasks.translation.metrics import check_metrics, translation_scores
 from lm_zoo.tasks.translation.observation import ValidationTranslations
 from lm_zoo.tasks.translation.predictions import PREDICTIONS
+from lm_zoo.text.checks import require_vocabulary
 
 
 class Translation(Task):
@@ -96,19 +92,10 @@ class Translation(Task):
         return Sums(objective, tokens, {"nll": nll, "tokens": tokens}), state
 
     def curves(self, totals, batches):
-        loss = totals["nll"] / totals["tokens"]
-        points = {"loss": loss, "perplexity": perplexity(min(loss, 700.0))}
-        if self.arguments.label_smoothing:
-            points["smoothed_loss"] = totals["objective"] / totals["tokens"]
-        text = batches.fields["target"]
-        per_byte = bits_per_byte(loss, text.num_bytes / max(1, text.num_tokens))
-        if per_byte is not None:
-            hides_text = text.num_unknown or text.bytes_lost
-            points["bits_per_byte_lower_bound" if hides_text else "bits_per_byte"] = per_byte
-        return points
+        return text_curves(totals, batches.fields["target"], bool(self.arguments.label_smoothing))
 
     def evaluate(self, model, split, distribution=None, on_progress=None, batch_size=None):
-        check_vocabulary(model, self.tokenizer)
+        require_vocabulary(self.tokenizer, model.vocab_size)
         return super().evaluate(model, split, distribution, on_progress, batch_size)
 
     def report(self, model, split, batches, totals):

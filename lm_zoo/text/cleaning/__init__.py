@@ -9,7 +9,6 @@ from lm_zoo.text.cleaning import filters, language, pairs, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
 from lm_zoo.text.cleaning import near_duplicates as near
 from lm_zoo.text.cleaning.characters import (
-    check_fix_encoding,
     control_characters,
     fix_encoding,
     nfc,
@@ -25,24 +24,12 @@ __all__ = ["CLEANING_STEPS", "CorpusStep", "DocumentStep", "Drop", "RecordStep"]
 _OWN = {
     "nfc": DocumentStep(nfc, streams=True),
     "nfkc": DocumentStep(nfkc, streams=True),
-    "fix_encoding": DocumentStep(
-        fix_encoding, streams=True, libraries=("ftfy",), check=check_fix_encoding
-    ),
+    "fix_encoding": DocumentStep(fix_encoding, streams=True, libraries=("ftfy",)),
     "control_characters": DocumentStep(control_characters, streams=True),
     "whitespace": DocumentStep(whitespace, streams=True),
-    "to_simplified": DocumentStep(
-        language.to_simplified,
-        streams=True,
-        libraries=("opencc",),
-        check=language.check_to_simplified,
-    ),
-    "to_traditional": DocumentStep(
-        language.to_traditional,
-        streams=True,
-        libraries=("opencc",),
-        check=language.check_to_traditional,
-    ),
-    "html": DocumentStep(web_page.html, libraries=("selectolax",), check=web_page.check_html),
+    "to_simplified": DocumentStep(language.to_simplified, streams=True, libraries=("opencc",)),
+    "to_traditional": DocumentStep(language.to_traditional, streams=True, libraries=("opencc",)),
+    "html": DocumentStep(web_page.html, libraries=("selectolax",)),
     "gutenberg": DocumentStep(gutenberg, records=False),
     "length": DocumentStep(
         filters.length,

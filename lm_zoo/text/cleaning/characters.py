@@ -62,10 +62,6 @@ def fix_encoding(text, settings):
     return "".join(lines)
 
 
-def check_fix_encoding(settings):
-    library("ftfy", "fix_encoding")
-
-
 def control_characters(text, settings):
     """Control characters, invisible marks and lone surrogates taken out; tabs and line ends stay.
 

@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 
-from lm_zoo.text.cleaning.signatures import new_array, old_array, partitions
+from lm_zoo.text.cleaning.signatures import EarlierDocument, new_array, old_array, partitions
 from lm_zoo.text.cleaning.step import Drop
 
 FILE = "same-as"
@@ -36,21 +36,17 @@ def judge_exact_duplicates(signatures, settings, directory):
     return SameText(signatures, directory / FILE)
 
 
-class SameText:
+class SameText(EarlierDocument):
     """Says of each document whether an earlier one has its text."""
 
     def __init__(self, signatures, path):
-        self.signatures = signatures
+        super().__init__(signatures)
         self.path = path
 
-    def verdict(self, block, place, text):
-        row = self.signatures.row(block, place)
-        first = int(self._first[row])
-        if first == row:
-            return None
+    def drop(self, row, first):
         return Drop("same text as an earlier document", self.signatures.document(first))
 
     @functools.cached_property
-    def _first(self):
+    def first(self):
         """Opened where it is first needed: in each worker process."""
         return old_array(self.path, "<i8", (self.signatures.count,))

@@ -44,14 +44,6 @@ def to_traditional(text, settings):
     return _converter("s2t", "to_traditional").convert(text)
 
 
-def check_to_simplified(settings):
-    _converter("t2s", "to_simplified")
-
-
-def check_to_traditional(settings):
-    _converter("s2t", "to_traditional")
-
-
 def _excerpts(text):
     if len(text) <= 3 * EXCERPT:
         return text
@@ -61,7 +53,7 @@ def _excerpts(text):
 
 @functools.cache
 def _identifier():
-    langid = library("py3langid.langid", "language", package="py3langid")
+    langid = library("py3langid.langid", "language")
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 

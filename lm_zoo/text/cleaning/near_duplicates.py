@@ -11,6 +11,7 @@ import functools
 import numpy as np
 
 from lm_zoo.text.cleaning.signatures import (
+    EarlierDocument,
     new_array,
     old_array,
     partitions,
@@ -109,24 +110,20 @@ class Groups:
                 self.parents[row] = self.parents[self.parents[row]]
 
 
-class SimilarText:
+class SimilarText(EarlierDocument):
     """Says of each document whether it is similar to an earlier one."""
 
     def __init__(self, signatures, directory):
-        self.signatures = signatures
+        super().__init__(signatures)
         self.directory = directory
 
-    def verdict(self, block, place, text):
-        row = self.signatures.row(block, place)
-        first = int(self._parents[row])
-        if first == row:
-            return None
+    def drop(self, row, first):
         alike = float((self._rows[row] == self._rows[first]).mean())
         detail = f"{self.signatures.document(first)}, similarity about {alike:.2f}"
         return Drop("nearly the same as an earlier document", detail)
 
     @functools.cached_property
-    def _parents(self):
+    def first(self):
         return old_array(self.directory / "parents", "<i8", (self.signatures.count,))
 
     @functools.cached_property

@@ -70,6 +70,28 @@ class Signatures:
             yield start, block.read()
 
 
+class EarlierDocument:
+    """Says of each document whether an earlier one stands for it.
+
+    Subclasses have `first`, each row's first of its kind, an array, and write `drop`.
+
+    Args:
+        signatures: The `Signatures`.
+    """
+
+    def __init__(self, signatures):
+        self.signatures = signatures
+
+    def verdict(self, block, place, text):
+        row = self.signatures.row(block, place)
+        first = int(self.first[row])
+        return None if first == row else self.drop(row, first)
+
+    def drop(self, row, first):
+        """Returns the `Drop` of a row whose first is an earlier one."""
+        raise NotImplementedError
+
+
 def new_array(path, dtype, shape):
     """Returns a writable array of zeros in a file; an empty one is in memory."""
     if not np.prod(shape):

@@ -21,51 +21,67 @@ class Drop:
     detail: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class DocumentStep:
-    """A step that needs to see only one document; it runs in several processes.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """What every kind of step says of itself.
 
     Attributes:
-        function: `function(text, settings) -> str or Drop`, with `settings` a `CleaningConfig`. The
-            first line of its docstring is what `lm-zoo list cleaning` shows.
         settings: The fields of `CleaningConfig` that it reads.
-        streams: Whether it may be used on text that is one stream and not documents: then the
-            parts of a stream (`lm_zoo.text.cuts`), each given to `function`, must put together be
-            what the whole stream would be. Only a step that changes text can be.
         libraries: Modules that it imports; what they do to a text may change with their versions.
         check: Optional `check(settings)` that raises a `UserError` before any text is read.
         version: Raised when the function is changed so that it does something else.
+    """
+
+    settings: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    check: Callable | None = None
+    version: int = 1
+
+    def require(self, name, settings):
+        """Raises a `UserError` if it cannot work: by what `check` finds, or without a library.
+
+        Args:
+            name: What the step is called.
+            settings: The `CleaningConfig`.
+        """
+        for module in self.libraries:
+            library(module, name)
+        if self.check:
+            self.check(settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class DocumentStep(Step):
+    """A step that needs to see only one document; it runs in several processes.
+
+    Attributes, besides those of `Step`:
+        function: `function(text, settings) -> str or Drop`, with `settings` a `CleaningConfig`. The
+            first line of its docstring is what `lm-zoo list cleaning` shows.
+        streams: Whether it may be used on text that is one stream and not documents: then the
+            parts of a stream (`lm_zoo.text.cuts`), each given to `function`, must put together be
+            what the whole stream would be. Only a step that changes text can be.
         records: Whether it makes sense for records of several fields, done to each text by itself.
     """
 
     function: Callable
-    settings: tuple[str, ...] = ()
     streams: bool = False
-    libraries: tuple[str, ...] = ()
-    check: Callable | None = None
-    version: int = 1
     records: bool = True
 
     documents = True
 
 
 @dataclasses.dataclass(frozen=True)
-class RecordStep:
+class RecordStep(Step):
     """A step that needs to see all texts of a record; for corpora of several fields.
 
-    Attributes:
+    Attributes, besides those of `Step`:
         function: `function(texts, settings) -> texts or Drop`, with `texts` a dict from the names
-            of fields to their texts; otherwise as that of a `DocumentStep`, and so are the other
-            attributes.
+            of fields to their texts; otherwise as that of a `DocumentStep`.
         num_texts: How many text fields a record must have; 0 means any number. It sees only these
             then, and labels too otherwise.
     """
 
     function: Callable
-    settings: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ()
-    check: Callable | None = None
-    version: int = 1
     num_texts: int = 0
 
     streams = False
@@ -74,7 +90,7 @@ class RecordStep:
 
 
 @dataclasses.dataclass(frozen=True)
-class CorpusStep:
+class CorpusStep(Step):
     """A step that compares documents with others, and so needs two looks at the corpus.
 
     Records of several fields are compared whole: their texts are the lines of a document.
@@ -83,7 +99,7 @@ class CorpusStep:
     `judge` looks at all signatures and returns an object whose `verdict` is asked about every
     document, again by several processes.
 
-    Attributes:
+    Attributes, besides those of `Step`:
         signature: `signature(text, settings) -> array` of one dimension. Its docstring's first line
             is what `lm-zoo list cleaning` shows.
         judge: `judge(signatures, settings, directory) -> judge` with
@@ -92,17 +108,12 @@ class CorpusStep:
         splits: Of which splits signatures are taken, in the order in which `judge` sees them.
         merged: Whether a block's signatures are kept as one sorted array of their distinct values,
             and not as one row a document.
-        settings: As for a `DocumentStep`; so are the others.
     """
 
     signature: Callable
     judge: Callable
     splits: tuple[str, ...] = ("test", "validation", "train")
     merged: bool = False
-    settings: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ()
-    check: Callable | None = None
-    version: int = 1
 
     streams = False
     records = True
@@ -113,13 +124,12 @@ class CorpusStep:
         return self.signature
 
 
-def library(name, step, package=None):
+def library(name, step):
     """Imports a module that a step needs.
 
     Args:
-        name: The module.
+        name: The module, in the package of its first part.
         step: The step's name, for the error.
-        package: What it is called when it is installed, where that differs.
 
     Raises:
         UserError: If it is not installed.
@@ -128,6 +138,6 @@ def library(name, step, package=None):
         return importlib.import_module(name)
     except ImportError:
         raise UserError(
-            f"cleaning.steps: {step!r} needs the package {package or name}, which is not "
+            f"cleaning.steps: {step!r} needs the package {name.partition('.')[0]}, which is not "
             'installed; run `pip install "lm_zoo[cleaning]"`.'
         ) from None

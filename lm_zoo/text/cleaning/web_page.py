@@ -42,12 +42,8 @@ def html(text, settings):
         return entities.unescape(text) if "&" in text else text
     if _depth(text) > _DEEPEST:
         return Drop("HTML nested too deeply", f"more than {_DEEPEST:,} elements")
-    parser = library("selectolax.lexbor", "html", package="selectolax").LexborHTMLParser
+    parser = library("selectolax.lexbor", "html").LexborHTMLParser
     return _shown(parser(text.encode("utf-8", "replace")).root)
-
-
-def check_html(settings):
-    library("selectolax.lexbor", "html", package="selectolax")
 
 
 def _shown(root):

@@ -23,13 +23,6 @@ class ByteTokenizer(Tokenizer):
             )
         return cls()
 
-    @classmethod
-    def from_content(cls, content):
-        return cls()
-
-    def content(self):
-        return {}
-
     def encode(self, text, special_tokens=CONTROL):
         return np.frombuffer(utf8(text), np.uint8).astype(np.int32)
 

@@ -63,13 +63,6 @@ class CharacterTokenizer(Tokenizer):
             )
         return cls(chosen.astype("<u4").tobytes().decode("utf-32-le"))
 
-    @classmethod
-    def from_content(cls, content):
-        return cls(content["characters"])
-
-    def content(self):
-        return {"characters": self.characters}
-
     def encode(self, text, special_tokens=CONTROL):
         return self._ids[_code_points(text)]
 

@@ -66,10 +66,6 @@ class ChineseWordTokenizer(Tokenizer):
         counts.pop("\n", None)
         return cls(frequent_words(counts, vocab_size, min_count))
 
-    @classmethod
-    def from_content(cls, content):
-        return cls(content["words"], content["dictionary"])
-
     def content(self):
         return {"words": self.words[2:], "dictionary": self.dictionary}
 

@@ -35,9 +35,9 @@ _SAVED = {  # what `check` makes sure of
 class Tokenizer:
     """Turns text into token ids and back; saved as one JSON file.
 
-    Subclasses set the attributes, and write `encode`, `decode_bytes`, `token_bytes`, `content`,
-    `from_content` and `train`. What does the same inside a SavedModel is a module of its own
-    (`lm_zoo.text.in_graph`).
+    Subclasses set the attributes, and write `encode`, `decode_bytes` and `train`; `content` and
+    `from_content` too where the attributes of `CONTENT` are not the constructor's arguments. What
+    does the same inside a SavedModel is a module of its own (`lm_zoo.text.in_graph`).
 
     Attributes:
         CONTENT: What `content` returns, as `lm_zoo.json_files.check` is told it.
@@ -76,12 +76,12 @@ class Tokenizer:
 
     @classmethod
     def from_content(cls, content):
-        """Builds the tokenizer from what `content` returned."""
-        raise NotImplementedError
+        """Builds the tokenizer from what `content` returned, by default by the constructor."""
+        return cls(**content)
 
     def content(self):
-        """Returns what defines the tokenizer, as JSON-ready values."""
-        raise NotImplementedError
+        """Returns what defines the tokenizer, as JSON-ready values: the attributes of `CONTENT`."""
+        return {name: getattr(self, name) for name in self.CONTENT}
 
     def encode(self, text, special_tokens=CONTROL):
         """Returns the token ids of `text`, int32 of shape `(num_tokens,)`.

@@ -95,10 +95,6 @@ class WordTokenizer(Tokenizer):
         kept = frequent_words(counts, vocab_size, min_count)
         return cls([word.decode("utf-8") for word in kept])
 
-    @classmethod
-    def from_content(cls, content):
-        return cls(content["words"])
-
     def content(self):
         return {"words": self.words[2:]}
 

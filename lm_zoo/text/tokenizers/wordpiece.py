@@ -140,18 +140,6 @@ class WordPieceTokenizer(Tokenizer):
             part_chinese=settings.get("tokenize_chinese_chars", True),
         )
 
-    @classmethod
-    def from_content(cls, content):
-        return cls(**content)
-
-    def content(self):
-        return {
-            "pieces": self.pieces,
-            "lowercase": self.lowercase,
-            "strip_accents": self.strip_accents,
-            "part_chinese": self.part_chinese,
-        }
-
     @property
     def specials(self):
         """The special pieces that the vocabulary has; written out in a text they are themselves."""

@@ -194,4 +194,4 @@ def test_a_missing_package_is_named(monkeypatch, module, step):
     monkeypatch.setitem(sys.modules, module, None)
     module_of_language._converter.cache_clear()
     with pytest.raises(UserError, match=rf'{module}.*pip install "lm_zoo\[cleaning\]"'):
-        CLEANING_STEPS[step].check(SETTINGS)
+        CLEANING_STEPS[step].require(step, SETTINGS)
