@@ -14,6 +14,7 @@ def model_card(run, kind, class_name):
         class_name: transformers' class of the model.
     """
     model, tokenizer, data = run.model, run.tokenizer, run.folder and run.folder.data_record() or {}
+    digests = data.get("fields", {}).get("text", {}).get("sha256", {})
     name = run.folder.path.resolve().name if run.folder else run.config.name
     front = {"library_name": "transformers", "pipeline_tag": "text-generation"}
     front |= {"tags": ["lm_zoo", kind]}
@@ -35,7 +36,7 @@ def model_card(run, kind, class_name):
         f"{data.get('corpus', 'not stated')} ({data.get('source', 'not stated')}). Licence: "
         f"{data.get('licence') or 'not stated'}.",
         "",
-        *(f"- {split}: sha256 {digest}" for split, digest in data.get("sha256", {}).items()),
+        *(f"- {split}: sha256 {digest}" for split, digest in digests.items()),
         f"- tokenizer: sha256 {tokenizer.fingerprint}",
         "",
         "## Perplexity",

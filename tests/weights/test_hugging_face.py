@@ -17,6 +17,7 @@ from lm_zoo.export.exported_model import ExportedModel
 from lm_zoo.export.weights import StoredWeights
 from lm_zoo.text.tokenizers import SentencePieceBPETokenizer
 from lm_zoo.weights import hugging_face
+from lm_zoo.weights.hugging_face_card import model_card
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import VARIANTS
 from tests.weights.material import (
@@ -210,6 +211,15 @@ def test_the_export_command_writes_what_the_import_command_reads(run_of_gpt2, tm
     assert cli.main(["import", f"--from={tmp_path / 'to'}", f"--workdir={tmp_path / 'run'}"]) == 0
     tensors, ids, logits = reference("gpt2")
     assert largest_difference(lm_zoo.load(tmp_path / "run"), ids, logits) < 1e-5
+
+
+def test_the_card_names_the_texts_of_each_split(run_of_gpt2, monkeypatch):
+    folder = run_of_gpt2.folder
+    record = folder.data_record()
+    record["fields"]["text"]["sha256"] = {"train": "ab" * 32}
+    monkeypatch.setattr(type(folder), "data_record", lambda self: record)
+    card = model_card(run_of_gpt2, "gpt2", "GPT2LMHeadModel")
+    assert f"- train: sha256 {'ab' * 32}\n" in card
 
 
 def test_gpt2_begins_texts_with_its_end_token(tmp_path):
