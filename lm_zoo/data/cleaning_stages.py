@@ -17,8 +17,8 @@ from lm_zoo.data.cleaning_report import StepCounts
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.document_files import documents_to_bytes, read_documents
 from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop, RecordStep
+from lm_zoo.text.cleaning.records import in_one_line
 from lm_zoo.text.cleaning.signatures import SignatureBlock, Signatures
-from lm_zoo.text.lines import in_one_line
 
 # A stream is cut only after a character that no step that streams may have takes away or turns into
 # white space, and before a newline: ASCII, or a letter or mark of a script that broken encodings

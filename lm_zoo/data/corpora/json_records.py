@@ -15,13 +15,12 @@ FREE_LENGTH = 1 << 20  # characters of a value, which need not be looked at befo
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def json_lines(source, encoding, fields, numbers=False):
-    """Yields the fields' texts of each line's JSON object; blank lines are passed over."""
-    yield from _json_lines(source, pieces(source, encoding), fields, numbers)
+def json_lines(source, encoding, fields, numbers=False, text_pieces=None):
+    """Yields the fields' texts of each line's JSON object; blank lines are passed over.
 
-
-def _json_lines(source, text_pieces, fields, numbers):
-    for number, line in lines(source, text_pieces):
+    The text is that of the source, unless it is given in pieces.
+    """
+    for number, line in lines(source, text_pieces or pieces(source, encoding)):
         if line.strip():
             yield texts_of(source, _parsed(source, line, number), fields, number, numbers=numbers)
 
@@ -50,7 +49,8 @@ def json_values(source, encoding, fields, numbers=False):
             return
         buffer += piece
     if buffer.lstrip()[0] == "{":
-        yield from _json_lines(source, itertools.chain([buffer], text_pieces), fields, numbers)
+        whole = itertools.chain([buffer], text_pieces)
+        yield from json_lines(source, encoding, fields, numbers, whole)
         return
     if buffer.lstrip()[0] != "[":
         raise source.error("expected a JSON array of objects, or an object a line.", 1)

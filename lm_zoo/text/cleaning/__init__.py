@@ -5,7 +5,7 @@ A new step is one function and one line in `CLEANING_STEPS`.
 
 from lm_zoo.registration import Registry
 from lm_zoo.text.cleaning import exact_duplicates as exact
-from lm_zoo.text.cleaning import filters, language, pairs, records, web_page
+from lm_zoo.text.cleaning import filters, language, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
 from lm_zoo.text.cleaning import near_duplicates as near
 from lm_zoo.text.cleaning.characters import (
@@ -61,9 +61,9 @@ _OWN = {
     ),
     "record_lines": RecordStep(records.record_lines),
     "record_empty": RecordStep(records.record_empty),
-    "pair_identical": RecordStep(pairs.pair_identical, num_texts=2),
+    "pair_identical": RecordStep(records.pair_identical, num_texts=2),
     "pair_length_ratio": RecordStep(
-        pairs.pair_length_ratio, settings=("max_length_ratio",), num_texts=2
+        records.pair_length_ratio, settings=("max_length_ratio",), num_texts=2
     ),
 }
 
