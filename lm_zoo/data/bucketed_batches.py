@@ -37,14 +37,7 @@ class BucketedBatches(Batches):
     shapes_vary = True
 
     def __init__(
-        self,
-        fields,
-        by,
-        batch_size=32,
-        batch_tokens=0,
-        limits=None,
-        too_long="error",
-        seed=0,
+        self, fields, by, batch_size=32, batch_tokens=0, limits=None, too_long="error", seed=0
     ):
         self.fields, self.seed = dict(fields), seed
         names = tuple(fields)

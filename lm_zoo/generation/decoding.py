@@ -6,12 +6,7 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
-from lm_zoo.generation.decoding_state import (
-    begin_with_features,
-    slots_for,
-    state_specs,
-    take,
-)
+from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs, take
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings
 

@@ -64,14 +64,7 @@ def first_step(model, features, decoding, settings, most_tokens, eos_id):
 
 
 def decode(
-    model,
-    decoding,
-    settings: SamplingSettings,
-    num_steps,
-    most_tokens,
-    eos_id,
-    limit,
-    num_top=0,
+    model, decoding, settings: SamplingSettings, num_steps, most_tokens, eos_id, limit, num_top=0
 ):
     """Takes steps until each row has ended, or the number of steps is reached.
 

@@ -42,10 +42,7 @@ class GenerationOptions:
 
     max_new_tokens: int = field(100, at_least=1, help="Most tokens generated per text.")
     temperature: float = field(
-        1.0,
-        at_least=0,
-        note="0: greedy",
-        help="Divides the logits; 0 takes the likeliest token.",
+        1.0, at_least=0, note="0: greedy", help="Divides the logits; 0 takes the likeliest token."
     )
     top_k: int = field(
         0, at_least=0, note="0: all", help="Sample among the k likeliest tokens; 0 is off."

@@ -90,10 +90,5 @@ def _elman_tanh(projected, kernel, hidden, *marks):
 @tf.custom_gradient
 def _elman_relu(projected, kernel, hidden, *marks):
     return _elman(
-        tf.nn.relu,
-        lambda value: tf.cast(value > 0, value.dtype),
-        projected,
-        kernel,
-        hidden,
-        *marks,
+        tf.nn.relu, lambda value: tf.cast(value > 0, value.dtype), projected, kernel, hidden, *marks
     )

@@ -90,10 +90,7 @@ def _gru(projected, kernel, bias, hidden, *marks):
             step_back,
             (d_hidden,),
             (d_outputs, slopes, z, *marks),
-            (
-                tf.TensorSpec((batch, 3 * width), dtype),
-                tf.TensorSpec((batch, width), tf.float32),
-            ),
+            (tf.TensorSpec((batch, 3 * width), dtype), tf.TensorSpec((batch, width), tf.float32)),
             reverse=True,
         )
         # The input's candidate part is not scaled by the reset gate.

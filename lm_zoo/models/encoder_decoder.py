@@ -234,12 +234,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         return features, (*state, memory), weights
 
     def call(
-        self,
-        token_ids,
-        training=False,
-        document_starts=None,
-        source_ids=None,
-        source_lengths=None,
+        self, token_ids, training=False, document_starts=None, source_ids=None, source_lengths=None
     ):
         token_ids = self.prepare(token_ids)
         if source_ids is None:

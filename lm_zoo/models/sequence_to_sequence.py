@@ -73,12 +73,7 @@ class SequenceToSequenceModel(LanguageModel):
         raise NotImplementedError
 
     def call(
-        self,
-        token_ids,
-        training=False,
-        document_starts=None,
-        source_ids=None,
-        source_lengths=None,
+        self, token_ids, training=False, document_starts=None, source_ids=None, source_lengths=None
     ):
         """Returns the logits `(batch, length, vocab_size)` of target texts, from their start.
 

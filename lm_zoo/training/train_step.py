@@ -11,12 +11,7 @@ import tensorflow as tf
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.layers.dropout import dropout_scope
-from lm_zoo.model_tensors import (
-    assign_tensors,
-    check_tensor,
-    ema_tensors,
-    model_tensors,
-)
+from lm_zoo.model_tensors import assign_tensors, check_tensor, ema_tensors, model_tensors
 from lm_zoo.training.optimizers import build_optimizer
 
 INITIAL_LOSS_SCALE = 2.0**15  # as Micikevicius et al. 2018 and PyTorch's GradScaler, give or take 2
@@ -302,9 +297,7 @@ class TrainStep:
         if self.scales_loss:
             finite = tf.math.is_finite(norm)
             tf.cond(
-                finite,
-                lambda: self._update(learning_rate, gradients),
-                lambda: tf.constant(False),
+                finite, lambda: self._update(learning_rate, gradients), lambda: tf.constant(False)
             )
             self._adjust_loss_scale(finite)
             norm = tf.where(finite, norm, 0.0)

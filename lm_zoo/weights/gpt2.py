@@ -93,9 +93,7 @@ def parts(arguments, prefix="transformer.", table=""):
     shape = (num_rows(arguments), width)
     yield same("token_embedding/embeddings", table or prefix + TABLE, shape)
     yield same(
-        "position_embedding/embeddings",
-        f"{prefix}wpe.weight",
-        (arguments["context_length"], width),
+        "position_embedding/embeddings", f"{prefix}wpe.weight", (arguments["context_length"], width)
     )
     for index in range(arguments["num_layers"]):
         ours, theirs = f"block_{index}", f"{prefix}h.{index}"

@@ -3,11 +3,7 @@
 import json
 
 from lm_zoo.config import TokenizerConfig
-from lm_zoo.text.tokenizers import (
-    foreign_kind,
-    load_tokenizer,
-    train_tokenizer,
-)
+from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
 from lm_zoo.text.tokenizers.wordpiece import SETTINGS_FILE
 from lm_zoo.weights.tokenizer_json import read_byte_pairs

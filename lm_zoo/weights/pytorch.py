@@ -14,12 +14,7 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.weights import recurrent
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
-from lm_zoo.weights.foreign_model import (
-    ForeignModel,
-    arguments_of,
-    check_written,
-    written,
-)
+from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, check_written, written
 from lm_zoo.weights.hugging_face_tokenizer import (
     read_tokenizer,
     tokenizer_files,

@@ -210,7 +210,5 @@ def too_long(source, number, what="the line", unit="line", limit=None):
     """
     limit = MAX_LENGTH if limit is None else limit
     return source.error(
-        f"{what} is longer than {limit >> 20} MiB; cut it into shorter ones first.",
-        number,
-        unit,
+        f"{what} is longer than {limit >> 20} MiB; cut it into shorter ones first.", number, unit
     )

@@ -42,11 +42,7 @@ def paragraph_documents(source, encoding):
         yield "\n".join(paragraph).rstrip("\r")
 
 
-TEXT_DOCUMENTS = {
-    "file": file_document,
-    "line": line_documents,
-    "paragraph": paragraph_documents,
-}
+TEXT_DOCUMENTS = {"file": file_document, "line": line_documents, "paragraph": paragraph_documents}
 
 
 def stream(sources, encoding):

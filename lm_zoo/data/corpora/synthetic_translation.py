@@ -87,11 +87,7 @@ class _Draw:
         articles = [word for word, (numbers, _) in ARTICLES.items() if number in numbers]
         says_more = self._more() if self._happens(more) else None
         return Noun(
-            self._one_of(articles),
-            self._adjectives(),
-            self._one_of(NOUNS),
-            number,
-            says_more,
+            self._one_of(articles), self._adjectives(), self._one_of(NOUNS), number, says_more
         )
 
     def _more(self):

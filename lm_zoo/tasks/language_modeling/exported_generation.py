@@ -192,17 +192,7 @@ class InGraphGenerator:
         return tf.nest.flatten(state)
 
     def advance(
-        self,
-        state,
-        tokens,
-        token_index,
-        active,
-        temperature,
-        top_k,
-        top_p,
-        key,
-        num_steps,
-        num_top,
+        self, state, tokens, token_index, active, temperature, top_k, top_p, key, num_steps, num_top
     ):
         """Generates up to `num_steps` tokens of each active row.
 

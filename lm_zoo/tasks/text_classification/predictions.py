@@ -15,5 +15,5 @@ PREDICTIONS = {
         function="classify",
         example={"k": 2},
         help="The likeliest labels of each text, and their log-probabilities in nats.",
-    ),
+    )
 }

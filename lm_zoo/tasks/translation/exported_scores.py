@@ -7,10 +7,7 @@ from lm_zoo.export.reading import Windows, read_group
 from lm_zoo.export.text_groups import at_most, over_groups
 from lm_zoo.export.traced_model import IDS, ROWS
 from lm_zoo.limits import MOST_LOGITS
-from lm_zoo.tasks.language_modeling.exported_scores import (
-    next_log_probs,
-    noting_log_probs,
-)
+from lm_zoo.tasks.language_modeling.exported_scores import next_log_probs, noting_log_probs
 
 
 class InGraphPairScorer:

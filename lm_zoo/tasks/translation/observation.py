@@ -6,15 +6,8 @@ import numpy as np
 
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.tasks.task import Observations
-from lm_zoo.tasks.translation.attention_picture import (
-    attention_picture,
-    require_matplotlib,
-)
-from lm_zoo.tasks.translation.metrics import (
-    bleu_counts,
-    bleu_of_counts,
-    require_sacrebleu,
-)
+from lm_zoo.tasks.translation.attention_picture import attention_picture, require_matplotlib
+from lm_zoo.tasks.translation.metrics import bleu_counts, bleu_of_counts, require_sacrebleu
 
 
 class ValidationTranslations:

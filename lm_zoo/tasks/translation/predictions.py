@@ -1,13 +1,7 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
-from lm_zoo.tasks.prediction import (
-    ONLY_IN_PYTHON,
-    TEXTS_AT_ONCE,
-    Input,
-    Prediction,
-    inputs_of,
-)
+from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
@@ -28,20 +22,13 @@ _SEARCH = inputs_of(
 )
 _OTHER_NAMES = ("coverage_penalty", "too_long", "special_tokens", "batch_size")
 _OTHERS = inputs_of(
-    TranslationOptions,
-    *_OTHER_NAMES,
-    **dict.fromkeys(_OTHER_NAMES, ONLY_IN_PYTHON),
+    TranslationOptions, *_OTHER_NAMES, **dict.fromkeys(_OTHER_NAMES, ONLY_IN_PYTHON)
 )
 
 PREDICTIONS = {
     "translate": Prediction(
         inputs=(_TO_TRANSLATE, *_SEARCH, *_OTHERS),
-        outputs={
-            "text": "equal",
-            "score": "log_prob",
-            "texts": "equal",
-            "scores": "log_prob",
-        },
+        outputs={"text": "equal", "score": "log_prob", "texts": "equal", "scores": "log_prob"},
         answer=f"{_ANSWERS}:translate",
         function="translate",
         beside=("beams",),

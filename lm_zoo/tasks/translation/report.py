@@ -53,8 +53,4 @@ class TranslationReport:
     def _translation(self):
         if not self.evaluation:
             return {}
-        return {
-            "model": self.ledger.model,
-            "step": self.ledger.step,
-            **self.evaluation.to_dict(),
-        }
+        return {"model": self.ledger.model, "step": self.ledger.step, **self.evaluation.to_dict()}

@@ -8,13 +8,7 @@ from lm_zoo.text.cleaning import exact_duplicates as exact
 from lm_zoo.text.cleaning import filters, language, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
 from lm_zoo.text.cleaning import near_duplicates as near
-from lm_zoo.text.cleaning.characters import (
-    control_characters,
-    fix_encoding,
-    nfc,
-    nfkc,
-    whitespace,
-)
+from lm_zoo.text.cleaning.characters import control_characters, fix_encoding, nfc, nfkc, whitespace
 from lm_zoo.text.cleaning.gutenberg import gutenberg
 from lm_zoo.text.cleaning.repetition import repetition
 from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, RecordStep

@@ -51,10 +51,7 @@ def _is_tokenizer(what):
 
 
 TOKENIZERS = Registry(
-    "tokenizer",
-    _OWN,
-    _is_tokenizer,
-    "a subclass of lm_zoo.text.tokenizers.Tokenizer",
+    "tokenizer", _OWN, _is_tokenizer, "a subclass of lm_zoo.text.tokenizers.Tokenizer"
 )
 SUBWORDS = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram", "wordpiece")
 

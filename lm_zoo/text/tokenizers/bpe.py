@@ -52,13 +52,7 @@ class BytePairTokenizer(Tokenizer):
     eos_in_text = False  # a split is one text, without <|endoftext|> in it
 
     def __init__(
-        self,
-        vocabulary,
-        merges,
-        specials=None,
-        eos=END_OF_TEXT,
-        split="gpt2",
-        ignore_merges=False,
+        self, vocabulary, merges, specials=None, eos=END_OF_TEXT, split="gpt2", ignore_merges=False
     ):
         self.vocabulary = dict(vocabulary)
         self.merges = [tuple(pair) for pair in merges]
