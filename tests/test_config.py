@@ -17,7 +17,7 @@ from lm_zoo.config import (
 from lm_zoo.data.corpora import CORPORA
 from lm_zoo.errors import UserError
 from lm_zoo.registry import build_model
-from lm_zoo.tasks import task_arguments
+from lm_zoo.tasks import declaration
 
 
 def changed(path, value):
@@ -55,7 +55,7 @@ def test_resolving_fills_in_every_argument_and_leaves_the_config_alone():
     assert resolved.task.layout == "packed" and resolved.task.sequence_length == 35
     assert resolved.corpus.arguments == {"validation_fraction": 0.05, "test_fraction": 0.05}
     assert config_checks.resolve(resolved) == resolved
-    assert task_arguments(resolved).within_documents
+    assert declaration("language_modeling").arguments(**resolved.task.arguments).within_documents
 
 
 def test_a_corpus_that_is_not_registered_is_needed_only_for_its_text():

@@ -1,10 +1,9 @@
 """Batches read ahead in a thread, while the steps before them are made."""
 
+import collections
+import concurrent.futures
 import contextlib
-import queue
-import threading
-
-_END = object()
+import itertools
 
 
 @contextlib.contextmanager
@@ -20,35 +19,20 @@ def prefetched(make, steps, depth=4):
         An iterator of `(step, make(step))`. An error in `make` is raised where its step is asked
         for. On leaving, the thread ends.
     """
-    waiting, left = queue.Queue(depth), threading.Event()
+    steps, waiting = iter(steps), collections.deque()
 
-    def put(item):
-        while not left.is_set():
-            with contextlib.suppress(queue.Full):
-                return waiting.put(item, timeout=0.1)
-
-    def work():
-        try:
-            for step in steps:
-                if left.is_set():
-                    return
-                put((step, make(step), None))
-        except BaseException as error:  # raised where it is waited for
-            put((None, None, error))
-        else:
-            put(_END)
+    def begin(count):
+        waiting.extend((step, thread.submit(make, step)) for step in itertools.islice(steps, count))
 
     def taken():
-        while (item := waiting.get()) is not _END:
-            step, made, error = item
-            if error is not None:
-                raise error
-            yield step, made
+        while waiting:
+            step, made = waiting.popleft()
+            begin(1)
+            yield step, made.result()
 
-    thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
-    try:
-        yield taken()
-    finally:
-        left.set()
-        thread.join()
+    with concurrent.futures.ThreadPoolExecutor(1, "prefetch") as thread:
+        begin(depth)
+        try:
+            yield taken()
+        finally:
+            thread.shutdown(cancel_futures=True)

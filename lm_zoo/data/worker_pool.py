@@ -95,15 +95,11 @@ class WorkerPool:
     def _finished(self):
         for ours in connection.wait(list(self._keys)):
             try:
-                kind, value = ours.recv()
+                value, error = ours.recv()
             except (EOFError, ConnectionError):
                 raise self._killed(ours) from None
-            if kind == "user":
-                raise UserError(value)
-            if kind == "os":
-                raise OSError(*value)
-            if kind == "bug":
-                raise RuntimeError(f"in a data process:\n{value}")
+            if error is not None:
+                raise error
             self._idle.append(ours)
             yield self._keys.pop(ours), value
 
@@ -166,14 +162,15 @@ def _serve(theirs):
 
 
 def _answer(function, argument):
+    """Returns `(result, None)` or `(None, error)`."""
     try:
-        return "result", function(argument)
+        return function(argument), None
     except UserError as error:
-        return "user", str(error)
+        return None, UserError(str(error))
     except OSError as error:
-        return "os", (error.errno, error.strerror, error.filename)
+        return None, OSError(error.errno, error.strerror, error.filename)
     except Exception:
-        return "bug", traceback.format_exc()
+        return None, RuntimeError(f"in a data process:\n{traceback.format_exc()}")
 
 
 def _end_with_parent():

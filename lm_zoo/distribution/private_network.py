@@ -13,7 +13,6 @@ import sys
 
 PROCESS = pathlib.Path(__file__).with_name("private_network_process.py")
 NAMESPACES = {"user": 0x10000000, "net": 0x40000000}  # CLONE_NEWUSER, CLONE_NEWNET
-TIMEOUT = 20  # seconds
 
 
 class NoPrivateNetwork(Exception):

@@ -106,7 +106,8 @@ def compare(ledgers, by="auto", translations=None):
         )
     if shown and any(ledger.few_tokens for _, ledger in named):
         notes.append(f"* is of fewer than {FEW_TOKENS} tokens, and says little.")
-    notes += _describe_signatures(translations)
+    counted = {k: v for scores in translations.values() for k, v in scores.signatures.items()}
+    notes += [f"{metric}: {signature}" for metric, signature in counted.items()]
     rows = [_row(name, ledger, shown, labels, translations.get(name)) for name, ledger in named]
     if any(row[by] is None for row in rows):
         raise UserError(
@@ -139,14 +140,6 @@ def check_like_scores(named):
                 what = metric if metric == "num_pairs" else f"the signature of {metric}"
                 advice = "evaluate both alike"
                 raise unlike(what, repr(first), first_name, repr(value), name, advice, "scores")
-
-
-def _describe_signatures(named):
-    """Returns a line for each metric of some like scores, by name."""
-    signatures = {}
-    for scores in named.values():
-        signatures |= scores.signatures
-    return [f"{metric}: {signature}" for metric, signature in signatures.items()]
 
 
 def render_comparison(comparison):

@@ -1,5 +1,6 @@
 """The texts being generated, each on its own: tokens, text, and what has ended it."""
 
+import copy
 import math
 
 import numpy as np
@@ -69,8 +70,7 @@ class Row:
 
     def fork(self):
         """Returns a copy that grows on its own."""
-        other = object.__new__(Row)
-        other.__dict__.update(self.__dict__)
+        other = copy.copy(self)
         other.token_ids = list(self.token_ids)
         other.stream = self.stream.fork()
         return other

@@ -21,14 +21,12 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
             no row of them is ever generated.
         context_length: The most tokens that one state can hold (the Transformer's positions), or
             None when the state summarises a text of any length (recurrent models).
-        reads_source: Whether it writes a text after reading another (`SequenceToSequenceModel`).
     """
 
     SIZES = {}  # name -> constructor arguments (all but vocab_size), for `build_model(size=...)`
 
     context_length = None
     vocab_padding = 0
-    reads_source = False
 
     def __init__(self, **kwargs):
         for name in kwargs:

@@ -20,7 +20,6 @@ class SequenceToSequenceModel(LanguageModel):
         source_length: The most tokens of a source, or None for any number.
     """
 
-    reads_source = True
     source_length = None
 
     def check_reads(self, sources):

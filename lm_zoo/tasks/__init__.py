@@ -88,12 +88,3 @@ def declaration(name):
 def fields_of(config):
     """Returns the `Field`s of the records that a config's task learns from."""
     return declaration(config.task.name).fields
-
-
-def task_arguments(config):
-    """Returns the task's arguments as the dataclass that they are declared by.
-
-    Args:
-        config: A resolved `ExperimentConfig`.
-    """
-    return declaration(config.task.name).arguments(**config.task.arguments)

@@ -9,11 +9,10 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES, natural, read_json
 from lm_zoo.text.cuts import parts
-from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
-from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
+from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.tokenizers.tokenizer import as_texts
 from lm_zoo.text.words import utf8
 
 END_OF_TEXT = "<|endoftext|>"
@@ -24,7 +23,7 @@ GPT2_FILES = (  # OpenAI's, Hugging Face's and keras-hub's names
 )
 
 
-class BytePairTokenizer(Tokenizer):
+class BytePairTokenizer(LibraryTokenizer):
     """GPT-2's tokenizer over any vocabulary and merges that hold all 256 bytes; also Llama 3's.
 
     Special tokens written out in a text are themselves, as in Hugging Face's tokenizers, unless
@@ -212,23 +211,15 @@ class BytePairTokenizer(Tokenizer):
         library.add_special_tokens(self.specials)
         return library
 
-    @functools.cached_property
-    def _library(self):
-        return self.library()
-
-    @functools.cached_property
-    def _library_of_text(self):
+    def library_of_text(self):
         """The same without special tokens, which no merging of text can then give."""
         special = set(self.specials)
         vocabulary = {t: i for t, i in self.vocabulary.items() if t not in special}
         return _library_tokenizer(vocabulary, self.merges, self.split_name, self.ignore_merges)
 
-    def encode(self, text, special_tokens=CONTROL):
-        library = self._library_of_text if special_tokens == TEXT else self._library
-        return encode_texts(library, [text], self.split.safe_cut)[0]
-
-    def encode_batch(self, texts):
-        return encode_texts(self._library, texts, self.split.safe_cut)
+    @property
+    def safe_cut(self):
+        return self.split.safe_cut
 
     def decode_bytes(self, token_ids):
         return self._joined(self.pieces, token_ids)

@@ -1,14 +1,47 @@
 """Ids out of the `tokenizers` library, for `bpe` and `wordpiece`: in batches, at its full speed."""
 
+import functools
 import itertools
 
 import numpy as np
 
 from lm_zoo.text.cuts import SAFE_CUT, parts
+from lm_zoo.text.special_tokens import CONTROL, TEXT
+from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.words import utf8
 
 CHUNK_CHARACTERS = 1 << 16
 BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
+
+
+class LibraryTokenizer(Tokenizer):
+    """A tokenizer whose ids the library gives.
+
+    Subclasses write `library`, a function that makes a `tokenizers.Tokenizer` with the special
+    tokens that are written out in a text, and `library_of_text`, the same without.
+
+    Attributes:
+        safe_cut: Where its tokens never cross (`lm_zoo.text.cuts`), a compiled pattern.
+    """
+
+    safe_cut = SAFE_CUT
+
+    @functools.cached_property
+    def _library(self):
+        return self.library()
+
+    @functools.cached_property
+    def _library_of_text(self):
+        return self.library_of_text()
+
+    def _library_for(self, special_tokens):
+        return self._library_of_text if special_tokens == TEXT else self._library
+
+    def encode(self, text, special_tokens=CONTROL):
+        return encode_texts(self._library_for(special_tokens), [text], self.safe_cut)[0]
+
+    def encode_batch(self, texts):
+        return encode_texts(self._library, texts, self.safe_cut)
 
 
 def encode_texts(library, texts, safe_cut=SAFE_CUT):

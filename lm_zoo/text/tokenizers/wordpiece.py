@@ -9,10 +9,10 @@ from lm_zoo.errors import UserError
 from lm_zoo.input_files import read_input
 from lm_zoo.json_files import MAX_LARGE_BYTES, read_json
 from lm_zoo.text.cuts import parts
-from lm_zoo.text.special_tokens import CONTROL, TEXT
-from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, encode_texts
+from lm_zoo.text.special_tokens import CONTROL
+from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
-from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
+from lm_zoo.text.tokenizers.tokenizer import as_texts
 from lm_zoo.text.words import utf8
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -27,7 +27,7 @@ CHINESE = (
 )
 
 
-class WordPieceTokenizer(Tokenizer):
+class WordPieceTokenizer(LibraryTokenizer):
     """BERT's tokenizer: longest pieces of a vocabulary, `##` before those inside a word.
 
     It loses something, as BERT's does: white space (newlines too) only parts words, control
@@ -145,32 +145,19 @@ class WordPieceTokenizer(Tokenizer):
         """The special pieces that the vocabulary has; written out in a text they are themselves."""
         return [piece for piece in SPECIALS if piece in self.vocabulary]
 
-    @functools.cached_property
     def library(self):
-        """The `tokenizers.Tokenizer` that does the work."""
-        library = self._new_library()
+        """Returns the `tokenizers.Tokenizer` that does the work."""
+        library = self.library_of_text()
         library.add_special_tokens(self.specials)
         return library
 
-    @functools.cached_property
-    def _library_of_text(self):
-        return self._new_library()
-
-    def _new_library(self):
+    def library_of_text(self):
         return library_tokenizer(
             self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
         )
 
-    def encode(self, text, special_tokens=CONTROL):
-        library = self._library_of_text if special_tokens == TEXT else self.library
-        return encode_texts(library, [text])[0]
-
-    def encode_batch(self, texts):
-        return encode_texts(self.library, texts)
-
     def token_ends(self, text, special_tokens=CONTROL):
-        library = self._library_of_text if special_tokens == TEXT else self.library
-        ends, begin = [], 0
+        library, ends, begin = self._library_for(special_tokens), [], 0
         for chunk in parts(text, CHUNK_CHARACTERS):
             encoded = library.encode(chunk, add_special_tokens=False)
             ends += [begin + end for _, end in encoded.offsets]
