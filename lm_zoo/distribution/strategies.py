@@ -276,12 +276,8 @@ def _central_storage(runtime, devices, cluster):
 
 def _multi_worker(runtime, devices, cluster):
     os.environ["TF_CONFIG"] = cluster.tf_config()  # TensorFlow reads it, ours may be Slurm's
-    strategy = _within(
-        runtime.connect_seconds,
-        tf.distribute.MultiWorkerMirroredStrategy,
-        f"cluster: TensorFlow did not connect all of {', '.join(cluster.workers)} within "
-        f"{runtime.connect_seconds} s; check the addresses and the network.",
-    )
+    seconds, connect = runtime.connect_seconds, tf.distribute.MultiWorkerMirroredStrategy
+    strategy = _within(seconds, connect, _not_connected(cluster.workers, seconds))
     local = tuple(device.removeprefix("/") for device in strategy.extended.worker_devices)
     return Distribution("multi_worker", strategy, local, cluster)
 
@@ -299,10 +295,7 @@ def _parameter_server(runtime, devices, cluster):
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         return tf.distribute.ParameterServerStrategy(resolver)
 
-    problem = (
-        f"cluster: TensorFlow did not connect all of {', '.join(cluster.workers[1:])} within "
-        f"{seconds} s; check the addresses and the network."
-    )
+    problem = _not_connected(cluster.workers[1:], seconds)
     names = [f"{job} {i}" for job in ("worker", "ps") for i in range(len(cluster.jobs[job]))]
     # To the run the chief is a process on its own: it alone reads, evaluates and writes.
     return Distribution("parameter_server", _within(seconds, connect, problem), tuple(names))
@@ -333,6 +326,13 @@ def _tpu(runtime, devices, cluster):
             "one, or take another runtime.strategy."
         ) from None
     return Distribution("tpu", strategy, tuple(map(str, strategy.extended.worker_devices)))
+
+
+def _not_connected(addresses, seconds):
+    return (
+        f"cluster: TensorFlow did not connect all of {', '.join(addresses)} within {seconds} s; "
+        "check the addresses and the network."
+    )
 
 
 def _within(seconds, function, problem):

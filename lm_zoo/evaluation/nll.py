@@ -25,13 +25,22 @@ def _make_nll(reference):
     return nll
 
 
-def encode_function(model):
-    """Returns the model's compiled `(source_ids, lengths) -> memory`, one trace for all shapes."""
-    return compiled_for(model, "evaluation.encode", _make_encode)
+def padded_function(model, key, call):
+    """Returns a model's compiled function of rows padded on the right, one trace for all shapes.
 
+    Args:
+        model: The model.
+        key: As for `compiled_for`.
+        call: Called as `call(model, token_ids, lengths)`, int32 `(rows, length)` and `(rows,)`.
 
-def _make_encode(reference):
+    Returns:
+        A function of the last two.
+    """
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-    return tf.function(
-        lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
+    return compiled_for(
+        model,
+        key,
+        lambda reference: tf.function(
+            lambda token_ids, lengths: call(reference(), token_ids, lengths), signature
+        ),
     )

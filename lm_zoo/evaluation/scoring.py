@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from lm_zoo.checked_fields import Facts
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.nll import encode_function, nll_function
+from lm_zoo.evaluation.nll import nll_function, padded_function
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
 from lm_zoo.limits import BATCH_SIZE, LONGEST, MOST_LOGITS
@@ -187,7 +187,8 @@ def _first_state(model, segments, rows):
     for row, segment in enumerate(segments):
         lengths[row] = len(segment.source)
         source_ids[row, : lengths[row]] = segment.source
-    memory = encode_function(model)(tf.constant(source_ids), tf.constant(lengths))
+    encode = padded_function(model, "evaluation.encode", lambda m, *source: m.encode(*source))
+    memory = encode(tf.constant(source_ids), tf.constant(lengths))
     return model.initial_state(rows, memory=memory)
 
 

@@ -2,6 +2,8 @@
 
 import inspect
 
+import keras
+
 
 class Configurable:
     """Mixin before a Keras class: `get_config` gives every argument of the class's own constructor.
@@ -27,5 +29,10 @@ class Configurable:
         return {k: p for k, p in parameters.items() if k != "self" and p.kind in named}
 
     def get_config(self):
-        own = {name: getattr(self, name) for name in self.constructor_parameters()}
+        own = {name: _plain(getattr(self, name)) for name in self.constructor_parameters()}
         return {**super().get_config(), **own}
+
+
+def _plain(value):
+    is_initializer = isinstance(value, keras.initializers.Initializer)
+    return keras.initializers.serialize(value) if is_initializer else value

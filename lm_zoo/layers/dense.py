@@ -70,11 +70,8 @@ class Dense(Configurable, keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
+        activation = keras.activations.serialize(self.activation)
+        return super().get_config() | {"activation": activation}
 
 
 def normal_dense(units, name, seed, stddev, **arguments):

@@ -49,10 +49,6 @@ class Embedding(Configurable, keras.layers.Layer):
         """The whole table as a float32 tensor, for a tied output projection."""
         return tf.convert_to_tensor(self.embeddings)
 
-    def get_config(self):
-        initializer = keras.initializers.serialize(self.initializer)
-        return {**super().get_config(), "initializer": initializer}
-
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.embedding_dim)
 

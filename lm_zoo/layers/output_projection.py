@@ -71,11 +71,3 @@ class OutputProjection(Configurable, keras.layers.Layer):
 
     def flops_per_token(self):
         return 2 * self.vocab_size * self.hidden_dim
-
-    def get_config(self):
-        kernel, bias = self.kernel_initializer, self.bias_initializer
-        return {
-            **super().get_config(),
-            "kernel_initializer": keras.initializers.serialize(kernel),
-            "bias_initializer": keras.initializers.serialize(bias),
-        }

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.compiled import compiled_for
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.nll import padded_function
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import MOST_TOKENS
 
@@ -41,10 +41,9 @@ def classify(run, text, k):
 
 def _log_probs(model, ids):
     """Returns the log-probability of each label, `(texts, labels)`."""
-    logits = compiled_for(model, "text_classification.logits", _logits)(*padded(ids))
+    logits = padded_function(model, "text_classification.logits", _logits)(*padded(ids))
     return tf.nn.log_softmax(logits).numpy()
 
 
-def _logits(reference):
-    specs = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-    return tf.function(lambda ids, lengths: reference()(ids, lengths=lengths), specs)
+def _logits(model, token_ids, lengths):
+    return model(token_ids, lengths=lengths)

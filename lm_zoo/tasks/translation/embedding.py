@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.compiled import compiled_for
+from lm_zoo.evaluation.nll import padded_function
 from lm_zoo.evaluation.scoring import check_texts
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import BATCH_SIZE
@@ -36,7 +36,7 @@ def embed_sources(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens
     ]
     order = sorted(range(len(texts)), key=lambda row: -len(encoded[row]))
     vectors = [None] * len(texts)
-    compiled = compiled_for(model, "evaluation.source_features", _make_source_features)
+    compiled = padded_function(model, "evaluation.source_features", _source_features)
     for begin in range(0, len(texts), batch_size):
         rows = order[begin : begin + batch_size]
         source_ids, lengths = padded([encoded[row] for row in rows])
@@ -47,11 +47,5 @@ def embed_sources(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens
     return np.array(vectors, np.float32).reshape(len(texts), -1)
 
 
-def _make_source_features(reference):
-    ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
-
-    @tf.function(input_signature=[ids, rows], autograph=False)
-    def features(source_ids, lengths):
-        return tf.cast(reference().source_features(source_ids, lengths), tf.float32)
-
-    return features
+def _source_features(model, source_ids, lengths):
+    return tf.cast(model.source_features(source_ids, lengths), tf.float32)

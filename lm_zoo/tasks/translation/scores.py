@@ -1,6 +1,7 @@
 """What translations are worth, as numbers to keep, to show and to set side by side."""
 
 import dataclasses
+import typing
 
 from lm_zoo.tables import render
 from lm_zoo.tasks.translation.evaluation_options import METRICS
@@ -39,10 +40,7 @@ class TranslationScores:
     ter: float | None = None
     signatures: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    @property
-    def labels(self):
-        """Metric -> what people call it."""
-        return METRICS
+    labels: typing.ClassVar = METRICS  # metric -> what people call it
 
     @property
     def values(self):
