@@ -17,7 +17,7 @@ def nll_function(model):
 
 
 def _make_nll(reference):
-    @tf.function
+    @tf.function(autograph=False)
     def nll(inputs, targets, state, *document_starts):
         logits, state = reference().forward(inputs, state, False, *document_starts)  # (B, T, V)
         return token_nll(logits, targets), state
@@ -37,10 +37,12 @@ def padded_function(model, key, call):
         A function of the last two.
     """
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-    return compiled_for(
-        model,
-        key,
-        lambda reference: tf.function(
-            lambda token_ids, lengths: call(reference(), token_ids, lengths), signature
-        ),
-    )
+
+    def make(reference):
+        return tf.function(
+            lambda token_ids, lengths: call(reference(), token_ids, lengths),
+            input_signature=signature,
+            autograph=False,
+        )
+
+    return compiled_for(model, key, make)

@@ -24,12 +24,12 @@ class TokenizerModule(tf.Module):
     def __init__(self, tokenizer, special_tokens=CONTROL):
         super().__init__(name=f"{tokenizer.name}_tokenizer")
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         return self.ids(strings)
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         return self.texts(token_ids)
