@@ -9,6 +9,8 @@ MODEL_TYPE = "gpt2"
 ARCHITECTURE = "GPT2LMHeadModel"
 DEFAULT_BOS = 50256  # where config.json says nothing
 TABLE = "wte.weight"
+PREFIX = "transformer."  # before the names of all but the head, unless one of these is there
+BARE = {TABLE, "ln_f.weight"}
 
 # transformers' names of the tanh approximation, and of the others that our model has.
 _ACTIVATIONS = {
@@ -20,7 +22,7 @@ _ACTIVATIONS = {
     "relu": "relu",
 }
 _NAMES = {"gelu": "gelu_new", "gelu_exact": "gelu", "relu": "relu"}
-_BUFFERS = re.compile(r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)")  # masks of old files
+BUFFERS = re.compile(r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)")  # masks of old files
 
 
 def read_config(fields):
@@ -79,7 +81,7 @@ def held_by(model):
     }
 
 
-def parts(arguments, prefix="transformer.", table=""):
+def parts(arguments, prefix=PREFIX, table=""):
     """Yields the `Part`s of a model.
 
     Args:
@@ -113,12 +115,3 @@ def parts(arguments, prefix="transformer.", table=""):
     yield vector("final_norm/beta", f"{prefix}ln_f.bias", width)
     if not arguments["tie_embeddings"]:
         yield same("output_projection/kernel", HEAD, shape)
-
-
-def prefix_of(names):
-    return "" if TABLE in names or "ln_f.weight" in names else "transformer."
-
-
-def is_buffer(name):
-    """Whether a tensor is none of the weights."""
-    return _BUFFERS.fullmatch(name) is not None

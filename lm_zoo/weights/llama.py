@@ -9,8 +9,10 @@ MODEL_TYPE = "llama"
 ARCHITECTURE = "LlamaForCausalLM"
 DEFAULT_BOS = 1  # where config.json says nothing
 TABLE = "embed_tokens.weight"
+PREFIX = "model."  # before the names of all but the head, unless one of these is there
+BARE = {TABLE, "norm.weight"}
 
-_BUFFERS = re.compile(r"(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq")  # of old files
+BUFFERS = re.compile(r"(model\.)?layers\.\d+\.self_attn\.rotary_emb\.inv_freq")  # of old files
 
 
 def read_config(fields):
@@ -78,7 +80,7 @@ def held_by(model):
     }
 
 
-def parts(arguments, prefix="model.", table=""):
+def parts(arguments, prefix=PREFIX, table=""):
     """Yields the `Part`s of a model.
 
     Args:
@@ -124,12 +126,3 @@ def parts(arguments, prefix="model.", table=""):
     yield same("final_norm/scale", f"{prefix}norm.weight", (width,))
     if not arguments["tie_embeddings"]:
         yield same("output_projection/kernel", HEAD, shape)
-
-
-def prefix_of(names):
-    return "" if TABLE in names or "norm.weight" in names else "model."
-
-
-def is_buffer(name):
-    """Whether a tensor is none of the weights."""
-    return _BUFFERS.fullmatch(name) is not None

@@ -15,6 +15,7 @@ from lm_zoo.files import cannot_write, raise_if_of_system
 from lm_zoo.input_files import check_regular
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.foreign_json import read_json
+from lm_zoo.weights.foreign_model import check_written
 from lm_zoo.weights.parts import taken_apart
 
 FILE = "model.safetensors"
@@ -134,7 +135,7 @@ class SafetensorsFolder:
 
 
 def write_safetensors(folder, parts, model, shard_bytes=0):
-    """Writes a model's weights as float32 in another library's names, one file at a time.
+    """Writes a model's weights as float32 in another library's names, and reads them back.
 
     Args:
         folder: An existing folder.
@@ -147,7 +148,7 @@ def write_safetensors(folder, parts, model, shard_bytes=0):
         Where the weights are, in words.
 
     Raises:
-        UserError: If they cannot be written.
+        UserError: If they cannot be written, or are not what was written.
     """
     shards, variables = _planned(parts, shard_bytes or SHARD_BYTES), model_tensors(model)
     weight_map = {}
@@ -160,13 +161,14 @@ def write_safetensors(folder, parts, model, shard_bytes=0):
             tensors |= taken_apart(part, variables)
         _save(pathlib.Path(folder) / name, tensors)
         weight_map |= dict.fromkeys(tensors, name)
-    if len(shards) == 1:
-        return FILE
-    total = sum(_num_bytes(part) for part in parts)
-    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-    path = pathlib.Path(folder) / INDEX
-    path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    return f"{len(shards)} files of safetensors"
+    if len(shards) > 1:
+        total = sum(_num_bytes(part) for part in parts)
+        index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+        path = pathlib.Path(folder) / INDEX
+        path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    with SafetensorsFolder(folder) as source:
+        check_written(parts, source, model)
+    return FILE if len(shards) == 1 else f"{len(shards)} files of safetensors"
 
 
 def _save(path, tensors):
