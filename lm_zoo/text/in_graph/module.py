@@ -2,11 +2,8 @@
 
 import tensorflow as tf
 
-from lm_zoo.text.in_graph.ops import join_pieces
+from lm_zoo.text.in_graph.ops import STRINGS, TOKEN_IDS, join_pieces
 from lm_zoo.text.special_tokens import CONTROL
-
-STRINGS = tf.TensorSpec((None,), tf.string)
-TOKEN_IDS = tf.RaggedTensorSpec((None, None), tf.int32, ragged_rank=1)
 
 
 class TokenizerModule(tf.Module):

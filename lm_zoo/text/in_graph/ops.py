@@ -6,6 +6,9 @@ begins there, is a vector of as many flags.
 
 import tensorflow as tf
 
+STRINGS = tf.TensorSpec((None,), tf.string)
+TOKEN_IDS = tf.RaggedTensorSpec((None, None), tf.int32, ragged_rank=1)
+
 
 def id_table(words, ids, unknown):
     """Returns the table word -> id, of strings; any other word is `unknown`."""
