@@ -103,8 +103,16 @@ class Facts:
         return value
 
 
-def field(default, lines=None, names_result=False, repeated=False, **facts):
-    """Declares a dataclass field with what its value may be.
+def field(
+    default,
+    lines=None,
+    names_result=False,
+    repeated=False,
+    is_path=False,
+    required=False,
+    **facts,
+):
+    """Declares a dataclass field with what its value may be, and how a flag is made of it.
 
     Args:
         default: Its default.
@@ -113,10 +121,20 @@ def field(default, lines=None, names_result=False, repeated=False, **facts):
         names_result: Whether the name of such a file is that of the result.
         repeated: Whether the flag of a tuple is given once for each string; else its strings stand
             in one flag, with commas between them.
+        is_path: Whether it names a file or folder (a tuple: several), so that `~` begins the home
+            folder in the flag.
+        required: Whether the flag must be given.
         **facts: Attributes of `Facts`.
     """
-    more = {"lines": lines, "names_result": names_result, "repeated": repeated}
-    return dataclasses.field(default=default, metadata={"facts": Facts(**facts), **more})
+    metadata = {
+        "facts": Facts(**facts),
+        "lines": lines,
+        "names_result": names_result,
+        "repeated": repeated,
+        "is_path": is_path,
+        "required": required,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def same_field(cls, name):

@@ -8,30 +8,31 @@ Runs of pairs are compared by BLEU where all have been translated, and by perple
 tasks by the first figure of which more is better, such as accuracy.
 """
 
+import dataclasses
 import json
 import shlex
 
-from absl import flags
+from lm_zoo.checked_fields import field
+from lm_zoo.errors import UserError
+from lm_zoo.files import expanded, reason
+from lm_zoo.json_files import NotJson, read_json
 
 ARGUMENTS = "RUN..."
 USES_TENSORFLOW = False
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string(
-        "split", "test", "Which split's evaluations to compare.", flag_values=flag_values
-    )
-    flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
+@dataclasses.dataclass
+class CompareFlags:
+    split: str = field("test", help="Which split's evaluations to compare.")
+    json: bool = field(False, help="Print JSON instead of the table.")
+
+
+FLAGS = (CompareFlags,)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.errors import UserError
     from lm_zoo.evaluation.compare import compare, render_comparison
-    from lm_zoo.evaluation.compare_figures import (
-        compare_figures,
-        is_figures,
-        render_figures,
-    )
+    from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
     from lm_zoo.evaluation.ledger import Ledger
 
     if len(arguments) < 2:
@@ -55,8 +56,6 @@ def _as_json(values):
 
 def _read_evaluation(name, split):
     """Returns what `lm-zoo evaluate` kept of a run's split, or a file of it."""
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
     path = expanded(name)
@@ -73,7 +72,6 @@ def _read_evaluation(name, split):
 def _read_scores(name, split, ledger):
     """Returns the `Scores` beside a run's ledger, or None."""
     from lm_zoo.evaluation.scores import Scores, is_scores
-    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
     if expanded(name).is_file():
@@ -87,10 +85,6 @@ def _read_scores(name, split, ledger):
 
 
 def _read_json(path):
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import reason
-    from lm_zoo.json_files import NotJson, read_json
-
     try:
         return read_json(path)
     except NotJson as error:

@@ -1,40 +1,24 @@
-"""`--strategy`, and the devices and processes that a command is to run on."""
+"""The devices and processes that a command is to run on."""
 
+import dataclasses
 import sys
 
-from absl import flags
-
+from lm_zoo.checked_fields import field
 from lm_zoo.config import STRATEGIES
 
 
-def define_strategy_flag(flag_values):
-    flags.DEFINE_enum(
-        "strategy",
-        None,
-        STRATEGIES,
-        "How the devices are used: short for --config.runtime.strategy.",
-        flag_values=flag_values,
-    )
+@dataclasses.dataclass
+class DeviceFlags:
+    """Of commands that have no config of their own."""
 
-
-def define_device_flags(flag_values):
-    """For commands that have no config of their own."""
-    flags.DEFINE_enum(
-        "strategy",
+    strategy: str = field(
         "one_device",
-        [s for s in STRATEGIES if s != "parameter_server"],
-        "How the devices are used; auto takes all.",
-        flag_values=flag_values,
+        choices=[s for s in STRATEGIES if s != "parameter_server"],
+        help="How the devices are used; auto takes all.",
     )
-    flags.DEFINE_list(
-        "devices", [], "One number, or names such as GPU:0,GPU:1.", flag_values=flag_values
-    )
-    flags.DEFINE_integer(
-        "logical_cpus",
-        1,
-        "Devices that the CPU is split into, to try things out.",
-        lower_bound=1,
-        flag_values=flag_values,
+    devices: tuple[str, ...] = field((), help="One number, or names such as GPU:0,GPU:1.")
+    logical_cpus: int = field(
+        1, at_least=1, help="Devices that the CPU is split into, to try things out."
     )
 
 
@@ -58,7 +42,7 @@ def distribution_for(config, flag_values):
 
 
 def distribution_of_flags(flag_values, same):
-    """As `distribution_for`, from `define_device_flags`.
+    """As `distribution_for`, from `DeviceFlags`.
 
     Args:
         flag_values: The command's flags.

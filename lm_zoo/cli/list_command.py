@@ -11,15 +11,13 @@ import shutil
 import textwrap
 
 from lm_zoo.cli.config_files import shipped_configs
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.cli.flags import RegisterFlag
+from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
 USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it themselves
-
-
-def define_flags(flag_values):
-    define_register_flag(flag_values)
+FLAGS = (RegisterFlag,)
 
 
 def run(flag_values, arguments):
@@ -43,8 +41,6 @@ def run(flag_values, arguments):
 
 def tasks():
     """Returns `(name, what it is, its fields and predictions)` of every registered task."""
-    from lm_zoo.cli.quiet_imports import import_quietly
-
     import_quietly("tensorflow")
     from lm_zoo.tasks import TASKS
 
@@ -59,8 +55,6 @@ def tasks():
 
 def models():
     """Returns `(name, what it is and its sizes)` of every registered model."""
-    from lm_zoo.cli.quiet_imports import import_quietly
-
     import_quietly("tensorflow")
     from lm_zoo.registry import MODELS
 

@@ -3,9 +3,11 @@
 A command is a module with
 
     a docstring or DESCRIPTION   what it does and examples; shown by `lm-zoo COMMAND --help`
-    ARGUMENTS                    optional: what its help calls the positional arguments
+    ARGUMENTS                    optional: what its help calls the positional arguments; without,
+                                 there are none
+    MEANT                        optional: the flag that who gives one means
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
-    define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
+    FLAGS                        dataclasses of its flags, made by `lm_zoo.checked_fields.field`
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
     describe(arguments)                         optional: what its help says besides of the run
     refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
@@ -29,8 +31,9 @@ from absl import logging as absl_logging
 
 from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
-from lm_zoo.checked_fields import Facts, not_among
+from lm_zoo.checked_fields import not_among, type_words
 from lm_zoo.cli.config_overrides import load_config
+from lm_zoo.cli.option_flags import define_option_flags
 from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.cli.register_flag import execute_registering
 from lm_zoo.cli.run_flags import run_of_arguments
@@ -60,7 +63,6 @@ HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "path": "PATH", "string": "TEXT"}
-_TYPES = {"int": int, "float": float, "bool": bool}
 
 
 def main(argv=None):
@@ -116,7 +118,7 @@ def _of_system(error):
 def command_help(command, module, arguments=()):
     """Returns the help text of a command, made from its flags and its docstring."""
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    flag_values = _flags_of(module, arguments)
+    flag_values = flags_of(module, arguments)
     shown = [flag_values[n] for n in flag_values if n == flag_values[n].name]  # no short names
     required = [_left(flag) for flag in shown if _is_required(flag)]
     positional = [getattr(module, "ARGUMENTS", "")]
@@ -188,10 +190,11 @@ commands:
 `lm-zoo COMMAND --help` shows a command's flags and examples; `lm-zoo --version` the version."""
 
 
-def _flags_of(module, arguments):
+def flags_of(module, arguments):
     """Returns a command's flags, in absl `FlagValues` of their own: the global ones stay empty."""
     flag_values = flags.FlagValues()
-    module.define_flags(flag_values)
+    for declared in module.FLAGS:
+        define_option_flags(declared, flag_values)
     if "register" in flag_values:
         execute_registering(arguments)
     if hasattr(module, "define_task_flags"):
@@ -201,7 +204,7 @@ def _flags_of(module, arguments):
 
 def _parse(command, module, arguments):
     """Returns the parsed flags and the positional arguments of a command."""
-    flag_values = _flags_of(module, arguments)
+    flag_values = flags_of(module, arguments)
     if "register" in flag_values and (folder := run_of_arguments(arguments)):
         folder.check_registered()  # before TensorFlow is loaded
     config = None
@@ -221,6 +224,9 @@ def _parse(command, module, arguments):
         ) from None
     except flags.Error as error:
         raise UserError(_flag_error(flag_values, str(error))) from None
+    if positional and not hasattr(module, "ARGUMENTS"):
+        meant = getattr(module, "MEANT", "FLAG")
+        raise UserError(f"unexpected argument {positional[0]!r}; give it as --{meant}=VALUE.")
     if config is not None:
         flag_values["config"].value = config
     flags.FLAGS.mark_as_parsed()  # for libraries that read absl's own
@@ -240,11 +246,7 @@ def _flag_error(flag_values, message):
     parser = flag_values[name].parser
     if choices := getattr(parser, "enum_values", None):
         return f"--{name}: {not_among(choices, received)}"
-    expected = getattr(parser, "expected", None)
-    if kind := _TYPES.get(flag_values[name].flag_type().removeprefix("multi ")):
-        bounds = {"at_least": "lower_bound", "at_most": "upper_bound"}
-        facts = Facts(**{fact: getattr(parser, bound, None) for fact, bound in bounds.items()})
-        expected = expected or facts.words(kind)
+    expected = type_words(bool) if flag_values[name].boolean else getattr(parser, "expected", None)
     return f"--{name}: expected {expected}, received {received!r}." if expected else message
 
 
@@ -264,7 +266,7 @@ def _is_required(flag):
 def _right(flag):
     """What a flag means, with its default."""
     text, default = " ".join((flag.help or "").split()), flag.default
-    text = re.sub(r"^<[^>]*>: |; repeat this option to specify a list of values$", "", text)
+    text = text.removesuffix("; repeat this option to specify a list of values")
     if _is_required(flag):
         return f"{text} (required)"
     if isinstance(default, (list, tuple)):

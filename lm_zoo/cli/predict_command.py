@@ -12,15 +12,14 @@ inputs; or as JSON objects with the texts by the inputs' names. Each is answered
 its batch are.
 """
 
+import dataclasses
 import sys
 import textwrap
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
-from lm_zoo.cli.path_flags import define_multi_path, define_path
 from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
     prediction_of_run,
@@ -28,36 +27,32 @@ from lm_zoo.cli.prediction_flags import (
     refuse_several_processes,
     values_of_flags,
 )
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
 from lm_zoo.tasks import TASKS, declaration
 from lm_zoo.tasks.prediction import TEXTS_AT_ONCE
 
-ARGUMENTS = "NAME"
-FORMATS = ("lines", "tsv", "jsonl")
 
-
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
-    define_multi_path(
-        "input",
-        [],
-        "UTF-8 file of texts; may be given several times; - or nothing is standard input.",
-        flag_values=flag_values,
+@dataclasses.dataclass
+class PredictFlags:
+    input: tuple[str, ...] = field(
+        (),
+        repeated=True,
+        is_path=True,
+        help="UTF-8 file of texts; may be given several times; - or nothing is standard input.",
     )
-    flags.DEFINE_enum(
-        "format",
+    format: str | None = field(
         None,
-        FORMATS,
-        "A text a line; one of each text input, with tabs between them; or a JSON object a line. "
-        "Default: lines, for several text inputs tsv.",
-        flag_values=flag_values,
+        choices=("lines", "tsv", "jsonl"),
+        help="A text a line; one of each text input, with tabs between them; or a JSON object a "
+        "line. Default: lines, for several text inputs tsv.",
     )
-    define_device_flags(flag_values)
-    flags.DEFINE_bool("json", False, "Print one JSON object per text.", flag_values=flag_values)
+    json: bool = field(False, help="Print one JSON object per text.")
+
+
+ARGUMENTS = "NAME"
+FLAGS = (RunFlags, PredictFlags, DeviceFlags)
 
 
 def define_task_flags(flag_values, arguments):
@@ -104,7 +99,6 @@ def refuse_unknown(flag, arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.run import load
 
     if len(arguments) != 1:
@@ -188,8 +182,6 @@ def _answers(loaded, name, prediction, texts, values, flag_values):
 
 
 def _show(row, texts, outputs, prediction, is_json):
-    from lm_zoo.cli.prediction_text import as_json, as_text
-
     of_row = {name: column[row] for name, column in texts.items()}
     if is_json:
         print(as_json(of_row, outputs))

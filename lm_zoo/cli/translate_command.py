@@ -11,15 +11,14 @@ by --output is there when all of them are. The last figures go to standard error
 """
 
 import contextlib
+import dataclasses
 import json
 import sys
 import time
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.path_flags import define_multi_path, define_path
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
     prediction_of_run,
@@ -27,47 +26,41 @@ from lm_zoo.cli.prediction_flags import (
     refuse_several_processes,
     values_of_flags,
 )
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.errors import UserError
+from lm_zoo.files import writing_atomically
 
-FORMATS = ("text", "tsv", "jsonl")
 
-
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
-    define_multi_path(
-        "input",
-        [],
-        "UTF-8 file to translate; may be given several times; - is standard input.",
-        flag_values=flag_values,
+@dataclasses.dataclass
+class TranslateFlags:
+    input: tuple[str, ...] = field(
+        (),
+        repeated=True,
+        is_path=True,
+        help="UTF-8 file to translate; may be given several times; - is standard input.",
     )
-    define_path("output", None, "File to write; default: standard output.", flag_values=flag_values)
-    flags.DEFINE_enum(
-        "format",
+    output: str | None = field(None, is_path=True, help="File to write; default: standard output.")
+    format: str = field(
         "text",
-        FORMATS,
-        "text: a translation a line; tsv: line, rank, score, log-probability in nats, translation; "
-        "jsonl: an object for each translation.",
-        flag_values=flag_values,
+        choices=("text", "tsv", "jsonl"),
+        help="text: a translation a line; tsv: line, rank, score, log-probability in nats, "
+        "translation; jsonl: an object for each translation.",
     )
+
+
+FLAGS = (RunFlags, TranslateFlags, DeviceFlags)
+MEANT = "input"
 
 
 def define_task_flags(flag_values, arguments):
     predictions = predictions_named("translate", arguments)
     texts = [text.name for prediction in predictions.values() for text in prediction.texts]
     define_prediction_flags(predictions, flag_values, without=texts)
-    define_device_flags(flag_values)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.cli.lines import InputLines
-    from lm_zoo.errors import UserError
     from lm_zoo.run import load
 
-    if arguments:
-        raise UserError(f"translate: unexpected argument {arguments[0]!r}; give it as --input=...")
     refuse_several_processes("translate")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
@@ -85,8 +78,6 @@ def run(flag_values, arguments):
 
 def _options(flag_values, is_asked):
     """Returns the options of the search, checked before the model is loaded."""
-    from lm_zoo.errors import UserError
-
     prediction = prediction_of_run("translate", flag_values)
     inputs = [each for each in prediction.inputs if not each.field]
     options = prediction.options(**values_of_flags(inputs, flag_values)).validate()
@@ -133,7 +124,6 @@ def _translate(loaded, lines, options, form, write):
 
 def _answer(loaded, options):
     """Asks for lines on the terminal and answers each, until there are no more."""
-    from lm_zoo.errors import UserError
     from lm_zoo.generation import translate
 
     with contextlib.suppress(ImportError):
@@ -163,9 +153,6 @@ def _answer(loaded, options):
 @contextlib.contextmanager
 def _output(path):
     """Yields a function that writes text where it is to go."""
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import writing_atomically
-
     if path is not None:
         made = 0
 
