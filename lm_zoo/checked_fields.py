@@ -14,7 +14,7 @@ import math
 import types
 import typing
 
-from lm_zoo.errors import UserError, nearest, unknown_name
+from lm_zoo.errors import UserError, did_you_mean, unknown_name
 
 LARGEST = 2**31 - 1  # of whole numbers in a graph, where they are int32
 TYPE_WORDS = {
@@ -216,9 +216,8 @@ def require(condition, path, expected, received):
 
 def not_among(choices, received):
     """Says what was expected of a value that is none of the choices, and the nearest one."""
-    guess = nearest(received, choices)
-    hint = f" Did you mean {guess!r}?" if guess else ""
-    return f"expected {Facts(choices=choices).words(str)}, received {received!r}.{hint}"
+    expected = Facts(choices=choices).words(str)
+    return f"expected {expected}, received {received!r}.{did_you_mean(received, choices)}"
 
 
 def _checked(value, kind, facts, path):

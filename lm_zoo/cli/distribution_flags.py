@@ -41,7 +41,7 @@ def distribution_for(config, flag_values):
     return _met(config.runtime, fields)
 
 
-def distribution_of_flags(flag_values, same):
+def distribution_of_flags(flag_values, same=()):
     """As `distribution_for`, from `DeviceFlags`.
 
     Args:

@@ -13,14 +13,14 @@ import json
 import sys
 
 from lm_zoo.checked_fields import field
-from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
+    load_alone,
     prediction_of_run,
     predictions_named,
-    refuse_several_processes,
-    values_of_flags,
+    settings_of_flags,
 )
 
 
@@ -38,16 +38,12 @@ def define_task_flags(flag_values, arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run import load
-
-    refuse_several_processes("generate")
     prediction = prediction_of_run("generate", flag_values)
-    options = values_of_flags(prediction.inputs, flag_values)
+    options = settings_of_flags(prediction, flag_values)
     (text,) = prediction.texts
-    prompts = options.pop(text.name) or [""]  # "" begins a text
+    prompts = flag_values[text.name].value or [""]  # "" begins a text
     prediction.checked([prompts], options)  # before the model is loaded
-    distribution = distribution_of_flags(flag_values, ())
-    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+    loaded = load_alone("generate", flag_values)
     streams = len(prompts) * options["num_return_sequences"] == 1 and not flag_values.json
     opening = iter(prompts)  # written when it is certain that text follows
     results = loaded.generate(

@@ -8,12 +8,12 @@ Without an argument it shows all of them.
 
 import ast
 import shutil
-import textwrap
 
 from lm_zoo.cli.config_files import shipped_configs
 from lm_zoo.cli.flags import RegisterFlag
 from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.tables import definitions
 
 ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
 USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it themselves
@@ -30,11 +30,7 @@ def run(flag_values, arguments):
         rows = KINDS[kind]()
         width = max((len(name) for name, _ in rows), default=0)
         columns = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        for name, text in rows:
-            lines = textwrap.wrap(text, max(columns - width - 4, 30)) or [""]
-            print(f"  {name:{width}}  {lines[0]}".rstrip())
-            for line in lines[1:]:
-                print(" " * (width + 4) + line)
+        print(*definitions(rows, width + 4, max(columns, width + 34)), sep="\n")
         if not arguments:
             print()
 

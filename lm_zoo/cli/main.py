@@ -38,8 +38,9 @@ from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.cli.register_flag import execute_registering
 from lm_zoo.cli.run_flags import run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
-from lm_zoo.errors import LostProcess, UserError, nearest
+from lm_zoo.errors import LostProcess, UserError, did_you_mean
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
+from lm_zoo.tables import definitions
 
 COMMANDS = {
     "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
@@ -128,10 +129,8 @@ def command_help(command, module, arguments=()):
     if hasattr(module, "describe"):
         description += "\n" + module.describe(arguments)
     lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]
-    for flag in shown:
-        lines += _wrapped(_left(flag), _right(flag), width)
-    lines += _wrapped("--help", "Show this.", width)
-    return "\n".join(lines)
+    rows = [*((_left(flag), _right(flag)) for flag in shown), ("--help", "Show this.")]
+    return "\n".join([*lines, *definitions(rows, 26, width)])
 
 
 def parsed_flags(command, arguments):
@@ -161,9 +160,7 @@ def _dispatch(arguments):
     if command == "help":
         return _dispatch([*rest[:1], "--help"])
     if command not in COMMANDS:
-        guess = nearest(command, COMMANDS)
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        listed = ", ".join(COMMANDS)
+        hint, listed = did_you_mean(command, COMMANDS), ", ".join(COMMANDS)
         raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
     module = importlib.import_module(COMMANDS[command][0])
     if _asks_for_help(rest):
@@ -217,8 +214,7 @@ def _parse(command, module, arguments):
         more = ""
         if hasattr(module, "refuse_unknown"):
             more = module.refuse_unknown(error.flagname, arguments)
-        guess = nearest(error.flagname, flag_values)
-        hint = f" Did you mean --{guess}?" if guess else ""
+        hint = did_you_mean(error.flagname, flag_values, "--{}")
         raise UserError(
             f"there is no flag --{error.flagname}.{hint}{more} `lm-zoo {command} --help` lists all."
         ) from None
@@ -274,16 +270,6 @@ def _right(flag):
     if default is None or default is False or default == "":
         return text
     return f"{text} (default: {str(default).lower() if flag.boolean else default})"
-
-
-def _wrapped(left, text, width):
-    indent = 26
-    lines = textwrap.wrap(text, width - indent) or [""]
-    if len(left) > indent - 4:
-        first = [f"  {left}"]
-    else:
-        first = [f"  {left:{indent - 4}}  {lines.pop(0)}".rstrip()]
-    return first + [" " * indent + line for line in lines]
 
 
 def _log_warnings_only(program):

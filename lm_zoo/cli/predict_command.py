@@ -14,22 +14,22 @@ its batch are.
 
 import dataclasses
 import sys
-import textwrap
 
 from lm_zoo.checked_fields import field
-from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
 from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
+    load_alone,
     prediction_of_run,
     predictions_named,
-    refuse_several_processes,
-    values_of_flags,
+    settings_of_flags,
 )
 from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
+from lm_zoo.tables import definitions
 from lm_zoo.tasks import TASKS, declaration
 from lm_zoo.tasks.prediction import TEXTS_AT_ONCE
 
@@ -71,10 +71,11 @@ def describe(arguments):
     lines = []
     for each in [task] if task else TASKS:
         lines += ["", f"predictions of {each}:"]
+        rows = []
         for name, prediction in declaration(each).predictions.items():
             inputs = f" ({_flags_of(prediction.inputs)})" if task else ""
-            text = f"  {name:15} {prediction.help.removesuffix('.')}{inputs}."
-            lines += textwrap.wrap(text, 100, subsequent_indent=" " * 18)
+            rows.append((name, f"{prediction.help.removesuffix('.')}{inputs}."))
+        lines += definitions(rows, 18, 100)
     return "\n".join(lines)
 
 
@@ -99,8 +100,6 @@ def refuse_unknown(flag, arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run import load
-
     if len(arguments) != 1:
         received = f"received {' '.join(arguments)!r}" if arguments else "received nothing"
         raise UserError(
@@ -110,11 +109,9 @@ def run(flag_values, arguments):
     (name,) = arguments
     prediction = prediction_of_run(name, flag_values)
     texts = _texts(prediction, flag_values)
-    values = values_of_flags([i for i in prediction.inputs if not i.field], flag_values)
+    values = settings_of_flags(prediction, flag_values)
     prediction.checked(list(texts.values()), values)  # before the model is loaded
-    refuse_several_processes("predict")
-    distribution = distribution_of_flags(flag_values, ())
-    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+    loaded = load_alone("predict", flag_values)
     for begin, end, outputs in _answers(loaded, name, prediction, texts, values, flag_values):
         for row, found in enumerate(prediction.rows(outputs, end - begin), begin):
             _show(row, texts, found, prediction, flag_values.json)

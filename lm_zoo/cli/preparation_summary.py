@@ -7,6 +7,7 @@ import resource
 import sys
 
 from lm_zoo.data.split_shares import split_notes
+from lm_zoo.tables import render
 
 COLUMNS = (
     *("documents", "characters", "words", "bytes", "bytes_lost"),
@@ -59,7 +60,7 @@ def as_text(values):
                 f"vocabulary {field['tokenizer']['vocab_size']:,}"
                 for name, field in fields.items()
             ),
-            *_table([*names, *map(_heading, COLUMNS)], rows, len(names)),
+            render([*names, *map(_heading, COLUMNS)], rows, "l" * len(names) + "r" * len(COLUMNS)),
             *values["notes"],
             *(
                 f"Lies in{f' ({name})' if several else ''}: {field['directory']}"
@@ -78,18 +79,6 @@ def _about_text(values):
 
         lines += ["", report_table(values["cleaning"]), ""]
     return lines
-
-
-def _table(header, rows, names):
-    """Returns the lines of a table whose first `names` columns are names, and the others counts."""
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < names else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in [header, *rows]
-    ]
 
 
 def _heading(column):

@@ -21,7 +21,7 @@ from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
     prediction_of_run,
     predictions_named,
-    values_of_flags,
+    settings_of_flags,
 )
 from lm_zoo.errors import UserError
 from lm_zoo.figures import written, written_or_bound
@@ -52,16 +52,14 @@ FLAGS = (RunFlags, ScoreFlags)
 
 
 def define_task_flags(flag_values, arguments):
-    predictions = predictions_named("score", arguments)
-    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
-    define_prediction_flags(predictions, flag_values, without=texts)
+    define_prediction_flags(predictions_named("score", arguments), flag_values, texts=False)
 
 
 def run(flag_values, arguments):
     from lm_zoo.run import load
 
     prediction = prediction_of_run("score", flag_values)
-    options = values_of_flags([i for i in prediction.inputs if not i.field], flag_values)
+    options = settings_of_flags(prediction, flag_values)
     *before, texts = _read(prediction, flag_values)
     prediction.checked([*before, texts], options)  # before the model is loaded
     loaded = load(flag_values.workdir, flag_values.checkpoint)

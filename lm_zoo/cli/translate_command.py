@@ -17,14 +17,14 @@ import sys
 import time
 
 from lm_zoo.checked_fields import field
-from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.prediction_flags import (
     define_prediction_flags,
+    load_alone,
     prediction_of_run,
     predictions_named,
-    refuse_several_processes,
-    values_of_flags,
+    settings_of_flags,
 )
 from lm_zoo.errors import UserError
 from lm_zoo.files import writing_atomically
@@ -52,22 +52,17 @@ MEANT = "input"
 
 
 def define_task_flags(flag_values, arguments):
-    predictions = predictions_named("translate", arguments)
-    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
-    define_prediction_flags(predictions, flag_values, without=texts)
+    define_prediction_flags(predictions_named("translate", arguments), flag_values, texts=False)
 
 
 def run(flag_values, arguments):
     from lm_zoo.cli.lines import InputLines
-    from lm_zoo.run import load
 
-    refuse_several_processes("translate")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
-        distribution = distribution_of_flags(flag_values, ())
-        loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+        loaded = load_alone("translate", flag_values)
         if is_asked:
             _answer(loaded, options)
         else:
@@ -79,8 +74,7 @@ def run(flag_values, arguments):
 def _options(flag_values, is_asked):
     """Returns the options of the search, checked before the model is loaded."""
     prediction = prediction_of_run("translate", flag_values)
-    inputs = [each for each in prediction.inputs if not each.field]
-    options = prediction.options(**values_of_flags(inputs, flag_values)).validate()
+    options = prediction.options(**settings_of_flags(prediction, flag_values)).validate()
     if options.num_return_sequences > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
             "--format: expected tsv or jsonl with --num_return_sequences above 1, received 'text', "

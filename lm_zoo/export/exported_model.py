@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from lm_zoo.errors import UserError, nearest
+from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.export.input_tensors import compiled
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.files import plain_path
@@ -88,8 +88,7 @@ def checked_names(task, names=None):
     names, listed = known if names is None else list(names), ", ".join(known)
     for name in names:
         if name not in known:
-            guess = nearest(name, known)
-            hint = f" Did you mean {guess!r}?" if guess else ""
+            hint = did_you_mean(name, known)
             raise UserError(
                 f"signatures: the task {task.name} has no {name!r}.{hint} It has {listed}."
             )

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.errors import nearest
+from lm_zoo.errors import did_you_mean
 from lm_zoo.serving.call import Call
 from lm_zoo.serving.input_shapes import (
     list_of,
@@ -72,10 +72,9 @@ class Signature:
         """Raises a `RequestError` unless `names` are inputs and none is missing."""
         for name in names:
             if name not in self.inputs:
-                guess = nearest(name, self.inputs)
-                hint = f" Did you mean {guess!r}?" if guess else ""
                 raise RequestError(
-                    f"{field(name)}: the signature {self.name!r} has no such input.{hint} It has "
+                    f"{field(name)}: the signature {self.name!r} has no such input."
+                    f"{did_you_mean(name, self.inputs)} It has "
                     f"{', '.join(sorted(self.inputs))}.",
                     param=field(name),
                 )

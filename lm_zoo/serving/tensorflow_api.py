@@ -5,7 +5,7 @@ import time
 
 from starlette.responses import JSONResponse, Response
 
-from lm_zoo.errors import nearest
+from lm_zoo.errors import did_you_mean
 from lm_zoo.serving import json_tensors
 from lm_zoo.serving.connection import in_time
 from lm_zoo.serving.request_body import field, read_json, shown
@@ -102,10 +102,9 @@ class TensorFlowApi:
             return self._model.default_signature
         signatures = self._model.signatures
         if not isinstance(name, str) or name not in signatures:
-            guess = nearest(name, signatures)
-            hint = f" Did you mean {guess!r}?" if guess else ""
             raise RequestError(
-                f"signature_name: there is no signature {shown(name)}.{hint} There are "
+                f"signature_name: there is no signature {shown(name)}."
+                f"{did_you_mean(name, signatures)} There are "
                 f"{', '.join(sorted(signatures))}."
             )
         return signatures[name]
