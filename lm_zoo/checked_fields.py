@@ -11,6 +11,7 @@ This module imports the standard library alone.
 
 import dataclasses
 import math
+import operator
 import types
 import typing
 
@@ -24,6 +25,12 @@ TYPE_WORDS = {
     str: "a string",
     dict: "a mapping",
     tuple: 'strings, as a,b or (if they hold commas) as ("a", "b")',
+}
+_COMPARISONS = {
+    "at_least": operator.ge,
+    "above": operator.gt,
+    "at_most": operator.le,
+    "below": operator.lt,
 }
 _TUPLES = {str: "a tuple of strings", int: "a tuple of whole numbers"}
 
@@ -54,12 +61,7 @@ class Facts:
         """Says what a value of a type has to be: `a whole number of at least 0 (0: off)`."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        names = ("at_least", "above", "at_most", "below")
-        bounds = [
-            f"{name.replace('_', ' ')} {getattr(self, name)}"
-            for name in names
-            if getattr(self, name) is not None
-        ]
+        bounds = [f"{name.replace('_', ' ')} {bound}" for name, _, bound in self._bounds()]
         expected = type_words(kind)
         if bounds:
             link = " of " if bounds[0].startswith("at") else " "
@@ -69,15 +71,15 @@ class Facts:
     def fits(self, values):
         """Tells which numbers are finite and within bounds: of a number, an array, or a tensor."""
         right = abs(values) < math.inf if not _is_whole(values) else values == values
-        if self.at_least is not None:
-            right &= values >= self.at_least
-        if self.above is not None:
-            right &= values > self.above
-        if self.at_most is not None:
-            right &= values <= self.at_most
-        if self.below is not None:
-            right &= values < self.below
+        for _, keeps, bound in self._bounds():
+            right &= keeps(values, bound)
         return right
+
+    def _bounds(self):
+        """Yields `(name, comparison, bound)` of the bounds that there are."""
+        for name, keeps in _COMPARISONS.items():
+            if (bound := getattr(self, name)) is not None:
+                yield name, keeps, bound
 
     def checked(self, kind, value, path):
         """Returns a value of a type after checking it; whole numbers become floats for `float`.

@@ -15,7 +15,7 @@ TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pa
 
 MOST_LINKS = 40  # on the way to a file; the kernel's own limit
 
-# Errors that say nothing of what is in a file: something is short, not allowed or not there for now.
+# Errors that say nothing of what is in a file: something is short, forbidden or not there for now.
 _NOT_OF_CONTENT = {
     getattr(errno, name)
     for name in (
@@ -41,7 +41,6 @@ _ADVICE = {
     errno.ENOTDIR: "a part of the path is a file: name another folder",
     errno.ENOENT: "make the folder first, or name another one",
     errno.EISDIR: "a folder has that name: choose another one",
-    errno.ENAMETOOLONG: "choose a shorter name",
     errno.ELOOP: "symbolic links lead in a circle: name another folder",
 }
 
@@ -106,6 +105,12 @@ def _says_what_cannot_be_written(path):
         yield
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def make_folder_for(path):
+    """Makes the folder of a file that will be written; raises as `write_atomically`."""
+    with _says_what_cannot_be_written(path):
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 def sync(path):

@@ -14,8 +14,8 @@ import shlex
 
 from lm_zoo.checked_fields import field
 from lm_zoo.errors import UserError
-from lm_zoo.files import expanded, reason
-from lm_zoo.json_files import NotJson, read_json
+from lm_zoo.files import expanded
+from lm_zoo.json_files import read_kept_json
 
 ARGUMENTS = "RUN..."
 USES_TENSORFLOW = False
@@ -66,7 +66,7 @@ def _read_evaluation(name, split):
                 f"compare: {name} has no evaluation of its {split} split; run "
                 f"`lm-zoo evaluate --workdir={shlex.quote(name)} --split={split}` first."
             )
-    return _read_json(path)
+    return read_kept_json("compare", path, dict, "evaluate the run anew")
 
 
 def _read_scores(name, split, ledger):
@@ -77,17 +77,8 @@ def _read_scores(name, split, ledger):
     if expanded(name).is_file():
         return None
     for path in sorted(RunFolder(name).results.glob(f"*-{split}.json")):
-        values = _read_json(path)
+        values = read_kept_json("compare", path, dict, "evaluate the run anew")
         # Those by another checkpoint than the ledger's are not compared.
         if is_scores(values) and values.get("step") == ledger.step:
             return Scores.from_dict(values)
     return None
-
-
-def _read_json(path):
-    try:
-        return read_json(path)
-    except NotJson as error:
-        raise UserError(f"compare: {path} is damaged ({error}); evaluate the run anew.") from None
-    except OSError as error:
-        raise UserError(f"compare: {path} cannot be read: {reason(error)}.") from None

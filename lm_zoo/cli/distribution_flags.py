@@ -5,6 +5,7 @@ import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.config import STRATEGIES
+from lm_zoo.config_json import learned_from
 
 
 @dataclasses.dataclass
@@ -27,15 +28,9 @@ def distribution_for(config, flag_values):
 
     Must come before anything uses TensorFlow's devices.
     """
-    from lm_zoo.config_json import NOT_LEARNED_FROM, flatten
-
     if flag_values.strategy:
         config.runtime.strategy = flag_values.strategy
-    fields = {
-        f"config.{name}": value
-        for name, value in flatten(config).items()
-        if not name.startswith(tuple(NOT_LEARNED_FROM))
-    }
+    fields = {f"config.{name}": value for name, value in learned_from(config).items()}
     for name in ("micro_batches", "steps_per_call", "strategy"):
         fields[f"config.runtime.{name}"] = getattr(config.runtime, name)
     return _met(config.runtime, fields)

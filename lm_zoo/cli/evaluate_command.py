@@ -24,7 +24,8 @@ from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_option_flags, options_of_flags
 from lm_zoo.cli.results import show_and_keep
-from lm_zoo.cli.run_flags import refuse_flag_of_other_tasks, task_of_arguments
+from lm_zoo.cli.run_flags import task_of_arguments
+from lm_zoo.errors import UserError
 from lm_zoo.tasks import TASKS, declaration, task_class
 
 
@@ -50,8 +51,14 @@ def refuse_unknown(name, arguments):
     task = task_of_arguments(arguments)
     if not task:
         return ""
-    refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
-    return f" The task {task} takes {', '.join(f'--{each}' for each in _options_of(task))}."
+    takes = f"takes {', '.join(f'--{each}' for each in _options_of(task))}"
+    others = [other for other in TASKS if other != task and name in _options_of(other)]
+    if others:
+        raise UserError(
+            f"--{name}: it is for the task {' or '.join(others)}, and this run is of {task}, which "
+            f"{takes}; leave it out."
+        )
+    return f" The task {task} {takes}."
 
 
 def _options_of(task):

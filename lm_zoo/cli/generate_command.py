@@ -10,18 +10,11 @@ One continuation is written as it is made; of several, each when all are done.
 
 import dataclasses
 import json
-import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    load_alone,
-    prediction_of_run,
-    predictions_named,
-    settings_of_flags,
-)
+from lm_zoo.cli import prediction_flags
 
 
 @dataclasses.dataclass
@@ -34,16 +27,18 @@ MEANT = "prompt"
 
 
 def define_task_flags(flag_values, arguments):
-    define_prediction_flags(predictions_named("generate", arguments), flag_values)
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("generate", arguments), flag_values
+    )
 
 
 def run(flag_values, arguments):
-    prediction = prediction_of_run("generate", flag_values)
-    options = settings_of_flags(prediction, flag_values)
+    prediction = prediction_flags.prediction_of_run("generate", flag_values)
+    options = prediction_flags.settings_of_flags(prediction, flag_values)
     (text,) = prediction.texts
     prompts = flag_values[text.name].value or [""]  # "" begins a text
     prediction.checked([prompts], options)  # before the model is loaded
-    loaded = load_alone("generate", flag_values)
+    loaded = prediction_flags.load_alone("generate", flag_values)
     streams = len(prompts) * options["num_return_sequences"] == 1 and not flag_values.json
     opening = iter(prompts)  # written when it is certain that text follows
     results = loaded.generate(
@@ -73,5 +68,4 @@ def _as_dict(result):
 
 
 def _write(text):
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    print(text, end="", flush=True)

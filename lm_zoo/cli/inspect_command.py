@@ -20,7 +20,7 @@ from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.cli.results import show_and_keep
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.files import cannot_write, write_atomically
+from lm_zoo.files import make_folder_for, write_atomically
 
 
 @dataclasses.dataclass
@@ -69,10 +69,7 @@ def run(flag_values, arguments):
         shown = as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)) + "\n"
 
     def keep():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        make_folder_for(path)
         write_atomically(path, as_page(report))
         return [path]
 

@@ -95,11 +95,4 @@ def first_line(docstring):
     return (docstring or "").strip().split("\n")[0]
 
 
-KINDS = {
-    "tasks": tasks,
-    "models": models,
-    "corpora": corpora,
-    "cleaning": cleaning,
-    "tokenizers": tokenizers,
-    "configs": configs,
-}
+KINDS = {each.__name__: each for each in (tasks, models, corpora, cleaning, tokenizers, configs)}

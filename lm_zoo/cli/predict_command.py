@@ -15,17 +15,11 @@ its batch are.
 import dataclasses
 import sys
 
-from lm_zoo.checked_fields import field
+from lm_zoo.checked_fields import field, require
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    load_alone,
-    prediction_of_run,
-    predictions_named,
-    settings_of_flags,
-)
+from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
@@ -58,10 +52,10 @@ FLAGS = (RunFlags, PredictFlags, DeviceFlags)
 def define_task_flags(flag_values, arguments):
     """Adds the inputs of the prediction that is named; where none is, those of the run's task."""
     task, name = task_of_arguments(arguments), _name_in(arguments, flag_values)
-    predictions = predictions_named(name, arguments)
+    predictions = prediction_flags.predictions_named(name, arguments)
     if not name and task:
         predictions = declaration(task).predictions
-    define_prediction_flags(predictions, flag_values)
+    prediction_flags.define_prediction_flags(predictions, flag_values)
     define_input_flags([TEXTS_AT_ONCE], flag_values)
 
 
@@ -107,11 +101,11 @@ def run(flag_values, arguments):
             f"--workdir={flag_values.workdir} --help` lists them."
         )
     (name,) = arguments
-    prediction = prediction_of_run(name, flag_values)
+    prediction = prediction_flags.prediction_of_run(name, flag_values)
     texts = _texts(prediction, flag_values)
-    values = settings_of_flags(prediction, flag_values)
+    values = prediction_flags.settings_of_flags(prediction, flag_values)
     prediction.checked(list(texts.values()), values)  # before the model is loaded
-    loaded = load_alone("predict", flag_values)
+    loaded = prediction_flags.load_alone("predict", flag_values)
     for begin, end, outputs in _answers(loaded, name, prediction, texts, values, flag_values):
         for row, found in enumerate(prediction.rows(outputs, end - begin), begin):
             _show(row, texts, found, prediction, flag_values.json)
@@ -143,13 +137,12 @@ def _texts(prediction, flag_values):
         if flag_values.input or flag_values.format:
             other = "--input" if flag_values.input else "--format"
             raise UserError(
-                f"{other}: expected texts either in files or by {_flags_of(prediction.texts)}, received both."
+                f"{other}: expected texts either in files or by {_flags_of(prediction.texts)}, "
+                "received both."
             )
         return given
-    if form == "lines" and len(names) > 1:
-        raise UserError(
-            f"--format: expected tsv or jsonl for the texts {' and '.join(names)}, received 'lines'."
-        )
+    fits = form != "lines" or len(names) == 1
+    require(fits, "--format", f"tsv or jsonl for the texts {' and '.join(names)}", form)
     texts = {name: [] for name in names}
     for path in flag_values.input or ["-"]:
         for name, more in columns_of_file(path, form, dict(zip(names, names))).items():

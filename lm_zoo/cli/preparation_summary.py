@@ -36,7 +36,9 @@ def summary(corpus, examples, seconds):
         "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
         "fields": fields,
         "notes": split_notes(corpus, examples),
-        **_effort(seconds, counts),
+        "seconds": round(seconds, 3),
+        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
+        "peak_memory_bytes": _peak_memory(),
     }
     return values | ({"cleaning": corpus.report} if corpus.report else {})
 
@@ -85,14 +87,6 @@ def _heading(column):
     return column.replace("_per_", "/").replace("_", " ")
 
 
-def _effort(seconds, counts):
-    return {
-        "seconds": round(seconds, 3),
-        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
-        "peak_memory_bytes": _peak_memory(),
-    }
-
-
 def _about_effort(values):
     peak = values["peak_memory_bytes"]
     seconds, memory = values["seconds"], f"peak memory {peak['this_process'] / 1e6:,.0f} MB"
@@ -105,18 +99,10 @@ def _about_effort(values):
 
 def _split(entry):
     documents, num_tokens = entry.get("documents"), entry["tokens"]
-    return {
-        "documents": documents["count"] if documents else None,
-        "characters": entry.get("characters"),
-        "words": entry["words"],
-        "bytes": entry["bytes"],
-        "bytes_lost": entry["bytes_lost"],
-        "words_lost": entry["words_lost"],
-        "tokens": num_tokens,
-        "unknown": entry["unknown"],
-        "bytes_per_token": entry["bytes"] / num_tokens if num_tokens else None,
-        "text_sha256": entry["text_sha256"],
-    }
+    values = {"documents": documents["count"] if documents else None}
+    values |= {name: entry.get(name) for name in ("characters", "words", "bytes", "bytes_lost")}
+    values |= {name: entry[name] for name in ("words_lost", "tokens", "unknown", "text_sha256")}
+    return values | {"bytes_per_token": entry["bytes"] / num_tokens if num_tokens else None}
 
 
 def _peak_memory():

@@ -17,12 +17,7 @@ import json
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import RunFlags
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    prediction_of_run,
-    predictions_named,
-    settings_of_flags,
-)
+from lm_zoo.cli import prediction_flags
 from lm_zoo.errors import UserError
 from lm_zoo.figures import written, written_or_bound
 
@@ -52,14 +47,16 @@ FLAGS = (RunFlags, ScoreFlags)
 
 
 def define_task_flags(flag_values, arguments):
-    define_prediction_flags(predictions_named("score", arguments), flag_values, texts=False)
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("score", arguments), flag_values, texts=False
+    )
 
 
 def run(flag_values, arguments):
     from lm_zoo.run import load
 
-    prediction = prediction_of_run("score", flag_values)
-    options = settings_of_flags(prediction, flag_values)
+    prediction = prediction_flags.prediction_of_run("score", flag_values)
+    options = prediction_flags.settings_of_flags(prediction, flag_values)
     *before, texts = _read(prediction, flag_values)
     prediction.checked([*before, texts], options)  # before the model is loaded
     loaded = load(flag_values.workdir, flag_values.checkpoint)

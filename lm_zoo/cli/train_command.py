@@ -12,7 +12,7 @@ import dataclasses
 import shlex
 import sys
 
-from lm_zoo.checked_fields import field
+from lm_zoo.checked_fields import field, require
 from lm_zoo.cli.distribution_flags import distribution_for
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.cli.run_flags import run_of_arguments
@@ -130,8 +130,5 @@ def _profile_steps(values):
         first, last = (int(value) for value in values)
     except ValueError:
         first, last = 0, -1
-    if not 0 <= first <= last:
-        raise UserError(
-            f"--profile_steps: expected FIRST,LAST in order, received {','.join(values)!r}."
-        )
+    require(0 <= first <= last, "--profile_steps", "FIRST,LAST in order", ",".join(values))
     return first, last

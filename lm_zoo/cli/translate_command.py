@@ -19,13 +19,7 @@ import time
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    load_alone,
-    prediction_of_run,
-    predictions_named,
-    settings_of_flags,
-)
+from lm_zoo.cli import prediction_flags
 from lm_zoo.errors import UserError
 from lm_zoo.files import writing_atomically
 
@@ -52,7 +46,9 @@ MEANT = "input"
 
 
 def define_task_flags(flag_values, arguments):
-    define_prediction_flags(predictions_named("translate", arguments), flag_values, texts=False)
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("translate", arguments), flag_values, texts=False
+    )
 
 
 def run(flag_values, arguments):
@@ -62,7 +58,7 @@ def run(flag_values, arguments):
     options = _options(flag_values, is_asked)
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
-        loaded = load_alone("translate", flag_values)
+        loaded = prediction_flags.load_alone("translate", flag_values)
         if is_asked:
             _answer(loaded, options)
         else:
@@ -73,8 +69,10 @@ def run(flag_values, arguments):
 
 def _options(flag_values, is_asked):
     """Returns the options of the search, checked before the model is loaded."""
-    prediction = prediction_of_run("translate", flag_values)
-    options = prediction.options(**settings_of_flags(prediction, flag_values)).validate()
+    prediction = prediction_flags.prediction_of_run("translate", flag_values)
+    options = prediction.options(
+        **prediction_flags.settings_of_flags(prediction, flag_values)
+    ).validate()
     if options.num_return_sequences > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
             "--format: expected tsv or jsonl with --num_return_sequences above 1, received 'text', "
@@ -147,30 +145,23 @@ def _answer(loaded, options):
 @contextlib.contextmanager
 def _output(path):
     """Yields a function that writes text where it is to go."""
-    if path is not None:
-        made = 0
-
-        def write_to_file(text):
-            nonlocal made
-            write(text.encode("utf-8"))
-            made += 1
-
-        try:
-            with writing_atomically(path) as write:
-                yield write_to_file
-        except UserError as error:
-            if not made:
-                raise
-            raise UserError(
-                f"{error} {made:,} translations were made, and none is kept."
-            ) from error
+    if path is None:
+        yield lambda text: print(text, end="", flush=True)
         return
+    made = 0
 
-    def write(text):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    def write_to_file(text):
+        nonlocal made
+        write(text.encode("utf-8"))
+        made += 1
 
-    yield write
+    try:
+        with writing_atomically(path) as write:
+            yield write_to_file
+    except UserError as error:
+        if not made:
+            raise
+        raise UserError(f"{error} {made:,} translations were made, and none is kept.") from error
 
 
 def _formatted(line, translation, form):

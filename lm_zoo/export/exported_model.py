@@ -58,14 +58,10 @@ class ExportedModel(tf.Module):
 
 def _modules(task, special_tokens):
     """Returns field name -> module of its tokenizer; fields that share one share the module."""
-    made = {}
-    for field in task.fields:
-        if field.kind == "text":
-            tokenizer = task.preprocessors[field.name]
-            if id(tokenizer) not in made:
-                made[id(tokenizer)] = module_of(tokenizer, special_tokens)
-    texts = [field.name for field in task.fields if field.kind == "text"]
-    return {name: made[id(task.preprocessors[name])] for name in texts}
+    texts = {f.name: task.preprocessors[f.name] for f in task.fields if f.kind == "text"}
+    tokenizers = {id(tokenizer): tokenizer for tokenizer in texts.values()}
+    modules = {key: module_of(each, special_tokens) for key, each in tokenizers.items()}
+    return {name: modules[id(tokenizer)] for name, tokenizer in texts.items()}
 
 
 def _calling(function):

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from lm_zoo.inspection.statistics import describe_lengths, describe_tokens, token_counts
+from lm_zoo.inspection.statistics import (
+    counted_token,
+    describe_lengths,
+    describe_tokens,
+    token_counts,
+)
 from lm_zoo.inspection.unknown import unknown_words
 
 MOST_CLASSES = 1000  # listed of a label field
@@ -77,13 +82,5 @@ def describe_label(tokenizer, tokens, most=MOST_CLASSES):
         "labels": total,
         "num_classes": len(ids),
         "used": int(np.count_nonzero(counts[ids])),
-        "classes": [
-            {
-                "id": int(i),
-                "text": tokenizer.token_text(int(i)),
-                "count": int(counts[i]),
-                "share": float(counts[i] / max(1, total)),
-            }
-            for i in ids[:most]
-        ],
+        "classes": [counted_token(tokenizer, i, counts, total) for i in ids[:most]],
     }

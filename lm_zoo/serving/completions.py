@@ -62,7 +62,7 @@ class Completions:
             completion.prompt_offsets = [
                 await asyncio.to_thread(self._reader.offsets, prompt) for prompt in prompts
             ]
-        if wanted.max_tokens:
+        if wanted.options.max_new_tokens:
             completion.growth.begin()
 
     async def _whole(self, completion):
@@ -97,7 +97,7 @@ class Completions:
         wanted = completion.wanted
         try:
             for index, piece in enumerate(completion.echoes()):
-                reason = None if wanted.max_tokens else "length"
+                reason = None if wanted.options.max_new_tokens else "length"
                 if wanted.echo:
                     yield await self._piece_events(completion, index, [piece], reason)
             start, first = time.perf_counter(), True

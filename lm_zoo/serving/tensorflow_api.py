@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from lm_zoo.errors import did_you_mean
 from lm_zoo.serving import json_tensors
 from lm_zoo.serving.connection import in_time
-from lm_zoo.serving.request_body import field, read_json, shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_body import read_json
+from lm_zoo.serving.request_error import RequestError, field, shown
 
 DEFAULT = "serving_default"
 
