@@ -124,7 +124,7 @@ def field(
         repeated: Whether the flag of a tuple is given once for each string; else its strings stand
             in one flag, with commas between them.
         is_path: Whether it names a file or folder (a tuple: several), so that `~` begins the home
-            folder in the flag.
+            folder in the flag; those of `lines` do.
         required: Whether the flag must be given.
         **facts: Attributes of `Facts`.
     """
@@ -133,7 +133,7 @@ def field(
         "lines": lines,
         "names_result": names_result,
         "repeated": repeated,
-        "is_path": is_path,
+        "is_path": is_path or lines is not None,
         "required": required,
     }
     return dataclasses.field(default=default, metadata=metadata)

@@ -72,35 +72,36 @@ def writing_atomically(path):
     """
     path = pathlib.Path(path)
     temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-    with _says_what_cannot_be_written(path):
+    with says_what_cannot_be_written(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         file = open(temporary, "xb")  # noqa: SIM115
 
     def write(data):
-        with _says_what_cannot_be_written(path):
+        with says_what_cannot_be_written(path):
             file.write(data)
 
     try:
         try:
             yield write
-            with _says_what_cannot_be_written(path):
+            with says_what_cannot_be_written(path):
                 file.flush()
                 os.fsync(file.fileno())
         finally:
-            with _says_what_cannot_be_written(path):
+            with says_what_cannot_be_written(path):
                 file.close()
-        with _says_what_cannot_be_written(path):
+        with says_what_cannot_be_written(path):
             os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    with _says_what_cannot_be_written(path):
+    with says_what_cannot_be_written(path):
         sync(path.parent)
 
 
 @contextlib.contextmanager
-def _says_what_cannot_be_written(path):
+def says_what_cannot_be_written(path):
+    """Turns an `OSError` of the block into the `UserError` of `cannot_write`."""
     try:
         yield
     except OSError as error:
@@ -109,7 +110,7 @@ def _says_what_cannot_be_written(path):
 
 def make_folder_for(path):
     """Makes the folder of a file that will be written; raises as `write_atomically`."""
-    with _says_what_cannot_be_written(path):
+    with says_what_cannot_be_written(path):
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 

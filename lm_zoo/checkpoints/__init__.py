@@ -165,13 +165,11 @@ def write_best(directory, step, value):
     if not math.isfinite(value):
         return
     directory = pathlib.Path(directory)
-    content = json.dumps({"step": step, "value": value}) + "\n"
-    try:
+    with files.says_what_cannot_be_written(directory / BEST):
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory, wait=True):
+            content = json.dumps({"step": step, "value": value}) + "\n"
             files.write_atomically(directory / BEST, content)
-    except OSError as error:
-        raise files.cannot_write(directory / BEST, error) from error
 
 
 def read_best(directory):

@@ -207,7 +207,6 @@ def _set_name(config, path, name):
 
 
 def _read(path, kind, text):
-    """Reads a text as a value of a type."""
     if kind is str:
         return text
     try:

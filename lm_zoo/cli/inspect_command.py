@@ -105,7 +105,6 @@ def _checked_split(corpus, examples, flag_values):
 
 
 def _page_path(output, folder, name):
-    """Returns where the page goes."""
     if output is None:
         return (folder.results if folder else pathlib.Path()) / name
     path = pathlib.Path(output)

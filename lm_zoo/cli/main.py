@@ -2,12 +2,13 @@
 
 A command is a module with
 
-    a docstring or DESCRIPTION   what it does and examples; shown by `lm-zoo COMMAND --help`
+    a docstring                  what it does and examples; shown by `lm-zoo COMMAND --help`
+    FLAGS                        dataclasses of its flags, made by `lm_zoo.checked_fields.field`
     ARGUMENTS                    optional: what its help calls the positional arguments; without,
                                  there are none
     MEANT                        optional: the flag that who gives one means
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
-    FLAGS                        dataclasses of its flags, made by `lm_zoo.checked_fields.field`
+    default_config(arguments)                   optional: the config where no --config is given
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
     describe(arguments)                         optional: what its help says besides of the run
     refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
@@ -80,12 +81,9 @@ def main(argv=None):
             status = _dispatch(arguments)
         finally:
             sys.stdout.flush()
-    except UserError as error:
+    except (UserError, LostProcess) as error:
         print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except LostProcess as error:
-        print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
-        return LOST_PROCESS
+        return LOST_PROCESS if isinstance(error, LostProcess) else 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
@@ -124,7 +122,7 @@ def command_help(command, module, arguments=()):
     positional = [getattr(module, "ARGUMENTS", "")]
     optional = ["[--FLAG=VALUE ...]"] if len(shown) > len(required) else []
     usage = " ".join(filter(None, [*required, *optional, *positional]))
-    description = textwrap.dedent(getattr(module, "DESCRIPTION", None) or module.__doc__).strip()
+    description = textwrap.dedent(module.__doc__).strip()
     if hasattr(module, "describe"):
         description += "\n" + module.describe(arguments)
     lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]

@@ -63,17 +63,9 @@ def define_option_flags(cls, flag_values, label=""):
             kind, many = str, REPEATED if declared.metadata.get("repeated") else BY_COMMAS
         elif lines:
             many = "" if lines == 1 else BY_COMMAS
-        define_flag(
-            name,
-            kind,
-            declared.default,
-            facts_of(declared),
-            flag_values,
-            label,
-            many,
-            is_path=lines or declared.metadata.get("is_path"),
-            required=declared.metadata.get("required"),
-        )
+        more = {key: declared.metadata.get(key) for key in ("is_path", "required")}
+        facts, default = facts_of(declared), declared.default
+        define_flag(name, kind, default, facts, flag_values, label, many, **more)
 
 
 def define_input_flags(inputs, flag_values, label=""):
@@ -118,7 +110,6 @@ def define_flag(
 
 
 def _parser(kind, facts, is_path):
-    """Returns absl's parser of one value."""
     if facts.choices:
         return flags.EnumParser(list(facts.choices))
     if kind in (int, float):

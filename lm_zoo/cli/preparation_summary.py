@@ -47,30 +47,22 @@ def as_text(values):
     """Returns a summary as lines to print."""
     fields = values["fields"]
     several = len(fields) > 1
-    of = {name: f" of {name}" if several else "" for name in fields}
     names = ["split", "field"] if several else ["split"]
     rows = [
         [*(split, name)[: len(names)], *(_number(field["splits"][split][c]) for c in COLUMNS)]
         for split in next(iter(fields.values()))["splits"]
         for name, field in fields.items()
     ]
-    return "\n".join(
-        [
-            *_about_text(values),
-            *(
-                f"Tokenizer{of[name]}: {field['tokenizer']['name']}, "
-                f"vocabulary {field['tokenizer']['vocab_size']:,}"
-                for name, field in fields.items()
-            ),
-            render([*names, *map(_heading, COLUMNS)], rows, "l" * len(names) + "r" * len(COLUMNS)),
-            *values["notes"],
-            *(
-                f"Lies in{f' ({name})' if several else ''}: {field['directory']}"
-                for name, field in fields.items()
-            ),
-            _about_effort(values),
-        ]
-    )
+    lines = _about_text(values)
+    for name, field in fields.items():
+        tokenizer = field["tokenizer"]
+        of, size = f" of {name}" if several else "", f"{tokenizer['vocab_size']:,}"
+        lines.append(f"Tokenizer{of}: {tokenizer['name']}, vocabulary {size}")
+    align = "l" * len(names) + "r" * len(COLUMNS)
+    lines += [render([*names, *map(_heading, COLUMNS)], rows, align), *values["notes"]]
+    for name, field in fields.items():
+        lines.append(f"Lies in{f' ({name})' if several else ''}: {field['directory']}")
+    return "\n".join([*lines, _about_effort(values)])
 
 
 def _about_text(values):

@@ -84,10 +84,8 @@ def checked_names(task, names=None):
     names, listed = known if names is None else list(names), ", ".join(known)
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known)
-            raise UserError(
-                f"signatures: the task {task.name} has no {name!r}.{hint} It has {listed}."
-            )
+            hint, of = did_you_mean(name, known), f"the task {task.name}"
+            raise UserError(f"signatures: {of} has no {name!r}.{hint} It has {listed}.")
     if not names:
         raise UserError(f"signatures: expected at least one of {listed}, received none.")
     return tuple(name for name in known if name in names)

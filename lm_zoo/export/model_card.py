@@ -123,6 +123,4 @@ def write(card, page, folder):
 
 def _best(run):
     best = checkpoints.read_best(run.folder.checkpoints)
-    if best is None:
-        return None
-    return {"step": best.step, "by": run.config.training.best_by, "value": best.value}
+    return best and {"step": best.step, "by": run.config.training.best_by, "value": best.value}

@@ -36,12 +36,12 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
             looked = unknown_words(column, tokens.name, tokenizer)
         unknown = {"tokens": tokens.num_unknown, "share": share, **looked}
     if tokens.document_starts is not None:
+        unit = "tokens of a text, its end included"
         values, times = np.unique(np.diff(tokens.document_starts), return_counts=True)
-        lengths = describe_lengths(values, times, "tokens of a text, its end included")
     else:
+        unit = "characters of a line that is not blank"
         values = sorted(line_lengths)
         times = [line_lengths[value] for value in values]
-        lengths = describe_lengths(values, times, "characters of a line that is not blank")
     return {
         "kind": "text",
         "tokenizer": tokenizer.name,
@@ -54,7 +54,7 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
         "bytes_per_token": tokens.num_bytes / max(1, tokens.num_tokens),
         "vocabulary": describe_tokens(counts, tokenizer),
         "unknown": unknown,
-        "lengths": lengths,
+        "lengths": describe_lengths(values, times, unit),
     }
 
 

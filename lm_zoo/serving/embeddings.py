@@ -6,11 +6,10 @@ import base64
 import numpy as np
 from starlette.responses import Response
 
-from lm_zoo.serving.connection import in_time
+from lm_zoo.serving.connection import answer_in_time
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.json_text import dump, joined
 from lm_zoo.serving.openai_fields import begins_with_id, check_model, check_names, is_whole
-from lm_zoo.serving.request_body import read_json
 from lm_zoo.serving.request_error import RequestError, refused, shown, unexpected, utf8
 from lm_zoo.serving.text_lengths import require_length
 
@@ -40,8 +39,7 @@ class Embeddings:
 
     async def embeddings(self, request):
         """Answers one request."""
-        body = await read_json(request, self._limits)
-        return await in_time(request, self._limits.request_seconds, self._answer(body))
+        return await answer_in_time(request, self._limits, self._answer)
 
     async def _answer(self, body):
         self._check(body)

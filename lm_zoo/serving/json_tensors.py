@@ -83,7 +83,6 @@ def answer(outputs, by_rows):
 
 
 def _of_instances(instances, signature, max_rows):
-    """Stacks the rows' values."""
     if not isinstance(instances, list) or not instances:
         raise RequestError(
             f"instances: expected a list with a value for each text, received {shown(instances)}."

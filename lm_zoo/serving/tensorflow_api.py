@@ -7,8 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from lm_zoo.errors import did_you_mean
 from lm_zoo.serving import json_tensors
-from lm_zoo.serving.connection import in_time
-from lm_zoo.serving.request_body import read_json
+from lm_zoo.serving.connection import answer_in_time
 from lm_zoo.serving.request_error import RequestError, field, shown
 
 DEFAULT = "serving_default"
@@ -73,8 +72,7 @@ class TensorFlowApi:
             raise RequestError(
                 f"{shown(verb)}: this model has no signatures for that; the verb is predict."
             )
-        body = await read_json(request, self._limits)
-        return await in_time(request, self._limits.request_seconds, self._predict(body))
+        return await answer_in_time(request, self._limits, self._predict)
 
     async def _predict(self, body):
         signature = self._signature(body)
