@@ -106,13 +106,7 @@ class Facts:
 
 
 def field(
-    default,
-    lines=None,
-    names_result=False,
-    repeated=False,
-    is_path=False,
-    required=False,
-    **facts,
+    default, lines=None, names_result=False, repeated=False, is_path=False, required=False, **facts
 ):
     """Declares a dataclass field with what its value may be, and how a flag is made of it.
 

@@ -50,9 +50,7 @@ def distribution_of_flags(flag_values, same=()):
     if strategy == "one_device" and not flag_values["strategy"].present and find_cluster():
         strategy = "multi_worker"
     runtime = RuntimeConfig(
-        strategy=strategy,
-        devices=tuple(flag_values.devices),
-        logical_cpus=flag_values.logical_cpus,
+        strategy=strategy, devices=tuple(flag_values.devices), logical_cpus=flag_values.logical_cpus
     )
     return _met(runtime, {f"--{name}": getattr(flag_values, name) for name in same})
 

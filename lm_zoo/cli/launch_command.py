@@ -30,9 +30,7 @@ USES_TENSORFLOW = False
 class LaunchFlags:
     workers: int = field(None, at_least=1, required=True, help="Processes that train together.")
     parameter_servers: int = field(
-        0,
-        at_least=0,
-        help="Processes that hold parameters, for runtime.strategy=parameter_server.",
+        0, at_least=0, help="Processes that hold parameters, for runtime.strategy=parameter_server."
     )
     max_restarts: int = field(
         3, at_least=0, help="Failures after which the group is started again."

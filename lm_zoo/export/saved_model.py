@@ -21,13 +21,7 @@ EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
 
 def write(
-    run,
-    folder,
-    name="",
-    precision="float32",
-    max_length=0,
-    signatures=None,
-    special_tokens=TEXT,
+    run, folder, name="", precision="float32", max_length=0, signatures=None, special_tokens=TEXT
 ):
     """Writes a `Run` as a SavedModel.
 
@@ -70,13 +64,7 @@ class PreparedExport:
     """
 
     def __init__(
-        self,
-        run,
-        name="",
-        precision="float32",
-        max_length=0,
-        signatures=None,
-        special_tokens=TEXT,
+        self, run, name="", precision="float32", max_length=0, signatures=None, special_tokens=TEXT
     ):
         require_special_tokens(special_tokens)
         self.run, self.task = run, run.task

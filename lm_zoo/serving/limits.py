@@ -17,9 +17,7 @@ class ServingLimits:
 
     max_body_bytes: int = field(2**20, above=0, help="Most bytes of a request's body.")
     max_prompt_tokens: int = field(
-        4096,
-        above=0,
-        help="Most tokens of a text that is read; the model's own limit counts too.",
+        4096, above=0, help="Most tokens of a text that is read; the model's own limit counts too."
     )
     max_new_tokens: int = field(2048, above=0, help="Most tokens generated per text.")
     max_num_beams: int = field(16, above=0, help="Most beams of a search.")

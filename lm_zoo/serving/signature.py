@@ -9,13 +9,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import did_you_mean
 from lm_zoo.serving.call import Call
-from lm_zoo.serving.input_shapes import (
-    list_of,
-    per_row,
-    same_width,
-    too_many_rows,
-    wrong_shape,
-)
+from lm_zoo.serving.input_shapes import list_of, per_row, same_width, too_many_rows, wrong_shape
 from lm_zoo.serving.request_error import RequestError, field, refused, shown
 from lm_zoo.tasks.prediction import Prediction
 

@@ -56,11 +56,7 @@ class TensorFlowApi:
     async def metadata(self, request):
         """`GET /v1/models/NAME[/versions/V]/metadata`."""
         self._check_model(request)
-        spec = {
-            "name": self._model.name,
-            "signature_name": "",
-            "version": str(self._model.version),
-        }
+        spec = {"name": self._model.name, "signature_name": "", "version": str(self._model.version)}
         signatures = {"signature_def": {"signature_def": self._model.metadata}}
         return JSONResponse({"model_spec": spec, "metadata": signatures})
 
