@@ -93,6 +93,7 @@ ALLOWED = {
     "config": set(),
     "config_fields": set(),
     "config_json": set(),
+    "configs": set(),
     "distribution": set(),
     "errors": set(),
     "figures": set(),
@@ -197,6 +198,7 @@ ALLOWED = {
     "cli": {
         "__main__",
         "config_checks",
+        "configs",
         "data",
         "distribution",
         "evaluation",
@@ -422,7 +424,7 @@ def test_setup_lists_every_package():
         for path in FILES
         if path.name == "__init__.py"
     }
-    assert listed == folders | {"lm_zoo.configs"}
+    assert listed == folders
 
 
 def test_importing_lm_zoo_loads_nothing_heavy():
@@ -450,3 +452,22 @@ def test_tokenizers_are_free_of_tensorflow():
         for name in imports(path)
         if name.split(".")[0] in heavy or name.startswith("lm_zoo.text.in_graph")
     )
+
+
+def test_functions_are_traced_without_autograph():
+    """It rewrites each function at a process' first call; control flow is written in TensorFlow."""
+
+    def findings():
+        for path in FILES:
+            calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
+            plain = {
+                id(call.func)
+                for call in calls
+                if "autograph" in {keyword.arg for keyword in call.keywords}
+            }
+            for node in nodes(path):
+                if isinstance(node, ast.Attribute) and node.attr == "function":
+                    if ast.unparse(node) == "tf.function" and id(node) not in plain:
+                        yield path, f"line {node.lineno}: expected tf.function(autograph=False)"
+
+    assert_no_findings(findings())

@@ -1,9 +1,9 @@
 """Finds and runs the Python files that configs are written in: shipped ones by name, or by path."""
 
-import importlib.resources
 import pathlib
 
 from lm_zoo import config as config_lib
+from lm_zoo import configs
 from lm_zoo.cli.quiet_imports import import_for_registered
 from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.files import expanded
@@ -39,18 +39,8 @@ def read_config(source):
 
 def shipped_configs():
     """Returns name -> path of the configs that come with lm_zoo, in alphabetical order."""
-    try:
-        folder = importlib.resources.files("lm_zoo.configs")
-    except ModuleNotFoundError:  # a checkout that is not installed
-        folder = pathlib.Path(__file__).resolve().parents[2] / "configs"
-    if not folder.is_dir():
-        return {}
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {
-        file.name.removesuffix(".py"): pathlib.Path(str(file))
-        for file in files
-        if file.name.endswith(".py") and not file.name.startswith("_")
-    }
+    files = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
+    return {file.stem: file for file in files}
 
 
 def _run_config_file(path):

@@ -103,7 +103,7 @@ class Distribution:
     @functools.cached_property
     def _all_gather(self):
         # One function for all: TensorFlow's own `gather` traces a new one for each tensor.
-        @tf.function
+        @tf.function(autograph=False)
         def all_gather(values):
             context = tf.distribute.get_replica_context()
             return [context.all_gather(tf.identity(value), axis=0) for value in values]
@@ -120,7 +120,7 @@ class Distribution:
 
     @functools.cached_property
     def _add(self):
-        @tf.function
+        @tf.function(autograph=False)
         def add(share):
             context = tf.distribute.get_replica_context()
             return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(share))

@@ -76,7 +76,7 @@ def _add_features(model, windows, sums):
 
 
 def _make_features(reference):
-    @tf.function
+    @tf.function(autograph=False)
     def features(token_ids, state):
         vectors, state = reference().features(token_ids, state)
         return tf.cast(vectors, tf.float32), state

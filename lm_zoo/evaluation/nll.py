@@ -18,7 +18,7 @@ def nll_function(model):
 
 
 def _make_nll(reference):
-    @tf.function
+    @tf.function(autograph=False)
     def nll(inputs, targets, state, *document_starts):
         logits, state = reference().forward(inputs, state, False, *document_starts)  # (B, T, V)
         return token_nll(logits, targets), state
@@ -34,7 +34,9 @@ def encode_function(model):
 def _make_encode(reference):
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
     return tf.function(
-        lambda source_ids, lengths: reference().encode(source_ids, lengths), signature
+        lambda source_ids, lengths: reference().encode(source_ids, lengths),
+        signature,
+        autograph=False,
     )
 
 

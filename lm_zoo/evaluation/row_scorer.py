@@ -67,11 +67,11 @@ def _make_functions(reference, distribution):
             nll = tf.distribute.get_replica_context().all_gather(nll, axis=0)
         return nll, state
 
-    @tf.function
+    @tf.function(autograph=False)
     def dealt(inputs, targets, state, *document_starts):
         return strategy.run(on_replica, (inputs, targets, state, *document_starts))
 
-    @tf.function  # a mirrored strategy warns of calls outside of functions
+    @tf.function(autograph=False)  # a mirrored strategy warns of calls outside of functions
     def initial_state(rows):
         return strategy.run(lambda: reference().initial_state(rows))
 

@@ -64,6 +64,7 @@ def _function_of(task, model, distribution, features):
         return tf.function(
             lambda features: strategy.run(on_replica, (features,)),
             input_signature=of_any_shape((features,)),
+            autograph=False,
         )
 
     key = ("evaluation.task_sums", task, strategy, tuple(sorted(features)))

@@ -28,7 +28,9 @@ class Decoder:
         self.vocab_size = model.vocab_size
         ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
         number, numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)
-        self._begin = tf.function(self._begin_rows, input_signature=[ids, rows, number])
+        self._begin = tf.function(
+            self._begin_rows, input_signature=[ids, rows, number], autograph=False
+        )
         settings = SamplingSettings(
             numbers, rows, numbers, rows, tf.TensorSpec((), tf.float32, "repetition_penalty")
         )
@@ -39,12 +41,15 @@ class Decoder:
             decoding = Decoding(state, rows, rows, active, seen)
             return [decoding, settings, number, rows, number]
 
-        self._decode = tf.function(self._decode_rows, input_signature=signature(()))
+        self._decode = tf.function(
+            self._decode_rows, input_signature=signature(()), autograph=False
+        )
         self._decode_penalized = tf.function(
             self._decode_rows,
             input_signature=signature(tf.TensorSpec((None, self.vocab_size), tf.bool)),
+            autograph=False,
         )
-        self.first_step = tf.function(self._first_step)
+        self.first_step = tf.function(self._first_step, autograph=False)
 
     @property
     def model(self):

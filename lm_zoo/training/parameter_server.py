@@ -55,7 +55,7 @@ class AsynchronousTrainStep(TrainStep):
             # Of each step that is handed out: its sums, gradient norm, and whether it is done.
             shape = (MOST_WAITING, len(self.row_sums) + 2)
             self._results = tf.Variable(tf.zeros(shape, tf.float64), trainable=False)
-        self._function = tf.function(self._one_step)
+        self._function = tf.function(self._one_step, autograph=False)
 
     def run(self, step, learning_rates, batches):
         """Hands out several updates; see `TrainStep.run`."""

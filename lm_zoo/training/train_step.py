@@ -56,10 +56,12 @@ class TrainStep:
             self._make_variables()
             self._initial_state = ()
             if self.carries_state:
-                self._initial_state = self.strategy.run(tf.function(self._replica_initial_state))
+                self._initial_state = self.strategy.run(
+                    tf.function(self._replica_initial_state, autograph=False)
+                )
         self.carried = self._initial_state
         compiled = {"jit_compile": True} if config.runtime.jit_compile else {}
-        self._loss_and_gradients = tf.function(self.loss_and_gradients, **compiled)
+        self._loss_and_gradients = tf.function(self.loss_and_gradients, autograph=False, **compiled)
         # One trace does for batches of all shapes; XLA needs one for each.
         self._shapes_vary = batches.shapes_vary and not config.runtime.jit_compile
         self._run = None
@@ -113,7 +115,7 @@ class TrainStep:
             )
             if self._run is None:
                 signature = of_any_shape(arguments) if self._shapes_vary else None
-                self._run = tf.function(self._steps, input_signature=signature)
+                self._run = tf.function(self._steps, input_signature=signature, autograph=False)
             self.carried = self._run(*arguments)
 
     def layout_of(self, num_rows):
@@ -169,14 +171,19 @@ class TrainStep:
         self.carried = tf.nest.pack_sequence_as(whole, dealt)
 
     def _steps(self, first_step, learning_rates, resets, features, carried):
-        for i in tf.range(len(learning_rates)):
+        def one(i, carried):
             step = first_step + tf.cast(i, tf.int64)
             figures, gradients, carried = self.strategy.run(
                 self._replica_step, (step, i, resets[i], features, carried)
             )
             sums, norm = (self.distribution.local(value)[0] for value in figures)
             self._finish_step(learning_rates[i], sums, norm, gradients)
-        return carried
+            return i + 1, carried
+
+        number = tf.size(learning_rates)
+        return tf.while_loop(lambda i, _: i < number, one, (0, carried), maximum_iterations=number)[
+            1
+        ]
 
     def _replica_step(self, step, i, reset, features, carried):
         """The batch's sums and its clipped mean gradient, the same on each replica; its state."""

@@ -365,10 +365,10 @@ def test_shipped_configs_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
 
 
 def test_shipped_configs_may_be_a_package_of_their_own(tmp_path, monkeypatch):
-    """Installed, they are the package `lm_zoo.configs`, wherever that is."""
+    """They are the package `lm_zoo.configs`, wherever that is."""
     (tmp_path / "one.py").write_text(CONFIG)
     (tmp_path / "__init__.py").write_text("")
-    monkeypatch.setattr(config_files.importlib.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(config_files.configs, "__path__", [str(tmp_path)])
     assert shipped_configs() == {"one": pathlib.Path(tmp_path / "one.py")}
     assert read_config("configs/one.py").name == "tiny"
 

@@ -50,4 +50,6 @@ def _log_probs(model, ids):
 
 def _logits(reference):
     specs = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-    return tf.function(lambda ids, lengths: reference()(ids, lengths=lengths), specs)
+    return tf.function(
+        lambda ids, lengths: reference()(ids, lengths=lengths), specs, autograph=False
+    )

@@ -56,7 +56,7 @@ class BytePairModule(tf.Module):
                 default_value=NONE,
             )
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
@@ -101,7 +101,7 @@ class BytePairModule(tf.Module):
             validate=False,
         )
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         return join_pieces(self._pieces, token_ids)

@@ -20,7 +20,7 @@ class CharacterModule(tf.Module):
         # What each id is written as, id 0 being `<unk>` and the others in ascending order.
         self._code_points = np.asarray(tokenizer.code_points, np.int32)
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         known = tf.constant(self._code_points[1:])
@@ -30,7 +30,7 @@ class CharacterModule(tf.Module):
         found = tf.gather(known, places) == flat
         return characters.with_flat_values(tf.where(found, places + 1, 0))
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         code_points = tf.constant(self._code_points)

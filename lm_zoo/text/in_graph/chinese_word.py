@@ -49,7 +49,7 @@ class ChineseWordModule(tf.Module):
             default_value=tokenizer.unk_id,
         )
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
@@ -63,7 +63,7 @@ class ChineseWordModule(tf.Module):
             ids, tf.boolean_mask(rows, starts), nrows=tf.size(strings, tf.int64), validate=False
         )
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         return join_pieces(self._pieces, token_ids)

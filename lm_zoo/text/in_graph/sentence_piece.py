@@ -39,7 +39,7 @@ class SentencePieceModule(tf.Module):
                 tokenizer.model_of_parts, tf.int32
             )
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         if not self._in_stretches:  # bytes that are not UTF-8 are replaced
@@ -55,7 +55,7 @@ class SentencePieceModule(tf.Module):
             ids = tf.concat([of_first, of_parts], axis=1)
         return lines.with_flat_values(ids).merge_dims(1, 2)
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         joined = join_pieces(self._pieces, token_ids)

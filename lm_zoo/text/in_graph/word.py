@@ -27,14 +27,14 @@ class WordModule(tf.Module):
             default_value=tokenizer.unk_id,
         )
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         marked = tf.strings.regex_replace(strings, "\n", b" " + LINE_END + b" ")
         words = tf.strings.split(marked)  # at ASCII white space, as lm_zoo.text.words does
         return words.with_flat_values(self.ids.lookup(words.flat_values))
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         joined = join_pieces(self._pieces, token_ids, separator=" ")

@@ -49,7 +49,7 @@ class WordPieceModule(tf.Module):
         )
         self._classes = word_classes(chinese)
 
-    @tf.function(input_signature=[STRINGS])
+    @tf.function(input_signature=[STRINGS], autograph=False)
     def tokenize(self, strings):
         """Returns the ids of each string, `(batch, None)`."""
         characters = tf.strings.unicode_decode(strings, "UTF-8")  # (batch, None)
@@ -90,7 +90,7 @@ class WordPieceModule(tf.Module):
             validate=False,
         )
 
-    @tf.function(input_signature=[TOKEN_IDS])
+    @tf.function(input_signature=[TOKEN_IDS], autograph=False)
     def detokenize(self, token_ids):
         """Returns the string of each row, `(batch,)`."""
         ids = token_ids.flat_values

@@ -1,5 +1,7 @@
 """Text classification: the head against numpy, the report against scikit-learn, a whole run."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -20,7 +22,9 @@ from lm_zoo.data.labels import LabelTokenizer
 from lm_zoo.errors import UserError
 from lm_zoo.models.text_classifier import TextClassifier
 from lm_zoo.registry import build_model
+from lm_zoo.tasks.text_classification import answers
 from lm_zoo.tasks.text_classification.task import TextClassification
+from lm_zoo.text.tokenizers import TOKENIZERS
 from lm_zoo.training.train_step import TrainStep
 from tests.conformance.models import VARIANTS
 from tests.generation.toy import letters
@@ -125,6 +129,21 @@ def test_texts_that_are_too_long_are_cut_at_evaluation_and_refused_in_training()
         task.batches(split, head)
     dropping = make_task(too_long="drop").batches(split, head)
     assert (dropping.num_examples, dropping.num_dropped) == (1, 1)
+
+
+def test_a_text_with_its_end_may_be_as_long_as_the_models_context():
+    variant = next(name for name, (_, a) in VARIANTS.items() if "context_length" in a)
+    head = head_on(variant)
+    task, limit = make_task(), head.context_length
+    task.preprocessors["text"] = tokenizer = TOKENIZERS["character"].train(["abcdefghijklmnopq\n"])
+    run = types.SimpleNamespace(task=task, model=head)
+    longest, one_more = "b" * (limit - 1), "b" * limit
+    found = answers.classify(run, [longest], 1)
+    ids = [*tokenizer.encode(longest), tokenizer.end_id]
+    assert found["labels"] == [[LABELS[head(np.array([ids], np.int32)).numpy().argmax()]]]
+    message = f"text: expected at most {limit} tokens.* received {limit + 1} in number 2; shorten"
+    with pytest.raises(UserError, match=message):
+        answers.classify(run, [longest, one_more], 1)
 
 
 def test_label_smoothing_is_of_the_objective_alone():
