@@ -11,9 +11,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from lm_zoo.cli.main import main
 from lm_zoo.export import reading, text_groups
 from lm_zoo.export.saved_model import PreparedExport
-from lm_zoo.export.warmup import read_warmup
 from lm_zoo.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
+from tests.export.warmup_file import read_warmup
 
 SIGNATURES = {
     "translate": (
