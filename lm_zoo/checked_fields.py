@@ -11,10 +11,11 @@ This module imports the standard library alone.
 
 import dataclasses
 import math
+import operator
 import types
 import typing
 
-from lm_zoo.errors import UserError, nearest, unknown_name
+from lm_zoo.errors import UserError, did_you_mean, unknown_name
 
 LARGEST = 2**31 - 1  # of whole numbers in a graph, where they are int32
 TYPE_WORDS = {
@@ -24,6 +25,12 @@ TYPE_WORDS = {
     str: "a string",
     dict: "a mapping",
     tuple: 'strings, as a,b or (if they hold commas) as ("a", "b")',
+}
+_COMPARISONS = {
+    "at_least": operator.ge,
+    "above": operator.gt,
+    "at_most": operator.le,
+    "below": operator.lt,
 }
 _TUPLES = {str: "a tuple of strings", int: "a tuple of whole numbers"}
 
@@ -54,12 +61,7 @@ class Facts:
         """Says what a value of a type has to be: `a whole number of at least 0 (0: off)`."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        names = ("at_least", "above", "at_most", "below")
-        bounds = [
-            f"{name.replace('_', ' ')} {getattr(self, name)}"
-            for name in names
-            if getattr(self, name) is not None
-        ]
+        bounds = [f"{name.replace('_', ' ')} {bound}" for name, _, bound in self._bounds()]
         expected = type_words(kind)
         if bounds:
             link = " of " if bounds[0].startswith("at") else " "
@@ -69,15 +71,15 @@ class Facts:
     def fits(self, values):
         """Tells which numbers are finite and within bounds: of a number, an array, or a tensor."""
         right = abs(values) < math.inf if not _is_whole(values) else values == values
-        if self.at_least is not None:
-            right &= values >= self.at_least
-        if self.above is not None:
-            right &= values > self.above
-        if self.at_most is not None:
-            right &= values <= self.at_most
-        if self.below is not None:
-            right &= values < self.below
+        for _, keeps, bound in self._bounds():
+            right &= keeps(values, bound)
         return right
+
+    def _bounds(self):
+        """Yields `(name, comparison, bound)` of the bounds that there are."""
+        for name, keeps in _COMPARISONS.items():
+            if (bound := getattr(self, name)) is not None:
+                yield name, keeps, bound
 
     def checked(self, kind, value, path):
         """Returns a value of a type after checking it; whole numbers become floats for `float`.
@@ -103,8 +105,10 @@ class Facts:
         return value
 
 
-def field(default, lines=None, names_result=False, repeated=False, **facts):
-    """Declares a dataclass field with what its value may be.
+def field(
+    default, lines=None, names_result=False, repeated=False, is_path=False, required=False, **facts
+):
+    """Declares a dataclass field with what its value may be, and how a flag is made of it.
 
     Args:
         default: Its default.
@@ -113,10 +117,20 @@ def field(default, lines=None, names_result=False, repeated=False, **facts):
         names_result: Whether the name of such a file is that of the result.
         repeated: Whether the flag of a tuple is given once for each string; else its strings stand
             in one flag, with commas between them.
+        is_path: Whether it names a file or folder (a tuple: several), so that `~` begins the home
+            folder in the flag; those of `lines` do.
+        required: Whether the flag must be given.
         **facts: Attributes of `Facts`.
     """
-    more = {"lines": lines, "names_result": names_result, "repeated": repeated}
-    return dataclasses.field(default=default, metadata={"facts": Facts(**facts), **more})
+    metadata = {
+        "facts": Facts(**facts),
+        "lines": lines,
+        "names_result": names_result,
+        "repeated": repeated,
+        "is_path": is_path or lines is not None,
+        "required": required,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def same_field(cls, name):
@@ -198,9 +212,8 @@ def require(condition, path, expected, received):
 
 def not_among(choices, received):
     """Says what was expected of a value that is none of the choices, and the nearest one."""
-    guess = nearest(received, choices)
-    hint = f" Did you mean {guess!r}?" if guess else ""
-    return f"expected {Facts(choices=choices).words(str)}, received {received!r}.{hint}"
+    expected = Facts(choices=choices).words(str)
+    return f"expected {expected}, received {received!r}.{did_you_mean(received, choices)}"
 
 
 def _checked(value, kind, facts, path):

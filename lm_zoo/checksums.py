@@ -45,7 +45,7 @@ def verify(folder, field, advice, sha256="", complete=True):
     """
     folder = pathlib.Path(folder)
     try:
-        listed = _listed(folder, sha256)
+        listed = _listed(folder, field, advice, sha256)
         files, others = _found(folder)
         found = {"missing": sorted(listed.keys() - files)}
         if complete:
@@ -53,8 +53,6 @@ def verify(folder, field, advice, sha256="", complete=True):
         if not any(found.values()):
             changed = (n for n, digest in listed.items() if sha256_file(folder / n) != digest)
             found["changed"] = [name for name in changed]
-    except _Unlisted as error:
-        raise UserError(f"{field}: {error}; {advice}.") from None
     except OSError as error:
         where = error.filename or folder
         raise UserError(f"{field}: {where} cannot be read ({reason(error)}).") from None
@@ -68,32 +66,33 @@ def verify(folder, field, advice, sha256="", complete=True):
         )
 
 
-class _Unlisted(Exception):
-    """There is no list, or none that can be used."""
+def _listed(folder, field, advice, sha256):
+    """Returns file name -> SHA-256, of the list; a `UserError` where there is none to be used."""
 
+    def unusable(why):
+        return UserError(f"{field}: {why}; {advice}.")
 
-def _listed(folder, sha256):
     path = folder / FILE_NAME
     try:
         data = read_input(path, MOST_BYTES)
     except FileNotFoundError:
-        raise _Unlisted(
+        raise unusable(
             f"{folder} has no {FILE_NAME}, so what is in it cannot be verified"
         ) from None
     except OSError as error:
         raise_if_of_system(error)
-        raise _Unlisted(f"{path} cannot be read ({reason(error)})") from None
+        raise unusable(f"{path} cannot be read ({reason(error)})") from None
     digest = hashlib.sha256(data).hexdigest()
     if sha256 and not hmac.compare_digest(digest, sha256.lower()):
-        raise _Unlisted(f"expected {path} to have the SHA-256 {sha256!r}, received {digest}")
+        raise unusable(f"expected {path} to have the SHA-256 {sha256!r}, received {digest}")
     try:
         lines = data.decode("utf-8").splitlines(keepends=True)
     except UnicodeDecodeError:
-        lines = [""]
+        lines = []
     matches = [_LINE.fullmatch(line) for line in lines]
     names = {match[2]: match[1] for match in matches if match}
     if not all(matches) or len(names) != len(lines) or not names:
-        raise _Unlisted(f"{path} is damaged")
+        raise unusable(f"{path} is damaged")
     return names
 
 

@@ -12,14 +12,7 @@ from lm_zoo.checked_fields import field
 from lm_zoo.config_fields import NamedConfig
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
-SCHEDULES = (
-    "constant",
-    "epoch_decay",
-    "plateau",
-    "cosine",
-    "inverse_sqrt",
-    "warmup_stable_decay",
-)
+SCHEDULES = ("constant", "epoch_decay", "plateau", "cosine", "inverse_sqrt", "warmup_stable_decay")
 STRATEGIES = (
     "auto",
     "one_device",

@@ -11,6 +11,7 @@ from lm_zoo.config import CorpusConfig, TaskConfig, TokenizerConfig
 from lm_zoo.config_fields import NamedConfig, made_from, unknown_field
 from lm_zoo.config_json import flatten
 from lm_zoo.errors import UserError, nearest, unknown_name
+from lm_zoo.tasks import declaration
 
 
 def resolve(config, needs_corpus=True):
@@ -47,7 +48,7 @@ def arguments_class(section):
         UserError: For a name that nothing has.
     """
     if isinstance(section, TaskConfig):
-        return _declaration(section.name).arguments
+        return declaration(section.name).arguments
     if isinstance(section, CorpusConfig):
         from lm_zoo.data.corpora import corpus_class
 
@@ -107,7 +108,7 @@ def named_section(section, name):
 
 def text_fields(config):
     """Returns the names of the text fields of the config's task."""
-    fields = _declaration(config.task.name).fields
+    fields = declaration(config.task.name).fields
     return [field.name for field in fields if field.kind == "text"]
 
 
@@ -130,12 +131,6 @@ def _values(made):
     return {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
 
 
-def _declaration(name):
-    from lm_zoo.tasks import declaration
-
-    return declaration(name)
-
-
 def _is_registered(section):
     from lm_zoo.data.corpora import CORPORA
 
@@ -147,7 +142,7 @@ def _check_together(config):
         names = text_fields(config)
         if name not in names:
             raise unknown_name("config.tokenizers", name, names)
-    monitors = _declaration(config.task.name).monitors
+    monitors = declaration(config.task.name).monitors
     if config.training.best_by not in monitors:
         raise unknown_name("config.training.best_by", config.training.best_by, monitors)
     if config.optimizer.name == "lion":

@@ -6,7 +6,7 @@ This module imports the standard library alone.
 import dataclasses
 
 from lm_zoo.checked_fields import check_fields, require
-from lm_zoo.errors import UserError, nearest
+from lm_zoo.errors import UserError, did_you_mean
 
 
 class NamedConfig:
@@ -82,7 +82,6 @@ def unknown_field(path, name, names, owner):
         names: The names that there are.
         owner: What has these.
     """
-    guess = nearest(name, names)
-    hint = f" Did you mean {path}.{guess}?" if guess else ""
+    hint = did_you_mean(name, names, path + ".{}")
     listed = ", ".join(sorted(names)) or "none"
     return UserError(f"{path}.{name}: there is no such field of {owner!r}.{hint} It has: {listed}.")

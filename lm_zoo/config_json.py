@@ -8,7 +8,7 @@ import hashlib
 import json
 import typing
 
-from lm_zoo.checked_fields import field_types
+from lm_zoo.checked_fields import field_types, require
 from lm_zoo.config import ExperimentConfig
 from lm_zoo.config_fields import NamedConfig
 from lm_zoo.errors import UserError, unknown_name
@@ -37,12 +37,10 @@ def from_dict(values, kind=ExperimentConfig, path=""):
     Raises:
         UserError: For a field that does not exist, naming the nearest one.
     """
-    if not isinstance(values, dict):
-        raise UserError(f"{path or 'config'}: expected a mapping, received {values!r}.")
+    require(isinstance(values, dict), path or "config", "a mapping", values)
     prefix = f"{path}." if path else ""
     if not dataclasses.is_dataclass(kind):  # `NamedConfig`
-        if not isinstance(values.get("name"), str):
-            raise UserError(f"{path}: expected a mapping with a name, received {values!r}.")
+        require(isinstance(values.get("name"), str), path, "a mapping with a name", values)
         return kind(**{key: _from_json(value) for key, value in values.items()})
     kinds, arguments = field_types(kind), {}
     for key, value in values.items():
@@ -50,8 +48,7 @@ def from_dict(values, kind=ExperimentConfig, path=""):
             raise unknown_name(f"config field {prefix}{key}", key, kinds)
         here, held = f"{prefix}{key}", typing.get_args(kinds[key])
         if typing.get_origin(kinds[key]) is dict:
-            if not isinstance(value, dict):
-                raise UserError(f"{here}: expected a mapping, received {value!r}.")
+            require(isinstance(value, dict), here, "a mapping", value)
             value = {
                 name: from_dict(item, held[1], f"{here}.{name}") for name, item in value.items()
             }
@@ -111,21 +108,25 @@ def flatten(config):
 
 
 # Where a run is executed and where its text lies; the text itself is held by its checksums.
-NOT_LEARNED_FROM = ("runtime.", "corpus.data_dir", "data.cache_dir")
+_NOT_LEARNED_FROM = ("runtime.", "corpus.data_dir", "data.cache_dir")
 
 
-def fingerprint(config, ignore=NOT_LEARNED_FROM):
-    """Returns a hash, in hex, that two configs share if they differ only in `ignore`."""
-    kept = {k: v for k, v in flatten(config).items() if not k.startswith(tuple(ignore))}
+def learned_from(config):
+    """Returns the leaves of `flatten` that say what is learned, and from what."""
+    return {k: v for k, v in flatten(config).items() if not k.startswith(_NOT_LEARNED_FROM)}
+
+
+def fingerprint(config):
+    """Returns a hash, in hex, of the fields that `learned_from` gives."""
+    kept = learned_from(config)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def differences(old, new, ignore=NOT_LEARNED_FROM):
-    """Lists `(field, old value, new value)` where two configs differ outside `ignore`."""
-    a, b = flatten(old), flatten(new)
-    missing = "(not set)"
+def differences(old, new):
+    """Lists `(field, old value, new value)` where two configs differ in what is learned from."""
+    a, b, missing = learned_from(old), learned_from(new), "(not set)"
     return [
         (key, a.get(key, missing), b.get(key, missing))
         for key in sorted(a.keys() | b.keys())
-        if a.get(key, missing) != b.get(key, missing) and not key.startswith(tuple(ignore))
+        if a.get(key, missing) != b.get(key, missing)
     ]

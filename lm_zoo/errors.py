@@ -22,6 +22,12 @@ def nearest(name, choices):
     return by_lower[matches[0]] if matches else None
 
 
+def did_you_mean(name, choices, form="{!r}"):
+    """Returns ` Did you mean 'bpe'?` with the choice that is nearest; "" if nothing is close."""
+    guess = nearest(name, choices)
+    return f" Did you mean {form.format(guess)}?" if guess else ""
+
+
 def unknown_name(field, name, choices):
     """Builds the error for a name that is not among `choices`.
 
@@ -33,7 +39,5 @@ def unknown_name(field, name, choices):
     Returns:
         A `UserError` that names the nearest choice (if one is close) and lists them all.
     """
-    guess = nearest(name, choices)
-    hint = f" Did you mean {guess!r}?" if guess else ""
-    listed = ", ".join(sorted(str(c) for c in choices))
+    hint, listed = did_you_mean(name, choices), ", ".join(sorted(map(str, choices)))
     return UserError(f"{field}: unknown name {name!r}.{hint} Expected one of: {listed}.")

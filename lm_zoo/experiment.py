@@ -104,14 +104,7 @@ class Experiment:
 
     def begin_run(self):
         """Writes what the run is into its folder."""
-        self.folder.begin(
-            self.config,
-            self.task.fields,
-            self.preprocessors,
-            self.examples,
-            self.corpus,
-            self.data_record,
-        )
+        self.folder.begin(self.task, self.examples, self.corpus, self.data_record)
 
     def verify_audit(self, steps):
         """Returns a line that says that `steps` steps used all data; see `audit_proof`."""

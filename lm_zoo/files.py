@@ -15,7 +15,7 @@ TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pa
 
 MOST_LINKS = 40  # on the way to a file; the kernel's own limit
 
-# Errors that say nothing of what is in a file: something is short, not allowed or not there for now.
+# Errors that say nothing of what is in a file: something is short, forbidden or not there for now.
 _NOT_OF_CONTENT = {
     getattr(errno, name)
     for name in (
@@ -41,7 +41,6 @@ _ADVICE = {
     errno.ENOTDIR: "a part of the path is a file: name another folder",
     errno.ENOENT: "make the folder first, or name another one",
     errno.EISDIR: "a folder has that name: choose another one",
-    errno.ENAMETOOLONG: "choose a shorter name",
     errno.ELOOP: "symbolic links lead in a circle: name another folder",
 }
 
@@ -73,39 +72,46 @@ def writing_atomically(path):
     """
     path = pathlib.Path(path)
     temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
-    with _says_what_cannot_be_written(path):
+    with says_what_cannot_be_written(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         file = open(temporary, "xb")  # noqa: SIM115
 
     def write(data):
-        with _says_what_cannot_be_written(path):
+        with says_what_cannot_be_written(path):
             file.write(data)
 
     try:
         try:
             yield write
-            with _says_what_cannot_be_written(path):
+            with says_what_cannot_be_written(path):
                 file.flush()
                 os.fsync(file.fileno())
         finally:
-            with _says_what_cannot_be_written(path):
+            with says_what_cannot_be_written(path):
                 file.close()
-        with _says_what_cannot_be_written(path):
+        with says_what_cannot_be_written(path):
             os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    with _says_what_cannot_be_written(path):
+    with says_what_cannot_be_written(path):
         sync(path.parent)
 
 
 @contextlib.contextmanager
-def _says_what_cannot_be_written(path):
+def says_what_cannot_be_written(path):
+    """Turns an `OSError` of the block into the `UserError` of `cannot_write`."""
     try:
         yield
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def make_folder_for(path):
+    """Makes the folder of a file that will be written; raises as `write_atomically`."""
+    with says_what_cannot_be_written(path):
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 def sync(path):

@@ -8,6 +8,8 @@ import json
 import math
 import re
 
+from lm_zoo.errors import UserError
+from lm_zoo.files import raise_if_of_system, reason
 from lm_zoo.input_files import read_input
 
 MAX_BYTES = 16 << 20  # of a file of settings or notes
@@ -36,6 +38,30 @@ def read_json(path, expected=dict, most=MAX_BYTES, finite=True):
         NotJson: If it is something else.
     """
     return parse_json(read_input(path, most), expected, finite)
+
+
+def read_kept_json(field, path, expected, remedy):
+    """Returns what is in a JSON file that lm_zoo wrote.
+
+    Args:
+        field: What the file belongs to, for errors.
+        path: The file.
+        expected: As for `read_json`.
+        remedy: What to do if it is missing or damaged.
+
+    Raises:
+        UserError: If it cannot be read, or is something else.
+        OSError: If that says nothing of the file, such as too many open ones.
+    """
+    try:
+        return read_json(path, expected)
+    except FileNotFoundError:
+        raise UserError(f"{field}: {path} is missing; {remedy}.") from None
+    except NotJson as error:
+        raise UserError(f"{field}: {path} is damaged ({error}); {remedy}.") from None
+    except OSError as error:
+        raise_if_of_system(error)
+        raise UserError(f"{field}: {path} cannot be read: {reason(error)}; {remedy}.") from None
 
 
 def parse_json(data, expected=object, finite=True):
@@ -83,9 +109,9 @@ def check(value, expected, where=""):
         value: What JSON gave.
         expected: A type; `{key: description}`, all of whose keys must be there (those that end in
             "?" may be missing) while others may be, too; `{str: description}` for every value of
-            an object, with a function in place of `str` for every key; `[description]` for a list; a tuple for any of several; None; or a function
-            that tells whether a value is right, and whose name or first line of documentation says
-            what is.
+            an object, with a function in place of `str` for every key; `[description]` for a list;
+            a tuple for any of several; None; or a function that tells whether a value is right, and
+            whose documentation says what is.
         where: What the value is called in errors.
 
     Raises:

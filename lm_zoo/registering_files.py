@@ -12,6 +12,7 @@ import sys
 import traceback
 
 from lm_zoo import registration
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
 
@@ -34,10 +35,8 @@ def execute(source, flag):
         UserError: If there is no such file, or with file and line for an error inside it.
     """
     path = expanded(source)
-    if not path.is_file() or path.suffix != ".py":
-        raise UserError(
-            f"{flag}: expected a Python file that calls lm_zoo.register, received {str(source)!r}."
-        )
+    is_python = path.is_file() and path.suffix == ".py"
+    require(is_python, flag, "a Python file that calls lm_zoo.register", str(source))
     with executed(path, flag):
         pass
 

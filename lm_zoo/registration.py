@@ -16,6 +16,7 @@ import re
 import sys
 import typing
 
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError, unknown_name
 
 # Kind -> its `Registry`, imported when something is registered.
@@ -78,11 +79,8 @@ def register(kind, name, what):
     """
     if kind not in REGISTRIES:
         raise unknown_name("register", kind, REGISTRIES)
-    if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
-        raise UserError(
-            f"register: expected a name of letters, digits and '_' for the {kind}, received "
-            f"{name!r}."
-        )
+    is_name = isinstance(name, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)
+    require(is_name, "register", f"a name of letters, digits and '_' for the {kind}", name)
     registry(kind).add(name, Registered(what, _source))
     if _source.file:
         _files[_source.file] = None

@@ -148,9 +148,7 @@ class Run:
         Returns:
             `(path, report)`: the folder, and lines of text that say what was verified.
         """
-        from lm_zoo.export.export import (
-            export,  # what only exporting needs is imported by it
-        )
+        from lm_zoo.export.export import export  # it imports what only exporting needs
 
         return export(self, output, format, **options)
 

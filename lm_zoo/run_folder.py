@@ -13,7 +13,7 @@ from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessor
 from lm_zoo.data.held_out import HELD_OUT, read_held_out, write_held_out
 from lm_zoo.data.token_files import copy_splits, open_tokens
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, natural, read_json, sha256
+from lm_zoo.json_files import NotJson, natural, read_json, read_kept_json, sha256
 
 
 class RunFolder:
@@ -73,7 +73,7 @@ class RunFolder:
             UserError: If it cannot be read; or if its task, model or a tokenizer is a user's own,
                 which is registered nowhere.
         """
-        values = self._read_json(self.config_path, dict)
+        values = read_kept_json("workdir", self.config_path, dict, "restore it")
         self.check_registered()
         config = config_json.from_saved(values, f"workdir: {self.config_path}")
         return config_checks.resolve(config, needs_corpus=False)
@@ -92,7 +92,7 @@ class RunFolder:
 
     def data_record(self):
         """Returns what `begin` was given as the record of the data."""
-        return self._read_json(self.data_path, _DATA_RECORD)
+        return read_kept_json("workdir", self.data_path, _DATA_RECORD, "restore it")
 
     def lost_config(self, field):
         """Builds the error for a run without its config, which somebody has removed."""
@@ -212,24 +212,22 @@ class RunFolder:
         count = self.data_record().get("examples", {}).get(split)
         return read_held_out(self.held_out_records, names, split, count)
 
-    def begin(self, config, fields, preprocessors, examples, corpus, data_record):
+    def begin(self, task, examples, corpus, data_record):
         """Writes what the run is. The config comes last: it makes the folder a run's.
 
         Args:
-            config: The `ExperimentConfig`.
-            fields: The `Field`s of a record.
-            preprocessors: Field name -> `Tokenizer`.
+            task: The `Task`, whose config and preprocessors are the run's.
             examples: The `Examples`.
             corpus: The cleaned `Corpus`.
             data_record: What `lm_zoo.data.examples.data_record` returned.
         """
         with writing(self.path, "workdir"):
             self.path.mkdir(parents=True, exist_ok=True)
-            save_preprocessors(fields, preprocessors, self.tokenizer_path)
+            save_preprocessors(task.fields, task.preprocessors, self.tokenizer_path)
             self.hold_out(examples, corpus)
-        record = data_record | {"config_sha256": config_json.fingerprint(config)}
+        record = data_record | {"config_sha256": config_json.fingerprint(task.config)}
         files.write_atomically(self.data_path, json.dumps(record, indent=2) + "\n")
-        self.write_config(config)
+        self.write_config(task.config)
 
     def write_config(self, config):
         """Writes the config, which makes the folder a run's."""
@@ -248,13 +246,7 @@ class RunFolder:
         """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
         found = {}
         for path in sorted(self.results.glob("*.json")):
-            try:
-                values = read_json(path)
-            except (OSError, NotJson) as error:
-                files.raise_if_of_system(error)
-                raise UserError(
-                    f"results: {path} is damaged ({error}); evaluate the run anew."
-                ) from None
+            values = read_kept_json("results", path, dict, "evaluate the run anew")
             if figure in values:
                 found[path.stem] = values
         return found
@@ -262,10 +254,7 @@ class RunFolder:
     def write_result(self, name, values):
         """Writes a file of `results/`, JSON-ready values or a text, and returns its path."""
         path = self.results / name
-        try:
-            self.results.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise files.cannot_write(path, error) from None
+        files.make_folder_for(path)
         if not isinstance(values, str):
             values = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         files.write_atomically(path, values)
@@ -286,19 +275,6 @@ class RunFolder:
                     "another --workdir."
                 ) from None
             yield
-
-    def _read_json(self, path, expected):
-        try:
-            return read_json(path, expected)
-        except FileNotFoundError:
-            raise UserError(f"workdir: {path} is missing; the run cannot be read.") from None
-        except NotJson as error:
-            raise UserError(f"workdir: {path} is damaged ({error}); restore it.") from None
-        except OSError as error:
-            files.raise_if_of_system(error)
-            raise UserError(
-                f"workdir: {path} cannot be read: {files.reason(error)}; restore it."
-            ) from None
 
 
 _DATA_RECORD = {  # what is read again of `lm_zoo.data.examples.data_record`

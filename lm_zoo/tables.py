@@ -2,6 +2,7 @@
 
 import io
 import sys
+import textwrap
 
 
 def render(headers, rows, align=None):
@@ -28,6 +29,26 @@ def render(headers, rows, align=None):
         ).rstrip()
         for line in lines
     )
+
+
+def definitions(rows, indent, width):
+    """Returns lines with a name each at the left and its text beside it.
+
+    Args:
+        rows: `(name, text)`. A name too long for its place has a line of its own.
+        indent: Where the texts begin, with two spaces before the names and after.
+        width: Columns in all; longer texts are wrapped.
+    """
+    lines = []
+    for name, text in rows:
+        first, *rest = textwrap.wrap(text, width - indent) or [""]
+        if len(name) > indent - 4:
+            lines.append(f"  {name}")
+            rest = [first, *rest]
+        else:
+            lines.append(f"  {name:{indent - 4}}  {first}".rstrip())
+        lines += [" " * indent + line for line in rest]
+    return lines
 
 
 def _rich(headers, rows, align):

@@ -7,9 +7,8 @@ import pathlib
 import re
 
 import pytest
-from absl import flags
 
-from lm_zoo.cli.main import COMMANDS
+from lm_zoo.cli.main import COMMANDS, flags_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -55,8 +54,7 @@ def test_the_server_has_the_flags_that_it_is_started_with():
     )
     command, *given = entrypoint[1:]
     given += re.findall(r"^ +- (--\S+=)", COMPOSE, re.MULTILINE)
-    flag_values = flags.FlagValues()
-    importlib.import_module(COMMANDS[command][0]).define_flags(flag_values)
+    flag_values = flags_of(importlib.import_module(COMMANDS[command][0]), [])
     names = {flag.removeprefix("--").partition("=")[0] for flag in given}
     assert names == {"host", "port", "model", "allowed_hosts"}
     assert names <= set(flag_values)

@@ -55,7 +55,7 @@ def with_gradients(layers, forward):
     forward(x)
     weights = [weight.value for layer in layers for weight in layer.trainable_weights]
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(forward(x)))

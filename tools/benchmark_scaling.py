@@ -92,7 +92,7 @@ def measure(name, runtime, steps, size, precision="float32"):
         gradients = [tf.identity(tf.ones(v.shape)) for v in model.trainable_variables]
         return step._reduce(tf.identity(1.0), tf.identity(1.0), gradients)
 
-    reduce = tf.function(lambda: distribution.strategy.run(replica))
+    reduce = tf.function(lambda: distribution.strategy.run(replica), autograph=False)
 
     def reduce_once(number):
         distribution.local(reduce()[0])[0].numpy()

@@ -18,23 +18,9 @@ import typing
 
 from absl import logging
 
-from lm_zoo.checkpoints.folder import (
-    STEP_FOLDER,
-    folder_name,
-    load,
-    read_manifest,
-    write_folder,
-)
+from lm_zoo import files
+from lm_zoo.checkpoints.folder import STEP_FOLDER, folder_name, load, read_manifest, write_folder
 from lm_zoo.errors import UserError
-from lm_zoo.files import (
-    TEMPORARY_PREFIX,
-    advice,
-    cannot_write,
-    raise_if_of_system,
-    reason,
-    sync,
-    write_atomically,
-)
 from lm_zoo.json_files import NotJson, natural, read_json
 
 BEST = "best.json"
@@ -94,8 +80,8 @@ def save(directory, step, tensors, metadata):
             _remove_all(directory, [s for s in steps(directory) if s > step])
     except OSError as error:
         raise UserError(
-            f"cannot write checkpoint {target}: {reason(error)}; {_last_good(directory)}; "
-            f"{advice(error)}."
+            f"cannot write checkpoint {target}: {files.reason(error)}; {_last_good(directory)}; "
+            f"{files.advice(error)}."
         ) from error
     return target
 
@@ -163,7 +149,8 @@ def prune(directory, newest, keep, protect=()):
             _remove_all(directory, old)
     except OSError as error:
         raise UserError(
-            f"cannot remove old checkpoints in {directory}: {reason(error)}; {advice(error)}."
+            f"cannot remove old checkpoints in {directory}: {files.reason(error)}; "
+            f"{files.advice(error)}."
         ) from error
 
 
@@ -172,13 +159,11 @@ def write_best(directory, step, value):
     if not math.isfinite(value):
         return
     directory = pathlib.Path(directory)
-    content = json.dumps({"step": step, "value": value}) + "\n"
-    try:
+    with files.says_what_cannot_be_written(directory / BEST):
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory, wait=True):
-            write_atomically(directory / BEST, content)
-    except OSError as error:
-        raise cannot_write(directory / BEST, error) from error
+            content = json.dumps({"step": step, "value": value}) + "\n"
+            files.write_atomically(directory / BEST, content)
 
 
 def read_best(directory):
@@ -199,8 +184,8 @@ def read_best(directory):
             "file to use the latest checkpoint."
         ) from None
     except OSError as error:
-        raise_if_of_system(error)
-        raise UserError(f"{path}: could not be read: {reason(error)}.") from None
+        files.raise_if_of_system(error)
+        raise UserError(f"{path}: could not be read: {files.reason(error)}.") from None
 
 
 def _write_and_rename(target, step, tensors, metadata):
@@ -212,7 +197,7 @@ def _write_and_rename(target, step, tensors, metadata):
         if target.exists():
             target.rename(replaced)
         temporary.rename(target)
-        sync(directory)
+        files.sync(directory)
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
         _sweep(directory)
@@ -249,7 +234,7 @@ def _sweep(directory):
                 continue
         if name.startswith((_SAVING, _REPLACED, _REMOVED)):
             shutil.rmtree(path, ignore_errors=True)
-        elif name.startswith(TEMPORARY_PREFIX):
+        elif name.startswith(files.TEMPORARY_PREFIX):
             path.unlink(missing_ok=True)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from lm_zoo import checkpoints
+from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError
 
 AVERAGE = "average:"
@@ -53,10 +54,8 @@ def find_checkpoint(directory, choice):
 
 def _average(directory, steps, choice):
     number = choice.removeprefix(AVERAGE)
-    if not number.isdecimal() or not int(number):
-        raise UserError(
-            f"checkpoint: expected a number above 0 after {AVERAGE!r}, received {choice!r}."
-        )
+    is_right = number.isdecimal() and int(number) > 0
+    require(is_right, "checkpoint", f"a number above 0 after {AVERAGE!r}", choice)
     number, taken, latest, sums = int(number), 0, None, {}
     for found in _backwards(directory, steps, number):
         latest, taken = latest or found, taken + 1

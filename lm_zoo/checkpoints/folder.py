@@ -18,24 +18,9 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from lm_zoo import files, json_files
 from lm_zoo.errors import UserError
-from lm_zoo.files import (
-    os_error_of,
-    plain_path,
-    raise_if_of_system,
-    reason,
-    sha256_file,
-    sync,
-)
-from lm_zoo.json_files import (
-    MAX_LARGE_BYTES,
-    NotJson,
-    check,
-    file_name,
-    natural,
-    read_json,
-    sha256,
-)
+from lm_zoo.json_files import NotJson, file_name, natural, sha256
 
 FORMAT = 1
 BUNDLE = "tensors"
@@ -81,10 +66,6 @@ class Checkpoint:
     path: pathlib.Path
 
 
-class DamagedCheckpoint(UserError):
-    """A checkpoint that is not what was saved."""
-
-
 def folder_name(step):
     """Returns the name of a step's folder."""
     return f"step-{step:08d}"
@@ -98,21 +79,16 @@ def write_folder(folder, step, tensors, metadata):
     """
     folder.mkdir()
     listed = _write_bundle(folder, tensors)
-    files = {}
+    held = {}
     for file in sorted(folder.iterdir()):
-        sync(file)
-        files[file.name] = {"size": file.stat().st_size, "sha256": sha256_file(file)}
-    content = {
-        "format": FORMAT,
-        "step": step,
-        "tensors": listed,
-        "files": files,
-        "metadata": metadata,
-    }
+        files.sync(file)
+        held[file.name] = {"size": file.stat().st_size, "sha256": files.sha256_file(file)}
+    content = {"format": FORMAT, "step": step, "tensors": listed, "files": held}
+    content["metadata"] = metadata
     manifest = {"content": content, "sha256": _fingerprint(content)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    sync(folder / MANIFEST)
-    sync(folder)
+    files.sync(folder / MANIFEST)
+    files.sync(folder)
 
 
 def load(path):
@@ -125,7 +101,7 @@ def load(path):
         The `Checkpoint`.
 
     Raises:
-        UserError: If there is none, or (as `DamagedCheckpoint`) if it is not what was saved.
+        UserError: If there is none, or it is not what was saved.
         OSError: If something else keeps it from being read, such as too many open files.
     """
     path = pathlib.Path(path)
@@ -137,7 +113,7 @@ def load(path):
             size = (path / name).stat().st_size
             if size != expected["size"]:
                 raise _damaged(path, f"{name} has {size} bytes, expected {expected['size']}")
-            if sha256_file(path / name) != expected["sha256"]:
+            if files.sha256_file(path / name) != expected["sha256"]:
                 raise _damaged(path, f"the checksum of {name} is wrong")
         return Checkpoint(
             content["step"], _read_bundle(path, content["tensors"]), content["metadata"], path
@@ -145,20 +121,22 @@ def load(path):
     except FileNotFoundError as error:
         raise _damaged(path, f"{pathlib.Path(error.filename).name} is missing") from None
     except OSError as error:
-        raise_if_of_system(error)
-        raise _damaged(path, f"it cannot be read ({reason(error)})") from error
+        files.raise_if_of_system(error)
+        raise _damaged(path, f"it cannot be read ({files.reason(error)})") from error
 
 
 def read_manifest(path):
     """Returns what a checkpoint's manifest says, verified by its own checksum."""
     try:
         outer = {"content": {"format": natural}, "sha256": sha256}
-        manifest = read_json(path / MANIFEST, outer, MAX_LARGE_BYTES, finite=False)
+        manifest = json_files.read_json(
+            path / MANIFEST, outer, json_files.MAX_LARGE_BYTES, finite=False
+        )
         content = manifest["content"]
         right = manifest["sha256"] == _fingerprint(content)
         version = content["format"]
         if right and version == FORMAT:
-            check(content, _CONTENT)
+            json_files.check(content, _CONTENT)
     except NotJson as error:
         raise _damaged(path, f"{MANIFEST} cannot be understood ({error})") from None
     if not right:
@@ -176,7 +154,7 @@ def read_manifest(path):
 def _write_bundle(folder, tensors):
     """Writes the tensors; returns name -> dtype and shape. File trouble comes as an `OSError`."""
     names = sorted(tensors)
-    with tf.device("CPU"), plain_path(folder) as path:
+    with tf.device("CPU"), files.plain_path(folder) as path:
         values = [tf.convert_to_tensor(tensors[name]) for name in names]
         try:
             tf.raw_ops.SaveV2(
@@ -189,7 +167,7 @@ def _write_bundle(folder, tensors):
             raise  # Not about the disk: a mistake in the program.
         except tf.errors.OpError as error:
             other = OSError(errno.EIO, error.message.split("\n")[0])
-            raise (os_error_of(error.message) or other) from error
+            raise (files.os_error_of(error.message) or other) from error
     return {
         name: {"dtype": value.dtype.name, "shape": value.shape.as_list()}
         for name, value in zip(names, values, strict=True)
@@ -199,7 +177,7 @@ def _write_bundle(folder, tensors):
 def _read_bundle(path, listed):
     names = sorted(listed)
     try:
-        with tf.device("CPU"), plain_path(path) as folder:
+        with tf.device("CPU"), files.plain_path(path) as folder:
             held = tf.train.load_checkpoint(f"{folder}/{BUNDLE}").get_variable_to_shape_map()
             if sorted(held) != names:
                 odd = min(set(held) ^ set(names))
@@ -211,7 +189,7 @@ def _read_bundle(path, listed):
                 dtypes=[tf.as_dtype(listed[name]["dtype"]) for name in names],
             )
     except tf.errors.OpError as error:
-        if met := os_error_of(error.message, path):
+        if met := files.os_error_of(error.message, path):
             raise met from error
         raise _damaged(path, f"TensorFlow cannot read it ({error.message})") from error
     tensors = {name: np.asarray(value.numpy()) for name, value in zip(names, values, strict=True)}
@@ -228,4 +206,4 @@ def _fingerprint(content):
 
 
 def _damaged(path, why):
-    return DamagedCheckpoint(f"checkpoint {path} is damaged: {why}; it cannot be used.")
+    return UserError(f"checkpoint {path} is damaged: {why}; it cannot be used.")

@@ -8,30 +8,31 @@ Runs of pairs are compared by BLEU where all have been translated, and by perple
 tasks by the first figure of which more is better, such as accuracy.
 """
 
+import dataclasses
 import json
 import shlex
 
-from absl import flags
+from lm_zoo.checked_fields import field
+from lm_zoo.errors import UserError
+from lm_zoo.files import expanded
+from lm_zoo.json_files import read_kept_json
 
 ARGUMENTS = "RUN..."
 USES_TENSORFLOW = False
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string(
-        "split", "test", "Which split's evaluations to compare.", flag_values=flag_values
-    )
-    flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
+@dataclasses.dataclass
+class CompareFlags:
+    split: str = field("test", help="Which split's evaluations to compare.")
+    json: bool = field(False, help="Print JSON instead of the table.")
+
+
+FLAGS = (CompareFlags,)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.errors import UserError
     from lm_zoo.evaluation.compare import compare, render_comparison
-    from lm_zoo.evaluation.compare_figures import (
-        compare_figures,
-        is_figures,
-        render_figures,
-    )
+    from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
     from lm_zoo.evaluation.ledger import Ledger
 
     if len(arguments) < 2:
@@ -55,8 +56,6 @@ def _as_json(values):
 
 def _read_evaluation(name, split):
     """Returns what `lm-zoo evaluate` kept of a run's split, or a file of it."""
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
     path = expanded(name)
@@ -67,33 +66,19 @@ def _read_evaluation(name, split):
                 f"compare: {name} has no evaluation of its {split} split; run "
                 f"`lm-zoo evaluate --workdir={shlex.quote(name)} --split={split}` first."
             )
-    return _read_json(path)
+    return read_kept_json("compare", path, dict, "evaluate the run anew")
 
 
 def _read_scores(name, split, ledger):
     """Returns the `Scores` beside a run's ledger, or None."""
     from lm_zoo.evaluation.scores import Scores, is_scores
-    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
 
     if expanded(name).is_file():
         return None
     for path in sorted(RunFolder(name).results.glob(f"*-{split}.json")):
-        values = _read_json(path)
+        values = read_kept_json("compare", path, dict, "evaluate the run anew")
         # Those by another checkpoint than the ledger's are not compared.
         if is_scores(values) and values.get("step") == ledger.step:
             return Scores.from_dict(values)
     return None
-
-
-def _read_json(path):
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import reason
-    from lm_zoo.json_files import NotJson, read_json
-
-    try:
-        return read_json(path)
-    except NotJson as error:
-        raise UserError(f"compare: {path} is damaged ({error}); evaluate the run anew.") from None
-    except OSError as error:
-        raise UserError(f"compare: {path} cannot be read: {reason(error)}.") from None

@@ -5,7 +5,7 @@ import pathlib
 from lm_zoo import config as config_lib
 from lm_zoo import configs
 from lm_zoo.cli.quiet_imports import import_for_registered
-from lm_zoo.errors import UserError, nearest
+from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.files import expanded
 from lm_zoo.registering_files import executed
 
@@ -30,8 +30,7 @@ def read_config(source):
     name = source.removeprefix("./").removeprefix("configs/").removesuffix(".py")
     if name in shipped:
         return _run_config_file(shipped[name])
-    guess = nearest(name, shipped) or nearest(path.stem, shipped)
-    hint = f" Did you mean {guess}?" if guess else ""
+    hint = did_you_mean(name, shipped, "{}") or did_you_mean(path.stem, shipped, "{}")
     raise UserError(
         f"--config: {source!r} is neither a file nor a shipped config.{hint} `lm-zoo list configs` "
         "shows them."

@@ -8,8 +8,9 @@ import typing
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
-from lm_zoo.checked_fields import check_fields, field_types, type_words
+from lm_zoo.checked_fields import check_fields, field_types, require, type_words
 from lm_zoo.cli.config_files import read_config
+from lm_zoo.cli.run_flags import values_given
 from lm_zoo.config_checks import value_at
 from lm_zoo.config_fields import NamedConfig
 from lm_zoo.errors import UserError
@@ -112,12 +113,9 @@ def _take_overrides(config, argv):
 def _with_names(config, argv):
     """Returns a copy of the config with the names of task and corpus that the arguments give."""
     config = copy.deepcopy(config)
-    for argument, following in zip(argv, [*argv[1:], None]):
-        match = _OVERRIDE.fullmatch(argument)
-        if argument == "--":
-            break
-        if match and match[2] in _NAMES:
-            _set_name(config, match[2], following if match[3] is None else match[3])
+    for path in _NAMES:
+        for name in values_given(f"config.{path}", argv):
+            _set_name(config, path, name)
     return config
 
 
@@ -209,7 +207,6 @@ def _set_name(config, path, name):
 
 
 def _read(path, kind, text):
-    """Reads a text as a value of a type."""
     if kind is str:
         return text
     try:
@@ -236,11 +233,8 @@ def _model_argument(path, kind, text):
         return None
     if kind is not None and not (kind is int and type(value) is float):
         return _read(path, kind, text)
-    if not isinstance(value, (bool, int, float, str, tuple)):
-        raise UserError(
-            f"config.{path}: expected a number, true, false, a string or a tuple, received "
-            f"{text!r}."
-        )
+    is_right = isinstance(value, (bool, int, float, str, tuple))
+    require(is_right, f"config.{path}", "a number, true, false, a string or a tuple", text)
     return value
 
 

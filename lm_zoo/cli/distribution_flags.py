@@ -1,40 +1,25 @@
-"""`--strategy`, and the devices and processes that a command is to run on."""
+"""The devices and processes that a command is to run on."""
 
+import dataclasses
 import sys
 
-from absl import flags
-
+from lm_zoo.checked_fields import field
 from lm_zoo.config import STRATEGIES
+from lm_zoo.config_json import learned_from
 
 
-def define_strategy_flag(flag_values):
-    flags.DEFINE_enum(
-        "strategy",
-        None,
-        STRATEGIES,
-        "How the devices are used: short for --config.runtime.strategy.",
-        flag_values=flag_values,
-    )
+@dataclasses.dataclass
+class DeviceFlags:
+    """Of commands that have no config of their own."""
 
-
-def define_device_flags(flag_values):
-    """For commands that have no config of their own."""
-    flags.DEFINE_enum(
-        "strategy",
+    strategy: str = field(
         "one_device",
-        [s for s in STRATEGIES if s != "parameter_server"],
-        "How the devices are used; auto takes all.",
-        flag_values=flag_values,
+        choices=[s for s in STRATEGIES if s != "parameter_server"],
+        help="How the devices are used; auto takes all.",
     )
-    flags.DEFINE_list(
-        "devices", [], "One number, or names such as GPU:0,GPU:1.", flag_values=flag_values
-    )
-    flags.DEFINE_integer(
-        "logical_cpus",
-        1,
-        "Devices that the CPU is split into, to try things out.",
-        lower_bound=1,
-        flag_values=flag_values,
+    devices: tuple[str, ...] = field((), help="One number, or names such as GPU:0,GPU:1.")
+    logical_cpus: int = field(
+        1, at_least=1, help="Devices that the CPU is split into, to try things out."
     )
 
 
@@ -43,22 +28,16 @@ def distribution_for(config, flag_values):
 
     Must come before anything uses TensorFlow's devices.
     """
-    from lm_zoo.config_json import NOT_LEARNED_FROM, flatten
-
     if flag_values.strategy:
         config.runtime.strategy = flag_values.strategy
-    fields = {
-        f"config.{name}": value
-        for name, value in flatten(config).items()
-        if not name.startswith(tuple(NOT_LEARNED_FROM))
-    }
+    fields = {f"config.{name}": value for name, value in learned_from(config).items()}
     for name in ("micro_batches", "steps_per_call", "strategy"):
         fields[f"config.runtime.{name}"] = getattr(config.runtime, name)
     return _met(config.runtime, fields)
 
 
-def distribution_of_flags(flag_values, same):
-    """As `distribution_for`, from `define_device_flags`.
+def distribution_of_flags(flag_values, same=()):
+    """As `distribution_for`, from `DeviceFlags`.
 
     Args:
         flag_values: The command's flags.
@@ -71,9 +50,7 @@ def distribution_of_flags(flag_values, same):
     if strategy == "one_device" and not flag_values["strategy"].present and find_cluster():
         strategy = "multi_worker"
     runtime = RuntimeConfig(
-        strategy=strategy,
-        devices=tuple(flag_values.devices),
-        logical_cpus=flag_values.logical_cpus,
+        strategy=strategy, devices=tuple(flag_values.devices), logical_cpus=flag_values.logical_cpus
     )
     return _met(runtime, {f"--{name}": getattr(flag_values, name) for name in same})
 

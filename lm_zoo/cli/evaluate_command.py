@@ -19,24 +19,23 @@ import dataclasses
 import json
 import pathlib
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_option_flags, options_of_flags
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
-from lm_zoo.cli.run_flags import refuse_flag_of_other_tasks, task_of_arguments
-from lm_zoo.tasks import TASKS, declaration
+from lm_zoo.cli.results import show_and_keep
+from lm_zoo.cli.run_flags import task_of_arguments
+from lm_zoo.errors import UserError
+from lm_zoo.tasks import TASKS, declaration, task_class
 
 
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    flags.DEFINE_string("split", "test", "train, validation or test.", flag_values=flag_values)
-    define_checkpoint_flag(flag_values)
-    define_device_flags(flag_values)
-    flags.DEFINE_bool("json", False, "Print JSON instead of the table.", flag_values=flag_values)
+@dataclasses.dataclass
+class EvaluateFlags:
+    split: str = field("test", help="train, validation or test.")
+    json: bool = field(False, help="Print JSON instead of the table.")
+
+
+FLAGS = (RunFlags, EvaluateFlags, DeviceFlags)
 
 
 def define_task_flags(flag_values, arguments):
@@ -52,8 +51,14 @@ def refuse_unknown(name, arguments):
     task = task_of_arguments(arguments)
     if not task:
         return ""
-    refuse_flag_of_other_tasks(name, task, _options_of, TASKS)
-    return f" The task {task} takes {', '.join(f'--{each}' for each in _options_of(task))}."
+    takes = f"takes {', '.join(f'--{each}' for each in _options_of(task))}"
+    others = [other for other in TASKS if other != task and name in _options_of(other)]
+    if others:
+        raise UserError(
+            f"--{name}: it is for the task {' or '.join(others)}, and this run is of {task}, which "
+            f"{takes}; leave it out."
+        )
+    return f" The task {task} {takes}."
 
 
 def _options_of(task):
@@ -61,10 +66,8 @@ def _options_of(task):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
-    from lm_zoo.tasks import task_class
 
     folder = RunFolder(flag_values.workdir).require()
     config = folder.config()
@@ -86,17 +89,15 @@ def run(flag_values, arguments):
 
 def _name_of(cls, flag_values):
     """Returns what is measured: a split, or the file that is given in its place."""
-    for field in dataclasses.fields(cls):
-        paths = flag_values[field.name].value
-        if field.metadata.get("names_result") and paths:
+    for option in dataclasses.fields(cls):
+        paths = flag_values[option.name].value
+        if option.metadata.get("names_result") and paths:
             return pathlib.Path(paths[0]).name
     return flag_values.split
 
 
 def _show(report, folder, name, as_json):
     """Prints a report and writes it to the run's results."""
-    from lm_zoo.cli.results import show_and_keep
-
     shown = report.table()
     if as_json:
         shown = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)

@@ -9,68 +9,60 @@ A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and `tf.saved_mod
 OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
 """
 
-from absl import flags
+import dataclasses
 
-from lm_zoo.cli.flags import define_checkpoint_flag, define_special_tokens_flag
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.export.formats import FORMATS
-
-# Flags that not every form has.
-OPTIONS = ("name", "precision", "max_length", "signatures", "shard_bytes", "special_tokens")
+from lm_zoo.generation.options import special_tokens_option
 
 
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_path("output", None, "Folder to write to.", required=True, flag_values=flag_values)
-    define_checkpoint_flag(flag_values)
-    described = "; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items())
-    flags.DEFINE_enum(
-        "format", "saved_model", list(FORMATS), f"{described}.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
-        "name", "", "Name of the model; empty is the workdir's.", flag_values=flag_values
-    )
-    flags.DEFINE_enum(
-        "precision",
+@dataclasses.dataclass
+class FormFlags:
+    """What not every form has."""
+
+    name: str = field("", help="Name of the model; empty is the workdir's.")
+    precision: str = field(
         "float32",
-        ["float32", "bfloat16", "float16", "int8"],
-        "Of the weights as they are stored.",
-        flag_values=flag_values,
+        choices=("float32", "bfloat16", "float16", "int8"),
+        help="Of the weights as they are stored.",
     )
-    flags.DEFINE_integer(
-        "max_length",
+    max_length: int = field(
         0,
-        "Most tokens of a text that is read whole, and of what the model's state holds; 0 is all it "
-        "can.",
-        flag_values=flag_values,
+        help="Most tokens of a text that is read whole, and of what the model's state holds; 0 is "
+        "all it can.",
     )
-    flags.DEFINE_list(
-        "signatures",
+    signatures: tuple[str, ...] | None = field(
         None,
-        "What the SavedModel can do: some of the predictions of the run's task, as `generate` and "
-        "`score` of a language model, or `translate` of one that translates. Default: all.",
-        flag_values=flag_values,
+        help="What the SavedModel can do: some of the predictions of the run's task, as `generate` "
+        "and `score` of a language model, or `translate` of one that translates. Default: all.",
     )
-    flags.DEFINE_integer(
-        "shard_bytes",
-        0,
-        "Most bytes of weights in one file of safetensors; 0 is 5 GiB.",
-        lower_bound=0,
-        flag_values=flag_values,
+    shard_bytes: int = field(
+        0, at_least=0, help="Most bytes of weights in one file of safetensors; 0 is 5 GiB."
     )
-    define_special_tokens_flag(flag_values)
+    special_tokens: str = special_tokens_option()
+
+
+@dataclasses.dataclass
+class ExportFlags:
+    output: str = field(None, is_path=True, required=True, help="Folder to write to.")
+    format: str = field(
+        "saved_model",
+        choices=tuple(FORMATS),
+        help="; ".join(f"{name}: {line}" for name, (_, line) in FORMATS.items()) + ".",
+    )
+
+
+FLAGS = (RunFlags, ExportFlags, FormFlags)
+MEANT = "name"
 
 
 def run(flag_values, arguments):
-    from lm_zoo.errors import UserError
     from lm_zoo.export.export import export
     from lm_zoo.run import load
 
-    if arguments:
-        raise UserError(f"export: unexpected argument {arguments[0]!r}; give it as --name=value.")
-    options = {name: flag_values[name].value for name in OPTIONS if flag_values[name].present}
+    given = [flag_values[option.name] for option in dataclasses.fields(FormFlags)]
+    options = {flag.name: flag.value for flag in given if flag.present}
     loaded = load(flag_values.workdir, flag_values.checkpoint)
     path, report = export(loaded, flag_values.output, flag_values.format, **options)
     if report:

@@ -8,53 +8,37 @@
 One continuation is written as it is made; of several, each when all are done.
 """
 
+import dataclasses
 import json
-import sys
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    prediction_of_run,
-    predictions_named,
-    refuse_several_processes,
-    values_of_flags,
-)
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.distribution_flags import DeviceFlags
+from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli import prediction_flags
 
 
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
+@dataclasses.dataclass
+class GenerateFlags:
+    json: bool = field(False, help="Print one JSON object per continuation.")
+
+
+FLAGS = (RunFlags, DeviceFlags, GenerateFlags)
+MEANT = "prompt"
 
 
 def define_task_flags(flag_values, arguments):
-    define_prediction_flags(predictions_named("generate", arguments), flag_values)
-    define_device_flags(flag_values)
-    flags.DEFINE_bool(
-        "json", False, "Print one JSON object per continuation.", flag_values=flag_values
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("generate", arguments), flag_values
     )
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.errors import UserError
-    from lm_zoo.run import load
-
-    if arguments:
-        raise UserError(f"generate: unexpected argument {arguments[0]!r}; give it as --prompt=...")
-    refuse_several_processes("generate")
-    prediction = prediction_of_run("generate", flag_values)
-    options = values_of_flags(prediction.inputs, flag_values)
+    prediction = prediction_flags.prediction_of_run("generate", flag_values)
+    options = prediction_flags.settings_of_flags(prediction, flag_values)
     (text,) = prediction.texts
-    prompts = options.pop(text.name) or [""]  # "" begins a text
+    prompts = flag_values[text.name].value or [""]  # "" begins a text
     prediction.checked([prompts], options)  # before the model is loaded
-    distribution = distribution_of_flags(flag_values, ())
-    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+    loaded = prediction_flags.load_alone("generate", flag_values)
     streams = len(prompts) * options["num_return_sequences"] == 1 and not flag_values.json
     opening = iter(prompts)  # written when it is certain that text follows
     results = loaded.generate(
@@ -84,5 +68,4 @@ def _as_dict(result):
 
 
 def _write(text):
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    print(text, end="", flush=True)

@@ -10,33 +10,31 @@ model of nn.LSTM, nn.GRU or nn.RNN. Every tensor is used, in its shape, or the i
 `lm-zoo export --format=hugging_face|keras_hub|pytorch` is the way back.
 """
 
-from absl import flags
+import dataclasses
 
-from lm_zoo.cli.path_flags import define_path
+from lm_zoo.checked_fields import field
 
 
-def define_flags(flag_values):
-    define = {"flag_values": flag_values}
-    define_path("from", None, "Folder of the weights.", required=True, **define)
-    define_path("workdir", None, "Folder of the run; new or empty.", required=True, **define)
-    flags.DEFINE_string(
-        "format", "", "hugging_face, keras_hub or pytorch; by default found out.", **define
-    )
-    define_path(
-        "tokenizer",
+@dataclasses.dataclass
+class ImportFlags:
+    from_: str = field(None, is_path=True, required=True, help="Folder of the weights.")
+    workdir: str = field(None, is_path=True, required=True, help="Folder of the run; new or empty.")
+    format: str = field("", help="hugging_face, keras_hub or pytorch; by default found out.")
+    tokenizer: str = field(
         "",
-        "A saved tokenizer, a run, or another program's files, if the folder has none.",
-        **define,
+        is_path=True,
+        help="A saved tokenizer, a run, or another program's files, if the folder has none.",
     )
+
+
+FLAGS = (ImportFlags,)
+MEANT = "from"
 
 
 def run(flag_values, arguments):
     from lm_zoo.cli.tokenizer_command import find_tokenizer
-    from lm_zoo.errors import UserError
     from lm_zoo.weights.importing import import_run
 
-    if arguments:
-        raise UserError(f"import: unexpected argument {arguments[0]!r}; give it as --from=...")
     tokenizer = find_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
     folder = import_run(
         flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer

@@ -10,59 +10,50 @@ vocabulary is used, what is unknown, and what is there twice. A task may add mor
 prepared first, as by `lm-zoo prepare`.
 """
 
+import dataclasses
 import json
 import pathlib
 import shutil
 
-from absl import flags
+from lm_zoo import config_checks
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import CorpusFlags, with_data_dir
+from lm_zoo.cli.results import show_and_keep
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import make_folder_for, write_atomically
 
-from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
 
-
-def define_flags(flag_values):
-    define_config_flag(flag_values)
-    define_data_dir_flag(flag_values)
-    define_path("workdir", None, "Folder of a run, in place of --config.", flag_values=flag_values)
-    define_register_flag(flag_values)
-    flags.DEFINE_string("split", "train", "train, validation or test.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "examples",
-        3,
-        "Examples shown, or excerpts of a text that is one stream.",
-        lower_bound=0,
-        flag_values=flag_values,
+@dataclasses.dataclass
+class InspectFlags:
+    workdir: str | None = field(None, is_path=True, help="Folder of a run, in place of --config.")
+    split: str = field("train", help="train, validation or test.")
+    examples: int = field(
+        3, at_least=0, help="Examples shown, or excerpts of a text that is one stream."
     )
-    flags.DEFINE_integer(
-        "batches",
+    batches: int | None = field(
         None,
-        "Batches shown; default: 1 of the training split, none of the others.",
-        lower_bound=0,
-        upper_bound=100,
-        flag_values=flag_values,
+        at_least=0,
+        at_most=100,
+        help="Batches shown; default: 1 of the training split, none of the others.",
     )
-    define_path(
-        "output",
+    output: str | None = field(
         None,
-        "HTML file to write, or a folder for it; default: the workdir's results, or this folder.",
-        flag_values=flag_values,
+        is_path=True,
+        help="HTML file to write, or a folder for it; default: the workdir's results, or this "
+        "folder.",
     )
-    flags.DEFINE_bool("json", False, "Print JSON instead of text.", flag_values=flag_values)
+    json: bool = field(False, help="Print JSON instead of text.")
+
+
+FLAGS = (CorpusFlags, InspectFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo import config_checks
-    from lm_zoo.cli.results import show_and_keep
     from lm_zoo.data.corpora.corpus import SPLITS
-    from lm_zoo.errors import UserError, unknown_name
-    from lm_zoo.files import cannot_write, write_atomically
     from lm_zoo.inspection.page import as_page
     from lm_zoo.inspection.terminal import as_text
     from lm_zoo.run_folder import RunFolder
 
-    if arguments:
-        raise UserError(f"inspect: unexpected argument {arguments[0]!r}.")
     if (flag_values.config is None) == (flag_values.workdir is None):
         raise UserError("inspect: expected either --config or --workdir.")
     if flag_values.split not in SPLITS:
@@ -78,10 +69,7 @@ def run(flag_values, arguments):
         shown = as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)) + "\n"
 
     def keep():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        make_folder_for(path)
         write_atomically(path, as_page(report))
         return [path]
 
@@ -108,8 +96,6 @@ def _inspect(config, folder, flag_values):
 
 def _checked_split(corpus, examples, flag_values):
     """Returns the `ExampleSplit`, which must not be empty, and how many batches of it are shown."""
-    from lm_zoo.errors import UserError
-
     split = examples.split(flag_values.split)
     if not any(tokens.num_bytes for tokens in split.fields.values()):
         raise UserError(f"split: the {split.name} split of {corpus.name} is empty.")
@@ -119,7 +105,6 @@ def _checked_split(corpus, examples, flag_values):
 
 
 def _page_path(output, folder, name):
-    """Returns where the page goes."""
     if output is None:
         return (folder.results if folder else pathlib.Path()) / name
     path = pathlib.Path(output)

@@ -15,54 +15,41 @@ closed to others.
 """
 
 import contextlib
+import dataclasses
 import shlex
 import sys
 
-from absl import flags
+from lm_zoo.checked_fields import field
+from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "-- COMMAND ..."
 USES_TENSORFLOW = False
 
 
-def define_flags(flag_values):
-    flags.DEFINE_integer(
-        "workers",
-        None,
-        "Processes that train together.",
-        lower_bound=1,
-        required=True,
-        flag_values=flag_values,
+@dataclasses.dataclass
+class LaunchFlags:
+    workers: int = field(None, at_least=1, required=True, help="Processes that train together.")
+    parameter_servers: int = field(
+        0, at_least=0, help="Processes that hold parameters, for runtime.strategy=parameter_server."
     )
-    flags.DEFINE_integer(
-        "parameter_servers",
+    max_restarts: int = field(
+        3, at_least=0, help="Failures after which the group is started again."
+    )
+    stall_seconds: int = field(
         0,
-        "Processes that hold parameters, for runtime.strategy=parameter_server.",
-        lower_bound=0,
-        flag_values=flag_values,
+        at_least=0,
+        help="Seconds without a step, a checkpoint or a validation ended, after which a process "
+        "that made one counts as failed; 0 never.",
     )
-    flags.DEFINE_integer(
-        "max_restarts",
-        3,
-        "Failures after which the group is started again.",
-        lower_bound=0,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "stall_seconds",
-        0,
-        "Seconds without a step, a checkpoint or a validation ended, after which a process that "
-        "made one counts as failed; 0 never.",
-        lower_bound=0,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "network",
+    network: str = field(
         "auto",
-        ["auto", "private", "host"],
-        "private: the processes have a network of their own, or nothing is started; host: they have "
-        "the machine's, and their ports are open to it; auto: private where it can be.",
-        flag_values=flag_values,
+        choices=("auto", "private", "host"),
+        help="private: the processes have a network of their own, or nothing is started; host: "
+        "they have the machine's, and their ports are open to it; auto: private where it can be.",
     )
+
+
+FLAGS = (LaunchFlags,)
 
 
 def run(flag_values, arguments):
@@ -70,7 +57,6 @@ def run(flag_values, arguments):
     from lm_zoo.cli.main import COMMANDS
     from lm_zoo.distribution.launcher import USER_ERROR, Launcher
     from lm_zoo.distribution.parameter_server_launcher import ParameterServerLauncher
-    from lm_zoo.errors import UserError, unknown_name
 
     if not arguments:
         raise UserError("launch: expected a command after --, as in -- train --config=...")
@@ -114,7 +100,6 @@ def _network(choice, stack):
     """Returns the `PrivateNetwork`, or None; says where the ports are open then."""
     from lm_zoo.distribution.listening import has_outside_interface
     from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
-    from lm_zoo.errors import UserError
 
     why = "--network=host"
     if choice != "host":

@@ -8,18 +8,16 @@ Without an argument it shows all of them.
 
 import ast
 import shutil
-import textwrap
 
 from lm_zoo.cli.config_files import shipped_configs
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.cli.flags import RegisterFlag
+from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.tables import definitions
 
 ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
 USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it themselves
-
-
-def define_flags(flag_values):
-    define_register_flag(flag_values)
+FLAGS = (RegisterFlag,)
 
 
 def run(flag_values, arguments):
@@ -32,19 +30,13 @@ def run(flag_values, arguments):
         rows = KINDS[kind]()
         width = max((len(name) for name, _ in rows), default=0)
         columns = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        for name, text in rows:
-            lines = textwrap.wrap(text, max(columns - width - 4, 30)) or [""]
-            print(f"  {name:{width}}  {lines[0]}".rstrip())
-            for line in lines[1:]:
-                print(" " * (width + 4) + line)
+        print(*definitions(rows, width + 4, max(columns, width + 34)), sep="\n")
         if not arguments:
             print()
 
 
 def tasks():
     """Returns `(name, what it is, its fields and predictions)` of every registered task."""
-    from lm_zoo.cli.quiet_imports import import_quietly
-
     import_quietly("tensorflow")
     from lm_zoo.tasks import TASKS
 
@@ -59,8 +51,6 @@ def tasks():
 
 def models():
     """Returns `(name, what it is and its sizes)` of every registered model."""
-    from lm_zoo.cli.quiet_imports import import_quietly
-
     import_quietly("tensorflow")
     from lm_zoo.registry import MODELS
 
@@ -105,11 +95,4 @@ def first_line(docstring):
     return (docstring or "").strip().split("\n")[0]
 
 
-KINDS = {
-    "tasks": tasks,
-    "models": models,
-    "corpora": corpora,
-    "cleaning": cleaning,
-    "tokenizers": tokenizers,
-    "configs": configs,
-}
+KINDS = {each.__name__: each for each in (tasks, models, corpora, cleaning, tokenizers, configs)}

@@ -2,10 +2,13 @@
 
 A command is a module with
 
-    a docstring or DESCRIPTION   what it does and examples; shown by `lm-zoo COMMAND --help`
-    ARGUMENTS                    optional: what its help calls the positional arguments
+    a docstring                  what it does and examples; shown by `lm-zoo COMMAND --help`
+    FLAGS                        dataclasses of its flags, made by `lm_zoo.checked_fields.field`
+    ARGUMENTS                    optional: what its help calls the positional arguments; without,
+                                 there are none
+    MEANT                        optional: the flag that who gives one means
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
-    define_flags(flag_values)    adds its flags: `flags.DEFINE_string(..., flag_values=flag_values)`
+    default_config(arguments)                   optional: the config where no --config is given
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
     describe(arguments)                         optional: what its help says besides of the run
     refuse_unknown(name, arguments)             optional: says more of a flag that there is not, or
@@ -29,14 +32,15 @@ from absl import logging as absl_logging
 
 from lm_zoo import __doc__ as ABOUT
 from lm_zoo import __version__
-from lm_zoo.checked_fields import Facts, not_among
+from lm_zoo.checked_fields import not_among, type_words
 from lm_zoo.cli.config_overrides import load_config
+from lm_zoo.cli.option_flags import define_option_flags
 from lm_zoo.cli.quiet_imports import import_quietly
-from lm_zoo.cli.register_flag import execute_registering
-from lm_zoo.cli.run_flags import run_of_arguments
+from lm_zoo.cli.run_flags import execute_registering, run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
-from lm_zoo.errors import LostProcess, UserError, nearest
+from lm_zoo.errors import LostProcess, UserError, did_you_mean
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
+from lm_zoo.tables import definitions
 
 COMMANDS = {
     "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
@@ -60,7 +64,6 @@ HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
 LOST_PROCESS = 75  # sysexits.h: a failure that another try may mend
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "AUTOGRAPH_VERBOSITY": "0"}
 _VALUES = {"int": "N", "float": "X", "path": "PATH", "string": "TEXT"}
-_TYPES = {"int": int, "float": float, "bool": bool}
 
 
 def main(argv=None):
@@ -78,12 +81,9 @@ def main(argv=None):
             status = _dispatch(arguments)
         finally:
             sys.stdout.flush()
-    except UserError as error:
+    except (UserError, LostProcess) as error:
         print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except LostProcess as error:
-        print(f"{program}: error: {_one_line(error)}", file=sys.stderr)
-        return LOST_PROCESS
+        return LOST_PROCESS if isinstance(error, LostProcess) else 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
@@ -116,20 +116,18 @@ def _of_system(error):
 def command_help(command, module, arguments=()):
     """Returns the help text of a command, made from its flags and its docstring."""
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    flag_values = _flags_of(module, arguments)
+    flag_values = flags_of(module, arguments)
     shown = [flag_values[n] for n in flag_values if n == flag_values[n].name]  # no short names
     required = [_left(flag) for flag in shown if _is_required(flag)]
     positional = [getattr(module, "ARGUMENTS", "")]
     optional = ["[--FLAG=VALUE ...]"] if len(shown) > len(required) else []
     usage = " ".join(filter(None, [*required, *optional, *positional]))
-    description = textwrap.dedent(getattr(module, "DESCRIPTION", None) or module.__doc__).strip()
+    description = textwrap.dedent(module.__doc__).strip()
     if hasattr(module, "describe"):
         description += "\n" + module.describe(arguments)
     lines = [f"usage: lm-zoo {command} {usage}", "", description, "", "flags:"]
-    for flag in shown:
-        lines += _wrapped(_left(flag), _right(flag), width)
-    lines += _wrapped("--help", "Show this.", width)
-    return "\n".join(lines)
+    rows = [*((_left(flag), _right(flag)) for flag in shown), ("--help", "Show this.")]
+    return "\n".join([*lines, *definitions(rows, 26, width)])
 
 
 def parsed_flags(command, arguments):
@@ -159,9 +157,7 @@ def _dispatch(arguments):
     if command == "help":
         return _dispatch([*rest[:1], "--help"])
     if command not in COMMANDS:
-        guess = nearest(command, COMMANDS)
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        listed = ", ".join(COMMANDS)
+        hint, listed = did_you_mean(command, COMMANDS), ", ".join(COMMANDS)
         raise UserError(f"there is no command {command!r}.{hint} Expected one of: {listed}.")
     module = importlib.import_module(COMMANDS[command][0])
     if _asks_for_help(rest):
@@ -188,10 +184,11 @@ commands:
 `lm-zoo COMMAND --help` shows a command's flags and examples; `lm-zoo --version` the version."""
 
 
-def _flags_of(module, arguments):
+def flags_of(module, arguments):
     """Returns a command's flags, in absl `FlagValues` of their own: the global ones stay empty."""
     flag_values = flags.FlagValues()
-    module.define_flags(flag_values)
+    for declared in module.FLAGS:
+        define_option_flags(declared, flag_values)
     if "register" in flag_values:
         execute_registering(arguments)
     if hasattr(module, "define_task_flags"):
@@ -201,7 +198,7 @@ def _flags_of(module, arguments):
 
 def _parse(command, module, arguments):
     """Returns the parsed flags and the positional arguments of a command."""
-    flag_values = _flags_of(module, arguments)
+    flag_values = flags_of(module, arguments)
     if "register" in flag_values and (folder := run_of_arguments(arguments)):
         folder.check_registered()  # before TensorFlow is loaded
     config = None
@@ -214,13 +211,15 @@ def _parse(command, module, arguments):
         more = ""
         if hasattr(module, "refuse_unknown"):
             more = module.refuse_unknown(error.flagname, arguments)
-        guess = nearest(error.flagname, flag_values)
-        hint = f" Did you mean --{guess}?" if guess else ""
+        hint = did_you_mean(error.flagname, flag_values, "--{}")
         raise UserError(
             f"there is no flag --{error.flagname}.{hint}{more} `lm-zoo {command} --help` lists all."
         ) from None
     except flags.Error as error:
         raise UserError(_flag_error(flag_values, str(error))) from None
+    if positional and not hasattr(module, "ARGUMENTS"):
+        meant = getattr(module, "MEANT", "FLAG")
+        raise UserError(f"unexpected argument {positional[0]!r}; give it as --{meant}=VALUE.")
     if config is not None:
         flag_values["config"].value = config
     flags.FLAGS.mark_as_parsed()  # for libraries that read absl's own
@@ -240,11 +239,7 @@ def _flag_error(flag_values, message):
     parser = flag_values[name].parser
     if choices := getattr(parser, "enum_values", None):
         return f"--{name}: {not_among(choices, received)}"
-    expected = getattr(parser, "expected", None)
-    if kind := _TYPES.get(flag_values[name].flag_type().removeprefix("multi ")):
-        bounds = {"at_least": "lower_bound", "at_most": "upper_bound"}
-        facts = Facts(**{fact: getattr(parser, bound, None) for fact, bound in bounds.items()})
-        expected = expected or facts.words(kind)
+    expected = type_words(bool) if flag_values[name].boolean else getattr(parser, "expected", None)
     return f"--{name}: expected {expected}, received {received!r}." if expected else message
 
 
@@ -264,7 +259,7 @@ def _is_required(flag):
 def _right(flag):
     """What a flag means, with its default."""
     text, default = " ".join((flag.help or "").split()), flag.default
-    text = re.sub(r"^<[^>]*>: |; repeat this option to specify a list of values$", "", text)
+    text = text.removesuffix("; repeat this option to specify a list of values")
     if _is_required(flag):
         return f"{text} (required)"
     if isinstance(default, (list, tuple)):
@@ -272,16 +267,6 @@ def _right(flag):
     if default is None or default is False or default == "":
         return text
     return f"{text} (default: {str(default).lower() if flag.boolean else default})"
-
-
-def _wrapped(left, text, width):
-    indent = 26
-    lines = textwrap.wrap(text, width - indent) or [""]
-    if len(left) > indent - 4:
-        first = [f"  {left}"]
-    else:
-        first = [f"  {left:{indent - 4}}  {lines.pop(0)}".rstrip()]
-    return first + [" " * indent + line for line in lines]
 
 
 def _log_warnings_only(program):

@@ -1,4 +1,4 @@
-"""Flags made of what is declared once: fields of an options dataclass, inputs of a prediction."""
+"""Flags made of what is declared once: fields of a dataclass, inputs of a prediction."""
 
 import dataclasses
 import typing
@@ -6,7 +6,7 @@ import typing
 from absl import flags
 
 from lm_zoo.checked_fields import facts_of, field_types, type_beside_none
-from lm_zoo.cli.path_flags import define_path, define_paths
+from lm_zoo.files import expanded
 
 REPEATED, BY_COMMAS = "repeated", "by commas"  # how a flag takes several strings
 
@@ -29,6 +29,21 @@ class _Number(flags.ArgumentParser):
         return self._kind.__name__
 
 
+class _Path(flags.ArgumentParser):
+    """Reads a path, a string. A shell leaves the `~` of `--workdir=~/runs` as it is."""
+
+    def parse(self, argument):
+        return str(expanded(argument)) if argument.startswith("~") else argument
+
+    def flag_type(self):
+        return "path"
+
+
+class _Paths(flags.ListParser):
+    def parse(self, argument):
+        return [_Path().parse(path) for path in super().parse(argument)]
+
+
 def define_option_flags(cls, flag_values, label=""):
     """Adds a flag for each field that has none yet.
 
@@ -39,19 +54,18 @@ def define_option_flags(cls, flag_values, label=""):
     """
     kinds = field_types(cls)
     for declared in dataclasses.fields(cls):
-        if declared.name in flag_values:
+        name = declared.name.removesuffix("_")  # of `from_`, which would be Python's word
+        if name in flag_values:
             continue
-        facts, lines = facts_of(declared), declared.metadata.get("lines")
-        if lines == 1:
-            define_path(declared.name, None, label + facts.help, flag_values=flag_values)
+        kind, _ = type_beside_none(kinds[declared.name])
+        lines, many = declared.metadata.get("lines"), ""
+        if typing.get_origin(kind) is tuple:
+            kind, many = str, REPEATED if declared.metadata.get("repeated") else BY_COMMAS
         elif lines:
-            define_paths(declared.name, [], label + facts.help, flag_values=flag_values)
-        else:
-            kind, _ = type_beside_none(kinds[declared.name])
-            many = ""
-            if typing.get_origin(kind) is tuple:
-                kind, many = str, REPEATED if declared.metadata.get("repeated") else BY_COMMAS
-            define_flag(declared.name, kind, declared.default, facts, flag_values, label, many)
+            many = "" if lines == 1 else BY_COMMAS
+        more = {key: declared.metadata.get(key) for key in ("is_path", "required")}
+        facts, default = facts_of(declared), declared.default
+        define_flag(name, kind, default, facts, flag_values, label, many, **more)
 
 
 def define_input_flags(inputs, flag_values, label=""):
@@ -62,7 +76,9 @@ def define_input_flags(inputs, flag_values, label=""):
             define_flag(each.name, each.kind, each.default, each, flag_values, label, many)
 
 
-def define_flag(name, kind, default, facts, flag_values, label="", many=""):
+def define_flag(
+    name, kind, default, facts, flag_values, label="", many="", is_path=False, required=False
+):
     """Adds a flag.
 
     Args:
@@ -73,21 +89,32 @@ def define_flag(name, kind, default, facts, flag_values, label="", many=""):
         flag_values: The command's flags.
         label: Stands before the help text.
         many: `REPEATED`, `BY_COMMAS`, or "" for one value.
+        is_path: Whether a value is a path.
+        required: Whether it must be given.
     """
-    text = label + facts.help
-    if many == REPEATED:
-        flags.DEFINE_multi_string(name, list(default or ()), text, flag_values=flag_values)
+    text, serializer = label + facts.help, flags.ArgumentSerializer()
+    if kind is bool:
+        flags.DEFINE_bool(name, default, text, flag_values)
     elif many == BY_COMMAS:
-        flags.DEFINE_list(name, list(default or ()), text, flag_values=flag_values)
-    elif facts.choices:
-        flags.DEFINE_enum(name, default, list(facts.choices), text, flag_values=flag_values)
-    elif kind is bool:
-        flags.DEFINE_bool(name, default, text, flag_values=flag_values)
-    elif kind in (int, float):
-        serializer = flags.ArgumentSerializer()
-        flags.DEFINE(_Number(kind, facts), name, default, text, flag_values, serializer)
+        parser, serializer = (
+            (_Paths if is_path else flags.ListParser)(),
+            flags.CsvListSerializer(","),
+        )
+        flags.DEFINE(parser, name, list(default or ()), text, flag_values, serializer)
+    elif many == REPEATED:
+        parser, values = _parser(kind, facts, is_path), list(default or ())
+        flags.DEFINE_multi(parser, serializer, name, values, text, flag_values)
     else:
-        flags.DEFINE_string(name, default, text, flag_values=flag_values)
+        parser = _parser(kind, facts, is_path)
+        flags.DEFINE(parser, name, default, text, flag_values, serializer, required=required)
+
+
+def _parser(kind, facts, is_path):
+    if facts.choices:
+        return flags.EnumParser(list(facts.choices))
+    if kind in (int, float):
+        return _Number(kind, facts)
+    return _Path() if is_path else flags.ArgumentParser()
 
 
 def options_of_flags(cls, flag_values):
@@ -97,9 +124,8 @@ def options_of_flags(cls, flag_values):
         UserError: For a file that cannot be read, and files of unequal numbers of lines.
     """
     values = {each.name: flag_values[each.name].value for each in dataclasses.fields(cls)}
-    lines = _lines(cls, values)
     tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return cls(**(values | tuples | lines))
+    return cls(**(values | tuples | _lines(cls, values)))
 
 
 def _lines(cls, values):

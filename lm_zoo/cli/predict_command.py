@@ -12,61 +12,50 @@ inputs; or as JSON objects with the texts by the inputs' names. Each is answered
 its batch are.
 """
 
+import dataclasses
 import sys
-import textwrap
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
+from lm_zoo.checked_fields import field, require
+from lm_zoo.cli.distribution_flags import DeviceFlags
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
-from lm_zoo.cli.path_flags import define_multi_path, define_path
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    prediction_of_run,
-    predictions_named,
-    refuse_several_processes,
-    values_of_flags,
-)
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.cli import prediction_flags
+from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
+from lm_zoo.tables import definitions
 from lm_zoo.tasks import TASKS, declaration
 from lm_zoo.tasks.prediction import TEXTS_AT_ONCE
 
-ARGUMENTS = "NAME"
-FORMATS = ("lines", "tsv", "jsonl")
 
-
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
-    define_multi_path(
-        "input",
-        [],
-        "UTF-8 file of texts; may be given several times; - or nothing is standard input.",
-        flag_values=flag_values,
+@dataclasses.dataclass
+class PredictFlags:
+    input: tuple[str, ...] = field(
+        (),
+        repeated=True,
+        is_path=True,
+        help="UTF-8 file of texts; may be given several times; - or nothing is standard input.",
     )
-    flags.DEFINE_enum(
-        "format",
+    format: str | None = field(
         None,
-        FORMATS,
-        "A text a line; one of each text input, with tabs between them; or a JSON object a line. "
-        "Default: lines, for several text inputs tsv.",
-        flag_values=flag_values,
+        choices=("lines", "tsv", "jsonl"),
+        help="A text a line; one of each text input, with tabs between them; or a JSON object a "
+        "line. Default: lines, for several text inputs tsv.",
     )
-    define_device_flags(flag_values)
-    flags.DEFINE_bool("json", False, "Print one JSON object per text.", flag_values=flag_values)
+    json: bool = field(False, help="Print one JSON object per text.")
+
+
+ARGUMENTS = "NAME"
+FLAGS = (RunFlags, PredictFlags, DeviceFlags)
 
 
 def define_task_flags(flag_values, arguments):
     """Adds the inputs of the prediction that is named; where none is, those of the run's task."""
     task, name = task_of_arguments(arguments), _name_in(arguments, flag_values)
-    predictions = predictions_named(name, arguments)
+    predictions = prediction_flags.predictions_named(name, arguments)
     if not name and task:
         predictions = declaration(task).predictions
-    define_prediction_flags(predictions, flag_values)
+    prediction_flags.define_prediction_flags(predictions, flag_values)
     define_input_flags([TEXTS_AT_ONCE], flag_values)
 
 
@@ -76,10 +65,11 @@ def describe(arguments):
     lines = []
     for each in [task] if task else TASKS:
         lines += ["", f"predictions of {each}:"]
+        rows = []
         for name, prediction in declaration(each).predictions.items():
             inputs = f" ({_flags_of(prediction.inputs)})" if task else ""
-            text = f"  {name:15} {prediction.help.removesuffix('.')}{inputs}."
-            lines += textwrap.wrap(text, 100, subsequent_indent=" " * 18)
+            rows.append((name, f"{prediction.help.removesuffix('.')}{inputs}."))
+        lines += definitions(rows, 18, 100)
     return "\n".join(lines)
 
 
@@ -104,9 +94,6 @@ def refuse_unknown(flag, arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
-    from lm_zoo.run import load
-
     if len(arguments) != 1:
         received = f"received {' '.join(arguments)!r}" if arguments else "received nothing"
         raise UserError(
@@ -114,13 +101,11 @@ def run(flag_values, arguments):
             f"--workdir={flag_values.workdir} --help` lists them."
         )
     (name,) = arguments
-    prediction = prediction_of_run(name, flag_values)
+    prediction = prediction_flags.prediction_of_run(name, flag_values)
     texts = _texts(prediction, flag_values)
-    values = values_of_flags([i for i in prediction.inputs if not i.field], flag_values)
+    values = prediction_flags.settings_of_flags(prediction, flag_values)
     prediction.checked(list(texts.values()), values)  # before the model is loaded
-    refuse_several_processes("predict")
-    distribution = distribution_of_flags(flag_values, ())
-    loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+    loaded = prediction_flags.load_alone("predict", flag_values)
     for begin, end, outputs in _answers(loaded, name, prediction, texts, values, flag_values):
         for row, found in enumerate(prediction.rows(outputs, end - begin), begin):
             _show(row, texts, found, prediction, flag_values.json)
@@ -152,13 +137,12 @@ def _texts(prediction, flag_values):
         if flag_values.input or flag_values.format:
             other = "--input" if flag_values.input else "--format"
             raise UserError(
-                f"{other}: expected texts either in files or by {_flags_of(prediction.texts)}, received both."
+                f"{other}: expected texts either in files or by {_flags_of(prediction.texts)}, "
+                "received both."
             )
         return given
-    if form == "lines" and len(names) > 1:
-        raise UserError(
-            f"--format: expected tsv or jsonl for the texts {' and '.join(names)}, received 'lines'."
-        )
+    fits = form != "lines" or len(names) == 1
+    require(fits, "--format", f"tsv or jsonl for the texts {' and '.join(names)}", form)
     texts = {name: [] for name in names}
     for path in flag_values.input or ["-"]:
         for name, more in columns_of_file(path, form, dict(zip(names, names))).items():
@@ -188,8 +172,6 @@ def _answers(loaded, name, prediction, texts, values, flag_values):
 
 
 def _show(row, texts, outputs, prediction, is_json):
-    from lm_zoo.cli.prediction_text import as_json, as_text
-
     of_row = {name: column[row] for name, column in texts.items()}
     if is_json:
         print(as_json(of_row, outputs))

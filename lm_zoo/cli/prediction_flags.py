@@ -1,5 +1,6 @@
 """Flags of the prediction that a command asks a run for, made of its inputs."""
 
+from lm_zoo.cli.distribution_flags import distribution_of_flags
 from lm_zoo.cli.option_flags import define_input_flags
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
@@ -18,23 +19,23 @@ def predictions_named(name, arguments):
     return {task: found[task]} if task in found else found
 
 
-def define_prediction_flags(predictions, flag_values, without=()):
+def define_prediction_flags(predictions, flag_values, texts=True):
     """Adds a flag for each input of predictions that has none yet.
 
     Args:
         predictions: Name of whose they are -> `Prediction`. It is said of inputs that not all have.
         flag_values: The command's flags.
-        without: Names of inputs that get no flag.
+        texts: Whether the inputs that are texts get a flag.
     """
+    owners = {}
+    for name, prediction in predictions.items():
+        for each in prediction.inputs:
+            owners.setdefault(each.name, []).append(name)
     for prediction in predictions.values():
         for each in prediction.inputs:
-            have = [
-                name
-                for name, other in predictions.items()
-                if each.name in [its.name for its in other.inputs]
-            ]
+            have = owners[each.name]
             label = "" if len(have) == len(predictions) else f"For {', '.join(have)}: "
-            if each.name not in without:
+            if texts or not each.field:
                 define_input_flags([each], flag_values, label)
 
 
@@ -50,15 +51,22 @@ def prediction_of_run(name, flag_values):
     return prediction_of(task, declaration(task).predictions, name, "workdir")
 
 
-def values_of_flags(inputs, flag_values):
-    """Returns input name -> value of its flag; what has neither value nor default is left out."""
-    values = {each.name: flag_values[each.name].value for each in inputs}
+def settings_of_flags(prediction, flag_values):
+    """Returns name -> value of the inputs that are no texts; without those that have none."""
+    values = {
+        each.name: flag_values[each.name].value for each in prediction.inputs if not each.field
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 
-def refuse_several_processes(command):
-    """Raises a `UserError` where the command was started as one of several processes."""
+def load_alone(command, flag_values):
+    """Loads the run of `RunFlags` for the devices of `DeviceFlags`, in this process alone.
+
+    Raises:
+        UserError: Where the command was started as one of several processes; and as `load`.
+    """
     from lm_zoo.distribution.cluster import find_cluster
+    from lm_zoo.run import load
 
     if find_cluster():
         raise UserError(
@@ -66,3 +74,4 @@ def refuse_several_processes(command):
             "`lm-zoo launch` and TF_CONFIG. It uses several devices of one machine "
             "(--strategy=mirrored)."
         )
+    return load(flag_values.workdir, flag_values.checkpoint, distribution_of_flags(flag_values))

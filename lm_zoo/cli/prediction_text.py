@@ -31,19 +31,16 @@ def as_text(title, outputs, prediction):
         outputs: As for `as_json`.
         prediction: The `Prediction`.
     """
-    lengths = prediction.row_lengths.values()
-    outputs = {name: value for name, value in outputs.items() if name not in lengths}
-    vectors = [name for name in outputs if prediction.kinds[name] == "vector"]
-    lists = {
-        name: value
-        for name, value in outputs.items()
-        if isinstance(value, list) and name not in vectors
-    }
-    single = [
-        (name, _vector(value) if name in vectors else _cell(value, quoted=False))
-        for name, value in outputs.items()
-        if name not in lists
-    ]
+    single, lists = [], {}
+    for name, value in outputs.items():
+        if name in prediction.row_lengths.values():
+            continue
+        if prediction.kinds[name] == "vector":
+            single.append((name, _vector(value)))
+        elif isinstance(value, list):
+            lists[name] = value
+        else:
+            single.append((name, _cell(value, quoted=False)))
     parts = [f"--- {title}"]
     if single:
         parts.append(render(("", ""), single))

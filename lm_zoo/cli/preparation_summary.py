@@ -7,6 +7,7 @@ import resource
 import sys
 
 from lm_zoo.data.split_shares import split_notes
+from lm_zoo.tables import render
 
 COLUMNS = (
     *("documents", "characters", "words", "bytes", "bytes_lost"),
@@ -35,7 +36,9 @@ def summary(corpus, examples, seconds):
         "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
         "fields": fields,
         "notes": split_notes(corpus, examples),
-        **_effort(seconds, counts),
+        "seconds": round(seconds, 3),
+        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
+        "peak_memory_bytes": _peak_memory(),
     }
     return values | ({"cleaning": corpus.report} if corpus.report else {})
 
@@ -44,30 +47,22 @@ def as_text(values):
     """Returns a summary as lines to print."""
     fields = values["fields"]
     several = len(fields) > 1
-    of = {name: f" of {name}" if several else "" for name in fields}
     names = ["split", "field"] if several else ["split"]
     rows = [
         [*(split, name)[: len(names)], *(_number(field["splits"][split][c]) for c in COLUMNS)]
         for split in next(iter(fields.values()))["splits"]
         for name, field in fields.items()
     ]
-    return "\n".join(
-        [
-            *_about_text(values),
-            *(
-                f"Tokenizer{of[name]}: {field['tokenizer']['name']}, "
-                f"vocabulary {field['tokenizer']['vocab_size']:,}"
-                for name, field in fields.items()
-            ),
-            *_table([*names, *map(_heading, COLUMNS)], rows, len(names)),
-            *values["notes"],
-            *(
-                f"Lies in{f' ({name})' if several else ''}: {field['directory']}"
-                for name, field in fields.items()
-            ),
-            _about_effort(values),
-        ]
-    )
+    lines = _about_text(values)
+    for name, field in fields.items():
+        tokenizer = field["tokenizer"]
+        of, size = f" of {name}" if several else "", f"{tokenizer['vocab_size']:,}"
+        lines.append(f"Tokenizer{of}: {tokenizer['name']}, vocabulary {size}")
+    align = "l" * len(names) + "r" * len(COLUMNS)
+    lines += [render([*names, *map(_heading, COLUMNS)], rows, align), *values["notes"]]
+    for name, field in fields.items():
+        lines.append(f"Lies in{f' ({name})' if several else ''}: {field['directory']}")
+    return "\n".join([*lines, _about_effort(values)])
 
 
 def _about_text(values):
@@ -80,28 +75,8 @@ def _about_text(values):
     return lines
 
 
-def _table(header, rows, names):
-    """Returns the lines of a table whose first `names` columns are names, and the others counts."""
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < names else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in [header, *rows]
-    ]
-
-
 def _heading(column):
     return column.replace("_per_", "/").replace("_", " ")
-
-
-def _effort(seconds, counts):
-    return {
-        "seconds": round(seconds, 3),
-        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
-        "peak_memory_bytes": _peak_memory(),
-    }
 
 
 def _about_effort(values):
@@ -116,18 +91,10 @@ def _about_effort(values):
 
 def _split(entry):
     documents, num_tokens = entry.get("documents"), entry["tokens"]
-    return {
-        "documents": documents["count"] if documents else None,
-        "characters": entry.get("characters"),
-        "words": entry["words"],
-        "bytes": entry["bytes"],
-        "bytes_lost": entry["bytes_lost"],
-        "words_lost": entry["words_lost"],
-        "tokens": num_tokens,
-        "unknown": entry["unknown"],
-        "bytes_per_token": entry["bytes"] / num_tokens if num_tokens else None,
-        "text_sha256": entry["text_sha256"],
-    }
+    values = {"documents": documents["count"] if documents else None}
+    values |= {name: entry.get(name) for name in ("characters", "words", "bytes", "bytes_lost")}
+    values |= {name: entry[name] for name in ("words_lost", "tokens", "unknown", "text_sha256")}
+    return values | {"bytes_per_token": entry["bytes"] / num_tokens if num_tokens else None}
 
 
 def _peak_memory():

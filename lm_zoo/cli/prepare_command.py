@@ -9,29 +9,29 @@ that trains. What is made lies in the cache (--config.data.cache_dir, else $LM_Z
 found there by `lm-zoo train` with the same config. Stopped in any way, the same command goes on.
 """
 
+import dataclasses
 import json
 import time
 
-from absl import flags
-
-from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import CorpusFlags, with_data_dir
+from lm_zoo.errors import UserError
+from lm_zoo.tasks import fields_of
 
 USES_TENSORFLOW = False
 
 
-def define_flags(flag_values):
-    define_config_flag(flag_values)
-    define_register_flag(flag_values)
-    define_data_dir_flag(flag_values)
-    flags.DEFINE_integer(
-        "processes",
+@dataclasses.dataclass
+class PrepareFlags:
+    processes: int | None = field(
         None,
-        "Processes that clean and tokenize; 0 means one a core. Default: the config's.",
-        lower_bound=0,
-        flag_values=flag_values,
+        at_least=0,
+        help="Processes that clean and tokenize; 0 means one a core. Default: the config's.",
     )
-    flags.DEFINE_boolean("json", False, "Print the summary as JSON.", flag_values=flag_values)
+    json: bool = field(False, help="Print the summary as JSON.")
+
+
+FLAGS = (CorpusFlags, PrepareFlags)
 
 
 def run(flag_values, arguments):
@@ -39,11 +39,7 @@ def run(flag_values, arguments):
     from lm_zoo.cli.preparation_summary import as_text, summary
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
     from lm_zoo.data.preparation import prepared_corpus
-    from lm_zoo.errors import UserError
-    from lm_zoo.tasks import fields_of
 
-    if arguments:
-        raise UserError(f"prepare: unexpected argument {arguments[0]!r}.")
     if flag_values.config is None:
         raise UserError("--config is required; `lm-zoo list configs` shows some.")
     config = with_data_dir(flag_values.config, flag_values.data_dir)

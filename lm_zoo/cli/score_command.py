@@ -12,67 +12,51 @@ model that reads a source scores each text, its end included, as a translation o
 same line of --sources, or what stands before a tab in the line.
 """
 
+import dataclasses
 import json
 
-from absl import flags
-
-from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    prediction_of_run,
-    predictions_named,
-    values_of_flags,
-)
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli import prediction_flags
+from lm_zoo.errors import UserError
+from lm_zoo.figures import written, written_or_bound
 
 
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
-    define_path("input", "-", "UTF-8 file to read; - is standard input.", flag_values=flag_values)
-    define_path(
-        "sources",
+@dataclasses.dataclass
+class ScoreFlags:
+    input: str = field("-", is_path=True, help="UTF-8 file to read; - is standard input.")
+    sources: str | None = field(
         None,
-        "For models that read a source: a file with the source of each line of --input; default: "
-        "source, tab and text in each line, or a field of each object.",
-        flag_values=flag_values,
+        is_path=True,
+        help="For models that read a source: a file with the source of each line of --input; "
+        "default: source, tab and text in each line, or a field of each object.",
     )
-    flags.DEFINE_enum(
-        "format",
-        "lines",
-        ["lines", "jsonl"],
-        "One text or one JSON object a line.",
-        flag_values=flag_values,
+    format: str = field(
+        "lines", choices=("lines", "jsonl"), help="One text or one JSON object a line."
     )
-    flags.DEFINE_string(
-        "field", "text", "For jsonl: the field that holds the text.", flag_values=flag_values
+    source_field: str = field(
+        "source", help="For jsonl and models that read a source: the field that holds it."
     )
-    flags.DEFINE_string(
-        "source_field",
-        "source",
-        "For jsonl and models that read a source: the field that holds it.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_bool(
-        "tokens", False, "Also give every token's surprisal in nats.", flag_values=flag_values
-    )
-    flags.DEFINE_bool("json", False, "Print one JSON object per text.", flag_values=flag_values)
+    tokens: bool = field(False, help="Also give every token's surprisal in nats.")
+    json: bool = field(False, help="Print one JSON object per text.")
+    # The last one: it takes the name from the function.
+    field: str = field("text", help="For jsonl: the field that holds the text.")
+
+
+FLAGS = (RunFlags, ScoreFlags)
 
 
 def define_task_flags(flag_values, arguments):
-    predictions = predictions_named("score", arguments)
-    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
-    define_prediction_flags(predictions, flag_values, without=texts)
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("score", arguments), flag_values, texts=False
+    )
 
 
 def run(flag_values, arguments):
-    from lm_zoo.figures import written
     from lm_zoo.run import load
 
-    prediction = prediction_of_run("score", flag_values)
-    options = values_of_flags([i for i in prediction.inputs if not i.field], flag_values)
+    prediction = prediction_flags.prediction_of_run("score", flag_values)
+    options = prediction_flags.settings_of_flags(prediction, flag_values)
     *before, texts = _read(prediction, flag_values)
     prediction.checked([*before, texts], options)  # before the model is loaded
     loaded = load(flag_values.workdir, flag_values.checkpoint)
@@ -118,8 +102,6 @@ def _read(prediction, flag_values):
 
 
 def _refuse_sources(flag_values, text):
-    from lm_zoo.errors import UserError
-
     for name in ("sources", "source_field"):
         if flag_values[name].present:
             raise UserError(
@@ -129,8 +111,6 @@ def _refuse_sources(flag_values, text):
 
 
 def _as_row(text, score):
-    from lm_zoo.figures import written, written_or_bound
-
     per_byte = written_or_bound(score.bits_per_byte, score.bits_per_byte_lower_bound)
     return (
         f"{written(score.log_prob):>16} {score.num_tokens:>7} {written(score.perplexity, 3):>11} "

@@ -25,121 +25,87 @@ import os
 import re
 import sys
 
-from absl import flags
-
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import RegisterFlag
+from lm_zoo.cli.option_flags import options_of_flags
+from lm_zoo.errors import UserError
 from lm_zoo.serving.limits import ServingLimits
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 
-def define_flags(flag_values):
-    define_path(
-        "model",
+@dataclasses.dataclass
+class ServeFlags:
+    model: str = field(
         None,
-        "Folder of the exported model: NAME or NAME/VERSION.",
+        is_path=True,
         required=True,
-        flag_values=flag_values,
+        help="Folder of the exported model: NAME or NAME/VERSION.",
     )
-    flags.DEFINE_string(
-        "sha256",
+    sha256: str = field(
         "",
-        "What the SHA-256 of its SHA256SUMS has to be, as `lm-zoo export` printed it: then it is "
-        "that export, whoever had it in between.",
-        flag_values=flag_values,
+        help="What the SHA-256 of its SHA256SUMS has to be, as `lm-zoo export` printed it: then it "
+        "is that export, whoever had it in between.",
     )
-    flags.DEFINE_boolean(
-        "trust_unverified",
+    trust_unverified: bool = field(
         False,
-        "Load the model though it has no checksums, or others; whoever made it can do on this "
+        help="Load the model though it has no checksums, or others; whoever made it can do on this "
         "machine what you can.",
-        flag_values=flag_values,
     )
-    flags.DEFINE_string(
-        "host",
+    host: str = field(
         "127.0.0.1",
-        "Address to listen on; the default admits this machine alone, 0.0.0.0 everyone.",
-        flag_values=flag_values,
+        help="Address to listen on; the default admits this machine alone, 0.0.0.0 everyone.",
     )
-    flags.DEFINE_integer(
-        "port",
-        8501,
-        "Port; 0 takes a free one.",
-        lower_bound=0,
-        upper_bound=65535,
-        flag_values=flag_values,
+    port: int = field(8501, at_least=0, at_most=65535, help="Port; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = field(
+        (),
+        help="Host names that requests may be for, besides localhost; * is any. By default the "
+        "loopback address answers for localhost alone, so that no web page can point a domain of "
+        "its own at it, and any other address for every name.",
     )
-    flags.DEFINE_list(
-        "allowed_hosts",
-        [],
-        "Host names that requests may be for, besides localhost; * is any. By default the loopback "
-        "address answers for localhost alone, so that no web page can point a domain of its own at "
-        "it, and any other address for every name.",
-        flag_values=flag_values,
+    cors_origins: tuple[str, ...] = field(
+        (),
+        help="Origins of web pages elsewhere that may ask, such as https://pages.example; * is "
+        "any. By default none but the server's own page.",
     )
-    flags.DEFINE_list(
-        "cors_origins",
-        [],
-        "Origins of web pages elsewhere that may ask, such as https://pages.example; * is any. By "
-        "default none but the server's own page.",
-        flag_values=flag_values,
-    )
-    define_path(
-        "api_key_file",
+    api_key_file: str | None = field(
         None,
-        "File with the key that clients must send as `Authorization: Bearer KEY`; by default the "
-        "environment's LM_ZOO_API_KEY, if there is one.",
-        flag_values=flag_values,
+        is_path=True,
+        help="File with the key that clients must send as `Authorization: Bearer KEY`; by default "
+        "the environment's LM_ZOO_API_KEY, if there is one.",
     )
-    flags.DEFINE_enum(
-        "log_format",
+    log_format: str = field(
         "text",
-        ["text", "json", "none"],
-        "How each request is logged on standard output: when, who, what, status, seconds and bytes; "
-        "never what was said.",
-        flag_values=flag_values,
+        choices=("text", "json", "none"),
+        help="How each request is logged on standard output: when, who, what, status, seconds and "
+        "bytes; never what was said.",
     )
-    flags.DEFINE_integer(
-        "max_batch_size",
-        32,
-        "Most texts that the model works on at once; 1 is no batching.",
-        lower_bound=1,
-        flag_values=flag_values,
+    max_batch_size: int = field(
+        32, at_least=1, help="Most texts that the model works on at once; 1 is no batching."
     )
-    flags.DEFINE_float(
-        "batch_wait_ms",
+    batch_wait_ms: float = field(
         0.0,
-        "How long a prediction waits for others to share a call with, when the model is idle.",
-        lower_bound=0.0,
-        upper_bound=1000.0,
-        flag_values=flag_values,
+        at_least=0,
+        at_most=1000,
+        help="How long a prediction waits for others to share a call with, when the model is idle.",
     )
-    flags.DEFINE_enum(
-        "special_tokens",
+    special_tokens: str | None = field(
         None,
-        list(SPECIAL_TOKENS),
-        f"Of completions: {SPECIAL_TOKENS_HELP} Default: as the model was exported, and as its "
-        "signatures read them.",
-        flag_values=flag_values,
+        choices=SPECIAL_TOKENS,
+        help=f"Of completions: {SPECIAL_TOKENS_HELP} Default: as the model was exported, and as "
+        "its signatures read them.",
     )
-    for field in dataclasses.fields(ServingLimits):
-        define = flags.DEFINE_float if field.type is float else flags.DEFINE_integer
-        define(field.name, field.default, field.metadata["help"], flag_values=flag_values)
-    define_register_flag(flag_values)
+
+
+FLAGS = (ServeFlags, ServingLimits, RegisterFlag)
+MEANT = "model"
 
 
 def run(flag_values, arguments):
-    from lm_zoo.errors import UserError
-
-    if arguments:
-        raise UserError(f"serve: unexpected argument {arguments[0]!r}; give it as --model=...")
     sha256, trust = flag_values.sha256, flag_values.trust_unverified
     if sha256 and (trust or not re.fullmatch("[0-9a-fA-F]{64}", sha256)):
         received = "--trust_unverified as well" if trust else repr(sha256)
         raise UserError(f"--sha256: expected 64 hexadecimal digits alone, received {received}.")
-    limits = ServingLimits(
-        **{field.name: flag_values[field.name].value for field in dataclasses.fields(ServingLimits)}
-    ).validate()
+    limits = options_of_flags(ServingLimits, flag_values).validate()
     try:
         from lm_zoo.serving import server
         from lm_zoo.serving.access_log import AccessLog

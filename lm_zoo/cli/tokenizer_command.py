@@ -16,58 +16,47 @@ Without text or ids as arguments, `encode` takes all of standard input as one te
 ids between white space. `--input` and `--train_on` take files, folders and patterns.
 """
 
+import dataclasses
 import json
+import pathlib
 import sys
 
-from absl import flags
-
-from lm_zoo.cli.flags import define_config_flag
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.flags import ConfigFlag
+from lm_zoo.config import CorpusConfig, TokenizerConfig
+from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import check_writable, expanded
+from lm_zoo.tables import render
+from lm_zoo.tasks import fields_of
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
 USES_TENSORFLOW = False
 ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 
-def define_flags(flag_values):
-    define_config_flag(flag_values)
-    define_register_flag(flag_values)
-    define = {"flag_values": flag_values}
-    flags.DEFINE_string("name", None, "For train: the kind (`lm-zoo list tokenizers`).", **define)
-    flags.DEFINE_integer(
-        "vocab_size", 0, "For train: largest vocabulary; 0 is no limit.", lower_bound=0, **define
+@dataclasses.dataclass
+class TokenizerFlags:
+    name: str | None = field(None, help="For train: the kind (`lm-zoo list tokenizers`).")
+    vocab_size: int = field(0, at_least=0, help="For train: largest vocabulary; 0 is no limit.")
+    min_count: int = field(1, at_least=1, help="For train: rarer words and characters are unknown.")
+    input: tuple[str, ...] = field(
+        (), repeated=True, help="For train and compare: the text; may be repeated."
     )
-    flags.DEFINE_integer(
-        "min_count",
-        1,
-        "For train: rarer words and characters are unknown.",
-        **define,
-        lower_bound=1,
+    train_on: tuple[str, ...] = field(
+        (), repeated=True, help="For compare: the text to train on; may be repeated."
     )
-    flags.DEFINE_multi_string(
-        "input", [], "For train and compare: the text; may be repeated.", **define
-    )
-    flags.DEFINE_multi_string(
-        "train_on", [], "For compare: the text to train on; may be repeated.", **define
-    )
-    flags.DEFINE_string(
-        "encoding", "utf-8", "Encoding of the text that is read from files.", **define
-    )
-    flags.DEFINE_string(
-        "text_field", "", "The field with the text, in JSON, CSV and Parquet files.", **define
-    )
-    define_path("output", None, "For train: the folder to save in.", **define)
-    define_path("tokenizer", None, "For encode and decode: which to use.", **define)
-    flags.DEFINE_integer(
-        "repeats", 3, "For compare: times measured; the best counts.", lower_bound=1, **define
-    )
-    flags.DEFINE_bool("json", False, "Print JSON.", **define)
+    encoding: str = field("utf-8", help="Encoding of the text that is read from files.")
+    text_field: str = field("", help="The field with the text, in JSON, CSV and Parquet files.")
+    output: str | None = field(None, is_path=True, help="For train: the folder to save in.")
+    tokenizer: str | None = field(None, is_path=True, help="For encode and decode: which to use.")
+    repeats: int = field(3, at_least=1, help="For compare: times measured; the best counts.")
+    json: bool = field(False, help="Print JSON.")
+
+
+FLAGS = (ConfigFlag, TokenizerFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.errors import UserError, unknown_name
-
     if not arguments:
         raise UserError(f"tokenizer: expected one of {', '.join(ACTIONS)}, received nothing.")
     action, *rest = arguments
@@ -77,14 +66,8 @@ def run(flag_values, arguments):
 
 
 def _train(flag_values, arguments):
-    import pathlib
-
-    from lm_zoo.config import TokenizerConfig
     from lm_zoo.data.examples import prepared_preprocessors
     from lm_zoo.data.preparation import prepared_corpus
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import check_writable
-    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import train_tokenizer
 
     if arguments:
@@ -121,8 +104,6 @@ def _train(flag_values, arguments):
 
 def _show(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import describe
-    from lm_zoo.errors import UserError
-    from lm_zoo.tables import render
 
     if len(arguments) != 1:
         raise UserError(f"tokenizer show: expected one tokenizer, received {len(arguments)}.")
@@ -145,7 +126,6 @@ def _encode(flag_values, arguments):
 
 
 def _decode(flag_values, arguments):
-    from lm_zoo.errors import UserError
 
     tokenizer = _chosen(flag_values, "decode")
     ids = []
@@ -163,8 +143,6 @@ def _decode(flag_values, arguments):
 
 def _compare(flag_values, arguments):
     from lm_zoo.cli.tokenizer_report import COLUMNS, measure
-    from lm_zoo.errors import UserError
-    from lm_zoo.tables import render
 
     if not arguments:
         raise UserError("tokenizer compare: expected tokenizers: folders, files, or NAME:SIZE.")
@@ -187,7 +165,6 @@ def _compare(flag_values, arguments):
 
 
 def _chosen(flag_values, action):
-    from lm_zoo.errors import UserError
 
     if not flag_values.tokenizer:
         raise UserError(f"tokenizer {action}: --tokenizer is required: a saved one or a run.")
@@ -196,11 +173,7 @@ def _chosen(flag_values, action):
 
 def find_tokenizer(source):
     """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
-    from lm_zoo.config import TokenizerConfig
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import expanded
     from lm_zoo.run_folder import RunFolder
-    from lm_zoo.tasks import fields_of
     from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 
     path = expanded(source)
@@ -219,9 +192,6 @@ def find_tokenizer(source):
 
 def _find_or_train(flag_values, source):
     """Returns the tokenizer that an argument of `compare` names, trained on the spot if need be."""
-    from lm_zoo.config import TokenizerConfig
-    from lm_zoo.errors import UserError, unknown_name
-    from lm_zoo.files import expanded
     from lm_zoo.text.tokenizers import TOKENIZERS, train_tokenizer
 
     name, _, size = source.partition(":")
@@ -244,7 +214,6 @@ def _find_or_train(flag_values, source):
 
 def _texts_of(flag_values, name):
     """Returns an iterator over the texts of the files that a flag names, and about their size."""
-    from lm_zoo.config import CorpusConfig
     from lm_zoo.data.corpora import load_corpus
 
     config = CorpusConfig(

@@ -8,39 +8,42 @@ Without --config the run in the workdir goes on with its own. Stopped in any way
 full disk), the same command goes on from the last checkpoint and ends with the same parameters.
 """
 
+import dataclasses
 import shlex
 import sys
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_strategy_flag
-from lm_zoo.cli.flags import define_config_flag, define_data_dir_flag, with_data_dir
-from lm_zoo.cli.path_flags import define_path
-from lm_zoo.cli.register_flag import define_register_flag
+from lm_zoo.checked_fields import field, require
+from lm_zoo.cli.distribution_flags import distribution_for
+from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.cli.run_flags import run_of_arguments
+from lm_zoo.config import STRATEGIES
+from lm_zoo.errors import UserError
+from lm_zoo.figures import named_figure
 
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
 
-def define_flags(flag_values):
-    define_config_flag(flag_values)
-    define_data_dir_flag(flag_values)
-    define_strategy_flag(flag_values)
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    flags.DEFINE_list(
-        "profile_steps",
-        [],
-        "FIRST,LAST: steps to record with TensorFlow's profiler, for TensorBoard's Profile tab.",
-        flag_values=flag_values,
+@dataclasses.dataclass
+class TrainFlags:
+    strategy: str | None = field(
+        None,
+        choices=STRATEGIES,
+        help="How the devices are used: short for --config.runtime.strategy.",
     )
-    flags.DEFINE_boolean(
-        "audit_data",
+    workdir: str = field(None, is_path=True, required=True, help="Folder of the run.")
+    profile_steps: tuple[str, ...] = field(
+        (),
+        help="FIRST,LAST: steps to record with TensorFlow's profiler, for TensorBoard's Profile "
+        "tab.",
+    )
+    audit_data: bool = field(
         False,
-        "Have each worker record which windows it trains on, and prove at the end that each was "
-        "used exactly once an epoch.",
-        flag_values=flag_values,
+        help="Have each worker record which windows it trains on, and prove at the end that each "
+        "was used exactly once an epoch.",
     )
+
+
+FLAGS = (CorpusFlags, TrainFlags)
 
 
 def default_config(arguments):
@@ -50,13 +53,9 @@ def default_config(arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_for
     from lm_zoo.distribution.parameter_server import chief_leaves
-    from lm_zoo.errors import UserError
     from lm_zoo.run_folder import RunFolder
 
-    if arguments:
-        raise UserError(f"train: unexpected argument {arguments[0]!r}.")
     profile_steps = _profile_steps(flag_values.profile_steps)
     folder = RunFolder(flag_values.workdir)
     if flag_values.config is None and folder.begun():
@@ -113,8 +112,6 @@ def _stopped(result, workdir, distribution):
 
 
 def _closing_line(result):
-    from lm_zoo.figures import named_figure
-
     ended = {
         "finished": "Finished",
         "early_stopping": "Stopped early, for validation no longer improves,",
@@ -127,16 +124,11 @@ def _closing_line(result):
 
 
 def _profile_steps(values):
-    from lm_zoo.errors import UserError
-
     if not values:
         return None
     try:
         first, last = (int(value) for value in values)
     except ValueError:
         first, last = 0, -1
-    if not 0 <= first <= last:
-        raise UserError(
-            f"--profile_steps: expected FIRST,LAST in order, received {','.join(values)!r}."
-        )
+    require(0 <= first <= last, "--profile_steps", "FIRST,LAST in order", ",".join(values))
     return first, last

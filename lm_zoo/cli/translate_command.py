@@ -11,70 +11,54 @@ by --output is there when all of them are. The last figures go to standard error
 """
 
 import contextlib
+import dataclasses
 import json
 import sys
 import time
 
-from absl import flags
-
-from lm_zoo.cli.distribution_flags import define_device_flags
-from lm_zoo.cli.flags import define_checkpoint_flag
-from lm_zoo.cli.path_flags import define_multi_path, define_path
-from lm_zoo.cli.prediction_flags import (
-    define_prediction_flags,
-    prediction_of_run,
-    predictions_named,
-    refuse_several_processes,
-    values_of_flags,
-)
-from lm_zoo.cli.register_flag import define_register_flag
-
-FORMATS = ("text", "tsv", "jsonl")
+from lm_zoo.checked_fields import field
+from lm_zoo.cli.distribution_flags import DeviceFlags
+from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli import prediction_flags
+from lm_zoo.errors import UserError
+from lm_zoo.files import writing_atomically
 
 
-def define_flags(flag_values):
-    define_path("workdir", None, "Folder of the run.", required=True, flag_values=flag_values)
-    define_register_flag(flag_values)
-    define_checkpoint_flag(flag_values)
-    define_multi_path(
-        "input",
-        [],
-        "UTF-8 file to translate; may be given several times; - is standard input.",
-        flag_values=flag_values,
+@dataclasses.dataclass
+class TranslateFlags:
+    input: tuple[str, ...] = field(
+        (),
+        repeated=True,
+        is_path=True,
+        help="UTF-8 file to translate; may be given several times; - is standard input.",
     )
-    define_path("output", None, "File to write; default: standard output.", flag_values=flag_values)
-    flags.DEFINE_enum(
-        "format",
+    output: str | None = field(None, is_path=True, help="File to write; default: standard output.")
+    format: str = field(
         "text",
-        FORMATS,
-        "text: a translation a line; tsv: line, rank, score, log-probability in nats, translation; "
-        "jsonl: an object for each translation.",
-        flag_values=flag_values,
+        choices=("text", "tsv", "jsonl"),
+        help="text: a translation a line; tsv: line, rank, score, log-probability in nats, "
+        "translation; jsonl: an object for each translation.",
     )
+
+
+FLAGS = (RunFlags, TranslateFlags, DeviceFlags)
+MEANT = "input"
 
 
 def define_task_flags(flag_values, arguments):
-    predictions = predictions_named("translate", arguments)
-    texts = [text.name for prediction in predictions.values() for text in prediction.texts]
-    define_prediction_flags(predictions, flag_values, without=texts)
-    define_device_flags(flag_values)
+    prediction_flags.define_prediction_flags(
+        prediction_flags.predictions_named("translate", arguments), flag_values, texts=False
+    )
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.distribution_flags import distribution_of_flags
     from lm_zoo.cli.lines import InputLines
-    from lm_zoo.errors import UserError
-    from lm_zoo.run import load
 
-    if arguments:
-        raise UserError(f"translate: unexpected argument {arguments[0]!r}; give it as --input=...")
-    refuse_several_processes("translate")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
-        distribution = distribution_of_flags(flag_values, ())
-        loaded = load(flag_values.workdir, flag_values.checkpoint, distribution)
+        loaded = prediction_flags.load_alone("translate", flag_values)
         if is_asked:
             _answer(loaded, options)
         else:
@@ -85,11 +69,10 @@ def run(flag_values, arguments):
 
 def _options(flag_values, is_asked):
     """Returns the options of the search, checked before the model is loaded."""
-    from lm_zoo.errors import UserError
-
-    prediction = prediction_of_run("translate", flag_values)
-    inputs = [each for each in prediction.inputs if not each.field]
-    options = prediction.options(**values_of_flags(inputs, flag_values)).validate()
+    prediction = prediction_flags.prediction_of_run("translate", flag_values)
+    options = prediction.options(
+        **prediction_flags.settings_of_flags(prediction, flag_values)
+    ).validate()
     if options.num_return_sequences > 1 and flag_values.format == "text" and not is_asked:
         raise UserError(
             "--format: expected tsv or jsonl with --num_return_sequences above 1, received 'text', "
@@ -133,7 +116,6 @@ def _translate(loaded, lines, options, form, write):
 
 def _answer(loaded, options):
     """Asks for lines on the terminal and answers each, until there are no more."""
-    from lm_zoo.errors import UserError
     from lm_zoo.generation import translate
 
     with contextlib.suppress(ImportError):
@@ -163,33 +145,23 @@ def _answer(loaded, options):
 @contextlib.contextmanager
 def _output(path):
     """Yields a function that writes text where it is to go."""
-    from lm_zoo.errors import UserError
-    from lm_zoo.files import writing_atomically
-
-    if path is not None:
-        made = 0
-
-        def write_to_file(text):
-            nonlocal made
-            write(text.encode("utf-8"))
-            made += 1
-
-        try:
-            with writing_atomically(path) as write:
-                yield write_to_file
-        except UserError as error:
-            if not made:
-                raise
-            raise UserError(
-                f"{error} {made:,} translations were made, and none is kept."
-            ) from error
+    if path is None:
+        yield lambda text: print(text, end="", flush=True)
         return
+    made = 0
 
-    def write(text):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    def write_to_file(text):
+        nonlocal made
+        write(text.encode("utf-8"))
+        made += 1
 
-    yield write
+    try:
+        with writing_atomically(path) as write:
+            yield write_to_file
+    except UserError as error:
+        if not made:
+            raise
+        raise UserError(f"{error} {made:,} translations were made, and none is kept.") from error
 
 
 def _formatted(line, translation, form):

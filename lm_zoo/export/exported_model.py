@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from lm_zoo.errors import UserError, nearest
+from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.export.input_tensors import compiled
 from lm_zoo.export.traced_model import TracedModel
 from lm_zoo.files import plain_path
@@ -58,14 +58,10 @@ class ExportedModel(tf.Module):
 
 def _modules(task, special_tokens):
     """Returns field name -> module of its tokenizer; fields that share one share the module."""
-    made = {}
-    for field in task.fields:
-        if field.kind == "text":
-            tokenizer = task.preprocessors[field.name]
-            if id(tokenizer) not in made:
-                made[id(tokenizer)] = module_of(tokenizer, special_tokens)
-    texts = [field.name for field in task.fields if field.kind == "text"]
-    return {name: made[id(task.preprocessors[name])] for name in texts}
+    texts = {f.name: task.preprocessors[f.name] for f in task.fields if f.kind == "text"}
+    tokenizers = {id(tokenizer): tokenizer for tokenizer in texts.values()}
+    modules = {key: module_of(each, special_tokens) for key, each in tokenizers.items()}
+    return {name: modules[id(tokenizer)] for name, tokenizer in texts.items()}
 
 
 def _calling(function):
@@ -88,11 +84,8 @@ def checked_names(task, names=None):
     names, listed = known if names is None else list(names), ", ".join(known)
     for name in names:
         if name not in known:
-            guess = nearest(name, known)
-            hint = f" Did you mean {guess!r}?" if guess else ""
-            raise UserError(
-                f"signatures: the task {task.name} has no {name!r}.{hint} It has {listed}."
-            )
+            hint, of = did_you_mean(name, known), f"the task {task.name}"
+            raise UserError(f"signatures: {of} has no {name!r}.{hint} It has {listed}.")
     if not names:
         raise UserError(f"signatures: expected at least one of {listed}, received none.")
     return tuple(name for name in known if name in names)

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export import token_card
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.saved_model import checked_max_length, copy_of
+from lm_zoo.export.token_card import write_card
 from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
 from lm_zoo.export.token_parity import compare, sample_tokens
 from lm_zoo.export.weights import StoredWeights
@@ -52,9 +52,7 @@ def write(run, folder, max_length=0):
     interpreter = interpreter_class(model_path=str(path))
     parity = check(model, interpreter, sample_tokens(run, 1, length + 1))
     files = dict.fromkeys(SIGNATURES, FILE_NAME)
-    card = token_card.token_card(run, functions, length, parity, files, PACKAGES)
-    with writing(folder):
-        token_card.write(card, run.task, folder)
+    write_card(run, functions, length, parity, files, PACKAGES, folder)
     return f"Verified by LiteRT's interpreter: {parity}"
 
 

@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 
 from lm_zoo import __version__, checkpoints, config_json
-from lm_zoo.export.card_page import readable
 from lm_zoo.tasks.prediction import CARD_VERSION
 
 FILE_NAME = "model_card.json"
@@ -115,15 +114,13 @@ def versions(needs):
     return found
 
 
-def write(card, folder):
-    """Writes the card as JSON, and as a page to read."""
+def write(card, page, folder):
+    """Writes the card as JSON, and as a page to read, Markdown, in a `pathlib.Path`."""
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / FILE_NAME).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(readable(card), encoding="utf-8")
+    (folder / "README.md").write_text(page, encoding="utf-8")
 
 
 def _best(run):
     best = checkpoints.read_best(run.folder.checkpoints)
-    if best is None:
-        return None
-    return {"step": best.step, "by": run.config.training.best_by, "value": best.value}
+    return best and {"step": best.step, "by": run.config.training.best_by, "value": best.value}

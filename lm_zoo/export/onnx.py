@@ -5,9 +5,9 @@ import pathlib
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.export import token_card
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.saved_model import copy_of
+from lm_zoo.export.token_card import write_card
 from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
 from lm_zoo.export.token_parity import compare, sample_tokens
 from lm_zoo.export.weights import StoredWeights
@@ -48,9 +48,7 @@ def write(run, folder):
     }
     length = min(LENGTH, model.context_length or LENGTH)
     parity = check(model, functions, sessions, sample_tokens(run, ROWS, length + 1))
-    card = token_card.token_card(run, functions, None, parity, FILES, PACKAGES)
-    with writing(folder):
-        token_card.write(card, run.task, folder)
+    write_card(run, functions, None, parity, FILES, PACKAGES, folder)
     return f"Verified by ONNX Runtime: {parity}"
 
 

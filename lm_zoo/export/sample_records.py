@@ -45,13 +45,11 @@ def example_record(records):
     shown = [
         row
         for row in rows
-        if all(row.values()) and max(map(len, row.values())) <= EXAMPLE and next(_words(row), "")
+        if all(row.values())
+        and max(map(len, row.values())) <= EXAMPLE
+        and next(iter(row.values())).strip()
     ]
     return max(shown, key=lambda row: len(next(iter(row.values()))), default=rows[0])
-
-
-def _words(row):
-    return (text.strip() for text in row.values())
 
 
 def held_out_records(run):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import UserError
 from lm_zoo.export import model_card, precision_loss
+from lm_zoo.export.card_page import readable
 from lm_zoo.export.exported_model import ExportedModel, checked_names
 from lm_zoo.export.json_tensors import array
 from lm_zoo.export.new_folder import writing
@@ -20,13 +21,7 @@ EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
 
 
 def write(
-    run,
-    folder,
-    name="",
-    precision="float32",
-    max_length=0,
-    signatures=None,
-    special_tokens=TEXT,
+    run, folder, name="", precision="float32", max_length=0, signatures=None, special_tokens=TEXT
 ):
     """Writes a `Run` as a SavedModel.
 
@@ -69,13 +64,7 @@ class PreparedExport:
     """
 
     def __init__(
-        self,
-        run,
-        name="",
-        precision="float32",
-        max_length=0,
-        signatures=None,
-        special_tokens=TEXT,
+        self, run, name="", precision="float32", max_length=0, signatures=None, special_tokens=TEXT
     ):
         require_special_tokens(special_tokens)
         self.run, self.task = run, run.task
@@ -122,7 +111,7 @@ class PreparedExport:
         card["predictions"] = model_card.described_predictions(predictions, examples)
         with writing(folder):
             model_card.write_tokenizers(self.task, own)
-            model_card.write(card, own)
+            model_card.write(card, readable(card), own)
             requests = [
                 predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})
                 for name, (inputs, _) in examples.items()

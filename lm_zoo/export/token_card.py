@@ -1,9 +1,9 @@
 """The model card of an export that takes token ids: its tensors, and how a text is made by it."""
 
 import importlib.metadata
-import json
 
 from lm_zoo.export import model_card
+from lm_zoo.export.new_folder import writing
 
 HOW = """\
 ## How to use it
@@ -20,8 +20,8 @@ one: {eos_id}.
 """
 
 
-def token_card(run, functions, length, parity, files, packages):
-    """Returns the card as JSON-ready values; see `model_card.model_card`.
+def write_card(run, functions, length, parity, files, packages, folder):
+    """Writes the card as JSON and as a page to read, and the tokenizer beside it.
 
     Args:
         run: The `Run`.
@@ -30,6 +30,7 @@ def token_card(run, functions, length, parity, files, packages):
         parity: A `TokenParity`.
         files: Function name -> the file that it is in.
         packages: Names of those that it was made and verified by, beside TensorFlow.
+        folder: Where to, a `pathlib.Path`.
     """
     name = run.folder.path.resolve().name
     card = model_card.model_card(run, name, functions.weights, {"text": length}, None, parity)
@@ -45,19 +46,13 @@ def token_card(run, functions, length, parity, files, packages):
                 name: _described(spec) for name, spec in concrete.structured_outputs.items()
             },
         }
-    return card
+    with writing(folder):
+        model_card.write_tokenizers(run.task, folder)
+        model_card.write(card, readable(card), folder)
 
 
 def _described(spec):
     return {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-
-
-def write(card, task, folder):
-    """Writes the card as JSON and as a page to read, and the tokenizer beside it."""
-    model_card.write_tokenizers(task, folder)
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (folder / model_card.FILE_NAME).write_text(text, encoding="utf-8")
-    (folder / "README.md").write_text(readable(card), encoding="utf-8")
 
 
 def readable(card):

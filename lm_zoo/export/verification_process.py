@@ -57,21 +57,13 @@ def continue_greedily(tf, loaded, prompts, max_new_tokens, num_slots, eos_id):
     tokens = tf.gather(token_ids, lengths - 1, batch_dims=1)
     active = tf.fill([rows], True)
     zeros, ones = tf.zeros_like(lengths), tf.ones([rows])
+    greedy = (0 * ones, zeros, ones, zeros)  # temperature, top_k, top_p and keys
     made = []
     index = 0
     while index < max_new_tokens and bool(tf.reduce_any(active)):
-        result = loaded.advance(
-            state,
-            tokens,
-            zeros + index,
-            active,
-            0 * ones,
-            zeros,
-            ones,
-            zeros,
-            tf.minimum(7, max_new_tokens - index),
-            tf.constant(0),
-        )
+        num_steps = tf.minimum(7, max_new_tokens - index)
+        last = (*greedy, num_steps, tf.constant(0))
+        result = loaded.advance(state, tokens, zeros + index, active, *last)
         state, steps = result["state"], result["tokens"]
         made.append(steps)
         active &= (steps[:, -1] >= 0) & (steps[:, -1] != eos_id)

@@ -29,12 +29,3 @@ def write_warmup(path, requests):
             log = prediction_log_pb2.PredictionLog()
             log.predict_log.request.CopyFrom(request)
             writer.write(log.SerializeToString(deterministic=True))
-
-
-def read_warmup(path):
-    """Returns the `PredictRequest`s of a file that `write_warmup` wrote."""
-    logs = [
-        prediction_log_pb2.PredictionLog.FromString(record.numpy())
-        for record in tf.data.TFRecordDataset(str(path))
-    ]
-    return [log.predict_log.request for log in logs]

@@ -9,7 +9,7 @@ import numpy as np
 from lm_zoo.data.corpora.corpus import SPLITS
 
 MOST_DIGESTS = 1 << 24  # 128 MiB, and as much again while they are sorted
-EXAMPLE_CHARACTERS = 100
+MOST_EXAMPLES, EXAMPLE_CHARACTERS = 5, 100  # of texts that are repeated
 
 
 def units(corpus, split):
@@ -92,7 +92,7 @@ def digest_splits(corpus, each=None):
     return digests
 
 
-def describe_duplicates(corpus, digests, split, unit, most=5):
+def describe_duplicates(corpus, digests, split, unit):
     """Returns what is there twice, JSON-ready.
 
     Args:
@@ -100,7 +100,6 @@ def describe_duplicates(corpus, digests, split, unit, most=5):
         digests: `Digests` of all its splits.
         split: The split of which the most repeated texts are shown.
         unit: What the texts are called.
-        most: How many of them are shown.
 
     Returns:
         A dict: `unit`, `share_looked_at`; `within`, for each split its
@@ -138,7 +137,7 @@ def describe_duplicates(corpus, digests, split, unit, most=5):
         "share_looked_at": digests.share,
         "within": within,
         "across": across,
-        "repeated": _examples(corpus, split, *counted[split], most),
+        "repeated": _examples(corpus, split, *counted[split]),
     }
 
 
@@ -146,9 +145,9 @@ def _scaled(count, digests):
     return round(count / digests.share)
 
 
-def _examples(corpus, split, different, counts, most):
+def _examples(corpus, split, different, counts):
     """Reads the split again, until the beginnings of its most repeated texts are found."""
-    order = np.argsort(-counts, kind="stable")[:most]
+    order = np.argsort(-counts, kind="stable")[:MOST_EXAMPLES]
     wanted = {int(different[i]): int(counts[i]) for i in order if counts[i] > 1}
     found = {}
     for text in units(corpus, split) if wanted else ():

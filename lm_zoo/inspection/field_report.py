@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from lm_zoo.inspection.statistics import describe_lengths, describe_tokens, token_counts
+from lm_zoo.inspection.statistics import (
+    counted_token,
+    describe_lengths,
+    describe_tokens,
+    token_counts,
+)
 from lm_zoo.inspection.unknown import unknown_words
 
 MOST_CLASSES = 1000  # listed of a label field
@@ -31,12 +36,12 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
             looked = unknown_words(column, tokens.name, tokenizer)
         unknown = {"tokens": tokens.num_unknown, "share": share, **looked}
     if tokens.document_starts is not None:
+        unit = "tokens of a text, its end included"
         values, times = np.unique(np.diff(tokens.document_starts), return_counts=True)
-        lengths = describe_lengths(values, times, "tokens of a text, its end included")
     else:
+        unit = "characters of a line that is not blank"
         values = sorted(line_lengths)
         times = [line_lengths[value] for value in values]
-        lengths = describe_lengths(values, times, "characters of a line that is not blank")
     return {
         "kind": "text",
         "tokenizer": tokenizer.name,
@@ -49,7 +54,7 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
         "bytes_per_token": tokens.num_bytes / max(1, tokens.num_tokens),
         "vocabulary": describe_tokens(counts, tokenizer),
         "unknown": unknown,
-        "lengths": lengths,
+        "lengths": describe_lengths(values, times, unit),
     }
 
 
@@ -77,13 +82,5 @@ def describe_label(tokenizer, tokens, most=MOST_CLASSES):
         "labels": total,
         "num_classes": len(ids),
         "used": int(np.count_nonzero(counts[ids])),
-        "classes": [
-            {
-                "id": int(i),
-                "text": tokenizer.token_text(int(i)),
-                "count": int(counts[i]),
-                "share": float(counts[i] / max(1, total)),
-            }
-            for i in ids[:most]
-        ],
+        "classes": [counted_token(tokenizer, i, counts, total) for i in ids[:most]],
     }

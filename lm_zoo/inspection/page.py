@@ -1,71 +1,53 @@
 """The report as one HTML page that needs nothing besides itself."""
 
 from lm_zoo.html_page import escaped, page
-from lm_zoo.inspection.page_parts import (
-    STYLE,
-    class_figure,
-    duplicate_figure,
-    histogram_figure,
-    length_figure,
-    table,
-    token_figures,
-    token_list,
-    token_text,
-    unused_table,
-)
-from lm_zoo.inspection.wording import (
-    fields_of_kind,
-    heading_of_batch,
-    heading_of_example,
-    heading_of_field,
-    heading_of_row,
-    name_before,
-    notes,
-    summary_rows,
-    tables,
-)
+from lm_zoo.inspection import page_parts, wording
 
 
 def as_page(report):
     """Returns the report as the text of an HTML file."""
     title = f"{report['corpus']}, {report['split']}: the data as the model sees it"
     texts = [
-        (number, name_before(report, name), of_field)
-        for number, (name, of_field) in enumerate(fields_of_kind(report, "text").items())
+        (number, wording.name_before(report, name), of_field)
+        for number, (name, of_field) in enumerate(wording.fields_of_kind(report, "text").items())
     ]
     parts = [
-        table("The split as a whole", ("", ""), summary_rows(report), "ll", header=False),
-        *(f'<p class="note">{escaped(note)}</p>' for note in notes(report)),
+        page_parts.table(
+            "The split as a whole", ("", ""), wording.summary_rows(report), "ll", header=False
+        ),
+        *(f'<p class="note">{escaped(note)}</p>' for note in wording.notes(report)),
     ]
     for number, before, of_field in texts:
-        parts += length_figure(of_field["lengths"], number, before)
+        parts += page_parts.length_figure(of_field["lengths"], number, before)
     for number, section in enumerate(report["sections"]):
         if section["histogram"]:
             title_of = section["title"]
-            parts += histogram_figure(f"section-{number}", title_of, **section["histogram"])
+            parts += page_parts.histogram_figure(
+                f"section-{number}", title_of, **section["histogram"]
+            )
     for number, before, of_field in texts:
-        parts += token_figures(of_field["vocabulary"], number, before)
-    for number, (name, of_field) in enumerate(fields_of_kind(report, "label").items()):
-        parts += class_figure(of_field, number, name_before(report, name))
+        parts += page_parts.token_figures(of_field["vocabulary"], number, before)
+    for number, (name, of_field) in enumerate(wording.fields_of_kind(report, "label").items()):
+        parts += page_parts.class_figure(of_field, number, wording.name_before(report, name))
     for number, (name, duplicates) in enumerate(report["duplicates"].items()):
-        before = name_before(report, name) if name in report["fields"] else ""
-        parts += duplicate_figure(duplicates, number, before)
-    parts += ["<h2>Tables</h2>", *(table(*found) for found in tables(report))]
+        before = wording.name_before(report, name) if name in report["fields"] else ""
+        parts += page_parts.duplicate_figure(duplicates, number, before)
+    parts += ["<h2>Tables</h2>", *(page_parts.table(*found) for found in wording.tables(report))]
     for _, before, of_field in texts:
-        parts += unused_table(of_field["vocabulary"], before)
-    return page(title, "\n".join([*parts, *_examples(report), *_batches(report)]), STYLE)
+        parts += page_parts.unused_table(of_field["vocabulary"], before)
+    return page(title, "\n".join([*parts, *_examples(report), *_batches(report)]), page_parts.STYLE)
 
 
 def _examples(report):
     shown = report["examples"]["shown"]
     parts = ["<h2>Examples, token by token</h2>"] if shown else []
     for example in shown:
-        parts.append(f"<h3>{escaped(heading_of_example(example))}</h3>")
+        parts.append(f"<h3>{escaped(wording.heading_of_example(example))}</h3>")
         for name, of_field in example["fields"].items():
             tokens = of_field["shown"]
-            items = [f"<li>{token_text(t)}<small>{t['id']}</small></li>" for t in tokens]
-            heading = escaped(heading_of_field(name, of_field))
-            parts += [f'<p class="note">{heading}</p>', token_list(items)]
+            items = [f"<li>{page_parts.token_text(t)}<small>{t['id']}</small></li>" for t in tokens]
+            heading = escaped(wording.heading_of_field(name, of_field))
+            parts += [f'<p class="note">{heading}</p>', page_parts.token_list(items)]
     return parts
 
 
@@ -79,10 +61,10 @@ def _batches(report):
         "with weight 0.</p>",
     ]
     for batch in report["batches"]:
-        parts.append(f"<h3>{escaped(heading_of_batch(batch))}</h3>")
+        parts.append(f"<h3>{escaped(wording.heading_of_batch(batch))}</h3>")
         for number, row in enumerate(batch["shown"]):
             for name, of_field in row.items():
-                heading = escaped(heading_of_row(report, batch, number, name))
+                heading = escaped(wording.heading_of_row(report, batch, number, name))
                 marked = batch["fields"][name]["documents"] is not None
                 begins = {first for first, _ in of_field["segments"]} if marked else ()
                 items = [
@@ -90,7 +72,7 @@ def _batches(report):
                 ]
                 parts += [
                     f'<p class="note">{heading[0].upper()}{heading[1:]}.</p>',
-                    token_list(items),
+                    page_parts.token_list(items),
                 ]
     return parts
 
@@ -101,4 +83,5 @@ def _place(token, begins):
     classes += ["begins"] if begins else []
     kind = f' class="{" ".join(classes)}"' if classes else ""
     below = f"{token['id']} → {token['target']}" if "target" in token else str(token["id"])
-    return f"<li{kind}>{token_text(token)}<small>{below if token['weight'] else '-'}</small></li>"
+    below = below if token["weight"] else "-"
+    return f"<li{kind}>{page_parts.token_text(token)}<small>{below}</small></li>"

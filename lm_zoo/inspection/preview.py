@@ -5,6 +5,9 @@ import typing
 import numpy as np
 from rich.cells import cell_len
 
+from lm_zoo.inspection.statistics import named_token
+
+INDENT = "    "  # of lines of tokens
 MOST_TOKENS = 64  # shown of a field of an example
 MOST_ROWS = 2  # shown of a batch
 MOST_PLACES = 256  # shown of a field of a row, on a page
@@ -54,7 +57,7 @@ def preview_examples(split, preprocessors, count, most_tokens=MOST_TOKENS):
                 "start": start,
                 "tokens": stop - start,
                 "shown": [
-                    {"id": int(i), "text": preprocessors[name].token_text(int(i))}
+                    named_token(preprocessors[name], i)
                     for i in tokens.read(start, min(stop, start + most_tokens))
                 ],
             }
@@ -63,15 +66,13 @@ def preview_examples(split, preprocessors, count, most_tokens=MOST_TOKENS):
     return found
 
 
-def preview_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_places=MOST_PLACES):
+def preview_batch(batches, step, preprocessors):
     """Returns one batch, JSON-ready.
 
     Args:
         batches: The `Batches`.
         step: Which.
         preprocessors: Field name -> `Tokenizer`.
-        most_rows: Rows shown.
-        most_places: Places shown of each field of them.
 
     Returns:
         A dict: `step`, `rows`, `filling` (rows in which nothing counts); `reset`, None where no
@@ -101,11 +102,8 @@ def preview_batch(batches, step, preprocessors, most_rows=MOST_ROWS, most_places
         "reset": bool(batch.reset) if batches.carries_state else None,
         "fields": fields,
         "shown": [
-            {
-                name: _row(sequence, row, preprocessors[name], most_places)
-                for name, sequence in sequences.items()
-            }
-            for row in range(min(most_rows, rows))
+            {name: _row(of, row, preprocessors[name]) for name, of in sequences.items()}
+            for row in range(min(MOST_ROWS, rows))
         ],
     }
 
@@ -125,7 +123,7 @@ def _sequences(features, preprocessors):
     return found
 
 
-def _row(sequence, row, tokenizer, most_places):
+def _row(sequence, row, tokenizer):
     """Returns the segments and the places of a row.
 
     Of a place there are its `id`, its `text` (empty where it does not count) and `weight`, and
@@ -137,7 +135,7 @@ def _row(sequence, row, tokenizer, most_places):
     begins = begins or [0] * bool(inside)
     segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
     places = []
-    for place, token_id in enumerate(sequence.ids[row, :most_places].tolist()):
+    for place, token_id in enumerate(sequence.ids[row, :MOST_PLACES].tolist()):
         weight = int(weights[place])
         text = tokenizer.token_text(token_id) if weight else ""
         found = {"id": token_id, "text": text, "weight": weight}
@@ -149,7 +147,7 @@ def _row(sequence, row, tokenizer, most_places):
     return {"segments": None if targets is None else segments, "places": places}
 
 
-def interlinear(rows, width=100, indent="  "):
+def interlinear(rows, width):
     """Sets rows of cells one under the other, in columns, and breaks them into lines of `width`.
 
     Args:
@@ -163,7 +161,7 @@ def interlinear(rows, width=100, indent="  "):
     columns = list(zip(*rows.values()))
     lines, begin = [], 0
     while begin < len(columns):
-        used, end, widths = len(indent) + labels, begin, []
+        used, end, widths = len(INDENT) + labels, begin, []
         while end < len(columns):
             widths.append(max(map(cell_len, columns[end])))
             used += 2 + widths[-1]
@@ -174,7 +172,7 @@ def interlinear(rows, width=100, indent="  "):
             lines.append("")
         for label, cells in rows.items():
             parts = [padded(c, w, "r") for c, w in zip(cells[begin:end], widths)]
-            lines.append((indent + padded(label, labels) + "  " + "  ".join(parts)).rstrip())
+            lines.append((INDENT + padded(label, labels) + "  " + "  ".join(parts)).rstrip())
         begin = end
     return lines
 

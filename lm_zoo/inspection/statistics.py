@@ -6,6 +6,7 @@ MOST_TOKENS = 1 << 28  # counted in some seconds; of more, an even sample of pie
 PIECE = 1 << 22  # tokens read at once: 48 MiB with what counting needs
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99, 1.0)
 MOST_POINTS = 120  # of a plotted curve
+MOST_LISTED = 20  # of the most frequent and of the unused tokens
 LENGTH_BINS = 32
 
 
@@ -30,13 +31,12 @@ def token_counts(split, vocab_size, most_tokens=MOST_TOKENS, piece=PIECE):
     return counts, int(counts.sum())
 
 
-def describe_tokens(counts, tokenizer, most=20):
+def describe_tokens(counts, tokenizer):
     """Returns what token counts say, JSON-ready.
 
     Args:
         counts: From `token_counts`.
         tokenizer: The tokenizer, for the tokens' texts.
-        most: How many of the most frequent and of the unused tokens are listed.
 
     Returns:
         A dict: `vocab_size`, `used` and `unused` ids and the share used; `once`, ids that occur
@@ -63,20 +63,23 @@ def describe_tokens(counts, tokenizer, most=20):
             if used
         ],
         "frequent": [
-            {
-                "id": int(i),
-                "text": tokenizer.token_text(int(i)),
-                "count": int(counts[i]),
-                "share": float(counts[i] / total),
-            }
-            for i in order[: min(most, used)]
+            counted_token(tokenizer, i, counts, total) for i in order[: min(MOST_LISTED, used)]
         ],
-        "unused_examples": [
-            {"id": int(i), "text": tokenizer.token_text(int(i))} for i in unused[:most]
-        ],
+        "unused_examples": [named_token(tokenizer, i) for i in unused[:MOST_LISTED]],
         "zipf": [[int(rank), int(ranked[rank - 1])] for rank in ranks],
         "coverage": [[int(rank), float(covered[rank - 1])] for rank in ranks],
     }
+
+
+def named_token(tokenizer, token):
+    """Returns id and text of a token, JSON-ready."""
+    return {"id": int(token), "text": tokenizer.token_text(int(token))}
+
+
+def counted_token(tokenizer, token, counts, total):
+    """Returns a token as `named_token`, with how often it occurs and with its share of a total."""
+    count = int(counts[token])
+    return named_token(tokenizer, token) | {"count": count, "share": count / max(1, total)}
 
 
 def spread(count, most=MOST_POINTS):

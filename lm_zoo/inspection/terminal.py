@@ -1,15 +1,7 @@
 """The report as lines of text."""
 
+from lm_zoo.inspection import wording
 from lm_zoo.inspection.preview import interlinear
-from lm_zoo.inspection.wording import (
-    heading_of_batch,
-    heading_of_example,
-    heading_of_field,
-    heading_of_row,
-    notes,
-    summary_rows,
-    tables,
-)
 from lm_zoo.tables import render
 
 SHOWN_PLACES = 32  # of a field of a batch's row
@@ -17,23 +9,23 @@ SHOWN_PLACES = 32  # of a field of a batch's row
 
 def as_text(report, width=100):
     """Returns the report as lines of text for a terminal of `width` columns."""
-    lines = [render(("", ""), summary_rows(report))]
+    lines = [render(("", ""), wording.summary_rows(report))]
     for example in report["examples"]["shown"]:
-        lines += ["", heading_of_example(example) + ":"]
+        lines += ["", wording.heading_of_example(example) + ":"]
         for name, of_field in example["fields"].items():
             shown = of_field["shown"]
-            lines.append("  " + heading_of_field(name, of_field) + ":")
+            lines.append("  " + wording.heading_of_field(name, of_field) + ":")
             cells = {"text": [t["text"] for t in shown], "id": [str(t["id"]) for t in shown]}
-            lines += interlinear(cells, width, "    ")
+            lines += interlinear(cells, width)
     for batch in report["batches"]:
-        lines += ["", heading_of_batch(batch) + ":"]
+        lines += ["", wording.heading_of_batch(batch) + ":"]
         for number, row in enumerate(batch["shown"]):
             for name, of_field in row.items():
-                lines.append("  " + heading_of_row(report, batch, number, name) + ":")
-                lines += interlinear(_cells(of_field["places"][:SHOWN_PLACES]), width, "    ")
-    for title, headers, rows, align in tables(report):
+                lines.append("  " + wording.heading_of_row(report, batch, number, name) + ":")
+                lines += interlinear(_cells(of_field["places"][:SHOWN_PLACES]), width)
+    for title, headers, rows, align in wording.tables(report):
         lines += ["", f"{title}:", render(headers, rows, align)]
-    return "\n".join([*lines, *(["", *notes(report)] if notes(report) else [])])
+    return "\n".join([*lines, *(["", *wording.notes(report)] if wording.notes(report) else [])])
 
 
 def _cells(places):

@@ -4,10 +4,11 @@ import collections
 
 from lm_zoo.text.words import split_words, utf8
 
+MOST_WORDS = 20  # listed
 MOST_CHARACTERS = 1 << 26  # of text looked through for unknown words
 
 
-def unknown_words(corpus, split, tokenizer, most=20, most_characters=MOST_CHARACTERS):
+def unknown_words(corpus, split, tokenizer, most_characters=MOST_CHARACTERS):
     """Returns the most frequent unknown words, or characters, JSON-ready.
 
     A word that becomes `<unk>` as a whole is listed as it is. Where a part of one does, those of
@@ -17,7 +18,6 @@ def unknown_words(corpus, split, tokenizer, most=20, most_characters=MOST_CHARAC
         corpus: The `Corpus`.
         split: Name of the split.
         tokenizer: The tokenizer.
-        most: How many are listed.
         most_characters: After about so many characters of text it stops.
 
     Returns:
@@ -42,5 +42,5 @@ def unknown_words(corpus, split, tokenizer, most=20, most_characters=MOST_CHARAC
                 if tokenizer.unk_id in tokenizer.encode(character):
                     unknown[character] += count
     ranked = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
-    words = [{"text": word, "count": count} for word, count in ranked[:most]]
+    words = [{"text": word, "count": count} for word, count in ranked[:MOST_WORDS]]
     return {"characters": characters, "words": words}

@@ -7,9 +7,9 @@ SHOWN_TOKENS = 12  # rows of the table of frequent tokens
 SHOWN_CLASSES = 50  # rows of the table of classes
 
 
-def name_before(report, name, end=": "):
-    """Returns a field's name and `end`; nothing where it is the only one."""
-    return name + end if len(report["fields"]) > 1 else ""
+def name_before(report, name):
+    """Returns a field's name and a colon; nothing where it is the only one."""
+    return f"{name}: " if len(report["fields"]) > 1 else ""
 
 
 def fields_of_kind(report, kind):
@@ -217,5 +217,4 @@ def _class_rows(of_field):
 
 def _shortened(text):
     """Returns the beginning of a text as one printable line."""
-    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "".join(printable)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

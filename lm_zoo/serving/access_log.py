@@ -6,9 +6,8 @@ import json
 import queue
 import threading
 
-from lm_zoo.serving.request_body import shown
+from lm_zoo.serving.request_error import field
 
-FORMATS = ("text", "json", "none")
 MOST_WAITING = 10_000  # lines; where no one reads them, more are dropped
 
 
@@ -16,7 +15,7 @@ class AccessLog:
     """Writes lines in a thread of its own, so that a full pipe stops no request.
 
     Args:
-        form: One of `FORMATS`.
+        form: `text`, `json` or `none`.
         stream: A text file.
     """
 
@@ -79,7 +78,7 @@ class AccessLog:
     def _line(self, values):
         if self._form == "json":
             return json.dumps(values)
-        path = shown(values["path"]).strip('"')  # on one line, whatever is in it
+        path = field(values["path"])  # on one line, whatever is in it
         text = (
             f"{values['time']} {values['client']} {values['method']} {path} {values['status']} "
             f"{values['seconds']:.3f} s {values['bytes']} bytes"

@@ -9,9 +9,7 @@ import ipaddress
 import re
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.middleware import Gate
-from lm_zoo.serving.request_body import shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, shown
 
 ANY = "*"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -44,33 +42,24 @@ def allowed_hosts(address, names):
     return frozenset((*LOOPBACK, own, *names))
 
 
-class AllowedHostsMiddleware(Gate):
-    """Refuses requests for other hosts.
+def host_check(hosts):
+    """Returns the check of a `Gate` that refuses requests for other hosts.
 
     Starlette's TrustedHostMiddleware answers in plain text, and redirects.
 
     Args:
-        app: As in `Gate`.
-        tell: As in `Gate`.
         hosts: What `allowed_hosts` returned.
     """
 
-    def __init__(self, app, tell, hosts):
-        super().__init__(app, tell)
-        self._hosts = hosts
+    def check(request, app):
+        host = request.headers.get("host", "")
+        found = _HOST.fullmatch(host.lower())
+        if hosts is not None and not (found and found[1] in hosts):
+            raise RequestError(
+                f"Host: this server does not answer for {shown(host)}; start it with "
+                "--allowed_hosts and that name, if it is yours.",
+                403,
+            )
+        return app
 
-    def admit(self, request):
-        if self._hosts is not None:
-            host = request.headers.get("host", "")
-            found = _HOST.fullmatch(host.lower())
-            if not (found and found[1] in self._hosts):
-                raise _not_here(host)
-        return self.app
-
-
-def _not_here(host):
-    return RequestError(
-        f"Host: this server does not answer for {shown(host)}; start it with --allowed_hosts and "
-        "that name, if it is yours.",
-        403,
-    )
+    return check

@@ -9,9 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from lm_zoo.errors import UserError
 from lm_zoo.serving.allowed_hosts import ANY
-from lm_zoo.serving.middleware import Gate
-from lm_zoo.serving.request_body import shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, shown
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 
@@ -32,40 +30,27 @@ def allowed_origins(origins):
     return origins
 
 
-class AllowedOriginsMiddleware(Gate):
-    """Refuses requests of foreign pages, and lets those of others read.
+def origin_check(origins):
+    """Returns the check of a `Gate` that refuses requests of foreign pages, and lets others read.
 
     Args:
-        app: As in `Gate`.
-        tell: As in `Gate`.
         origins: What `allowed_origins` returned.
     """
+    cors = {"allow_origins": origins, "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
 
-    def __init__(self, app, tell, origins):
-        super().__init__(app, tell)
-        self._origins = origins
-        self._cors = CORSMiddleware(
-            app,
-            allow_origins=origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-        )
-
-    def admit(self, request):
+    def check(request, app):
         host = request.headers.get("host", "").lower()
         own = (f"http://{host}", f"https://{host}")  # a proxy may speak TLS for us
         given = request.headers.getlist("origin")
         foreign = [origin for origin in given if origin.lower() not in own]
         if not foreign:
-            return self.app
-        if ANY in self._origins or all(o.lower() in self._origins for o in foreign):
-            return self._cors
-        raise _foreign(foreign[0])
+            return app
+        if ANY in origins or all(origin.lower() in origins for origin in foreign):
+            return CORSMiddleware(app, **cors)
+        raise RequestError(
+            f"Origin: this server does not answer pages of {shown(foreign[0])}; start it with "
+            "--cors_origins and that origin, if it may ask.",
+            403,
+        )
 
-
-def _foreign(origin):
-    return RequestError(
-        f"Origin: this server does not answer pages of {shown(origin)}; start it with "
-        "--cors_origins and that origin, if it may ask.",
-        403,
-    )
+    return check

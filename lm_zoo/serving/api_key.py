@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import pathlib
 import re
 
 from lm_zoo.errors import UserError
+from lm_zoo.files import expanded
 from lm_zoo.input_files import open_input
-from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.request_error import RequestError
 
 VARIABLE = "LM_ZOO_API_KEY"
@@ -28,7 +27,7 @@ def read_api_key(path, environment):
     """
     if not path:
         return None if VARIABLE not in environment else _checked(VARIABLE, environment[VARIABLE])
-    path = pathlib.Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise UserError(f"api_key_file: {path} is not a file; give one that holds the key alone.")
     try:
@@ -50,37 +49,31 @@ def _checked(name, key):
     return key
 
 
-class ApiKeyMiddleware(Gate):
-    """Refuses those who do not know the key.
+def key_check(key):
+    """Returns the check of a `Gate` that refuses those who do not know the key.
 
     Args:
-        app: As in `Gate`.
-        tell: As in `Gate`.
         key: What `read_api_key` returned.
     """
+    expected = None if key is None else _digest(key)
 
-    def __init__(self, app, tell, key):
-        super().__init__(app, tell)
-        self._digest = None if key is None else _digest(key)
-
-    def admit(self, request):
-        if self._digest is not None and request.scope["path"] not in OPEN:
+    def check(request, app):
+        if expected is not None and request.scope["path"] not in OPEN:
             kind, _, given = request.headers.get("authorization", "").partition(" ")
             # Digests have one length, and are compared in a time that tells nothing.
-            is_known = hmac.compare_digest(_digest(given.strip()), self._digest)
+            is_known = hmac.compare_digest(_digest(given.strip()), expected)
             if not (is_known and kind.lower() == "bearer"):
-                raise _unknown(given)
-        return self.app
+                received = "another one" if given else "none"
+                raise RequestError(
+                    "Authorization: expected this server's API key as `Bearer KEY`, received "
+                    f"{received}.",
+                    401,
+                    code="invalid_api_key",
+                )
+        return app
+
+    return check
 
 
 def _digest(key):
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-def _unknown(given):
-    received = "another one" if given else "none"
-    return RequestError(
-        f"Authorization: expected this server's API key as `Bearer KEY`, received {received}.",
-        401,
-        code="invalid_api_key",
-    )

@@ -10,16 +10,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lm_zoo.serving.access_log import AccessLog
-from lm_zoo.serving.allowed_hosts import AllowedHostsMiddleware
-from lm_zoo.serving.allowed_origins import AllowedOriginsMiddleware
-from lm_zoo.serving.api_key import ApiKeyMiddleware
+from lm_zoo.serving.allowed_hosts import host_check
+from lm_zoo.serving.allowed_origins import origin_check
+from lm_zoo.serving.api_key import key_check
+from lm_zoo.serving.completions import Completions
 from lm_zoo.serving.connection import GONE
+from lm_zoo.serving.embeddings import Embeddings, vectors
 from lm_zoo.serving.measuring import MeasuringMiddleware
 from lm_zoo.serving.metrics import Metrics
-from lm_zoo.serving.openai_endpoints import openai_endpoints
+from lm_zoo.serving.middleware import Gate
 from lm_zoo.serving.page import page_response
-from lm_zoo.serving.request_body import field
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, field, not_offered
 from lm_zoo.serving.tensorflow_api import TensorFlowApi
 from lm_zoo.serving.workers import Workers
 
@@ -47,7 +48,7 @@ def make_app(
     log = log or AccessLog("none", None)
     workers = Workers(model, limits, max_batch_size, wait_seconds, metrics)
     tensorflow_api = TensorFlowApi(model, workers.predictor, limits)
-    openai = openai_endpoints(model, workers, limits, metrics)
+    openai = _openai_endpoints(model, workers, limits, metrics)
 
     async def health(request):
         return JSONResponse({"status": "ok", "model": model.name, "version": model.version})
@@ -63,6 +64,7 @@ def make_app(
         yield
         workers.close()
 
+    checks = (host_check(hosts), origin_check(origins), key_check(key))
     one_model = "/v1/models/{name}"
     routes = [
         Route("/", page),
@@ -81,9 +83,7 @@ def make_app(
         routes=routes,
         middleware=[
             Middleware(MeasuringMiddleware, metrics=metrics, log=log),
-            Middleware(AllowedHostsMiddleware, hosts=hosts, tell=_tell),
-            Middleware(AllowedOriginsMiddleware, origins=origins, tell=_tell),
-            Middleware(ApiKeyMiddleware, key=key, tell=_tell),
+            *(Middleware(Gate, check=check, tell=_tell) for check in checks),
         ],
         exception_handlers={
             RequestError: _tell,
@@ -100,6 +100,32 @@ def make_app(
 
     app.state.note = note
     return app
+
+
+def _openai_endpoints(model, workers, limits, metrics):
+    """Returns the names of the endpoints, each with the function that answers its requests.
+
+    Completions need a signature that the engine answers; embeddings one that makes a vector of one
+    text. Without, the function says so.
+    """
+    completions = _missing(model, "completions", "generate")
+    if workers.engine:
+        completions = Completions(model, workers, limits, metrics).completions
+    embeddings = _missing(model, "embeddings", "embed")
+    for signature in model.signatures.values():
+        texts = [name for name in signature.required if signature.inputs[name].field]
+        if texts == signature.required and len(texts) == len(vectors(signature)) == 1:
+            embeddings = Embeddings(model, signature, workers.predictor, limits).embeddings
+            break
+    return {"completions": completions, "embeddings": embeddings}
+
+
+def _missing(model, endpoint, prediction):
+    async def refuse(request):
+        raise not_offered(model, endpoint, prediction)
+
+    refuse.__name__ = endpoint  # by which its requests are counted
+    return refuse
 
 
 async def _tell(request, error):

@@ -145,24 +145,21 @@ class Batcher:
         batch = [one for one in batch if one.future.set_running_or_notify_cancel()]
         if not batch:
             return
-        calls = [one.call for one in batch]
-        self._metrics.batch_rows.labels(self.name).observe(sum(call.rows for call in calls))
+        rows = sum(one.call.rows for one in batch)
+        self._metrics.batch_rows.labels(self.name).observe(rows)
+        self._answer(batch)
+
+    def _answer(self, batch):
+        """Calls the function; if that fails, once for each: neighbours are not at fault."""
         try:
             with self._cancelling:
-                results = self._function(calls)
+                results = self._function([one.call for one in batch])
         except Exception as error:
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
                 return
-            self._run_alone(batch)  # the fault of one must not be that of its neighbours
+            for one in batch:
+                self._answer([one])
             return
         for one, result in zip(batch, results, strict=True):
             one.future.set_result(result)
-
-    def _run_alone(self, batch):
-        for one in batch:
-            try:
-                with self._cancelling:
-                    one.future.set_result(self._function([one.call])[0])
-            except Exception as error:
-                one.future.set_exception(error)

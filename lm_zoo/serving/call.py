@@ -25,6 +25,28 @@ class Call(typing.NamedTuple):
         """Tokens of all rows."""
         return int(self.lengths.sum())
 
+    def bounded(self, inputs, most_new):
+        """Returns a call whose every row has a greatest length, by which it is batched.
+
+        Short answers do not wait for long ones. The lengths of its texts have been counted.
+
+        Args:
+            inputs: Name -> `Input`, of the signature.
+            most_new: Most tokens of an answer of which the request says nothing.
+        """
+        values, key = {}, list(self.key)
+        for name, each in inputs.items():
+            if not each.bounds_length or name not in self.inputs:
+                continue
+            longest = self.inputs[name]
+            if each.automatic:
+                times, more = each.automatic
+                automatic = np.minimum(times * self.lengths + more, most_new)
+                longest = np.where(longest > 0, longest, automatic).astype(np.int32)
+            values[name] = longest
+            key.append(("length", int(longest.max()).bit_length()))
+        return self._replace(inputs=self.inputs | values, key=tuple(key))
+
     def parts(self, max_rows, max_tokens):
         """Returns calls of some of the rows each, in order, no larger than this where a row is not.
 

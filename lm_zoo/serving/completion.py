@@ -37,11 +37,10 @@ class Completion:
         self._model_name = model_name
         self._id = f"cmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
-        options = wanted.options()
         firsts = draws((tuple(prompt.token_ids) for prompt in prompts), wanted.n)
         for prompt, first in zip(prompts, firsts):
             for sample in range(wanted.n):
-                growth.add(prompt.token_ids, first + sample, options, wanted.logprobs or 0)
+                growth.add(prompt.token_ids, first + sample, wanted.options, wanted.logprobs or 0)
         each = [prompt for prompt in prompts for _ in range(wanted.n)]
         self._writers = [self._writer(prompt) for prompt in each]
         # Where the texts end so far, in characters from the beginning of the prompt.
@@ -61,7 +60,7 @@ class Completion:
 
     async def follow(self):
         """Yields `(index, pieces, reason)` as the texts grow; a reason comes with the last."""
-        if not self.wanted.max_tokens:
+        if not self.wanted.options.max_new_tokens:
             return
         async for index, pieces, done in self.growth.follow(self.deadline):
             text = self.growth.texts[index]

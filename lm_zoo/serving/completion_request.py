@@ -3,12 +3,11 @@
 import dataclasses
 import secrets
 
-from lm_zoo.errors import nearest
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
-from lm_zoo.serving.request_body import field, shown
-from lm_zoo.serving.request_error import RequestError, other_model
+from lm_zoo.serving.openai_fields import begins_with_id, check_model, check_names, is_whole
+from lm_zoo.serving.request_error import RequestError, refused, shown, unexpected
 from lm_zoo.serving.text_lengths import require_length
 from lm_zoo.tasks.prediction import inputs_of
 
@@ -22,7 +21,11 @@ NOT_OFFERED = {
     "logit_bias": (None, {}),
     "suffix": (None, ""),
 }
-IGNORED = ("user", "best_of")  # best_of is checked against n
+PARAMETERS = (
+    *("model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "n", "stop", "seed"),
+    *("stream", "stream_options", "logprobs", "echo", "ignore_eos"),
+    *("user", "best_of"),  # of which nothing is made; best_of is checked against n
+)
 
 
 @dataclasses.dataclass
@@ -33,33 +36,22 @@ class CompletionRequest:
 
     Attributes:
         prompts: Strings, or lists of token ids.
-        max_tokens: Most tokens generated per text; 0, with `echo`, scores the prompt alone.
-        temperature: Divides the logits; 0 takes the likeliest token.
-        top_p: Nucleus sampling; 1 is off.
-        top_k: 0 is off.
+        options: The `GenerationOptions` of each text; with a `max_new_tokens` of 0, the prompt
+            alone is scored. The `n` texts of a prompt are those that `generate` makes of its seed.
         n: Texts per prompt.
         stream: Whether text is sent as it appears.
         include_usage: Whether a stream ends with the token counts.
-        stop: Strings that end a text.
-        seed: The `n` texts of a prompt are the samples that `generate` makes with this seed.
         logprobs: How many likeliest tokens to give with each token; None: no log-probabilities.
         echo: Whether the prompt is part of the text.
-        ignore_eos: Whether a text goes on after its end token.
     """
 
     prompts: list
-    max_tokens: int
-    temperature: float
-    top_p: float
-    top_k: int
+    options: GenerationOptions
     n: int
     stream: bool
     include_usage: bool
-    stop: tuple
-    seed: int
     logprobs: int | None
     echo: bool
-    ignore_eos: bool
 
     @classmethod
     def parse(cls, body, model_name, limits):
@@ -68,25 +60,27 @@ class CompletionRequest:
         Raises:
             RequestError: Naming the field, what was expected and what was received.
         """
-        _check_names(body)
-        model = body.get("model", model_name)
-        if model != model_name:
-            raise other_model(model_name, shown(model))
+        _check_parameters(body)
+        check_model(body, model_name)
         echo = _truth(body, "echo")
+        seed = _whole(body, "seed", secrets.randbelow(SEEDS), -(2**63), 2**63 - 1)
+        options = GenerationOptions(
+            max_new_tokens=_whole(body, "max_tokens", 16, 0 if echo else 1, limits.max_new_tokens),
+            temperature=_number(body, "temperature"),
+            top_k=_whole(body, "top_k", 0, 0, 2**31 - 1),
+            top_p=_number(body, "top_p"),
+            seed=seed % SEEDS,
+            stop=_stop(body.get("stop")),
+            ignore_eos=_truth(body, "ignore_eos"),
+        )
         request = cls(
             prompts=_prompts(body.get("prompt"), limits),
-            max_tokens=_whole(body, "max_tokens", 16, 0 if echo else 1, limits.max_new_tokens),
-            temperature=_number(body, "temperature"),
-            top_p=_number(body, "top_p"),
-            top_k=_whole(body, "top_k", 0, 0, 2**31 - 1),
+            options=options,
             n=_whole(body, "n", 1, 1, limits.max_rows),
             stream=_truth(body, "stream"),
             include_usage=_include_usage(body.get("stream_options")),
-            stop=_stop(body.get("stop")),
-            seed=_whole(body, "seed", secrets.randbelow(SEEDS), -(2**63), 2**63 - 1),
             logprobs=_whole(body, "logprobs", None, 0, MOST_LOGPROBS),
             echo=echo,
-            ignore_eos=_truth(body, "ignore_eos"),
         )
         if body.get("best_of") not in (None, request.n):
             raise RequestError(
@@ -95,40 +89,19 @@ class CompletionRequest:
                 param="best_of",
             )
         if len(request.prompts) * request.n > limits.max_rows:
-            raise RequestError(
-                f"prompt: expected at most {limits.max_rows} texts a request, received "
-                f"{len(request.prompts)} prompts times n={request.n}.",
-                param="prompt",
-            )
+            received = f"{len(request.prompts)} prompts times n={request.n}"
+            raise refused("prompt", f"at most {limits.max_rows} texts a request", received)
         return request
 
-    def options(self):
-        """Returns the `GenerationOptions` of each text."""
-        return GenerationOptions(
-            max_new_tokens=self.max_tokens,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            seed=self.seed % SEEDS,
-            stop=self.stop,
-            ignore_eos=self.ignore_eos,
-        )
 
-
-def _check_names(body):
+def _check_parameters(body):
     """Refuses what is unknown, and what we do not offer unless it changes nothing."""
-    known = {field.name for field in dataclasses.fields(CompletionRequest)}
-    known -= {"prompts", "include_usage"}
-    known |= {"model", "prompt", "stream_options", *IGNORED, *NOT_OFFERED}
-    for name, value in body.items():
-        if name not in known:
-            guess = nearest(name, known)
-            hint = f" Did you mean {guess!r}?" if guess else ""
-            name = field(name)
-            raise RequestError(f"{name}: there is no such parameter.{hint}", param=name)
-        if name in NOT_OFFERED and value not in NOT_OFFERED[name]:
+    check_names(body, (*PARAMETERS, *NOT_OFFERED))
+    for name, nothing in NOT_OFFERED.items():
+        if name in body and body[name] not in nothing:
             raise RequestError(
-                f"{name}: this server does not offer it; leave it out, received {shown(value)}.",
+                f"{name}: this server does not offer it; leave it out, received "
+                f"{shown(body[name])}.",
                 param=name,
             )
 
@@ -137,7 +110,7 @@ def _prompts(value, limits):
     """Returns a list of strings and lists of token ids; counts before it looks at the members."""
     if value is None:
         return [""]
-    value = [value] if isinstance(value, str) or _begins_with_id(value) else value
+    value = [value] if isinstance(value, str) or begins_with_id(value) else value
     if isinstance(value, list) and value:
         if len(value) > limits.max_rows:
             raise too_many_rows("prompt", limits.max_rows, len(value))
@@ -147,34 +120,20 @@ def _prompts(value, limits):
         if all(isinstance(prompt, str) or _are_ids(prompt) for prompt in value):
             return value
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    raise RequestError(
-        "prompt: expected a string, a list of strings, a list of token ids, or a list of such "
-        f"lists, received {shown(value)}.",
-        param="prompt",
-    )
-
-
-def _begins_with_id(value):
-    return isinstance(value, list) and bool(value) and _is_whole(value[0])
+    expected = "a string, a list of strings, a list of token ids, or a list of such lists"
+    raise unexpected("prompt", expected, value)
 
 
 def _are_ids(value):
-    return _begins_with_id(value) and all(map(_is_whole, value))
-
-
-def _is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    return begins_with_id(value) and all(map(is_whole, value))
 
 
 def _whole(body, name, default, least, most):
     value = body.get(name)
     if value is None:
         return default
-    if not _is_whole(value) or not least <= value <= most:
-        raise RequestError(
-            f"{name}: expected a whole number from {least} to {most}, received {shown(value)}.",
-            param=name,
-        )
+    if not is_whole(value) or not least <= value <= most:
+        raise unexpected(name, f"a whole number from {least} to {most}", value)
     return value
 
 
@@ -184,18 +143,16 @@ def _number(body, name):
     value = body.get(name)
     if value is None:
         return each.default
-    is_number = _is_whole(value) or isinstance(value, float)
+    is_number = is_whole(value) or isinstance(value, float)
     if not is_number or value > 1e30 or not each.fits(value):
-        raise RequestError(
-            f"{name}: expected {each.expected}, received {shown(value)}.", param=name
-        )
+        raise unexpected(name, each.expected, value)
     return float(value)
 
 
 def _truth(body, name):
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
-        raise RequestError(f"{name}: expected true or false, received {shown(value)}.", param=name)
+        raise unexpected(name, "true or false", value)
     return bool(value)
 
 
@@ -203,23 +160,20 @@ def _include_usage(options):
     if options is None:
         return False
     if not isinstance(options, dict) or options.keys() - {"include_usage", "include_obfuscation"}:
-        raise RequestError(
-            f'stream_options: expected {{"include_usage": true}}, received {shown(options)}.',
-            param="stream_options",
-        )
+        raise unexpected("stream_options", '{"include_usage": true}', options)
     return _truth(options, "include_usage")
 
 
 def _stop(value):
     stops = [value] if isinstance(value, str) else value or []
-    right = isinstance(stops, list) and len(stops) <= MOST_STRINGS and all(map(_is_stop, stops))
-    if not right:
-        raise RequestError(
-            f"stop: expected a string, or a list of at most {MOST_STRINGS}, none of them empty or of "
-            f"more than {MOST_STRING_BYTES:,} bytes of UTF-8, received {shown(value)}.",
-            param="stop",
-        )
-    return tuple(stops)
+    if isinstance(stops, list) and len(stops) <= MOST_STRINGS and all(map(_is_stop, stops)):
+        return tuple(stops)
+    raise unexpected(
+        "stop",
+        f"a string, or a list of at most {MOST_STRINGS}, none of them empty or of more than "
+        f"{MOST_STRING_BYTES:,} bytes of UTF-8",
+        value,
+    )
 
 
 def _is_stop(value):

@@ -8,11 +8,10 @@ from starlette.responses import Response, StreamingResponse
 
 from lm_zoo.serving.completion import Completion
 from lm_zoo.serving.completion_request import CompletionRequest
-from lm_zoo.serving.connection import in_time
+from lm_zoo.serving.connection import answer_in_time
 from lm_zoo.serving.growth import Growth
 from lm_zoo.serving.json_text import dump
 from lm_zoo.serving.prompt_scores import PromptCall
-from lm_zoo.serving.request_body import read_json
 from lm_zoo.serving.request_error import RequestError, not_offered, too_slow
 
 
@@ -36,13 +35,10 @@ class Completions:
 
     async def completions(self, request):
         """Answers one request."""
-        wanted = CompletionRequest.parse(
-            await read_json(request, self._limits), self._model.name, self._limits
-        )
-        seconds = self._limits.request_seconds
-        return await in_time(request, seconds, self._answer(wanted))
+        return await answer_in_time(request, self._limits, self._answer)
 
-    async def _answer(self, wanted):
+    async def _answer(self, body):
+        wanted = CompletionRequest.parse(body, self._model.name, self._limits)
         deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
         prompts = await asyncio.to_thread(lambda: list(map(self._reader.read, wanted.prompts)))
         tokenizer = self._reader.tokenizer
@@ -62,11 +58,10 @@ class Completions:
             completion.prompt_offsets = [
                 await asyncio.to_thread(self._reader.offsets, prompt) for prompt in prompts
             ]
-        if wanted.max_tokens:
+        if wanted.options.max_new_tokens:
             completion.growth.begin()
 
     async def _whole(self, completion):
-        """Returns the answer as one JSON object."""
         reasons = {}
         try:
             await self._begin(completion)
@@ -83,7 +78,6 @@ class Completions:
         return Response(completion.whole(choices), media_type="application/json")
 
     async def _stream(self, completion):
-        """Returns the answer as a stream of events."""
         await self._begin(completion)
         return StreamingResponse(
             self._events(completion),
@@ -97,7 +91,7 @@ class Completions:
         wanted = completion.wanted
         try:
             for index, piece in enumerate(completion.echoes()):
-                reason = None if wanted.max_tokens else "length"
+                reason = None if wanted.options.max_new_tokens else "length"
                 if wanted.echo:
                     yield await self._piece_events(completion, index, [piece], reason)
             start, first = time.perf_counter(), True

@@ -4,36 +4,40 @@ import asyncio
 
 from starlette.responses import Response
 
+from lm_zoo.serving.request_body import read_json
 from lm_zoo.serving.request_error import too_slow
 
 GONE = 499  # what nginx logs for a client that closed the connection
 
 
-async def in_time(request, seconds, answer):
-    """Awaits an answer, and cancels it when it takes too long or the client goes away.
+async def answer_in_time(request, limits, answer):
+    """Reads a request's JSON object, and awaits the answer.
+
+    It is cancelled when it takes too long or the client goes away.
 
     Args:
-        request: A `starlette.requests.Request` whose body has been read.
-        seconds: How long it may take.
-        answer: A coroutine that returns a response.
+        request: A `starlette.requests.Request`.
+        limits: `ServingLimits`.
+        answer: Async function of the object that returns a response.
 
     Returns:
         The response, or one that no one will see.
 
     Raises:
-        RequestError: If it takes longer.
+        RequestError: If it takes longer; and as `read_json`.
     """
-    answer = asyncio.ensure_future(answer)
+    body = await read_json(request, limits)
+    answering = asyncio.ensure_future(answer(body))
     gone = asyncio.ensure_future(_gone(request))
     try:
-        async with asyncio.timeout(seconds):
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(limits.request_seconds):
+            await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
     except TimeoutError:
-        raise too_slow(seconds) from None
+        raise too_slow(limits.request_seconds) from None
     finally:
-        for task in (answer, gone):
+        for task in (answering, gone):
             task.cancel()
-    return answer.result() if answer.done() else Response(status_code=GONE)
+    return answering.result() if answering.done() else Response(status_code=GONE)
 
 
 async def _gone(request):

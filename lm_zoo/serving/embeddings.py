@@ -6,12 +6,11 @@ import base64
 import numpy as np
 from starlette.responses import Response
 
-from lm_zoo.errors import nearest
-from lm_zoo.serving.connection import in_time
+from lm_zoo.serving.connection import answer_in_time
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.json_text import dump, joined
-from lm_zoo.serving.request_body import field, read_json, shown
-from lm_zoo.serving.request_error import RequestError, other_model
+from lm_zoo.serving.openai_fields import begins_with_id, check_model, check_names, is_whole
+from lm_zoo.serving.request_error import RequestError, refused, shown, unexpected, utf8
 from lm_zoo.serving.text_lengths import require_length
 
 NAMES = ("input", "model", "encoding_format", "dimensions", "user")
@@ -40,8 +39,7 @@ class Embeddings:
 
     async def embeddings(self, request):
         """Answers one request."""
-        body = await read_json(request, self._limits)
-        return await in_time(request, self._limits.request_seconds, self._answer(body))
+        return await answer_in_time(request, self._limits, self._answer)
 
     async def _answer(self, body):
         self._check(body)
@@ -51,18 +49,12 @@ class Embeddings:
         call = await self._predictor.counted(self._signature, call)
         is_empty = call.lengths <= self._input.ends
         if is_empty.any():
-            raise RequestError(
-                f"input: expected text, received none in number {int(is_empty.argmax()) + 1}.",
-                param="input",
-            )
+            raise refused("input", "text", f"none in number {int(is_empty.argmax()) + 1}")
         outputs = await self._predictor.predict(self._signature, call)
         vectors = outputs[self._output].astype(np.float32)
         if body.get("dimensions") not in (None, vectors.shape[1]):
-            raise RequestError(
-                f"dimensions: expected {vectors.shape[1]}, those of this model, or nothing, "
-                f"received {shown(body['dimensions'])}.",
-                param="dimensions",
-            )
+            expected = f"{vectors.shape[1]}, those of this model, or nothing"
+            raise unexpected("dimensions", expected, body["dimensions"])
         is_base64 = body.get("encoding_format") == "base64"
         return Response(
             await asyncio.to_thread(self._written, vectors, is_base64, call.tokens),
@@ -70,23 +62,15 @@ class Embeddings:
         )
 
     def _check(self, body):
-        for name in body:
-            if name not in NAMES:
-                guess, name = nearest(name, NAMES), field(name)
-                hint = f" Did you mean {guess!r}?" if guess else ""
-                raise RequestError(f"{name}: there is no such parameter.{hint}", param=name)
-        if body.get("model", self._model.name) != self._model.name:
-            raise other_model(self._model.name, shown(body["model"]))
-        if body.get("encoding_format") not in (None, *FORMATS):
-            raise RequestError(
-                f"encoding_format: expected {' or '.join(FORMATS)}, received "
-                f"{shown(body['encoding_format'])}.",
-                param="encoding_format",
-            )
+        check_names(body, NAMES)
+        check_model(body, self._model.name)
+        form = body.get("encoding_format")
+        if form not in (None, *FORMATS):
+            raise unexpected("encoding_format", " or ".join(FORMATS), form)
 
     def _texts(self, value):
         """Returns the strings of `input`: a string, token ids, or a list of such."""
-        is_one = isinstance(value, str) or _begins_with_id(value)
+        is_one = isinstance(value, str) or begins_with_id(value)
         values = [value] if is_one else value
         if not isinstance(values, list) or not values:
             raise _wrong(value)
@@ -96,17 +80,12 @@ class Embeddings:
 
     def _text(self, value):
         if isinstance(value, str):
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError:
-                raise RequestError(
-                    f"input: expected valid Unicode, received {shown(value)}.", param="input"
-                ) from None
+            utf8("input", value)
             return value
-        if not _begins_with_id(value):
+        if not begins_with_id(value):
             raise _wrong(value)
         require_length("input", len(value), self._limits.max_prompt_tokens)
-        if not all(isinstance(token, int) and not isinstance(token, bool) for token in value):
+        if not all(map(is_whole, value)):
             raise _wrong(value)
         tokenizer = self._tokenizer
         if all(0 <= token < tokenizer.vocab_size for token in value):
@@ -136,13 +115,5 @@ def vectors(signature):
     return [name for name, kind in signature.prediction.kinds.items() if kind == "vector"]
 
 
-def _begins_with_id(value):
-    is_list = isinstance(value, list) and bool(value)
-    return is_list and isinstance(value[0], int) and not isinstance(value[0], bool)
-
-
 def _wrong(value):
-    return RequestError(
-        f"input: expected a string, a list of strings, or token ids, received {shown(value)}.",
-        param="input",
-    )
+    return unexpected("input", "a string, a list of strings, or token ids", value)

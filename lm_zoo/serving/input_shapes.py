@@ -3,7 +3,7 @@
 import numpy as np
 
 from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import refused
 
 
 def check_shape(each, shape, max_rows):
@@ -32,10 +32,7 @@ def check_shape(each, shape, max_rows):
 def check_number(name, count):
     """Refuses too many strings for one text."""
     if count > MOST_STRINGS:
-        raise RequestError(
-            f"{name}: expected at most {MOST_STRINGS} strings a text, received {count:,}.",
-            param=name,
-        )
+        raise refused(name, f"at most {MOST_STRINGS} strings a text", f"{count:,}")
 
 
 def list_of(each):
@@ -63,11 +60,8 @@ def per_row(each, value, rows):
         return np.broadcast_to(value, (rows,))
     longest = max((len(string) for string in value.flat), default=0)
     if longest > MOST_STRING_BYTES:
-        raise RequestError(
-            f"{name}: expected strings of at most {MOST_STRING_BYTES:,} bytes, received one of "
-            f"{longest:,}.",
-            param=name,
-        )
+        expected = f"strings of at most {MOST_STRING_BYTES:,} bytes"
+        raise refused(name, expected, f"one of {longest:,}")
     if value.ndim < 2:
         value = np.broadcast_to(value.reshape(-1), (rows, value.size))
     if value.ndim != 2 or len(value) != rows:
@@ -87,13 +81,9 @@ def same_width(parts):
 
 def wrong_shape(name, expected, shape):
     """The error for an input of another shape."""
-    return RequestError(
-        f"{name}: expected {expected}, received the shape {list(shape)}.", param=name
-    )
+    return refused(name, expected, f"the shape {list(shape)}")
 
 
 def too_many_rows(name, most, received):
     """The error for more texts than one request may have."""
-    return RequestError(
-        f"{name}: expected at most {most} a request, received {received:,}.", param=name
-    )
+    return refused(name, f"at most {most} a request", f"{received:,}")

@@ -13,8 +13,7 @@ import numpy as np
 
 from lm_zoo.serving.input_shapes import check_number, check_shape, too_many_rows
 from lm_zoo.serving.json_text import dump, dump_list
-from lm_zoo.serving.request_body import shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, shown, unexpected, utf8
 from lm_zoo.serving.signature import DTYPES
 
 _KINDS = {
@@ -84,7 +83,6 @@ def answer(outputs, by_rows):
 
 
 def _of_instances(instances, signature, max_rows):
-    """Stacks the rows' values."""
     if not isinstance(instances, list) or not instances:
         raise RequestError(
             f"instances: expected a list with a value for each text, received {shown(instances)}."
@@ -162,31 +160,22 @@ def _scalar(value, name, dtype):
     elif whole and dtype == "int32":
         if -(2**31) <= value < 2**31:
             return value
-        raise RequestError(f"{name}: expected 32 bits, received {shown(value)}.", param=name)
-    raise RequestError(f"{name}: expected {_KINDS[dtype]}, received {shown(value)}.", param=name)
+        raise unexpected(name, "32 bits", value)
+    raise unexpected(name, _KINDS[dtype], value)
 
 
 def _string(value, name):
     """Returns the UTF-8 bytes of a string or of a `{"b64": ...}`."""
     if isinstance(value, str):
-        try:
-            return value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise RequestError(
-                f"{name}: expected valid Unicode, received {shown(value)}.", param=name
-            ) from None
+        return utf8(name, value)
     if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
         try:
             data = base64.b64decode(value["b64"], validate=True)
             data.decode("utf-8")
             return data
         except (binascii.Error, ValueError):
-            raise RequestError(
-                f"{name}: expected UTF-8 in base 64, received {shown(value)}.", param=name
-            ) from None
-    raise RequestError(
-        f'{name}: expected a string or {{"b64": "..."}}, received {shown(value)}.', param=name
-    )
+            raise unexpected(name, "UTF-8 in base 64", value) from None
+    raise unexpected(name, 'a string or {"b64": "..."}', value)
 
 
 def _as_json(array):

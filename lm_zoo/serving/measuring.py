@@ -2,13 +2,9 @@
 
 import time
 
-from lm_zoo.serving.middleware import HttpMiddleware
 
-_OTHER = "other"
-
-
-class MeasuringMiddleware(HttpMiddleware):
-    """Tells `Metrics` of every request.
+class MeasuringMiddleware:
+    """Tells `Metrics` and the access log of every HTTP request.
 
     Args:
         app: The application.
@@ -17,11 +13,13 @@ class MeasuringMiddleware(HttpMiddleware):
     """
 
     def __init__(self, app, metrics, log):
-        super().__init__(app)
+        self.app = app
         self._metrics = metrics
         self._log = log
 
-    async def answer(self, scope, receive, send):
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
         start, status, size = time.perf_counter(), 500, 0
 
         async def noting(message):
@@ -34,15 +32,10 @@ class MeasuringMiddleware(HttpMiddleware):
         try:
             await self.app(scope, receive, noting)
         finally:
-            endpoint = _endpoint(scope)
+            # Not the path: of those that a client can make up there would be too many.
+            endpoint = getattr(scope.get("endpoint"), "__name__", "other")
             seconds = time.perf_counter() - start
             self._metrics.requests.labels(endpoint, status).inc()
             self._metrics.request_seconds.labels(endpoint).observe(seconds)
             path, method = scope["path"], scope["method"]
             self._log.note(scope.get("client"), method, path, status, seconds, size)
-
-
-def _endpoint(scope):
-    """The path, without what a client can make up: few different ones."""
-    endpoint = getattr(scope.get("endpoint"), "__name__", "")
-    return endpoint or _OTHER

@@ -24,10 +24,8 @@ def find_version(folder):
         if folder.name.isdecimal():
             return folder.parent.name, int(folder.name), folder
         return folder.name, 1, folder
-    versions = _versions(folder)
-    if versions:
-        version = max(versions)
-        return folder.name, version, versions[version]
+    if versions := _versions(folder):
+        return folder.name, *max(versions.items())
     inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and _versions(path))
     hint = f" There are models in it: give {folder}/{inside[0]}." if inside else ""
     raise UserError(

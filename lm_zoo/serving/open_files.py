@@ -1,5 +1,7 @@
 """How many connections the system allows a process to have open."""
 
+import resource
+
 RESERVE = 128  # files that are not connections: the model's, libraries', those that wait to close
 
 
@@ -12,10 +14,6 @@ def allowed_connections(wanted):
     Returns:
         `wanted`, or fewer.
     """
-    try:
-        import resource
-    except ModuleNotFoundError:  # a system without such limits
-        return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     needed = wanted + RESERVE

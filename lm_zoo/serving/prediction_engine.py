@@ -76,7 +76,6 @@ def check(prediction, functions):
 
 
 def _options(signature, call, row):
-    """Returns the `GenerationOptions` of one row."""
     shared, values = dict(call.key), {}
     for name, each in signature.inputs.items():
         if each.is_required:

@@ -8,10 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.limits import MOST_TOKENS
-from lm_zoo.serving.answer_lengths import bounded
-from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.request_error import RequestError
-from lm_zoo.serving.text_lengths import TextLengths
+from lm_zoo.serving.text_lengths import text_lengths
 
 
 class Predictor:
@@ -22,24 +20,16 @@ class Predictor:
         engine: A `PredictionEngine` for the signatures that are batched by one, or None.
         limits: `ServingLimits`.
         max_batch_size: Most texts in one call of the model.
-        wait_seconds: How long a request waits for others.
-        metrics: `Metrics`.
+        make_batcher: Makes a `Batcher` of a name and a function.
     """
 
-    def __init__(self, model, engine, limits, max_batch_size, wait_seconds, metrics):
+    def __init__(self, model, engine, limits, max_batch_size, make_batcher):
         self._engine = engine
-        self._text_lengths = TextLengths(model, limits)
+        self._model = model
         self._limits = limits
         self._max_batch_size = max_batch_size
         self._batchers = {
-            name: Batcher(
-                name,
-                functools.partial(_call, signature),
-                max_batch_size,
-                wait_seconds,
-                limits.max_queue,
-                metrics,
-            )
+            name: make_batcher(name, functools.partial(_call, signature))
             for name, signature in model.signatures.items()
             if signature.prediction.batching == "rows"
         }
@@ -59,7 +49,7 @@ class Predictor:
             return await self._engine.predict(signature, call)
         if not len(call.lengths):
             call = await self.counted(signature, call)
-        call = bounded(call, signature.inputs, self._limits.max_new_tokens)
+        call = call.bounded(signature.inputs, self._limits.max_new_tokens)
         parts = call.parts(self._max_batch_size, MOST_TOKENS)
         results = await self._batchers[signature.name].submit(parts)
         if len(results) == 1:
@@ -68,7 +58,8 @@ class Predictor:
 
     async def counted(self, signature, call):
         """Returns a call with the lengths of its texts, which are within the limits."""
-        lengths = await asyncio.to_thread(self._text_lengths.of, signature, call)
+        most = self._limits.max_prompt_tokens
+        lengths = await asyncio.to_thread(text_lengths, signature, call, self._model, most)
         return call._replace(lengths=lengths)
 
     def close(self):

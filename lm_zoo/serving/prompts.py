@@ -2,8 +2,7 @@
 
 import typing
 
-from lm_zoo.serving.request_body import shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, refused, utf8
 from lm_zoo.serving.text_lengths import require_length
 from lm_zoo.serving.token_ends import token_ends
 
@@ -75,19 +74,11 @@ class PromptReader:
         return [0, *ends[:-1]]
 
     def _encode(self, prompt):
-        try:
-            prompt.encode("utf-8")
-        except UnicodeEncodeError:
-            raise RequestError(
-                f"prompt: expected valid Unicode, received {shown(prompt)}.", param="prompt"
-            ) from None
+        utf8("prompt", prompt)
         return self.tokenizer.encode_prompt(prompt, self._special_tokens)
 
     def _check_ids(self, token_ids):
         size = self.tokenizer.vocab_size
         for token in token_ids:
             if not 0 <= token < size:
-                raise RequestError(
-                    f"prompt: expected token ids from 0 to {size - 1}, received {token}.",
-                    param="prompt",
-                )
+                raise refused("prompt", f"token ids from 0 to {size - 1}", token)

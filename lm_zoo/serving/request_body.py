@@ -4,10 +4,9 @@ import asyncio
 import json
 import re
 
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.request_error import RequestError, shown
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json")
-MOST_SHOWN = 80  # characters of a value in an error message
 
 
 async def read_json(request, limits):
@@ -72,22 +71,6 @@ def parse_object(body):
     if not isinstance(value, dict):
         raise RequestError(f"body: expected a JSON object, received {shown(value)}.")
     return value
-
-
-def shown(value):
-    """Returns a value of a request as an error message shows it: JSON, and not too much of it."""
-    text = ""
-    # Piece by piece, and no more than is shown: the value may be large, and nested very deeply.
-    for part in json.JSONEncoder().iterencode(value):
-        text += part
-        if len(text) > MOST_SHOWN:
-            return text[: MOST_SHOWN - 3] + "..."
-    return text
-
-
-def field(name):
-    """Returns a field's name as an error message shows it: ASCII, one line, not too long."""
-    return shown(name).strip('"')
 
 
 def _too_long(most, received):

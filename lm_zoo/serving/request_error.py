@@ -2,6 +2,7 @@
 
 import json
 
+MOST_SHOWN = 80  # characters of a value in an error message
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -50,14 +51,48 @@ class RequestError(Exception):
     def as_openai(self):
         """The JSON body as the OpenAI API gives it."""
         kind = _TYPES.get(self.status, "invalid_request_error")
-        return {
-            "error": {
-                "message": self.message,
-                "type": kind,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+        about = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return {"error": about}
+
+
+def shown(value):
+    """Returns a value of a request as an error message shows it: JSON, and not too much of it."""
+    text = ""
+    # Piece by piece, and no more than is shown: the value may be large, and nested very deeply.
+    for part in json.JSONEncoder().iterencode(value):
+        text += part
+        if len(text) > MOST_SHOWN:
+            return text[: MOST_SHOWN - 3] + "..."
+    return text
+
+
+def field(name):
+    """Returns a field's name as an error message shows it: ASCII, one line, not too long."""
+    return shown(name).strip('"')
+
+
+def refused(name, expected, received):
+    """The error for a field of a request that is not what it has to be.
+
+    Args:
+        name: The field.
+        expected: What it has to be, in words.
+        received: What it is, in words.
+    """
+    return RequestError(f"{name}: expected {expected}, received {received}.", param=name)
+
+
+def unexpected(name, expected, value):
+    """As `refused`, of a JSON value."""
+    return refused(name, expected, shown(value))
+
+
+def utf8(name, text):
+    """Returns the bytes of a field's string; raises a `RequestError` for halves of characters."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise unexpected(name, "valid Unicode", text) from None
 
 
 def other_model(name, received):

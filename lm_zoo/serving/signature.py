@@ -7,17 +7,10 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.errors import nearest
+from lm_zoo.errors import did_you_mean
 from lm_zoo.serving.call import Call
-from lm_zoo.serving.input_shapes import (
-    list_of,
-    per_row,
-    same_width,
-    too_many_rows,
-    wrong_shape,
-)
-from lm_zoo.serving.request_body import field, shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.input_shapes import list_of, per_row, same_width, too_many_rows, wrong_shape
+from lm_zoo.serving.request_error import RequestError, field, refused, shown
 from lm_zoo.tasks.prediction import Prediction
 
 DTYPES = {"string": object, "int32": np.int32, "float32": np.float32, "bool": np.bool_}
@@ -72,10 +65,9 @@ class Signature:
         """Raises a `RequestError` unless `names` are inputs and none is missing."""
         for name in names:
             if name not in self.inputs:
-                guess = nearest(name, self.inputs)
-                hint = f" Did you mean {guess!r}?" if guess else ""
                 raise RequestError(
-                    f"{field(name)}: the signature {self.name!r} has no such input.{hint} It has "
+                    f"{field(name)}: the signature {self.name!r} has no such input."
+                    f"{did_you_mean(name, self.inputs)} It has "
                     f"{', '.join(sorted(self.inputs))}.",
                     param=field(name),
                 )
@@ -159,7 +151,7 @@ class Signature:
                 raise wrong_shape(name, f"as many as {first} has, {rows}", values[name].shape)
             first, rows = first or name, len(values[name])
         if not rows:
-            raise RequestError(f"{first}: expected at least 1, received none.", param=first)
+            raise refused(first, "at least 1", "none")
         if rows > max_rows:
             raise too_many_rows(first, max_rows, rows)
         return rows
@@ -200,10 +192,6 @@ def _check_bounds(each, values, most):
     elif each.dtype in ("int32", "float32"):
         wrong = values[~np.asarray(each.fits(values))].reshape(-1)
     if len(wrong):
-        raise RequestError(
-            f"{each.name}: expected {each.expected}, received {wrong[0]}.", param=each.name
-        )
+        raise refused(each.name, each.expected, wrong[0])
     if most is not None and np.any(values > most):
-        raise RequestError(
-            f"{each.name}: expected at most {most}, received {values.max()}.", param=each.name
-        )
+        raise refused(each.name, f"at most {most}", values.max())

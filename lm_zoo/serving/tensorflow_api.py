@@ -5,11 +5,10 @@ import time
 
 from starlette.responses import JSONResponse, Response
 
-from lm_zoo.errors import nearest
+from lm_zoo.errors import did_you_mean
 from lm_zoo.serving import json_tensors
-from lm_zoo.serving.connection import in_time
-from lm_zoo.serving.request_body import field, read_json, shown
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.connection import answer_in_time
+from lm_zoo.serving.request_error import RequestError, field, shown
 
 DEFAULT = "serving_default"
 
@@ -57,11 +56,7 @@ class TensorFlowApi:
     async def metadata(self, request):
         """`GET /v1/models/NAME[/versions/V]/metadata`."""
         self._check_model(request)
-        spec = {
-            "name": self._model.name,
-            "signature_name": "",
-            "version": str(self._model.version),
-        }
+        spec = {"name": self._model.name, "signature_name": "", "version": str(self._model.version)}
         signatures = {"signature_def": {"signature_def": self._model.metadata}}
         return JSONResponse({"model_spec": spec, "metadata": signatures})
 
@@ -73,8 +68,7 @@ class TensorFlowApi:
             raise RequestError(
                 f"{shown(verb)}: this model has no signatures for that; the verb is predict."
             )
-        body = await read_json(request, self._limits)
-        return await in_time(request, self._limits.request_seconds, self._predict(body))
+        return await answer_in_time(request, self._limits, self._predict)
 
     async def _predict(self, body):
         signature = self._signature(body)
@@ -102,10 +96,9 @@ class TensorFlowApi:
             return self._model.default_signature
         signatures = self._model.signatures
         if not isinstance(name, str) or name not in signatures:
-            guess = nearest(name, signatures)
-            hint = f" Did you mean {guess!r}?" if guess else ""
             raise RequestError(
-                f"signature_name: there is no signature {shown(name)}.{hint} There are "
+                f"signature_name: there is no signature {shown(name)}."
+                f"{did_you_mean(name, signatures)} There are "
                 f"{', '.join(sorted(signatures))}."
             )
         return signatures[name]

@@ -19,46 +19,31 @@ class TextField(typing.NamedTuple):
     max_length: int | None = None
 
 
-class TextLengths:
-    """Counts the tokens of the texts that a signature is called with.
+def text_lengths(signature, call, model, most):
+    """Returns the tokens of each row's texts, int `(rows,)`, their ends included.
 
     Args:
-        model: A `ServedModel`.
-        limits: `ServingLimits`.
+        signature: The `Signature` that is called.
+        call: The `Call`.
+        model: The `ServedModel`, as whose signatures special tokens are read.
+        most: Most tokens of a text; the model's own limit counts too.
+
+    Raises:
+        RequestError: If a text is too long.
     """
-
-    def __init__(self, model, limits):
-        self._fields = model.fields
-        self._special_tokens = model.special_tokens_of_signatures  # they are counted as read
-        self._most = limits.max_prompt_tokens
-
-    def of(self, signature, call):
-        """Returns the tokens of each row's texts, int `(rows,)`, their ends included.
-
-        Args:
-            signature: The `Signature`.
-            call: A `Call` of it.
-
-        Raises:
-            RequestError: If a text is too long.
-        """
-        total = np.zeros(call.rows, np.int64)
-        for name, each in signature.inputs.items():
-            if each.field:
-                total += self._lengths(each, self._fields[each.field], call.inputs[name])
-        return total
-
-    def _lengths(self, each, field, texts):
-        most = self._most
-        if field.max_length and not each.windowed:
-            most = min(most, field.max_length)
+    total = np.zeros(call.rows, np.int64)
+    for name, each in signature.inputs.items():
+        if not each.field:
+            continue
+        tokenizer, own = model.fields[each.field]
+        longest = min(most, own) if own and not each.windowed else most
         counted = ", its end included" if each.ends else ""
-        lengths = []
-        for text in texts:
-            token_ids = field.tokenizer.encode(text.decode("utf-8"), self._special_tokens)
-            lengths.append(len(token_ids) + each.ends)
-            require_length(each.name, lengths[-1], most, counted)
-        return lengths
+        for row, text in enumerate(call.inputs[name]):
+            text = text.decode("utf-8")
+            token_ids = tokenizer.encode(text, model.special_tokens_of_signatures)
+            require_length(name, len(token_ids) + each.ends, longest, counted)
+            total[row] += len(token_ids) + each.ends
+    return total
 
 
 def require_length(name, length, most, counted=""):

@@ -1,5 +1,7 @@
 """What computes the answers of a model: threads that all requests share."""
 
+import functools
+
 from lm_zoo.serving.batcher import Batcher
 from lm_zoo.serving.engine import Engine
 from lm_zoo.serving.prediction_engine import PredictionEngine
@@ -27,15 +29,21 @@ class Workers:
 
     def __init__(self, model, limits, max_batch_size, wait_seconds, metrics):
         self.engine = self.reader = self.prompt_batcher = by_engine = None
-        batching = max_batch_size, wait_seconds
+        make_batcher = functools.partial(
+            Batcher,
+            max_batch_size=max_batch_size,
+            wait_seconds=wait_seconds,
+            max_queue=limits.max_queue,
+            metrics=metrics,
+        )
         if model.generation:
             self.reader = PromptReader(model, limits)
             size = self.reader.max_length
             self.engine = Engine(model.functions, size, max_batch_size, limits.max_queue, metrics)
             scorer = PromptScorer(model.functions, self.reader.tokenizer.vocab_size)
-            self.prompt_batcher = Batcher(SCORE_IDS, scorer, *batching, limits.max_queue, metrics)
+            self.prompt_batcher = make_batcher(SCORE_IDS, scorer)
             by_engine = PredictionEngine(self.engine, self.reader)
-        self.predictor = Predictor(model, by_engine, limits, *batching, metrics)
+        self.predictor = Predictor(model, by_engine, limits, max_batch_size, make_batcher)
 
     def close(self):
         """Ends the threads."""

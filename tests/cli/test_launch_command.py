@@ -50,9 +50,9 @@ def launched(monkeypatch):
 
 
 def test_the_command_and_the_prefixed_lines(launched, capsys):
-    assert main(["launch", "--workers=3", "--", "train", "--workdir=a b", "--", "c"]) == 0
+    assert main(["launch", "--workers=3", "--", "compare", "--split=a b", "--", "c"]) == 0
     assert launched.said.command[:3] == [sys.executable, "-P", __main__.__file__]
-    assert launched.said.command[3:] == ["train", "--workdir=a b", "--", "c"]
+    assert launched.said.command[3:] == ["compare", "--split=a b", "--", "c"]
     assert (launched.said.workers, launched.said.max_restarts) == (3, 3)
     output, errors = capsys.readouterr()
     assert (output, errors) == ("[worker 1] hello\n", "[worker 0] oops\n")

@@ -37,18 +37,21 @@ def command(tmp_path, monkeypatch):
 
 Python 3.13 takes the indent off a docstring whose lines all have it.
 """
-from absl import flags
+import dataclasses
+from lm_zoo.checked_fields import field
 USES_TENSORFLOW = False
-{top}
 
-def define_flags(flag_values):
-    fv = dict(flag_values=flag_values)
-    flags.DEFINE_integer("count", 7, "How many.", lower_bound=1, **fv)
-    flags.DEFINE_float("rate", 0.5, "How fast.", **fv)
-    flags.DEFINE_enum("kind", "plain", ["plain", "fancy"], "Of which kind.", **fv)
-    flags.DEFINE_bool("deep", False, "Whether deeply.", **fv)
-    flags.DEFINE_multi_string("word", [], "A word; may be repeated.", **fv)
-    flags.DEFINE_string("target", None, "Where to.", required=True, **fv)
+@dataclasses.dataclass
+class ProbeFlags:
+    count: int = field(7, at_least=1, help="How many.")
+    rate: float = field(0.5, help="How fast.")
+    kind: str = field("plain", choices=("plain", "fancy"), help="Of which kind.")
+    deep: bool = field(False, help="Whether deeply.")
+    word: tuple[str, ...] = field((), repeated=True, help="A word; may be repeated.")
+    target: str = field(None, required=True, help="Where to.")
+
+FLAGS = (ProbeFlags,)
+{top}
 
 def run(flag_values, arguments):
 {textwrap.indent(textwrap.dedent(body), "    ")}
@@ -62,7 +65,8 @@ def run(flag_values, arguments):
 
 
 def test_run_gets_flags_and_arguments(command, capsys):
-    command("print(flag_values.count, flag_values.deep, flag_values.word, arguments)")
+    body = "print(flag_values.count, flag_values.deep, flag_values.word, arguments)"
+    command(body, top='ARGUMENTS = "THING..."')
     argv = [
         "one",
         "--target=t",
@@ -104,6 +108,7 @@ def test_run_gets_flags_and_arguments(command, capsys):
         ),
         (["--target"], "--target: expected a value, received nothing."),
         ([], "--target is required."),
+        (["--target=t", "one"], "unexpected argument 'one'; give it as --FLAG=VALUE."),
     ],
 )
 def test_a_wrong_flag_is_one_line_and_status_2(command, capsys, arguments, message):
@@ -174,16 +179,8 @@ def test_help_is_made_from_the_docstring_and_the_flags(command, capsys, monkeypa
 def test_a_config_arrives_with_its_overrides(command, capsys):
     command(
         "print(flag_values.config and flag_values.config.seed, arguments)",
-        top="from lm_zoo.cli.flags import define_config_flag",
+        top="from lm_zoo.cli.flags import ConfigFlag; FLAGS += (ConfigFlag,); ARGUMENTS = 'WORD...'",
     )
-    module = __import__("probe_command")
-    plain = module.define_flags
-
-    def define_flags(flag_values):
-        plain(flag_values)
-        module.define_config_flag(flag_values)
-
-    module.define_flags = define_flags
     assert cli.main(["probe", "--target=t"]) == 0
     argv = ["probe", "--config=quickstart_lstm", "a", "--config.seed", "5", "--target=t"]
     assert cli.main(argv) == 0

@@ -63,7 +63,11 @@ def gradients(variant, policy, rows=slice(None), rounded_to=None, compiled=False
             scaled = loss * (SCALE / (ROWS * LENGTH))
         return tape.gradient(scaled, variables)
 
-    found = tf.function(differentiate, jit_compile=True)() if compiled else differentiate()
+    found = (
+        tf.function(differentiate, jit_compile=True, autograph=False)()
+        if compiled
+        else differentiate()
+    )
     for variable, value in zip(variables, kept):
         variable.assign(value)
     paths = [v.path.split("/", 1)[-1] for v in variables]

@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_initial_weights(variant):
 def test_it_compiles_under_xla_with_static_shapes(variant):
     model, ids = build(variant), token_ids()
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def compiled(ids):
         with tf.GradientTape() as tape:
             state = first_state(model, BATCH)

@@ -80,7 +80,7 @@ def test_the_loss_and_gradient_function_has_nothing_that_a_tpu_lacks(variant):
 
 
 def test_what_a_tpu_lacks_is_found():
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def bad(x):
         return tf.linalg.cholesky(tf.cast(x, tf.float64))  # a custom call on CPUs, in float64
 

@@ -12,10 +12,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from lm_zoo.cli.main import main
-from lm_zoo.export.warmup import predict_request, read_warmup
+from lm_zoo.export.warmup import predict_request
 from lm_zoo.run import load
 from lm_zoo.tasks.prediction import Prediction
 from lm_zoo.text.tokenizers import load_tokenizer
+from tests.export.warmup_file import read_warmup
 
 SIGNATURES = {
     "score": ({"text"}, {"log_prob", "num_tokens", "perplexity"}),
@@ -157,7 +158,7 @@ def test_bytes_that_are_not_utf8_are_refused(loaded, name):
 def test_ids_are_scored_under_xla_with_static_shapes(loaded):
     ids = tf.constant(np.random.default_rng(0).integers(0, 5, (2, 9)), tf.int32)
     lengths = tf.constant([9, 4])
-    compiled = tf.function(loaded.score_ids, jit_compile=True)
+    compiled = tf.function(loaded.score_ids, jit_compile=True, autograph=False)
     found = compiled(ids, lengths)
     assert found.shape == (2, 8)
     np.testing.assert_allclose(found, loaded.score_ids(ids, lengths), atol=1e-5)

@@ -269,7 +269,7 @@ def test_the_same_loop_runs_inside_a_larger_graph(jit_compile):
     settings = SamplingSettings.from_options(options, keys)
     prompts = prompts[:, :1]
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def loop(prompts):
         state = begin(TRIGRAM, prompts, tf.ones((2,), tf.int32))
         zeros = tf.zeros((2,), tf.int32)

@@ -292,13 +292,13 @@ def test_a_batch_says_whether_state_is_carried_on():
 
 
 def test_columns_line_up_under_wide_characters():
-    lines = interlinear({"text": ["a", "春眠", "bcd", "e"], "id": ["1", "22", "3", "44444"]}, 24)
+    lines = interlinear({"text": ["a", "春眠", "bcd", "e"], "id": ["1", "22", "3", "44444"]}, 26)
     assert lines == [
-        "  text  a  春眠  bcd",
-        "  id    1    22    3",
+        "    text  a  春眠  bcd",
+        "    id    1    22    3",
         "",
-        "  text      e",
-        "  id    44444",
+        "    text      e",
+        "    id    44444",
     ]
     padded_to_four = [padded(t, 4, "r") for t in ("abc", "春", "e\u0301", "🙂")]
     assert padded_to_four == [" abc", "  春", "   e\u0301", "  🙂"], "columns of a terminal"

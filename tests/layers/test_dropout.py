@@ -95,7 +95,7 @@ def test_what_is_kept_is_scaled_so_that_the_mean_stays():
 def test_graphs_and_xla_give_the_masks_of_eager_mode(jit_compile):
     layer = Dropout(0.4)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def run(x, step, first_row):
         with dropout_scope(5, step, first_row):
             return layer(x, training=True), layer(x, training=True)

@@ -114,9 +114,11 @@ def test_graphs_of_unknown_shape_and_xla_agree_with_eager_mode(case):
         return outputs, final, tape.gradient(loss, layer.trainable_variables)
 
     spec = tf.nest.map_structure(lambda t: tf.TensorSpec((None, HIDDEN)), state)
-    unknown = tf.function(run, input_signature=[tf.TensorSpec((None, None, INPUT)), spec])
+    unknown = tf.function(
+        run, input_signature=[tf.TensorSpec((None, None, INPUT)), spec], autograph=False
+    )
     expected = run(x, state)
-    for other in (unknown, tf.function(run, jit_compile=True)):
+    for other in (unknown, tf.function(run, jit_compile=True, autograph=False)):
         for a, b in zip(flat(expected), flat(other(x, state)), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 

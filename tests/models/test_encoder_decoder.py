@@ -151,7 +151,7 @@ def test_neighbouring_rows_may_share_a_source(model):
 def test_every_weight_gets_a_gradient_of_its_own_size(model):
     ids = target_ids()
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def gradients():
         with tf.GradientTape() as tape:
             logits = model(
@@ -187,7 +187,7 @@ def test_the_order_of_words_in_the_source_can_be_learned(model):
     inputs = np.pad(targets[:, :-1], ((0, 0), (1, 0)))
     optimizer = keras.optimizers.Adam(0.01)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         with tf.GradientTape() as tape:
             logits = model(

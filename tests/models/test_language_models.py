@@ -87,10 +87,10 @@ def test_the_state_goes_through_a_loop_in_a_graph(case, jit_compile):
         return tf.transpose(tf.while_loop(lambda i, *_: i < 6, body, loop)[-1].stack())
 
     if jit_compile:
-        compiled = tf.function(generate, jit_compile=True)
+        compiled = tf.function(generate, jit_compile=True, autograph=False)
     else:
         spec = [tf.TensorSpec((None, None), tf.int32)]
-        compiled = tf.function(generate, input_signature=spec)
+        compiled = tf.function(generate, input_signature=spec, autograph=False)
     tokens = prompt
     for _ in range(6):  # by calling the whole text again for each token
         following = np.argmax(model(tokens)[:, -1], -1)
@@ -128,7 +128,9 @@ def test_forward_computes_in_the_same_precision_as_call(case, dtype):
 @EVERY_CASE
 def test_unknown_batch_and_length_are_fine_in_a_graph(case):
     model = make(case)
-    run = tf.function(model, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    run = tf.function(
+        model, input_signature=[tf.TensorSpec((None, None), tf.int32)], autograph=False
+    )
     for rows, length in ((1, 1), (4, 7)):
         ids = draw_ids(rows, length)
         np.testing.assert_allclose(run(ids), model(ids), atol=1e-5)
@@ -146,7 +148,9 @@ def test_gradients_are_dense_and_reach_every_weight(case):
 @pytest.mark.parametrize("case", ["gru", "lstm_tied", "gpt2", "modern"])
 def test_xla_gives_the_gradients_of_eager_mode(case):
     model, token_ids = make(case, num_layers=1), draw_ids()
-    compiled = tf.function(lambda ids: loss_gradients(model, ids), jit_compile=True)
+    compiled = tf.function(
+        lambda ids: loss_gradients(model, ids), jit_compile=True, autograph=False
+    )
     expected = loss_gradients(model, token_ids)
     for received, gradient in zip(compiled(token_ids), expected, strict=True):
         np.testing.assert_allclose(received, gradient, atol=1e-5)
@@ -255,7 +259,11 @@ def test_parameters_and_flops_are_what_the_description_adds_up(case):
 def test_flops_per_token_are_those_of_tensorflows_profiler(case):
     """The profiler counts graph operations; products of a loop's body are counted once a trace."""
     model, length = make(case), 1 if "lm" in CASES[case][0] else 10
-    graph = tf.function(model).get_concrete_function(tf.TensorSpec((1, length), tf.int32)).graph
+    graph = (
+        tf.function(model, autograph=False)
+        .get_concrete_function(tf.TensorSpec((1, length), tf.int32))
+        .graph
+    )
     products = 0
     for operation in graph.get_operations():
         if operation.type in ("MatMul", "BatchMatMulV2"):

@@ -7,11 +7,10 @@ import sys
 import textwrap
 
 import pytest
-from absl import flags
 
 import lm_zoo
 from lm_zoo.cli.config_files import read_config
-from lm_zoo.cli.main import COMMANDS, main
+from lm_zoo.cli.main import COMMANDS, flags_of, main
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer
@@ -155,8 +154,7 @@ def test_a_file_that_cannot_be_executed_is_one_line(
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"import"}))  # that begins a run
 def test_every_command_that_reads_a_run_or_a_config_can_be_told_what_is_registered(command):
-    flag_values = flags.FlagValues()
-    importlib.import_module(COMMANDS[command][0]).define_flags(flag_values)
+    flag_values = flags_of(importlib.import_module(COMMANDS[command][0]), [])
     if "workdir" in flag_values or "config" in flag_values:
         assert "register" in flag_values
 

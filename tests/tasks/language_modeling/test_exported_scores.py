@@ -170,7 +170,7 @@ def test_ids_are_scored_under_xla(functions, most_logits, monkeypatch):
         with functions.traced.widened():
             return functions.scorer.score_ids(ids, lengths)
 
-    found = tf.function(score_ids, jit_compile=True)(ids, lengths)
+    found = tf.function(score_ids, jit_compile=True, autograph=False)(ids, lengths)
     log_probs = tf.nn.log_softmax(functions.model(ids[:, :-1]))
     expected = tf.gather(log_probs, ids[:, 1:], batch_dims=2).numpy()
     expected[np.arange(1, 12) >= lengths.numpy()[:, None]] = 0

@@ -11,9 +11,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from lm_zoo.cli.main import main
 from lm_zoo.export import reading, text_groups
 from lm_zoo.export.saved_model import PreparedExport
-from lm_zoo.export.warmup import read_warmup
 from lm_zoo.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
+from tests.export.warmup_file import read_warmup
 
 SIGNATURES = {
     "translate": (
@@ -132,7 +132,9 @@ def test_ids_are_scored_under_xla_with_static_shapes(loaded, run):
     token_ids = rng.integers(0, run.model.vocab_size, (2, 9)).astype(np.int32)
     source_ids = rng.integers(0, run.source_tokenizer.vocab_size, (2, 7)).astype(np.int32)
     arguments = (token_ids, np.int32([9, 4]), source_ids, np.int32([7, 3]))
-    found = tf.function(loaded.score_ids, jit_compile=True)(*map(tf.constant, arguments))
+    found = tf.function(loaded.score_ids, jit_compile=True, autograph=False)(
+        *map(tf.constant, arguments)
+    )
     np.testing.assert_allclose(found, loaded.score_ids(*arguments), atol=1e-5)
     logits = run.model(token_ids[:1, :-1], source_ids=source_ids[:1])
     log_probs = tf.gather(tf.nn.log_softmax(logits), token_ids[:1, 1:], batch_dims=2)

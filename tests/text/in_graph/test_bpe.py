@@ -64,7 +64,7 @@ def pieces_in_graph(split):
     from lm_zoo.text.in_graph.bpe_pieces import piece_starts
     from lm_zoo.text.in_graph.ops import shift
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2)
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)] * 2, autograph=False)
     def starts_of(characters, rows):
         starts = piece_starts(SPLITS[split], characters, rows != shift(rows, 1, -1))
         return tf.where(starts)[:, 0]
