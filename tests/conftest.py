@@ -15,22 +15,28 @@ DEFAULT_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 # The files that take longest (`tools/slowest_tests.py` lists them). They are begun first, so that
 # no process is left alone with one at the end.
 LONGEST_FILES = (
-    "test_readme.py",
     "conformance/test_export.py",
     "conformance/test_replica_invariance.py",
-    "distribution/test_faults.py",
-    "training/test_resume.py",
-    "conformance/test_promises.py",
+    "test_readme.py",
+    "outside/test_outside.py",
+    "conformance/test_tasks.py",
     "models/test_encoder_decoder.py",
+    "training/test_resume.py",
+    "distribution/test_faults.py",
+    "conformance/test_promises.py",
+    "generation/test_beam_search.py",
     "training/test_train_step.py",
-    "tasks/translation/test_exported.py",
-    "serving/test_serve_command.py",
+    "conformance/test_learning.py",
+    "generation/test_translation_search.py",
+    "models/test_language_models.py",
+    "conformance/test_documents.py",
     "export/test_saved_model.py",
-    "test_odd_paths.py",
-    "test_damaged_folders.py",
+    "serving/test_serve_command.py",
+    "tasks/translation/test_exported.py",
+    "cli/test_predict_command.py",
     "distribution/test_dealt_evaluation.py",
-    "data/test_audit.py",
     "test_pair_run.py",
+    "test_damaged_folders.py",
 )
 
 
