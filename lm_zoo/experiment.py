@@ -2,6 +2,7 @@
 
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks, registration
+from lm_zoo.checked_fields import require
 from lm_zoo.data import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
@@ -140,6 +141,10 @@ def prepared_task(config, folder=None, observer=None):
         observer: A `lm_zoo.data.preparation.Observer`, or None.
     """
     kind = task_class(config.task.name)
+    if not kind.rows_are_independent:
+        expected = f"1, since the rows of a batch of the task {config.task.name} need each other"
+        parts = config.runtime.micro_batches
+        require(parts == 1, "config.runtime.micro_batches", expected, parts)
     corpus = prepared_corpus(config, kind.fields, observer)
     if folder:
         preprocessors = folder.preprocessors(kind.fields)

@@ -32,7 +32,7 @@ def readable(card):
         f"{data.get('corpus', 'not stated')} ({data.get('source', 'not stated')}). Licence: "
         f"{data.get('licence') or 'not stated'}.",
         "",
-        *(f"- {split}: sha256 {digest}" for split, digest in data.get("sha256", {}).items()),
+        *_digests(data),
         *_tokenizers(card),
         "",
         "## Perplexity",
@@ -71,6 +71,13 @@ def _vocabularies(card):
         + (f" for {name}" if len(own) > 1 else "")
         for name, field in own.items()
     )
+
+
+def _digests(data):
+    """A line for each split of each field's text."""
+    for name, field in data.get("fields", {}).items():
+        for split, digest in field["sha256"].items():
+            yield f"- {name} of {split}: sha256 {digest}"
 
 
 def _tokenizers(card):

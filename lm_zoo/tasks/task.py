@@ -108,7 +108,7 @@ class Task:
         Arguments: Dataclass of what `config.task` may say besides the name.
         EvaluationOptions: Dataclass of what an evaluation can be asked for, `--help` included.
         arguments: Those of the config, an `Arguments`.
-        rows_are_independent: Whether the sums of a row hang on that row alone. False refuses
+        rows_are_independent: Whether the sums of a row depend on that row alone. False refuses
             gradient accumulation.
         predictions: Name -> `Prediction`.
         run_class: `module:Class` of what `lm_zoo.load` returns, a `Run`.

@@ -186,6 +186,9 @@ def test_the_card_says_what_it_is(exported_run, card):
     page = (exported_run.version / "assets.extra/lm_zoo/README.md").read_text()
     for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
         assert part in page
+    for split in ("train", "validation"):
+        digest = card["data"]["fields"]["text"]["sha256"][split]
+        assert f"- text of {split}: sha256 {digest}\n" in page
 
 
 def test_the_card_says_how_it_is_called(signature_defs, card):
