@@ -1,4 +1,4 @@
-"""The README is true: its commands and its Python run as they stand, on shortened training."""
+"""README and guides are true: their commands and Python run as they stand, on shortened training."""
 
 import pathlib
 import re
@@ -12,14 +12,21 @@ from lm_zoo.cli.main import main
 from lm_zoo.data.corpora.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FOLDERS = ("lm_zoo", "configs", "tools", "docker")  # which guides stand in, beside what they are of
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README*.md")),
+]
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
+README = TEXTS["README.md"]
 SHORT = ["--config.training.steps=2", "--config.model.num_layers=1"]
 
 
-def commands(text):
-    """The `lm-zoo` commands of a text's indented blocks, continued lines put together."""
-    joined = text.replace("\\\n", " ")
-    return [shlex.split(line) for line in re.findall(r"^ {4}(lm-zoo .*)$", joined, re.MULTILINE)]
+def commands():
+    """The `lm-zoo` commands of all pages' indented blocks, continued lines put together, once each."""
+    joined = "\n".join(TEXTS.values()).replace("\\\n", " ")
+    lines = [" ".join(line.split()) for line in re.findall(r"^ {4}(lm-zoo .*)$", joined, re.M)]
+    return [shlex.split(line) for line in dict.fromkeys(lines)]
 
 
 def run(command):
@@ -39,6 +46,7 @@ def folder(tmp_path_factory):
     for name, texts in zip(("source", "target"), zip(*draw_pairs(2, seed=9))):
         (folder / f"toy.{name}").write_text("\n".join(texts) + "\n")
     (folder / "mine.txt").write_text("It was a dark and stormy night. " * 1500)
+    (folder / "chinese.txt").write_text("春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。\n" * 1500)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("LM_ZOO_CACHE", str(folder / "cache"))
@@ -49,7 +57,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_command_runs(folder, capsys):
-    found = commands(README)
+    found = commands()
     assert {command[1] for command in found} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
         "launch",
@@ -62,7 +70,7 @@ def test_every_command_runs(folder, capsys):
 
 
 def test_every_piece_of_python_runs(folder):
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", "\n".join(TEXTS.values()), re.DOTALL)
     assert len(blocks) == 2
     if not (folder / "runs" / "quickstart_lstm").exists():
         run(["lm-zoo", "train", "--config=quickstart_lstm", "--workdir=runs/quickstart_lstm"])
@@ -85,8 +93,20 @@ def environment():
 
 
 def test_the_scripts_it_names_exist_and_are_valid_bash():
-    for name in set(re.findall(r"tools/\w+\.sh", README)):
+    for name in set(re.findall(r"tools/\w+\.sh", "\n".join(TEXTS.values()))):
         subprocess.run(["bash", "-n", ROOT / name], check=True)
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", TEXTS[page]):
+        if not link.startswith(("http:", "https:")):
+            assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def test_the_front_page_is_short_and_leads_to_every_guide():
+    assert len(README.splitlines()) <= 200
+    assert [page for page in TEXTS if page != "README.md" and page not in README] == []
 
 
 def test_the_quickstarts_commands_are_those_of_the_command_line(folder, capsys):

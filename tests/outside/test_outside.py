@@ -204,7 +204,7 @@ def test_lists_and_hints_know_what_is_registered(registered, capsys):
 
 
 def test_the_example_of_the_readme_trains_and_is_evaluated(tmp_path):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "configs" / "README.md").read_text(encoding="utf-8")
     section = text.partition("## Your own model")[2].partition("\n## ")[0]
     lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
     for part in "\n".join(lines).split("# ")[1:]:
