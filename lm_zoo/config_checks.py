@@ -7,11 +7,17 @@ import copy
 import dataclasses
 
 from lm_zoo.checked_fields import check_fields, field_types, require
-from lm_zoo.config import CorpusConfig, TaskConfig, TokenizerConfig
+from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, TokenizerConfig
 from lm_zoo.config_fields import NamedConfig, made_from, unknown_field
 from lm_zoo.config_json import flatten
+from lm_zoo.declared_classes import declared
 from lm_zoo.errors import UserError, nearest, unknown_name
+from lm_zoo.models import MODELS
+from lm_zoo.models.arguments import check_arguments
 from lm_zoo.tasks import declaration
+
+# Arguments of models that follow from the rest of a config.
+FOLLOWING = ("vocab_size", "source_vocab_size", "seed", "dtype")
 
 
 def resolve(config, needs_corpus=True):
@@ -34,6 +40,7 @@ def resolve(config, needs_corpus=True):
             continue
         owned[name] = made_from(arguments_class(section), section, f"config.{name}")
         setattr(config, name, type(section)(section.name, **_values(owned[name])))
+    _check_model(config.model)
     _check_together(config)
     for arguments in owned.values():
         if hasattr(arguments, "check"):
@@ -96,11 +103,17 @@ def named_section(section, name):
     """Returns a section under another name, with those of its arguments that are also the other's.
 
     Args:
-        section: A `TaskConfig` or `CorpusConfig`.
+        section: A `TaskConfig`, `CorpusConfig` or `ModelConfig`, whose size is kept likewise.
         name: Its new name.
     """
     if name == section.name:
         return section
+    if isinstance(section, ModelConfig):
+        MODELS.require("config.model.name", name)
+        cls = declared(MODELS, name)
+        names = cls.constructor_parameters()
+        kept = {key: value for key, value in section.arguments.items() if key in names}
+        return ModelConfig(name, section.size if section.size in cls.SIZES else "", **kept)
     names = field_types(arguments_class(type(section)(name)))
     kept = {key: value for key, value in section.arguments.items() if key in names}
     return type(section)(name, **kept)
@@ -129,6 +142,32 @@ def _all_paths(config):
 
 def _values(made):
     return {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+
+
+def _check_model(section):
+    """Checks a model's arguments by its source; those of one from outside, when it is built."""
+    MODELS.require("config.model.name", section.name)
+    if section.name in MODELS.outside:
+        return
+    check_follows(section, FOLLOWING)
+    cls = declared(MODELS, section.name)
+    if section.size and section.size not in cls.SIZES:
+        raise unknown_name("config.model.size", section.size, cls.SIZES)
+    names = cls.constructor_parameters().keys() - set(FOLLOWING)
+    for name in section.arguments:
+        if name not in names:
+            raise unknown_name(f"config.model.{name}", name, names)
+    check_arguments(cls, section.arguments, prefix="config.model.")
+
+
+def check_follows(section, names):
+    """Raises a `UserError` if a `ModelConfig` sets what is not set there."""
+    for name in names:
+        if name in section.arguments:
+            raise UserError(
+                f"config.model.{name}: it is not set here; it follows from the tokenizer, from "
+                "config.seed and from config.training.precision."
+            )
 
 
 def _is_registered(section):

@@ -45,6 +45,7 @@ class Experiment:
         self.config = config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
+        check_model(config)
         with self.distribution.chief_first():
             self._begin(observer)
         self.preprocessors = self.task.preprocessors
@@ -132,6 +133,24 @@ class Experiment:
         return lambda: self.task.evaluate(self.model, split, distribution)
 
 
+def check_model(config):
+    """Raises a `UserError` for a model that its constructor or the task refuses, without any text.
+
+    Args:
+        config: A resolved `ExperimentConfig`.
+    """
+    cls = registered_model(config.model.name)
+    task_class(config.task.name).check_model_class(config.model.name, cls)
+    given = cls.SIZES.get(config.model.size, {}) | config.model.arguments
+    stand_ins = {name: 8 for name in cls.constructor_parameters() if name.endswith("vocab_size")}
+    try:
+        cls(name=config.model.name, **given | stand_ins)
+    except UserError as error:
+        if str(error).partition(":")[0] in given:
+            raise UserError(f"config.model.{error}") from None
+        raise
+
+
 def prepared_task(config, folder=None, observer=None):
     """Returns the cleaned `Corpus` of a config, and its `Task`.
 
@@ -164,12 +183,7 @@ def build_task_model(task):
     """
     config, follows = task.config, task.model_arguments()
     task.check_model_class(config.model.name, registered_model(config.model.name))
-    for name in ("vocab_size", "source_vocab_size", "seed", "dtype", *follows):
-        if name in config.model.arguments and name != "share_embeddings":
-            raise UserError(
-                f"config.model.{name}: it is not set here; it follows from the tokenizer, from "
-                "config.seed and from config.training.precision."
-            )
+    config_checks.check_follows(config.model, follows.keys() - {"share_embeddings"})
     model = build_model(
         config.model.name,
         config.model.size,

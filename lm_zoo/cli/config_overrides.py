@@ -3,6 +3,7 @@
 import ast
 import copy
 import dataclasses
+import logging
 import re
 import typing
 
@@ -17,7 +18,7 @@ from lm_zoo.errors import UserError
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
-_NAMES = ("task.name", "corpus.name")  # they say which fields there are
+_NAMES = ("task.name", "corpus.name", "model.name")  # they say which fields there are
 _SWITCH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -55,8 +56,8 @@ def apply_overrides(config, overrides):
     Args:
         config: An `ExperimentConfig`; it is not changed.
         overrides: `Override`s. Of several for one field the last counts; for a field of several
-            strings (`corpus.train_files`) they add up. Another task or corpus keeps of the
-            arguments those that it has, too.
+            strings (`corpus.train_files`) they add up. Another task, corpus or model keeps of
+            the arguments those that it has, too.
 
     Raises:
         UserError: Naming the field, what was expected and what was received.
@@ -111,7 +112,7 @@ def _take_overrides(config, argv):
 
 
 def _with_names(config, argv):
-    """Returns a copy of the config with the names of task and corpus that the arguments give."""
+    """Returns a copy of the config with the names of task, corpus and model that are given."""
     config = copy.deepcopy(config)
     for path in _NAMES:
         for name in values_given(f"config.{path}", argv):
@@ -185,7 +186,9 @@ def _apply(config, path, group):
     else:
         value = _read(path, kind, last.text)
     if path in _NAMES:
+        before = getattr(config, path.partition(".")[0])
         _set_name(config, path, value)
+        _note_left_out(before, getattr(config, path.partition(".")[0]))
         return
     _holder(config, path.split(".")[:-1], path.rpartition(".")[2], value)
 
@@ -204,6 +207,13 @@ def _holder(config, parents, name, value):
 def _set_name(config, path, name):
     section = path.partition(".")[0]
     setattr(config, section, config_checks.named_section(getattr(config, section), name))
+
+
+def _note_left_out(before, after):
+    """Says which arguments of a model another has not."""
+    left_out = [name for name in before.arguments if name not in after.arguments]
+    if isinstance(after, config_lib.ModelConfig) and left_out:
+        logging.warning("config.model: %s has no %s; left out.", after.name, ", ".join(left_out))
 
 
 def _read(path, kind, text):

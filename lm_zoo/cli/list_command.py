@@ -9,14 +9,15 @@ Without an argument it shows all of them.
 import ast
 import shutil
 
+from lm_zoo import config_checks
 from lm_zoo.cli.config_files import shipped_configs
 from lm_zoo.cli.flags import RegisterFlag
-from lm_zoo.cli.quiet_imports import import_quietly
+from lm_zoo.declared_classes import declared
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 
 ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
-USES_TENSORFLOW = False  # only the lists of tasks and models do, and load it themselves
+USES_TENSORFLOW = False  # what a user has registered may, and is imported then
 FLAGS = (RegisterFlag,)
 
 
@@ -37,27 +38,30 @@ def run(flag_values, arguments):
 
 def tasks():
     """Returns `(name, what it is, its fields and predictions)` of every registered task."""
-    import_quietly("tensorflow")
-    from lm_zoo.tasks import TASKS
+    from lm_zoo.tasks import TASKS, declaration
 
     rows = []
-    for name, task in TASKS.items():
+    for name in TASKS:
+        task = declaration(name)
         fields = ", ".join(field.name for field in task.fields)
         predictions = ", ".join(task.predictions)
-        about = f"{first_line(task.__doc__)} Fields: {fields}. Predictions: {predictions}."
-        rows.append((name, about))
+        about = first_line(declared(TASKS, name).__doc__)
+        rows.append((name, f"{about} Fields: {fields}. Predictions: {predictions}."))
     return rows
 
 
 def models():
-    """Returns `(name, what it is and its sizes)` of every registered model."""
-    import_quietly("tensorflow")
-    from lm_zoo.registry import MODELS
+    """Returns `(name, what it is, its sizes and its arguments)` of every registered model."""
+    from lm_zoo.models import MODELS
 
     rows = []
-    for name, model in MODELS.items():
-        sizes = ", ".join(model.SIZES)
-        rows.append((name, first_line(model.__doc__) + (f" Sizes: {sizes}." if sizes else "")))
+    for name in MODELS:
+        model = declared(MODELS, name)
+        about = first_line(model.__doc__)
+        if model.SIZES:
+            about += f" Sizes: {', '.join(model.SIZES)}."
+        names = [n for n in model.constructor_parameters() if n not in config_checks.FOLLOWING]
+        rows.append((name, f"{about} Arguments: {', '.join(names)}."))
     return rows
 
 

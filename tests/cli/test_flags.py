@@ -13,6 +13,8 @@ from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.config import ExperimentConfig, ModelConfig
 from lm_zoo.config_checks import value_at
 from lm_zoo.errors import UserError
+from lm_zoo.models import MODELS
+from lm_zoo.registration import PROGRAM, Registered
 
 CONFIG = """
 from lm_zoo.config import CorpusConfig, ExperimentConfig, ModelConfig
@@ -23,7 +25,7 @@ def get_config():
         name="tiny",
         corpus=CorpusConfig("text_files", train_files=("old.txt",)),
         model=ModelConfig(
-            "lstm_lm",
+            "users_own",
             hidden_dim=20,
             dropout=0,
             tied=True,
@@ -33,6 +35,14 @@ def get_config():
         ),
     )
 """
+
+
+@pytest.fixture(autouse=True)
+def users_own(monkeypatch):
+    """A model from outside, which is not looked at until it is built."""
+    own = Registered("nowhere:Model", PROGRAM)
+    for names, what in ((MODELS.outside, own), (MODELS.data, own.what)):
+        monkeypatch.setitem(names, "users_own", what)
 
 
 @pytest.fixture
@@ -96,7 +106,6 @@ def load(path):
         (["--config.corpus.train_files=(copy) a.txt"], "corpus.train_files", ("(copy) a.txt",)),
         (['--config.corpus.train_files=["[ab]*", "c"]'], "corpus.train_files", ("[ab]*", "c")),
         (["--config.corpus.train_files="], "corpus.train_files", ()),
-        (["--config.model.name=gru_lm"], "model.name", "gru_lm"),
         (["--config.model.size=small"], "model.size", "small"),
         (["--config.model.hidden_dim=64"], "model.hidden_dim", 64),
         (["--config.model.dropout=0.25"], "model.dropout", 0.25),
@@ -276,10 +285,15 @@ def test_without_a_config_there_is_none_unless_there_is_a_default():
             load_config(argv)
 
 
-def test_changing_the_models_name_keeps_its_arguments(load):
-    """The registry complains about those that the other model lacks; none is dropped unseen."""
+def test_another_model_keeps_the_arguments_that_it_has_too(load, caplog):
     model = load("--config.model.name=gru_lm").model
-    assert model.name == "gru_lm" and model.arguments["hidden_dim"] == 20
+    assert model == ModelConfig("gru_lm", hidden_dim=20, dropout=0)
+    assert "config.model: gru_lm has no tied, activation, window, widths" in caplog.text
+    load("--config.model.name=gru_lm", "--config.model.size=small")
+    with pytest.raises(UserError, match="config.model.size: unknown name 'smal'.*'small'"):
+        load("--config.model.name=gru_lm", "--config.model.size=smal")
+    with pytest.raises(UserError, match="config.model.name: unknown name 'gru_ml'.*'gru_lm'"):
+        load("--config.model.name=gru_ml")
 
 
 def test_another_corpus_keeps_what_it_has_too(load):
