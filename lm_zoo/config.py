@@ -30,7 +30,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mi
 class ModelConfig(NamedConfig):
     """Name, size, and constructor arguments of the model: `ModelConfig("lstm_lm", hidden_dim=200)`.
 
-    The arguments are the model class's own; the registry checks their names and types. `size` takes
+    The arguments are those of the model's constructor, with its names and types. `size` takes
     a named size, which single arguments override.
     """
 

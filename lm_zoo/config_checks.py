@@ -66,7 +66,7 @@ def arguments_class(section):
 def check_field_path(config, path):
     """Raises a `UserError` naming the nearest field if `path` ("data.batch_size") does not exist.
 
-    The arguments in `model` belong to the model class; the registry checks them.
+    The arguments in `model` are checked by `resolve`, those of a user's model when it is built.
     """
     here, walked = config, []
     for part in path.split("."):

@@ -177,11 +177,11 @@ def test_an_unknown_field_is_answered_with_the_nearest(path, guess):
         config_checks.check_field_path(ExperimentConfig(), path)
 
 
-def test_model_arguments_are_left_to_the_registry():
-    config = changed("model.anything", 3)
-    config_checks.check_field_path(config, "model.anything")
-    assert config_checks.resolve(config).model.arguments == {"anything": 3}
-    with pytest.raises(UserError, match="anything"):
+def test_model_arguments_are_those_of_its_constructor():
+    config = changed("model.hiden_dim", 3)
+    with pytest.raises(UserError, match="config.model.hiden_dim: unknown name.*'hidden_dim'"):
+        config_checks.resolve(config)
+    with pytest.raises(UserError, match="model.hiden_dim: unknown name.*'hidden_dim'"):
         build_model(config.model.name, vocab_size=5, **config.model.arguments)
 
 

@@ -33,12 +33,13 @@ def define_task_flags(flag_values, arguments):
 
 
 def run(flag_values, arguments):
+    prediction_flags.require_one_process("generate")
     prediction = prediction_flags.prediction_of_run("generate", flag_values)
     options = prediction_flags.settings_of_flags(prediction, flag_values)
     (text,) = prediction.texts
     prompts = flag_values[text.name].value or [""]  # "" begins a text
     prediction.checked([prompts], options)  # before the model is loaded
-    loaded = prediction_flags.load_alone("generate", flag_values)
+    loaded = prediction_flags.load_on_devices(flag_values)
     streams = len(prompts) * options["num_return_sequences"] == 1 and not flag_values.json
     opening = iter(prompts)  # written when it is certain that text follows
     results = loaded.generate(

@@ -94,6 +94,7 @@ def refuse_unknown(flag, arguments):
 
 
 def run(flag_values, arguments):
+    prediction_flags.require_one_process("predict")
     if len(arguments) != 1:
         received = f"received {' '.join(arguments)!r}" if arguments else "received nothing"
         raise UserError(
@@ -105,7 +106,7 @@ def run(flag_values, arguments):
     texts = _texts(prediction, flag_values)
     values = prediction_flags.settings_of_flags(prediction, flag_values)
     prediction.checked(list(texts.values()), values)  # before the model is loaded
-    loaded = prediction_flags.load_alone("predict", flag_values)
+    loaded = prediction_flags.load_on_devices(flag_values)
     for begin, end, outputs in _answers(loaded, name, prediction, texts, values, flag_values):
         for row, found in enumerate(prediction.rows(outputs, end - begin), begin):
             _show(row, texts, found, prediction, flag_values.json)

@@ -59,14 +59,9 @@ def settings_of_flags(prediction, flag_values):
     return {name: value for name, value in values.items() if value is not None}
 
 
-def load_alone(command, flag_values):
-    """Loads the run of `RunFlags` for the devices of `DeviceFlags`, in this process alone.
-
-    Raises:
-        UserError: Where the command was started as one of several processes; and as `load`.
-    """
+def require_one_process(command):
+    """Raises a `UserError` where a command was started as one of several processes."""
     from lm_zoo.distribution.cluster import find_cluster
-    from lm_zoo.run import load
 
     if find_cluster():
         raise UserError(
@@ -74,4 +69,10 @@ def load_alone(command, flag_values):
             "`lm-zoo launch` and TF_CONFIG. It uses several devices of one machine "
             "(--strategy=mirrored)."
         )
+
+
+def load_on_devices(flag_values):
+    """Loads the run of `RunFlags` for the devices of `DeviceFlags`."""
+    from lm_zoo.run import load
+
     return load(flag_values.workdir, flag_values.checkpoint, distribution_of_flags(flag_values))

@@ -54,11 +54,12 @@ def define_task_flags(flag_values, arguments):
 def run(flag_values, arguments):
     from lm_zoo.cli.lines import InputLines
 
+    prediction_flags.require_one_process("translate")
     is_asked = not flag_values.input and flag_values.output is None and sys.stdin.isatty()
     options = _options(flag_values, is_asked)
     lines = InputLines([] if is_asked else flag_values.input or ["-"])
     with _output(flag_values.output) as write:
-        loaded = prediction_flags.load_alone("translate", flag_values)
+        loaded = prediction_flags.load_on_devices(flag_values)
         if is_asked:
             _answer(loaded, options)
         else:

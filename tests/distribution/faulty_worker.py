@@ -13,7 +13,9 @@ import pathlib
 import resource
 import signal
 import sys
+import types
 
+from lm_zoo import files
 from lm_zoo.cli.main import import_quietly, main
 
 
@@ -45,7 +47,8 @@ def install(path):
     TrainStep.run = before(TrainStep.run, "step")
     RowScorer.__call__ = before(RowScorer.__call__, "evaluate")
     # The bundle has been written then, its manifest has not.
-    checkpoint_folder.sync = before(checkpoint_folder.sync, "save")
+    synced = vars(files) | {"sync": before(files.sync, "save")}
+    checkpoint_folder.files = types.SimpleNamespace(**synced)
 
 
 def happen(mark, fault):
