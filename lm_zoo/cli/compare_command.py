@@ -3,13 +3,15 @@
     lm-zoo compare runs/quickstart_lstm runs/quickstart_transformer
     lm-zoo compare --split=validation --json runs/*
 
-Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote.
+Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote; what
+is no run is left out, and named.
 Runs of pairs are compared by BLEU where all have been translated, and by perplexity else; of other
 tasks by the first figure of which more is better, such as accuracy.
 """
 
 import dataclasses
 import json
+import logging
 import shlex
 
 from lm_zoo.checked_fields import field
@@ -35,8 +37,13 @@ def run(flag_values, arguments):
     from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
     from lm_zoo.evaluation.ledger import Ledger
 
+    left_out = list(filter(_is_no_run, arguments))
+    arguments = [name for name in arguments if name not in left_out]
+    others = f", and what is no run: {', '.join(left_out)}" if left_out else ""
     if len(arguments) < 2:
-        raise UserError(f"compare: expected two or more runs, received {len(arguments)}.")
+        raise UserError(f"compare: expected two or more runs, received {len(arguments)}{others}.")
+    if left_out:
+        logging.warning("compare: left out, since it is no run: %s", ", ".join(left_out))
     found = {name: _read_evaluation(name, flag_values.split) for name in arguments}
     if any(map(is_figures, found.values())):
         figures = compare_figures(found)
@@ -48,6 +55,15 @@ def run(flag_values, arguments):
     }
     comparison = compare(ledgers, translations=translations)
     print(_as_json(comparison.to_dict()) if flag_values.json else render_comparison(comparison))
+
+
+def _is_no_run(name):
+    """Whether a pattern (`runs/*`) has named something that is there, and no run."""
+    from lm_zoo.run_folder import RunFolder
+
+    path = expanded(name)
+    is_one = path.suffix == ".json" if path.is_file() else RunFolder(name).begun()
+    return path.exists() and not is_one
 
 
 def _as_json(values):

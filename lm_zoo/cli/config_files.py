@@ -1,29 +1,35 @@
-"""Finds and runs the Python files that configs are written in: shipped ones by name, or by path."""
+"""Finds configs: Python files, which are run, by name or by path; and those that runs have kept."""
 
 import pathlib
 
 from lm_zoo import config as config_lib
-from lm_zoo import configs
+from lm_zoo import config_json, configs
 from lm_zoo.cli.quiet_imports import import_for_registered
 from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.files import expanded
+from lm_zoo.json_files import read_kept_json
 from lm_zoo.registering_files import executed
 
 
 def read_config(source):
-    """Returns what `get_config()` of a shipped config or of a Python file gives.
+    """Returns what `get_config()` of a shipped config or of a Python file gives, or a run's config.
 
     Args:
-        source: A shipped config's name ("lstm_ptb" or "configs/lstm_ptb.py"), or a path.
+        source: A shipped config's name ("lstm_ptb" or "configs/lstm_ptb.py"), or the path of a
+            Python file or of the `config.json` in a run's folder.
 
     Raises:
         UserError: If there is no such config, or with file and line for an error inside it.
     """
     path = expanded(source)
     if path.is_file():
+        if path.suffix == ".json":
+            values = read_kept_json("--config", path, dict, "give a run's config.json")
+            return config_json.from_saved(values, f"--config: {path}")
         if path.suffix != ".py":
             raise UserError(
-                f"--config: expected a Python file with a get_config(), received {path}."
+                "--config: expected a Python file with a get_config(), or a run's config.json, "
+                f"received {path}."
             )
         return _run_config_file(path)
     shipped = shipped_configs()

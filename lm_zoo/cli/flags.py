@@ -31,8 +31,8 @@ class ConfigFlag:
     config: str | None = field(
         None,
         help="An experiment: the name of a shipped config (`lm-zoo list configs`) or the path of a "
-        "Python file with a get_config(), which is run. Any field of it is changed by "
-        "--config.FIELD=VALUE, as in --config.optimizer.learning_rate=0.002.",
+        "Python file with a get_config(), which is run, or of a run's config.json. Any field of it "
+        "is changed by --config.FIELD=VALUE, as in --config.optimizer.learning_rate=0.002.",
     )
     register: tuple[str, ...] = same_field(RegisterFlag, "register")
 

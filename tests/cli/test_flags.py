@@ -393,9 +393,21 @@ def test_a_config_that_is_nowhere_gets_the_nearest_name(tmp_path):
         load_config([f"--config=configs/{nearest[:-1]}.py"])
     with pytest.raises(UserError, match="neither a file nor a shipped config"):
         load_config([f"--config={tmp_path}"])
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="expected a Python file"):
-        load_config([f"--config={tmp_path / 'config.json'}"])
+    (tmp_path / "config.txt").write_text("{}")
+    with pytest.raises(UserError, match="expected a Python file.*or a run's config.json"):
+        load_config([f"--config={tmp_path / 'config.txt'}"])
+
+
+def test_the_config_that_a_run_has_kept_is_one(load, tmp_path):
+    config = load("--config.seed=4")
+    kept = tmp_path / "config.json"
+    kept.write_text(config_json.dumps(config))
+    found, _ = load_config([f"--config={kept}", "--config.seed=5"])
+    assert found.seed == 5 and config_json.differences(config, found) == [("seed", 4, 5)]
+    for text, message in (("{", "is damaged"), ("{}", "expected format_version")):
+        kept.write_text(text)
+        with pytest.raises(UserError, match=f"--config: .*{message}"):
+            load_config([f"--config={kept}"])
 
 
 def test_model_config_arguments_are_copied_not_shared(path):

@@ -51,12 +51,16 @@ def test_unlike_reports_are_refused(changes, message):
         compare_figures({"a": report().to_dict(), "b": report(**changes).to_dict()})
 
 
-def test_the_command_reads_files_and_refuses_a_ledger_beside_figures(tmp_path, capsys):
+def test_the_command_reads_files_and_refuses_a_ledger_beside_figures(tmp_path, capsys, caplog):
     paths = []
     for name, values in (("a", report(0.5)), ("b", report(0.7)), ("ledger", make_ledger())):
         paths.append(str(tmp_path / f"{name}.json"))
         (tmp_path / f"{name}.json").write_text(json.dumps(values.to_dict()))
     assert main(["compare", *paths[:2], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"][0]["accuracy"] == 0.7
+    (tmp_path / "notes.txt").write_text("no run")
+    assert main(["compare", *paths[:2], str(tmp_path), str(tmp_path / "notes.txt")]) == 0
+    left_out = f"left out, since it is no run: {tmp_path}, {tmp_path / 'notes.txt'}"
+    assert left_out in " ".join(record.getMessage() for record in caplog.records)
     assert main(["compare", paths[0], paths[2]]) == 2
     assert "is no report of figures (there is no task in it)" in capsys.readouterr().err
