@@ -19,7 +19,7 @@ from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli import prediction_flags
 from lm_zoo.errors import UserError
-from lm_zoo.figures import written, written_or_bound
+from lm_zoo.figures import perplexity, written, written_or_bound
 
 
 @dataclasses.dataclass
@@ -62,6 +62,7 @@ def run(flag_values, arguments):
     loaded = load(flag_values.workdir, flag_values.checkpoint)
     # Of pairs, one that is too long for the model is refused before any is scored.
     at_once = max(len(texts), 1) if before else options["batch_size"]
+    total = _Total()
     if not flag_values.json:
         print(f"{'log-prob (nats)':>16} {'tokens':>7} {'perplexity':>11} {'bits/byte':>10}  text")
     for begin in range(0, len(texts), at_once):
@@ -72,8 +73,45 @@ def run(flag_values, arguments):
                 print(_as_json(text, source, score, flag_values.tokens))
                 continue
             print(_as_row("\t".join([*source, text]), score))
+            total.add(score)
             for piece, surprisal in score.tokens if flag_values.tokens else ():
                 print(f"{written(surprisal):>16} {piece!r}")
+    if total.num_texts > 1:
+        print(_as_row(f"(all {total.num_texts:,} texts)", total))
+
+
+class _Total:
+    """What several `Score`s come to; its attributes are those of a `Score` that are shown."""
+
+    def __init__(self):
+        self.num_texts = self.log_prob = self.num_tokens = 0
+        self._bits = self._num_bytes = 0
+        self._is_bound = False
+
+    def add(self, score):
+        bound = score.bits_per_byte_lower_bound
+        self._is_bound |= bound is not None
+        self._bits += (score.bits_per_byte or bound or 0) * score.num_bytes
+        self._num_bytes += score.num_bytes
+        self.num_texts += 1
+        self.log_prob += score.log_prob
+        self.num_tokens += score.num_tokens
+
+    @property
+    def perplexity(self):
+        return perplexity(-self.log_prob / self.num_tokens) if self.num_tokens else None
+
+    @property
+    def bits_per_byte(self):
+        return None if self._is_bound else self._per_byte
+
+    @property
+    def bits_per_byte_lower_bound(self):
+        return self._per_byte if self._is_bound else None
+
+    @property
+    def _per_byte(self):
+        return self._bits / self._num_bytes if self._num_bytes else None
 
 
 def _read(prediction, flag_values):

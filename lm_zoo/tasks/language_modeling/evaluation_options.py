@@ -8,9 +8,12 @@ from lm_zoo.evaluation.context_rules import CONTEXT_RULES
 
 @dataclasses.dataclass
 class EvaluationOptions:
-    """How perplexity is measured.
+    """What perplexity is measured on, and how.
 
     Attributes:
+        input: Files of your own text, measured instead of a split, as they are.
+        documents: What a document is in them; None is the file where the run measures within
+            documents, else all is one stream.
         batch_size: Streams (carried state) or windows at once; None: 1 stream with carried state,
             which is the exact figure, otherwise the config's.
         sequence_length: Tokens per call, the window; None is the config's.
@@ -19,6 +22,18 @@ class EvaluationOptions:
             (`carried`), `windows`, or `auto` (carried where the model can).
     """
 
+    input: tuple[str, ...] = field(
+        (),
+        is_path=True,
+        names_result=True,
+        help="Files of your own text (patterns, folders, .jsonl, .gz, ...), measured as they are "
+        "instead of a split.",
+    )
+    documents: str | None = field(
+        None,
+        help="What a document is in the text of --input: stream (all is one text), file, line or "
+        "paragraph; default: stream, or file where the run measures within documents.",
+    )
     batch_size: int | None = field(None, at_least=1, help="Streams or windows at once.")
     sequence_length: int | None = field(None, at_least=1, help="Tokens per call: the window.")
     stride: int | None = field(None, at_least=1, help="New tokens that each window scores.")

@@ -1,6 +1,12 @@
 """A trained language model as a Python object."""
 
+import dataclasses
+import os
+import pathlib
+
 from lm_zoo.checked_fields import options_of
+from lm_zoo.data.corpora.given_text import given_text
+from lm_zoo.data.examples import ExampleSplit, prepared_examples
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.generation import GenerationOptions, generate
@@ -83,11 +89,54 @@ class LanguageModelRun(Run):
         Returns:
             A `Ledger`.
         """
-        carried = context == "carried" or (context == "auto" and self.model.context_length is None)
         return super().evaluate(
-            split,
-            batch_size=batch_size or (1 if carried else None),
-            sequence_length=sequence_length,
-            stride=stride,
-            context=context,
+            split, **self._measured(batch_size, sequence_length, stride, context)
         )
+
+    def evaluate_text(self, files, documents=None, **options):
+        """Measures perplexity on text of your own, which is tokenized as it is and not cleaned.
+
+        Args:
+            files: A path or a list of them: files, folders or patterns, as corpus `text_files`
+                reads them.
+            documents: What a document is in a text file: `stream` (nothing: all is one text),
+                `file`, `line` or `paragraph`; None is `file` where the run measures within
+                documents, else `stream`.
+            **options: As for `evaluate`: `batch_size`, `sequence_length`, `stride`, `context`.
+
+        Returns:
+            A `Ledger`, whose `split` is the first file's name.
+
+        Raises:
+            UserError: If a file cannot be read, or has fewer than two tokens.
+        """
+        files = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+        documents = documents or ("file" if self.task.arguments.within_documents else "stream")
+        with self.distribution.chief_first():
+            corpus = given_text(list(map(str, files)), documents, self.config.data.cache_dir)
+            examples = prepared_examples(self.config, corpus, self.preprocessors).split("train")
+        tokens = dataclasses.replace(examples.fields["text"], name=pathlib.Path(files[0]).name)
+        ledger = self.task.evaluate(
+            self.model,
+            ExampleSplit(tokens.name, {"text": tokens}),
+            self.distribution,
+            **self._measured(**options),
+        )
+        return self._with_origin(ledger, corpus.name)
+
+    def report(self, split, options):
+        values = dataclasses.asdict(options)
+        files, documents = values.pop("input"), values.pop("documents")
+        if files:
+            return self.evaluate_text(files, documents, **values)
+        return self.evaluate(split, **values)
+
+    def _measured(self, batch_size=None, sequence_length=None, stride=None, context="auto"):
+        """Returns the keywords of the task's `evaluate`."""
+        carried = context == "carried" or (context == "auto" and self.model.context_length is None)
+        return {
+            "batch_size": batch_size or (1 if carried else None),
+            "sequence_length": sequence_length,
+            "stride": stride,
+            "context": context,
+        }
