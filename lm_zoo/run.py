@@ -178,7 +178,7 @@ class Run:
         if self.config.corpus.name == IMPORTED:
             raise UserError(
                 f"split: the weights in {self.folder.path} were imported, and no {split} text came "
-                "with them; `lm-zoo score` measures text that you give."
+                "with them; `lm-zoo evaluate --input=FILE` measures text that you give."
             )
 
 
