@@ -16,6 +16,7 @@ from lm_zoo.models import MODELS
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.tasks import declaration
 
+NAMES = ("task.name", "corpus.name", "model.name")  # they say which fields there are
 # Arguments of models that follow from the rest of a config.
 FOLLOWING = ("vocab_size", "source_vocab_size", "seed", "dtype")
 
@@ -97,6 +98,50 @@ def value_at(config, path):
         is_dict = isinstance(here, dict)
         here = here.get(part, TokenizerConfig()) if is_dict else getattr(here, part, None)
     return here
+
+
+def set_value(config, path, value):
+    """Sets a field of a config that is not resolved yet.
+
+    Another name of a task, corpus or model keeps the arguments that it has too; a field that had no
+    tokenizer of its own gets one when something of it is set.
+
+    Args:
+        config: An `ExperimentConfig`.
+        path: Of a field that exists: `model.hidden_dim`.
+        value: Its new value.
+    """
+    *parents, name = path.split(".")
+    if path in NAMES:
+        setattr(config, parents[0], named_section(getattr(config, parents[0]), value))
+        return
+    here = config
+    for part in parents:
+        if isinstance(here, dict):
+            here = here.setdefault(part, TokenizerConfig())
+        else:
+            here = getattr(here, part)
+    setattr(here, name, value)
+
+
+def changed(config, changes):
+    """Returns a resolved copy of a config with other values.
+
+    Args:
+        config: An `ExperimentConfig`.
+        changes: Field -> value; of a section, a dict of its own: `{"training": {"steps": 9}}`.
+
+    Raises:
+        UserError: Naming the field, what was expected and what was received.
+    """
+    config, paths = copy.deepcopy(config), {}
+    for name, value in changes.items():
+        is_section = isinstance(value, dict)
+        paths |= {f"{name}.{k}": v for k, v in value.items()} if is_section else {name: value}
+    for path in sorted(paths, key=lambda path: path not in NAMES):
+        check_field_path(config, path)
+        set_value(config, path, paths[path])
+    return resolve(config)
 
 
 def named_section(section, name):

@@ -1,9 +1,12 @@
 """A trained run as a Python object: `lm_zoo.load(workdir)`."""
 
 import dataclasses
+import os
 
+from lm_zoo import config_checks
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
+from lm_zoo.config_files import read_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
 from lm_zoo.data.held_out import HELD_OUT
@@ -18,13 +21,17 @@ from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
 
 
-def train(config, workdir, profile_steps=None):
+def train(config, workdir, profile_steps=None, **changes):
     """Trains a config into a folder, or goes on with the run that is there.
 
+        lm_zoo.train("quickstart_lstm", "runs/mine", seed=3, training={"steps": 100})
+
     Args:
-        config: An `ExperimentConfig`.
+        config: An `ExperimentConfig`; or the name of a shipped config, or the path of a Python file
+            with a `get_config()` or of a run's config.json.
         workdir: The run's folder; new, empty, or one of the same config.
         profile_steps: `(first, last)`: steps to record with TensorFlow's profiler, or None.
+        **changes: Fields of the config that have other values; of a section, a dict of them.
 
     Returns:
         A `TrainingResult`.
@@ -32,6 +39,10 @@ def train(config, workdir, profile_steps=None):
     Raises:
         UserError: For any mistake in the config, the text or the folder, before the first step.
     """
+    if isinstance(config, (str, os.PathLike)):
+        config = read_config(os.fspath(config))
+    if changes:
+        config = config_checks.changed(config, changes)
     return Experiment(config, workdir).train(profile_steps)
 
 

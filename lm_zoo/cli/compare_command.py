@@ -34,7 +34,11 @@ FLAGS = (CompareFlags,)
 
 def run(flag_values, arguments):
     from lm_zoo.evaluation.compare import compare, render_comparison
-    from lm_zoo.evaluation.compare_figures import compare_figures, is_figures, render_figures
+    from lm_zoo.evaluation.compare_figures import (
+        compare_figures,
+        is_figures,
+        render_figures,
+    )
     from lm_zoo.evaluation.ledger import Ledger
 
     left_out = list(filter(_is_no_run, arguments))

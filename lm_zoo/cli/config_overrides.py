@@ -10,15 +10,14 @@ import typing
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks
 from lm_zoo.checked_fields import check_fields, field_types, require, type_words
-from lm_zoo.cli.config_files import read_config
 from lm_zoo.cli.run_flags import values_given
-from lm_zoo.config_checks import value_at
+from lm_zoo.config_checks import NAMES, set_value, value_at
 from lm_zoo.config_fields import NamedConfig
+from lm_zoo.config_files import read_config
 from lm_zoo.errors import UserError
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
-_NAMES = ("task.name", "corpus.name", "model.name")  # they say which fields there are
 _SWITCH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -67,7 +66,7 @@ def apply_overrides(config, overrides):
         by_path.setdefault(override.path, []).append(override)
     config = copy.deepcopy(config)
     check_fields(config, "config")  # what is wrong in itself is not the overrides' fault
-    for path in sorted(by_path, key=lambda path: path not in _NAMES):
+    for path in sorted(by_path, key=lambda path: path not in NAMES):
         _apply(config, path, by_path[path])
     return config_checks.resolve(config)
 
@@ -114,9 +113,9 @@ def _take_overrides(config, argv):
 def _with_names(config, argv):
     """Returns a copy of the config with the names of task, corpus and model that are given."""
     config = copy.deepcopy(config)
-    for path in _NAMES:
+    for path in NAMES:
         for name in values_given(f"config.{path}", argv):
-            _set_name(config, path, name)
+            set_value(config, path, name)
     return config
 
 
@@ -185,34 +184,15 @@ def _apply(config, path, group):
         value = _model_argument(path, kind, last.text)
     else:
         value = _read(path, kind, last.text)
-    if path in _NAMES:
-        before = getattr(config, path.partition(".")[0])
-        _set_name(config, path, value)
-        _note_left_out(before, getattr(config, path.partition(".")[0]))
-        return
-    _holder(config, path.split(".")[:-1], path.rpartition(".")[2], value)
-
-
-def _holder(config, parents, name, value):
-    """Sets a field, making the tokenizer of a field that had none of its own."""
-    here = config
-    for part in parents:
-        if isinstance(here, dict):
-            here = here.setdefault(part, config_lib.TokenizerConfig())
-        else:
-            here = getattr(here, part)
-    setattr(here, name, value)
-
-
-def _set_name(config, path, name):
-    section = path.partition(".")[0]
-    setattr(config, section, config_checks.named_section(getattr(config, section), name))
+    before = config.model
+    set_value(config, path, value)
+    _note_left_out(before, config.model)
 
 
 def _note_left_out(before, after):
     """Says which arguments of a model another has not."""
     left_out = [name for name in before.arguments if name not in after.arguments]
-    if isinstance(after, config_lib.ModelConfig) and left_out:
+    if left_out:
         logging.warning("config.model: %s has no %s; left out.", after.name, ", ".join(left_out))
 
 

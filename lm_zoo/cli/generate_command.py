@@ -12,9 +12,9 @@ import dataclasses
 import json
 
 from lm_zoo.checked_fields import field
+from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
-from lm_zoo.cli import prediction_flags
 
 
 @dataclasses.dataclass

@@ -10,8 +10,8 @@ import ast
 import shutil
 
 from lm_zoo import config_checks
-from lm_zoo.cli.config_files import shipped_configs
 from lm_zoo.cli.flags import RegisterFlag
+from lm_zoo.config_files import shipped_configs
 from lm_zoo.declared_classes import declared
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions

@@ -35,11 +35,11 @@ from lm_zoo import __version__
 from lm_zoo.checked_fields import not_among, type_words
 from lm_zoo.cli.config_overrides import load_config
 from lm_zoo.cli.option_flags import define_option_flags
-from lm_zoo.cli.quiet_imports import import_quietly
 from lm_zoo.cli.run_flags import execute_registering, run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, did_you_mean
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
+from lm_zoo.quiet_imports import import_quietly
 from lm_zoo.tables import definitions
 
 COMMANDS = {

@@ -16,10 +16,10 @@ import dataclasses
 import sys
 
 from lm_zoo.checked_fields import field, require
+from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
-from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError

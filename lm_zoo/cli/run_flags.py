@@ -1,7 +1,7 @@
 """What a command line says of runs and of users' files, before its flags are parsed."""
 
-from lm_zoo.cli.quiet_imports import import_for_registered
 from lm_zoo.errors import UserError
+from lm_zoo.quiet_imports import import_for_registered
 from lm_zoo.registering_files import execute
 
 

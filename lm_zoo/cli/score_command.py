@@ -16,8 +16,8 @@ import dataclasses
 import json
 
 from lm_zoo.checked_fields import field
-from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli import prediction_flags
+from lm_zoo.cli.flags import RunFlags
 from lm_zoo.errors import UserError
 from lm_zoo.figures import perplexity, written, written_or_bound
 

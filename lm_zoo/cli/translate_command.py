@@ -17,9 +17,9 @@ import sys
 import time
 
 from lm_zoo.checked_fields import field
+from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.distribution_flags import DeviceFlags
 from lm_zoo.cli.flags import RunFlags
-from lm_zoo.cli import prediction_flags
 from lm_zoo.errors import UserError
 from lm_zoo.files import writing_atomically
 
