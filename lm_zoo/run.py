@@ -106,6 +106,13 @@ class Run:
         self.step = step
         self.distribution = distribution or default_distribution()
 
+    def __repr__(self):
+        where = self.folder.path if self.folder else "no folder"
+        return (
+            f"<{type(self).__name__} {where}: {self.config.model.name}, "
+            f"{self.model.num_parameters:,} parameters, step {self.step:,}>"
+        )
+
     def predict(self, prediction, *texts, **inputs):
         """Asks the model for one of the task's predictions.
 

@@ -169,6 +169,7 @@ ALLOWED = {
         "model_tensors",
         "registry",
         "run_folder",
+        "tasks",
         "text",
     },
     "run": {

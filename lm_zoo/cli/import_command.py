@@ -36,13 +36,11 @@ def run(flag_values, arguments):
     from lm_zoo.weights.importing import import_run
 
     tokenizer = find_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
-    folder = import_run(
-        flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer
-    )
-    config, record = folder.config(), folder.data_record()
+    run = import_run(flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer)
+    config, record = run.config, run.folder.data_record()
     print(
         f"Imported {record['source']} as a {config.model.name} with a {config.tokenizer.name} "
-        f"tokenizer of {config.tokenizer.vocab_size:,} tokens into {folder.path}."
+        f"tokenizer of {config.tokenizer.vocab_size:,} tokens into {run.folder.path}."
     )
     padding = config.model.arguments.get("vocab_padding", 0)
     if padding:

@@ -102,6 +102,9 @@ class FiguresReport:
             ("checkpoint", "-" if self.step is None else f"step {self.step}"),
         ]
 
+    def __str__(self):
+        return self.table()
+
     def table(self):
         """Returns the report as a table of text."""
         return render(("", ""), self.rows())

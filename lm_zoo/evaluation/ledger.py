@@ -132,6 +132,9 @@ class Ledger:
             f"{few_tokens_mark(self.tokens_scored)}"
         )
 
+    def __str__(self):
+        return self.table()
+
     def table(self):
         """Returns the ledger as a table of text, figures first."""
         from lm_zoo.evaluation.ledger_table import render_table  # it describes ledgers

@@ -42,6 +42,9 @@ class Generated:
     finished_by: str
     sample: int = 0
 
+    def __str__(self):
+        return self.prompt + self.text
+
 
 def generate(
     model, tokenizer, prompts, options=None, on_text=None, batch_size=BATCH_SIZE, devices=()

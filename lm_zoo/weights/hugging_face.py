@@ -6,7 +6,13 @@ import pathlib
 from lm_zoo.errors import UserError
 from lm_zoo.weights import gpt2, llama
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
-from lm_zoo.weights.foreign_model import TRANSFORMER, ForeignModel, arguments_of, not_held, written
+from lm_zoo.weights.foreign_model import (
+    TRANSFORMER,
+    ForeignModel,
+    arguments_of,
+    not_held,
+    written,
+)
 from lm_zoo.weights.hugging_face_card import model_card
 from lm_zoo.weights.hugging_face_tokenizer import (
     read_tokenizer,

@@ -16,8 +16,10 @@ from lm_zoo.config import (
 from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.model_tensors import model_tensors
+from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.tasks import task_class
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.parts import assign
 
@@ -36,7 +38,7 @@ def import_run(source, workdir, format="", tokenizer=None):
         tokenizer: A `Tokenizer` to use instead of the one in the folder; None means that one.
 
     Returns:
-        The `RunFolder`.
+        The `Run`, as `lm_zoo.load` returns it.
 
     Raises:
         UserError: If a file is not what it says, the model is not one of ours, the tokenizer is
@@ -62,7 +64,8 @@ def import_run(source, workdir, format="", tokenizer=None):
         )
         assign(foreign.parts, foreign.source, model)
     _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
-    return folder
+    task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
+    return resolve(task.run_class)(folder, task, model, step=0)
 
 
 def _check_unused(folder):

@@ -3,7 +3,14 @@
 import re
 
 from lm_zoo.weights.llama_rope import read_rope, write_rope
-from lm_zoo.weights.parts import HEAD, end_to_end, has_bias, num_rows, same, side_by_side
+from lm_zoo.weights.parts import (
+    HEAD,
+    end_to_end,
+    has_bias,
+    num_rows,
+    same,
+    side_by_side,
+)
 
 MODEL_TYPE = "llama"
 ARCHITECTURE = "LlamaForCausalLM"

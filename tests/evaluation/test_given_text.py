@@ -103,3 +103,15 @@ def test_scores_end_with_what_all_texts_come_to(place, capsys):
     assert " ".join(label) == "(all 3 texts)"
     (place / "lines.txt").write_text("alone\n")
     assert main(command) == 0 and "all" not in capsys.readouterr().out.split("alone")[1]
+
+
+def test_what_python_gives_is_printed_for_people(place):
+    run = lm_zoo.load(place / "run")
+    ledger = run.evaluate_text(place / "held.txt")
+    assert str(ledger) == ledger.table() and "perplexity per token" in f"{ledger}"
+    (generated,) = run.generate("the cat", max_new_tokens=3, seed=1)
+    assert str(generated) == "the cat" + generated.text
+    ids, (first, second) = run.tokenizer("the cat"), run.tokenizer(["the cat", "a"])
+    np.testing.assert_array_equal(ids, run.tokenizer.encode("the cat"))
+    np.testing.assert_array_equal(ids, first)
+    np.testing.assert_array_equal(second, run.tokenizer.encode("a"))

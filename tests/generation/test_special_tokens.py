@@ -21,7 +21,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("special")
     made = new_run(byte_pairs(), "transformer_decoder", **VARIANTS["transformer_decoder"][1])
     hugging_face.write(made, folder / "from")
-    return lm_zoo.load(import_run(folder / "from", folder / "run").path)
+    return import_run(folder / "from", folder / "run")
 
 
 def ids_of(run, mode):

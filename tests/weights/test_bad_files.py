@@ -282,14 +282,14 @@ def test_a_workdir_that_is_used_stays_as_it_is(sources, tmp_path):
     with pytest.raises(lm_zoo.UserError, match="not empty"):
         import_run(sources / "gpt2", tmp_path / "used", tokenizer=characters(61))
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["mine.txt"]
-    folder = import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
+    run = import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
     with pytest.raises(lm_zoo.UserError, match="holds a run already"):
-        import_run(sources / "gpt2", folder.path, tokenizer=characters(61))
+        import_run(sources / "gpt2", run.folder.path, tokenizer=characters(61))
 
 
 def test_an_import_that_was_killed_is_begun_anew(sources, tmp_path):
-    folder = import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
-    shutil.rmtree(folder.checkpoints)  # it is written last
+    run = import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
+    shutil.rmtree(run.folder.checkpoints)  # it is written last
     import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
     assert lm_zoo.load(tmp_path / "run").step == 0
 

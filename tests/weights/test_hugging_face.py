@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 
 import ml_dtypes
@@ -37,7 +38,7 @@ MODERN = VARIANTS["transformer_decoder_modern"][1]
 
 def imported(folder, workdir, **options):
     options = {"tokenizer": characters(61), **options}
-    return lm_zoo.load(import_run(folder, workdir, **options).path)
+    return import_run(folder, workdir, **options)
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +300,16 @@ def test_other_names_of_the_one_file_will_do(gpt2, tmp_path):
     save_file({"other": np.zeros(1)}, folder / "more.safetensors")
     with pytest.raises(lm_zoo.UserError, match="found 2 .safetensors files"):
         imported(folder, tmp_path / "other")
+
+
+def test_the_run_that_an_import_gives_is_the_one_that_is_loaded(gpt2, tmp_path):
+    run = imported(gpt2, tmp_path / "run")
+    again = lm_zoo.load(tmp_path / "run")
+    assert (type(run), run.step, run.config) == (type(again), 0, again.config)
+    ids = token_ids(run)
+    np.testing.assert_array_equal(run.model(ids), again.model(ids))
+    parameters = f"{run.model.num_parameters:,}"
+    assert repr(run) == repr(again)
+    assert re.search(
+        f"<LanguageModelRun .*run: transformer_decoder, {parameters} .*step 0>", repr(run)
+    )

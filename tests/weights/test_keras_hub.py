@@ -38,7 +38,7 @@ def test_keras_hub_computes_what_a_written_run_does_and_back(changes, tmp_path):
     assert causal_lm.preprocessor.tokenizer([text]) == [run.tokenizer.encode(text).tolist()]
 
     causal_lm.save_to_preset(str(tmp_path / "theirs"))  # without a file of ours
-    back = lm_zoo.load(import_run(tmp_path / "theirs", tmp_path / "run").path)
+    back = import_run(tmp_path / "theirs", tmp_path / "run")
     assert largest_difference(back, ids, logits) < 1e-6
     assert back.tokenizer.fingerprint == run.tokenizer.fingerprint
     assert list(back.tokenizer.start_ids) == [back.tokenizer.eos_id]
@@ -57,9 +57,7 @@ def test_a_preset_with_random_weights_of_its_own_is_read(tmp_path):
     for variable in backbone.weights:
         variable.assign(generator.normal(0.3, 0.3, variable.shape))
     backbone.save_to_preset(str(tmp_path / "preset"))
-    run = lm_zoo.load(
-        import_run(tmp_path / "preset", tmp_path / "run", tokenizer=characters(40)).path
-    )
+    run = import_run(tmp_path / "preset", tmp_path / "run", tokenizer=characters(40))
     ids = token_ids(run)
     assert largest_difference(run, ids, logits_of(backbone, ids)) < 1e-5
 

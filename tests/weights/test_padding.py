@@ -121,7 +121,7 @@ def test_they_are_written_and_read_again(form, run, tmp_path):
     if form == "pytorch":
         run = likely_padding("lstm_lm", TINY["lstm_lm"] | {"vocab_padding": PADDING})
     module.write(run, tmp_path / "to")
-    back = lm_zoo.load(import_run(tmp_path / "to", tmp_path / "run").path)
+    back = import_run(tmp_path / "to", tmp_path / "run")
     assert back.model.vocab_padding == PADDING
     ids = np.array([[3, 5, 7, 9]])
     np.testing.assert_allclose(back.model(ids), run.model(ids), atol=1e-6)
@@ -161,5 +161,5 @@ def test_padded_rows_of_a_tied_head_alone(tmp_path):
     tensors = load_file(tmp_path / "to" / "model.safetensors")
     tensors["lm_head.weight"] = tensors.pop("transformer.wte.weight")
     save_file(tensors, tmp_path / "to" / "model.safetensors")
-    back = lm_zoo.load(import_run(tmp_path / "to", tmp_path / "run").path)
+    back = import_run(tmp_path / "to", tmp_path / "run")
     np.testing.assert_array_equal(back.model.token_embedding.table, run.model.token_embedding.table)

@@ -23,7 +23,7 @@ MODELS = {"LSTM": "lstm_lm", "GRU": "gru_lm", "RNN": "rnn_lm"}
 
 
 def imported(folder, workdir, tokenizer=None):
-    return lm_zoo.load(import_run(folder, workdir, tokenizer=tokenizer).path)
+    return import_run(folder, workdir, tokenizer=tokenizer)
 
 
 @pytest.mark.parametrize("kind", MODELS)

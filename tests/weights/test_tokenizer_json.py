@@ -7,7 +7,6 @@ import pytest
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trainers
 
-import lm_zoo
 from lm_zoo.errors import UserError
 from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
@@ -339,7 +338,7 @@ def test_a_model_of_llama_3s_form_is_imported_with_its_tokens(tmp_path):
     config = json.loads((folder / "config.json").read_text())
     ends = [library.token_to_id("<|end_of_text|>"), library.token_to_id("<|eot_id|>")]
     (folder / "config.json").write_text(json.dumps(config | {"eos_token_id": ends}))
-    back = lm_zoo.load(import_run(folder, tmp_path / "run").path)
+    back = import_run(folder, tmp_path / "run")
     assert back.tokenizer.eos_id == ends[0]
     assert list(back.tokenizer.start_ids) == [library.token_to_id("<|begin_of_text|>")]
     ids = np.array([back.tokenizer.encode_prompt("the CAT'S 12345!\n")])

@@ -33,7 +33,7 @@ def folder_of(name, folder, changes=(), left_out=()):
 
 
 def imported(folder, workdir, tokenizer=None):
-    return lm_zoo.load(import_run(folder, workdir, tokenizer=tokenizer or characters(29)).path)
+    return import_run(folder, workdir, tokenizer=tokenizer or characters(29))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -142,6 +142,6 @@ def test_attention_biases_alone_are_zeros_to_gpt2(tmp_path):
     biases = dict(use_bias=False, attention_bias=True)
     run = new_run(byte_pairs(), "transformer_decoder", **sizes, **biases)
     hugging_face.write(run, tmp_path / "to")
-    back = lm_zoo.load(import_run(tmp_path / "to", tmp_path / "run").path)
+    back = import_run(tmp_path / "to", tmp_path / "run")
     ids = token_ids(run)
     assert largest_difference(back, ids, run.model(ids).numpy()) < 1e-6

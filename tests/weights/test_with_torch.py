@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 
-import lm_zoo
 from lm_zoo.weights import hugging_face, pytorch
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import TINY, VARIANTS
@@ -63,7 +62,7 @@ def test_transformers_computes_what_a_written_run_does_and_back(name, shard_byte
 
     theirs.save_pretrained(tmp_path / "back", max_shard_size="20KB" if shard_bytes else "1GB")
     back = import_run(tmp_path / "back", tmp_path / "run", tokenizer=run.tokenizer)
-    assert largest_difference(lm_zoo.load(back.path), ids, logits) < 1e-6
+    assert largest_difference(back, ids, logits) < 1e-6
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -71,9 +70,7 @@ def test_halves_that_transformers_saves_are_widened(dtype, tmp_path):
     config = transformers.GPT2Config(vocab_size=50, n_positions=16, n_embd=24, n_layer=2, n_head=3)
     model = transformers.GPT2LMHeadModel(config).to(getattr(torch, dtype))
     model.save_pretrained(tmp_path / "from")
-    run = lm_zoo.load(
-        import_run(tmp_path / "from", tmp_path / "run", tokenizer=characters(50)).path
-    )
+    run = import_run(tmp_path / "from", tmp_path / "run", tokenizer=characters(50))
     ids = token_ids(run)
     with torch.no_grad():
         logits = model.float().eval()(torch.tensor(ids)).logits.numpy()
@@ -107,4 +104,4 @@ def test_the_module_of_the_readme_computes_what_a_written_run_does_and_back(name
     with torch.no_grad():
         logits = theirs(torch.tensor(ids))[0].numpy()
     back = import_run(tmp_path / "from", tmp_path / "run", tokenizer=run.tokenizer)
-    assert largest_difference(lm_zoo.load(back.path), ids, logits) < 1e-5
+    assert largest_difference(back, ids, logits) < 1e-5

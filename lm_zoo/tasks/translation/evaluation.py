@@ -34,6 +34,9 @@ class TranslationEvaluation:
             "num_cut_off": self.num_cut_off,
         }
 
+    def __str__(self):
+        return self.table()
+
     def table(self):
         """Returns the scores as a table of text, and what has to be known besides."""
         options = ", ".join(f"{name} {value}" for name, value in self.options.items())

@@ -32,6 +32,9 @@ class TranslationReport:
     def summary(self):
         return self.ledger.summary()
 
+    def __str__(self):
+        return self.table()
+
     def table(self):
         tables = [self.ledger.table()]
         if self.evaluation:

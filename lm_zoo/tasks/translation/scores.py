@@ -51,6 +51,9 @@ class TranslationScores:
         """Returns plain values for JSON."""
         return dataclasses.asdict(self) | {"labels": self.labels}
 
+    def __str__(self):
+        return self.table()
+
     def table(self):
         """Returns the scores as a table of text, with the signatures."""
         rows = [

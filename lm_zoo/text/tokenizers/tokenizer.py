@@ -86,6 +86,10 @@ class Tokenizer:
         """
         raise NotImplementedError
 
+    def __call__(self, texts):
+        """Returns the ids of a string, as `encode`, or those of each string of a list, a list."""
+        return self.encode(texts) if isinstance(texts, str) else [self.encode(t) for t in texts]
+
     def encode_batch(self, texts):
         """Returns several texts' ids, int32 `(total,)`, and their counts, int64 `(texts,)`."""
         rows = [self.encode(text) for text in texts]
