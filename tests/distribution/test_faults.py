@@ -238,8 +238,8 @@ def test_going_on_with_another_number_of_workers(faulty_run, config_file, undist
     finish(launch(config_file, run.workdir, workers=workers, arguments=extra))
     found, expected = final_tensors(run.workdir), final_tensors(undisturbed)
     assert found.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+    for name in expected:  # a cell's state may be 5 and more
+        np.testing.assert_allclose(found[name], expected[name], 1e-5, 1e-5, err_msg=name)
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_killed_again_and_again_at_random(config_file, undisturbed, tmp_path, se
     rng, kills, workdir = random.Random(seed), 0, tmp_path / "run"
     process = launch(config_file, workdir, "--max_restarts=100")
     while process.poll() is None and kills < 8:
-        time.sleep(rng.uniform(1, 14))
+        time.sleep(rng.uniform(1, 6))
         pids = children(process.pid)
         if len(pids) == 2:
             kills += kill(rng.choice(pids))

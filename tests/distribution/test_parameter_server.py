@@ -47,6 +47,14 @@ def get_config():
 """
 
 
+def _environment(pid):
+    """Returns a process' environment variables; "" of one that has just ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/environ").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Run:
     """`lm-zoo launch` of one config, whose lines are read as they come."""
 
@@ -87,11 +95,7 @@ class Run:
 
     def _pid_of(self, job, index):
         task = json.dumps({"type": job, "index": index})
-        (pid,) = [
-            pid
-            for pid in self._members()
-            if f'"task": {task}' in pathlib.Path(f"/proc/{pid}/environ").read_text()
-        ]
+        (pid,) = [pid for pid in self._members() if f'"task": {task}' in _environment(pid)]
         return pid
 
     def _members(self):
