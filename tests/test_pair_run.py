@@ -203,6 +203,15 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
                 setattr(c.training, "best_by", "loss"),
                 setattr(c, "tokenizers", {}),
             ),
+            "config.model.name: encoder_decoder reads a source text and writes a target, and the task",
+        ),
+        (
+            lambda c: (
+                setattr(c, "task", TaskConfig("language_modeling")),
+                setattr(c.training, "best_by", "loss"),
+                setattr(c, "tokenizers", {}),
+                setattr(c, "model", ModelConfig("lstm_lm", hidden_dim=8)),
+            ),
             "corpus.name: expected records of text for task 'language_modeling', received 'text_pairs",
         ),
         (
