@@ -3,7 +3,6 @@
 import gc
 import os
 import pathlib
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA's programs are run once or twice here: most of their time goes into making them.
@@ -56,16 +55,6 @@ def little_for_the_garbage_collector():
     """
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little_work_on_graphs():
-    """Leaves out TensorFlow's rewriting of graphs, which makes them run faster: most run once here.
-
-    Processes that tests start have it.
-    """
-    if tensorflow := sys.modules.get("tensorflow"):
-        tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(scope="session")
