@@ -115,3 +115,23 @@ def test_what_python_gives_is_printed_for_people(place):
     np.testing.assert_array_equal(ids, run.tokenizer.encode("the cat"))
     np.testing.assert_array_equal(ids, first)
     np.testing.assert_array_equal(second, run.tokenizer.encode("a"))
+
+
+def test_a_run_of_documents_measures_each_file_by_itself(place):
+    config = lm_zoo.load(place / "run").config
+    changes = {
+        "corpus": {"documents": "line"},
+        "task": {"layout": "packed"},
+        "training": {"steps": 1},
+    }
+    lm_zoo.train(config, place / "packed", **changes)
+    run, held = lm_zoo.load(place / "packed"), place / "held.txt"
+    for name, text in (("one", "the cat sat"), ("two", "a dog")):
+        (place / f"{name}.txt").write_text(text)
+    files = [place / "one.txt", place / "two.txt"]
+    both, alone = run.evaluate_text(files), [run.evaluate_text(file) for file in files]
+    assert both.context["within_documents"] and both.split == "one.txt"
+    assert both.tokens_scored == sum(each.tokens_scored for each in alone) == 11 + 5 + 2  # ends
+    assert math.isclose(both.nll_nats, sum(each.nll_nats for each in alone), rel_tol=1e-5)
+    with pytest.raises(UserError, match="expected documents in held.txt"):
+        run.evaluate_text(held, documents="stream")
