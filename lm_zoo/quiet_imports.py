@@ -1,11 +1,15 @@
 """Imports without what libraries print while they load."""
 
+import contextlib
 import importlib
 import os
 import sys
 import tempfile
 
 from lm_zoo.registration import registry
+
+# Keras imports these where they are installed, for wrappers that no command uses: a second.
+_NOT_FOR_KERAS = ("sklearn", "matplotlib.pyplot")
 
 
 def import_for_registered():
@@ -28,7 +32,8 @@ def import_quietly(name):
         try:
             os.dup2(said.fileno(), 2)
             try:
-                importlib.import_module(name)
+                with _as_not_installed(_NOT_FOR_KERAS):
+                    importlib.import_module(name)
             finally:
                 os.dup2(kept, 2)
         except BaseException:
@@ -37,3 +42,15 @@ def import_quietly(name):
             raise
         finally:
             os.close(kept)
+
+
+@contextlib.contextmanager
+def _as_not_installed(names):
+    """Lets imports of modules that are not loaded yet fail, as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

@@ -296,6 +296,19 @@ def test_a_module_that_fails_to_load_shows_what_it_said(tmp_path, monkeypatch, c
     assert capfd.readouterr().err == "said by broken_one"
 
 
+def test_keras_does_not_load_what_no_command_uses():
+    code = """
+from lm_zoo.quiet_imports import import_quietly
+import_quietly("tensorflow")
+import sys
+assert "keras" in sys.modules
+assert not {"sklearn", "matplotlib.pyplot"} & set(sys.modules), "a second of each command"
+import matplotlib.pyplot, sklearn  # whoever wants them has them afterwards
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+
+
 def test_user_errors_are_value_errors_for_library_callers():
     assert issubclass(UserError, ValueError)
 
