@@ -25,7 +25,9 @@ SHORT = ["--config.training.steps=2", "--config.model.num_layers=1"]
 def commands():
     """The commands of all pages' indented blocks, continued lines put together, once each."""
     joined = "\n".join(TEXTS.values()).replace("\\\n", " ")
-    lines = [" ".join(line.split()) for line in re.findall(rf"^ {{4}}((?:{PROGRAMS}) .*)$", joined, re.M)]
+    lines = [
+        " ".join(line.split()) for line in re.findall(rf"^ {{4}}((?:{PROGRAMS}) .*)$", joined, re.M)
+    ]
     return list(dict.fromkeys(lines))
 
 

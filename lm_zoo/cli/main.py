@@ -57,7 +57,7 @@ COMMANDS = {
     "serve": ("lm_zoo.cli.serve_command", "an exported model over HTTP, with a page to try it"),
     "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
     "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
-    "list": ("lm_zoo.cli.list_command", "tasks, models, corpora, tokenizers and configs"),
+    "list": ("lm_zoo.cli.list_command", "tasks, models, corpora, tokenizers, optimizers, configs, ..."),
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")

@@ -12,8 +12,8 @@ vocab.txt, a SentencePiece .model, GPT-2's folder), or, for `compare`, as NAME o
 which is then trained on the files that --train_on names. Of a run or a config whose records have
 several texts it is the tokenizer of the last one.
 
-Without text or ids as arguments, `encode` takes all of standard input as one text, and `decode`
-ids between white space. `--input` and `--train_on` take files, folders and patterns.
+`encode` shows the tokens of each text with their ids. Without text or ids as arguments, it takes
+all of standard input as one text, and `decode` ids between white space. `--input` and `--train_on` take files, folders and patterns.
 """
 
 import dataclasses
@@ -115,6 +115,8 @@ def _show(flag_values, arguments):
 
 
 def _encode(flag_values, arguments):
+    from lm_zoo.cli.tokenizer_report import encoded
+
     tokenizer = _chosen(flag_values, "encode")
     for text in arguments or [_standard_input()]:
         ids = tokenizer.encode(text).tolist()
@@ -122,7 +124,7 @@ def _encode(flag_values, arguments):
             tokens = [tokenizer.token_text(i) for i in ids]
             print(json.dumps({"text": text, "ids": ids, "tokens": tokens}, ensure_ascii=False))
         else:
-            print(*ids)
+            print(encoded(tokenizer, text, ids))
 
 
 def _decode(flag_values, arguments):

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from lm_zoo.tables import render
 from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import split_words, utf8
 
@@ -27,6 +28,23 @@ def describe(tokenizer):
     if tokenizer.saved_model_needs:
         values["saved_model_needs"] = tokenizer.saved_model_needs
     return values
+
+
+def encoded(tokenizer, text, ids):
+    """Returns a text's tokens as lines to read: each with its id, and what they come to.
+
+    Args:
+        tokenizer: The tokenizer.
+        text: The text.
+        ids: Its token ids.
+    """
+    rows = [(str(token), f"'{tokenizer.token_text(token)}'") for token in ids]
+    unknown = sum(token == tokenizer.unk_id for token in ids)
+    said = f"{len(ids):,} tokens for {len(text):,} characters ({len(utf8(text)):,} bytes)"
+    said += f", {unknown:,} of them unknown" if unknown else ""
+    decoded = tokenizer.decode(ids)
+    said += "" if decoded == text else f"; they stand for {decoded!r}"
+    return "\n".join([render(("id", "token"), rows, "rl"), said + "."])
 
 
 def measure(tokenizer, texts, repeats=3):
