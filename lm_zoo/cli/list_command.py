@@ -21,6 +21,10 @@ USES_TENSORFLOW = False  # what a user has registered may, and is imported then
 FLAGS = (RegisterFlag,)
 
 
+def first_argument(arguments):
+    return KINDS
+
+
 def run(flag_values, arguments):
     if len(arguments) > 1:
         raise UserError(f"expected at most one kind, received {' '.join(arguments)!r}.")

@@ -40,10 +40,10 @@ class TokenizerFlags:
     vocab_size: int = field(0, at_least=0, help="For train: largest vocabulary; 0 is no limit.")
     min_count: int = field(1, at_least=1, help="For train: rarer words and characters are unknown.")
     input: tuple[str, ...] = field(
-        (), repeated=True, help="For train and compare: the text; may be repeated."
+        (), repeated=True, is_path=True, help="For train and compare: the text; may be repeated."
     )
     train_on: tuple[str, ...] = field(
-        (), repeated=True, help="For compare: the text to train on; may be repeated."
+        (), repeated=True, is_path=True, help="For compare: the text to train on; may be repeated."
     )
     encoding: str = field("utf-8", help="Encoding of the text that is read from files.")
     text_field: str = field("", help="The field with the text, in JSON, CSV and Parquet files.")
@@ -54,6 +54,10 @@ class TokenizerFlags:
 
 
 FLAGS = (ConfigFlag, TokenizerFlags)
+
+
+def first_argument(arguments):
+    return ACTIONS
 
 
 def run(flag_values, arguments):
