@@ -3,7 +3,7 @@
 from lm_zoo import config as config_lib
 from lm_zoo import config_checks, registration
 from lm_zoo.checked_fields import require
-from lm_zoo.data import audit_proof
+from lm_zoo.data.batching import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.preparation import prepared_corpus

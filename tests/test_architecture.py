@@ -380,8 +380,8 @@ def test_nothing_is_unpickled_or_evaluated():
 READS_BY_ITSELF = {
     "cli/list_command.py": "shipped configs",
     "cli/preparation_summary.py": "what Linux says of this process",
-    "data/corpora/json_records.py": "a line of text that is in memory",
-    "data/token_writer.py": "blocks that this process has just made",
+    "data/corpora/readers/json_records.py": "a line of text that is in memory",
+    "data/tokens/token_writer.py": "blocks that this process has just made",
     "declared_classes.py": "sources of this package",
     "distribution/exchange.py": "messages of the group's own processes",
     "distribution/launched_process.py": "a pipe of the launcher's",

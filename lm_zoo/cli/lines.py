@@ -6,7 +6,7 @@ import os
 import select
 import sys
 
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.data.corpora.text_files import MOST_BYTES, decode, read_text
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason

@@ -6,7 +6,7 @@ import numpy as np
 
 from lm_zoo.data.labels import load_labels
 from lm_zoo.data.preparation import Observer, prepared_labels, prepared_tokenizer
-from lm_zoo.data.token_files import TokenDataset, TokenSplit, prepare
+from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import load_tokenizer
 

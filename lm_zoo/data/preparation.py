@@ -39,7 +39,7 @@ def prepared_corpus(config, fields, observer=None):
     _check_fields(config, corpus, fields)
     if not config.cleaning.steps and not corpus.is_raw:
         return corpus.columns(field.name for field in fields)
-    from lm_zoo.data.cleaned_corpus import clean
+    from lm_zoo.data.cleaning.cleaned_corpus import clean
 
     observer.begin("cleaning", corpus.num_bytes)
     return clean(

@@ -7,7 +7,7 @@ process reads its own alone, and all yield the same.
 
 import numpy as np
 
-from lm_zoo.data.packing import pack, read_padded, read_rows
+from lm_zoo.data.batching.packing import pack, read_padded, read_rows
 from lm_zoo.evaluation.row_scorer import RowScorer
 from lm_zoo.evaluation.windows import (
     plan_document_streams,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.tokens.token_files import prepare
 from lm_zoo.text.cuts import lines, parts
 from lm_zoo.text.lost_text import LONGEST_LINE, Lost, encode_measured, lost_between
 from lm_zoo.text.tokenizers import (

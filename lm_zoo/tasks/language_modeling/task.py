@@ -1,7 +1,7 @@
 """Language modeling: each token of a text is predicted from those before it."""
 
-from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.packed_batches import PackedBatches
+from lm_zoo.data.batching.batches import ContiguousBatches, WindowBatches
+from lm_zoo.data.batching.packed_batches import PackedBatches
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.text_curves import text_curves

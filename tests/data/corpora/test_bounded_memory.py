@@ -12,8 +12,9 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from lm_zoo.data.corpora import json_values, parquet, tables
-from lm_zoo.data.corpora.parquet_pages import DICTIONARY_PAGE, pages
+from lm_zoo.data.corpora.readers import json_values, parquet
+from lm_zoo.data.corpora.readers import record_tables as tables
+from lm_zoo.data.corpora.readers.parquet_pages import DICTIONARY_PAGE, pages
 from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.errors import UserError
 

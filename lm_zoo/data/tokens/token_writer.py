@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from lm_zoo.data.token_reader import damaged
+from lm_zoo.data.tokens.token_reader import damaged
 from lm_zoo.input_files import open_input
 
 COPIED_BYTES = 1 << 22

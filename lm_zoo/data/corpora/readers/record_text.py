@@ -2,8 +2,8 @@
 
 import json
 
-from lm_zoo.data.corpora.decoding import too_long
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.decoding import too_long
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 
 

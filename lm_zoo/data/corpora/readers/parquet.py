@@ -1,13 +1,17 @@
-"""Records in Parquet files, within bounds of memory: see `lm_zoo.data.corpora.parquet_pages`."""
+"""Records in Parquet files, within bounds of memory: see `lm_zoo.data.corpora.readers.parquet_pages`."""
 
 import contextlib
 import zlib
 
-from lm_zoo.data.corpora.decoding import too_long
-from lm_zoo.data.corpora.parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, pages
-from lm_zoo.data.corpora.parquet_stream import can_stream, stream_texts
-from lm_zoo.data.corpora.record_text import no_field, texts_of
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.decoding import too_long
+from lm_zoo.data.corpora.readers.parquet_pages import (
+    DELTA_BYTE_ARRAY,
+    DICTIONARY_PAGE,
+    pages,
+)
+from lm_zoo.data.corpora.readers.parquet_stream import can_stream, stream_texts
+from lm_zoo.data.corpora.readers.record_text import no_field, texts_of
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import open_input
@@ -26,7 +30,7 @@ def parquet_rows(source, encoding, fields, numbers=False):
 
     A column chunk's dictionary and one page are in memory, each of at most `MAX_PAGE` decompressed
     and again as much compressed, and about `BATCH_BYTES` of rows; of a larger page a text at a time
-    (`lm_zoo.data.corpora.parquet_stream`).
+    (`lm_zoo.data.corpora.readers.parquet_stream`).
     """
     from zstandard import ZstdError
 

@@ -1,7 +1,7 @@
 """What a document is in a text file: the file, a line, or a paragraph; or nothing, in a stream."""
 
-from lm_zoo.data.corpora.decoding import lines, pieces, too_long
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.decoding import lines, pieces, too_long
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.text.cuts import PART_CHARACTERS
 from lm_zoo.text.words import utf8
 

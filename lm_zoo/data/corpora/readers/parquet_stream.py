@@ -7,8 +7,13 @@ lengths, and reads a page whole.
 import gzip
 import io
 
-from lm_zoo.data.corpora.parquet_pages import DATA_PAGE_V2, DICTIONARY_PAGE, PLAIN, pages
-from lm_zoo.data.corpora.snappy_stream import decompressed
+from lm_zoo.data.corpora.readers.parquet_pages import (
+    DATA_PAGE_V2,
+    DICTIONARY_PAGE,
+    PLAIN,
+    pages,
+)
+from lm_zoo.data.corpora.readers.snappy_stream import decompressed
 
 DICTIONARY_ENCODINGS = (2, 8)  # PLAIN_DICTIONARY, RLE_DICTIONARY
 COMPRESSIONS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD")

@@ -7,7 +7,7 @@ import os
 import time
 
 from lm_zoo.data.cache import is_still, writing
-from lm_zoo.data.corpora.http_attempt import Broken, Unfit, note_of, receive
+from lm_zoo.data.corpora.download.http_attempt import Broken, Unfit, note_of, receive
 from lm_zoo.errors import UserError
 from lm_zoo.files import sync
 from lm_zoo.input_files import open_input

@@ -1,4 +1,4 @@
-"""Records which of the data each worker trains on; `lm_zoo.data.audit_proof` reads it.
+"""Records which of the data each worker trains on; `lm_zoo.data.batching.audit_proof` reads it.
 
 Each worker writes a line a step, before the step is made, into `worker-<index>.jsonl`:
 
@@ -28,7 +28,7 @@ class DataAudit:
 
     Args:
         folder: Where the records of all workers lie.
-        batches: The training batches (`lm_zoo.data.batches`).
+        batches: The training batches (`lm_zoo.data.batching.batches`).
         rows_of: Function from a step to the rows of its batch that this worker trains on, a slice.
         worker: Index of this worker; the chief is 0.
         num_workers: How many there are.

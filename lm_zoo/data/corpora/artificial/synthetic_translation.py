@@ -4,9 +4,7 @@ import dataclasses
 import random
 
 from lm_zoo.checked_fields import field
-from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
-from lm_zoo.data.corpora.shares import HeldOutShares
-from lm_zoo.data.corpora.toy_language import (
+from lm_zoo.data.corpora.artificial.toy_language import (
     ADJECTIVES,
     ARTICLES,
     INTRANSITIVE,
@@ -21,6 +19,8 @@ from lm_zoo.data.corpora.toy_language import (
     Place,
     Sentence,
 )
+from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
+from lm_zoo.data.corpora.shares import HeldOutShares
 
 LONGEST = 14  # words of a source
 

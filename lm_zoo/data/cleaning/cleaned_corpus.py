@@ -10,16 +10,29 @@ import unicodedata
 
 from lm_zoo.data.blocks import process_blocks, results_in
 from lm_zoo.data.cache import made_once, publish, write_file
-from lm_zoo.data.cleaning_report import merged_report, unit_of
-from lm_zoo.data.cleaning_stages import CleanBlock, judged, rounds, source_blocks, stored_blocks
+from lm_zoo.data.cleaning.cleaning_report import merged_report, unit_of
+from lm_zoo.data.cleaning.cleaning_stages import (
+    CleanBlock,
+    judged,
+    rounds,
+    source_blocks,
+    stored_blocks,
+)
+from lm_zoo.data.cleaning.document_files import read_documents
+from lm_zoo.data.cleaning.record_documents import RecordDocuments, as_record
 from lm_zoo.data.corpora.corpus import SPLITS, Corpus
-from lm_zoo.data.document_files import read_documents
 from lm_zoo.data.fields import Field
 from lm_zoo.data.manifests import MANIFEST, manifest_sha256, write_manifest
-from lm_zoo.data.record_documents import RecordDocuments, as_record
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
-from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, file_name, natural, read_json, sha256
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 from lm_zoo.text.cleaning import CLEANING_STEPS
 from lm_zoo.text.cuts import SAFE_CUT
 

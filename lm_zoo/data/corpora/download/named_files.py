@@ -4,9 +4,9 @@ import json
 import shutil
 
 from lm_zoo.data.cache import cache_dir, made_once, publish, write_file
-from lm_zoo.data.corpora import archives
-from lm_zoo.data.corpora.fetching import checksum_of, fetch
-from lm_zoo.data.corpora.source_file import SourceFile
+from lm_zoo.data.corpora.download import archives
+from lm_zoo.data.corpora.download.fetching import checksum_of, fetch
+from lm_zoo.data.corpora.readers.source_file import SourceFile
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded, raise_if_of_system, reason

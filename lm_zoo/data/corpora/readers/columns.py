@@ -1,7 +1,7 @@
 """Records in lines of text whose columns stand at white space: `1 a fine film`."""
 
-from lm_zoo.data.corpora.decoding import lines, pieces
-from lm_zoo.data.corpora.record_text import ended
+from lm_zoo.data.corpora.readers.decoding import lines, pieces
+from lm_zoo.data.corpora.readers.record_text import ended
 from lm_zoo.errors import UserError
 
 

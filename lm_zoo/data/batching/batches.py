@@ -11,7 +11,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.data.packing import read_padded
+from lm_zoo.data.batching.packing import read_padded
 from lm_zoo.errors import UserError
 
 ALL_ROWS = slice(None)

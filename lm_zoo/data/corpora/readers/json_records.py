@@ -4,10 +4,10 @@ import itertools
 import json
 import re
 
-from lm_zoo.data.corpora.decoding import lines, pieces, too_long
-from lm_zoo.data.corpora.json_values import ValueEnd
-from lm_zoo.data.corpora.record_text import texts_of
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.decoding import lines, pieces, too_long
+from lm_zoo.data.corpora.readers.json_values import ValueEnd
+from lm_zoo.data.corpora.readers.record_text import texts_of
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 
 FIRST_READ = 1 << 16  # characters of a JSON array looked at for a value; doubled until it is whole

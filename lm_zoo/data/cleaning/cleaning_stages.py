@@ -13,9 +13,9 @@ import re
 import numpy as np
 
 from lm_zoo.data.blocks import BLOCK_CHARACTERS, Block, cut_blocks
-from lm_zoo.data.cleaning_report import StepCounts
+from lm_zoo.data.cleaning.cleaning_report import StepCounts
+from lm_zoo.data.cleaning.document_files import documents_to_bytes, read_documents
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.document_files import documents_to_bytes, read_documents
 from lm_zoo.text.cleaning import CLEANING_STEPS, CorpusStep, Drop, RecordStep
 from lm_zoo.text.cleaning.records import in_one_line
 from lm_zoo.text.cleaning.signatures import SignatureBlock, Signatures

@@ -3,7 +3,7 @@
 import html
 import re
 
-from lm_zoo.data.corpora.decoding import lines, pieces
+from lm_zoo.data.corpora.readers.decoding import lines, pieces
 
 # Of the TED talks' training files: lines about the talk go, its title and description stay.
 _ABOUT = re.compile(r"\s*</?(url|speaker|talkid|keywords|reviewer|translator|doc)\b")

@@ -14,9 +14,14 @@ from lm_zoo.data.cache import cache_dir, made_once, publish, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.digests import json_sha256
 from lm_zoo.data.manifests import write_manifest
-from lm_zoo.data.token_blocks import EncodeBlock, TextDigests, token_dtype
-from lm_zoo.data.token_reader import FORMAT_VERSION, TokenDataset, TokenSplit, open_tokens
-from lm_zoo.data.token_writer import copy_files, write_split
+from lm_zoo.data.tokens.token_blocks import EncodeBlock, TextDigests, token_dtype
+from lm_zoo.data.tokens.token_reader import (
+    FORMAT_VERSION,
+    TokenDataset,
+    TokenSplit,
+    open_tokens,
+)
+from lm_zoo.data.tokens.token_writer import copy_files, write_split
 from lm_zoo.errors import UserError
 
 __all__ = ["TokenDataset", "TokenSplit", "copy_splits", "open_tokens", "prepare"]

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from lm_zoo.data.batches import ALL_ROWS, Batch, ShuffledBatches
-from lm_zoo.data.packing import pack_documents, read_rows
+from lm_zoo.data.batching.batches import ALL_ROWS, Batch, ShuffledBatches
+from lm_zoo.data.batching.packing import pack_documents, read_rows
 from lm_zoo.errors import UserError
 
 
 class PackedBatches(ShuffledBatches):
     """Whole documents put together into windows, the windows in a new random order each epoch.
 
-    Only documents longer than a window are cut; `lm_zoo.data.packing` says how windows are filled.
+    Only documents longer than a window are cut; `lm_zoo.data.batching.packing` says how windows are filled.
     Each document's first input is the end token before it. Every target is used exactly once an
     epoch, and steps follow one another as in `WindowBatches`.
 

@@ -2,9 +2,9 @@
 
 import csv
 
-from lm_zoo.data.corpora.decoding import lines, pieces, too_long
-from lm_zoo.data.corpora.record_text import ended, no_field
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.decoding import lines, pieces, too_long
+from lm_zoo.data.corpora.readers.record_text import ended, no_field
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 
 # Characters; of each the library keeps four bytes while it reads a field, and every few of them may
 # be a field.

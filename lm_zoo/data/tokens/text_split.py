@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from lm_zoo.data.blocks import Block
-from lm_zoo.data.token_blocks import EncodeBlock, block_text, token_dtype
-from lm_zoo.data.token_reader import TokenSplit
+from lm_zoo.data.tokens.token_blocks import EncodeBlock, block_text, token_dtype
+from lm_zoo.data.tokens.token_reader import TokenSplit
 from lm_zoo.text.words import utf8
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lm_zoo.data.batches import ALL_ROWS, Batch, Batches, shuffled
+from lm_zoo.data.batching.batches import ALL_ROWS, Batch, Batches, shuffled
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.errors import UserError
 

@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 
-from lm_zoo.data.audit import read, records
+from lm_zoo.data.batching.audit import read, records
 from lm_zoo.errors import UserError
 
 

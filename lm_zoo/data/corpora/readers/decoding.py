@@ -8,7 +8,7 @@ import lzma
 import zlib
 from encodings.aliases import aliases
 
-from lm_zoo.data.corpora.source_file import MAX_LENGTH
+from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import reason
 from lm_zoo.input_files import open_input
