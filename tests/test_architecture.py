@@ -391,8 +391,8 @@ READS_BY_ITSELF = {
     "export/verification_process.py": "it runs without lm_zoo",
     "input_files.py": "",
     "json_files.py": "",
-    "serving/page.py": "the installation",
-    "serving/request_body.py": "a body that is in memory, with the words of HTTP",
+    "serving/model_page.py": "the installation",
+    "serving/http/request_body.py": "a body that is in memory, with the words of HTTP",
     "text/tokenizers/bpe.py": "what a library has just made",
     "text/tokenizers/chinese_word.py": "the installation",
 }

@@ -9,20 +9,20 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lm_zoo.serving.access_log import AccessLog
-from lm_zoo.serving.allowed_hosts import host_check
-from lm_zoo.serving.allowed_origins import origin_check
-from lm_zoo.serving.api_key import key_check
-from lm_zoo.serving.completions import Completions
-from lm_zoo.serving.connection import GONE
-from lm_zoo.serving.embeddings import Embeddings, vectors
-from lm_zoo.serving.measuring import MeasuringMiddleware
-from lm_zoo.serving.metrics import Metrics
-from lm_zoo.serving.middleware import Gate
-from lm_zoo.serving.page import page_response
-from lm_zoo.serving.request_error import RequestError, field, not_offered
-from lm_zoo.serving.tensorflow_api import TensorFlowApi
-from lm_zoo.serving.workers import Workers
+from lm_zoo.serving.http.access_log import AccessLog
+from lm_zoo.serving.http.allowed_hosts import host_check
+from lm_zoo.serving.http.allowed_origins import origin_check
+from lm_zoo.serving.http.api_key import key_check
+from lm_zoo.serving.http.connection import GONE
+from lm_zoo.serving.http.measuring import MeasuringMiddleware
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.http.middleware import Gate
+from lm_zoo.serving.http.request_error import RequestError, field, not_offered
+from lm_zoo.serving.inference.workers import Workers
+from lm_zoo.serving.model_page import page_response
+from lm_zoo.serving.openai.completions_endpoint import Completions
+from lm_zoo.serving.openai.embeddings_endpoint import Embeddings, vectors
+from lm_zoo.serving.tensorflow_serving.rest_api import TensorFlowApi
 
 
 def make_app(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from lm_zoo.serving.http.request_error import refused
 from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
-from lm_zoo.serving.request_error import refused
 
 
 def check_shape(each, shape, max_rows):

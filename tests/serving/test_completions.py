@@ -7,8 +7,8 @@ import numpy as np
 import openai
 import pytest
 
-from lm_zoo.serving.growing_text import NewToken, Piece
-from lm_zoo.serving.logprobs import LogprobsWriter
+from lm_zoo.serving.inference.sequence import NewToken, Piece
+from lm_zoo.serving.openai.logprobs import LogprobsWriter
 from lm_zoo.text.tokenizers import ByteTokenizer
 from tests.serving.conftest import NAME
 

@@ -11,10 +11,10 @@ import types
 
 import pytest
 
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.call import Call
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.inference.batcher import Batcher
+from lm_zoo.serving.inference.call import Call
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.serving.metrics import Metrics
 from tests.serving.conftest import NAME, Server
 
 LONG = {"prompt": "the", "max_tokens": 100_000, "ignore_eos": True}

@@ -8,8 +8,8 @@ import threading
 import time
 
 from lm_zoo.limits import MOST_TOKENS
-from lm_zoo.serving.cancelling import Cancelling
-from lm_zoo.serving.request_error import queue_full
+from lm_zoo.serving.http.request_error import queue_full
+from lm_zoo.serving.inference.cancelling import Cancelling
 
 
 @dataclasses.dataclass(eq=False)

@@ -5,7 +5,7 @@ import logging
 
 from starlette.responses import JSONResponse
 
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 
 LOGGER = "uvicorn.error"
 

@@ -10,7 +10,7 @@ import numpy as np
 from lm_zoo.generation.decoding_state import slots_for
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.limits import MOST_TOKENS
-from lm_zoo.serving.request_error import RequestError, queue_full
+from lm_zoo.serving.http.request_error import RequestError, queue_full
 
 # Of a SavedModel, beside the signature that the engine answers.
 FUNCTIONS = ("row_keys", "begin", "advance", "join", "take")

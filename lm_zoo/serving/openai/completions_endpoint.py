@@ -6,13 +6,13 @@ import time
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
-from lm_zoo.serving.completion import Completion
-from lm_zoo.serving.completion_request import CompletionRequest
-from lm_zoo.serving.connection import answer_in_time
-from lm_zoo.serving.growth import Growth
-from lm_zoo.serving.json_text import dump
-from lm_zoo.serving.prompt_scores import PromptCall
-from lm_zoo.serving.request_error import RequestError, not_offered, too_slow
+from lm_zoo.serving.http.connection import answer_in_time
+from lm_zoo.serving.http.json_text import dump
+from lm_zoo.serving.http.request_error import RequestError, not_offered, too_slow
+from lm_zoo.serving.inference.sequence_group import Growth
+from lm_zoo.serving.openai.completion_request import CompletionRequest
+from lm_zoo.serving.openai.completion_response import Completion
+from lm_zoo.serving.openai.prompt_scores import PromptCall
 
 
 class Completions:

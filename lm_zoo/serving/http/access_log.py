@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 
-from lm_zoo.serving.request_error import field
+from lm_zoo.serving.http.request_error import field
 
 MOST_WAITING = 10_000  # lines; where no one reads them, more are dropped
 

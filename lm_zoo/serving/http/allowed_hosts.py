@@ -9,7 +9,7 @@ import ipaddress
 import re
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.request_error import RequestError, shown
+from lm_zoo.serving.http.request_error import RequestError, shown
 
 ANY = "*"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
+from lm_zoo.serving.http.json_text import dump, dump_list
+from lm_zoo.serving.http.request_error import RequestError, shown, unexpected, utf8
 from lm_zoo.serving.input_shapes import check_number, check_shape, too_many_rows
-from lm_zoo.serving.json_text import dump, dump_list
-from lm_zoo.serving.request_error import RequestError, shown, unexpected, utf8
 from lm_zoo.serving.signature import DTYPES
 
 _KINDS = {

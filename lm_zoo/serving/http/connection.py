@@ -4,8 +4,8 @@ import asyncio
 
 from starlette.responses import Response
 
-from lm_zoo.serving.request_body import read_json
-from lm_zoo.serving.request_error import too_slow
+from lm_zoo.serving.http.request_body import read_json
+from lm_zoo.serving.http.request_error import too_slow
 
 GONE = 499  # what nginx logs for a client that closed the connection
 

@@ -8,8 +8,8 @@ import numpy as np
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.random_keys import draws
 from lm_zoo.json_files import NotJson
-from lm_zoo.serving.engine import FUNCTIONS
-from lm_zoo.serving.growth import Growth
+from lm_zoo.serving.inference.engine import FUNCTIONS
+from lm_zoo.serving.inference.sequence_group import Growth
 
 # Output -> what it is of the texts of a `Growth`.
 OUTPUTS = {

@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 
 
 class Gate:

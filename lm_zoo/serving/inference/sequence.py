@@ -4,7 +4,7 @@ import math
 import typing
 
 from lm_zoo.generation.text_stream import TextStream
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 
 
 class NewToken(typing.NamedTuple):

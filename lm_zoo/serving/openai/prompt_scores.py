@@ -5,7 +5,7 @@ import typing
 import numpy as np
 
 from lm_zoo.limits import MOST_LOGITS
-from lm_zoo.serving.growing_text import NewToken
+from lm_zoo.serving.inference.sequence import NewToken
 
 SCORE_IDS = "score_ids"  # the function of a SavedModel that scores token ids
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 
-from lm_zoo.serving.request_error import RequestError, shown
+from lm_zoo.serving.http.request_error import RequestError, shown
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from lm_zoo.serving.growing_text import GrowingText
+from lm_zoo.serving.inference.sequence import GrowingText
 
 
 class Growth:

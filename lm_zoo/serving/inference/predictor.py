@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.limits import MOST_TOKENS
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 from lm_zoo.serving.text_lengths import text_lengths
 
 

@@ -1,7 +1,7 @@
 """What requests for completions and for embeddings have in common."""
 
 from lm_zoo.errors import did_you_mean
-from lm_zoo.serving.request_error import RequestError, field, other_model, shown
+from lm_zoo.serving.http.request_error import RequestError, field, other_model, shown
 
 
 def check_names(body, known):

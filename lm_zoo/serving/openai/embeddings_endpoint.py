@@ -6,11 +6,22 @@ import base64
 import numpy as np
 from starlette.responses import Response
 
-from lm_zoo.serving.connection import answer_in_time
+from lm_zoo.serving.http.connection import answer_in_time
+from lm_zoo.serving.http.json_text import dump, joined
+from lm_zoo.serving.http.request_error import (
+    RequestError,
+    refused,
+    shown,
+    unexpected,
+    utf8,
+)
 from lm_zoo.serving.input_shapes import too_many_rows
-from lm_zoo.serving.json_text import dump, joined
-from lm_zoo.serving.openai_fields import begins_with_id, check_model, check_names, is_whole
-from lm_zoo.serving.request_error import RequestError, refused, shown, unexpected, utf8
+from lm_zoo.serving.openai.request_fields import (
+    begins_with_id,
+    check_model,
+    check_names,
+    is_whole,
+)
 from lm_zoo.serving.text_lengths import require_length
 
 NAMES = ("input", "model", "encoding_format", "dimensions", "user")

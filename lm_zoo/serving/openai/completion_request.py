@@ -4,10 +4,15 @@ import dataclasses
 import secrets
 
 from lm_zoo.generation.options import GenerationOptions
+from lm_zoo.serving.http.request_error import RequestError, refused, shown, unexpected
 from lm_zoo.serving.input_shapes import too_many_rows
 from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
-from lm_zoo.serving.openai_fields import begins_with_id, check_model, check_names, is_whole
-from lm_zoo.serving.request_error import RequestError, refused, shown, unexpected
+from lm_zoo.serving.openai.request_fields import (
+    begins_with_id,
+    check_model,
+    check_names,
+    is_whole,
+)
 from lm_zoo.serving.text_lengths import require_length
 from lm_zoo.tasks.prediction import inputs_of
 

@@ -2,7 +2,7 @@
 
 import typing
 
-from lm_zoo.serving.request_error import RequestError, refused, utf8
+from lm_zoo.serving.http.request_error import RequestError, refused, utf8
 from lm_zoo.serving.text_lengths import require_length
 from lm_zoo.serving.token_ends import token_ends
 

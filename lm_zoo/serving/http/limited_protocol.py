@@ -4,7 +4,7 @@ import time
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 
 LOOK_SECONDS = 1.0  # how often a connection looks at the clock, at most
 

@@ -6,9 +6,9 @@ import time
 from starlette.responses import JSONResponse, Response
 
 from lm_zoo.errors import did_you_mean
-from lm_zoo.serving import json_tensors
-from lm_zoo.serving.connection import answer_in_time
-from lm_zoo.serving.request_error import RequestError, field, shown
+from lm_zoo.serving.http.connection import answer_in_time
+from lm_zoo.serving.http.request_error import RequestError, field, shown
+from lm_zoo.serving.tensorflow_serving import predict_json as json_tensors
 
 DEFAULT = "serving_default"
 

@@ -8,8 +8,8 @@ import re
 from starlette.middleware.cors import CORSMiddleware
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.allowed_hosts import ANY
-from lm_zoo.serving.request_error import RequestError, shown
+from lm_zoo.serving.http.allowed_hosts import ANY
+from lm_zoo.serving.http.request_error import RequestError, shown
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 

@@ -4,9 +4,9 @@ import secrets
 import time
 
 from lm_zoo.generation.random_keys import draws
-from lm_zoo.serving.growing_text import Piece
-from lm_zoo.serving.json_text import dump, joined
-from lm_zoo.serving.logprobs import LogprobsWriter
+from lm_zoo.serving.http.json_text import dump, joined
+from lm_zoo.serving.inference.sequence import Piece
+from lm_zoo.serving.openai.logprobs import LogprobsWriter
 
 FINISH_REASONS = {"eos": "stop", "stop": "stop", "length": "length"}
 

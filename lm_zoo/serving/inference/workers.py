@@ -2,12 +2,12 @@
 
 import functools
 
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.engine import Engine
-from lm_zoo.serving.prediction_engine import PredictionEngine
-from lm_zoo.serving.predictor import Predictor
-from lm_zoo.serving.prompt_scores import SCORE_IDS, PromptScorer
-from lm_zoo.serving.prompts import PromptReader
+from lm_zoo.serving.inference.batcher import Batcher
+from lm_zoo.serving.inference.engine import Engine
+from lm_zoo.serving.inference.prediction_engine import PredictionEngine
+from lm_zoo.serving.inference.predictor import Predictor
+from lm_zoo.serving.openai.prompt_scores import SCORE_IDS, PromptScorer
+from lm_zoo.serving.openai.prompts import PromptReader
 
 
 class Workers:
