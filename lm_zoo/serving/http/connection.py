@@ -7,7 +7,7 @@ from starlette.responses import Response
 from lm_zoo.serving.http.request_body import read_json
 from lm_zoo.serving.http.request_error import too_slow
 
-GONE = 499  # what nginx logs for a client that closed the connection
+CLIENT_CLOSED_REQUEST = 499  # what nginx logs for a client that closed the connection
 
 
 async def answer_in_time(request, limits, answer):
@@ -28,18 +28,18 @@ async def answer_in_time(request, limits, answer):
     """
     body = await read_json(request, limits)
     answering = asyncio.ensure_future(answer(body))
-    gone = asyncio.ensure_future(_gone(request))
+    disconnected = asyncio.ensure_future(_disconnected(request))
     try:
         async with asyncio.timeout(limits.request_seconds):
-            await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answering, disconnected}, return_when=asyncio.FIRST_COMPLETED)
     except TimeoutError:
         raise too_slow(limits.request_seconds) from None
     finally:
-        for task in (answering, gone):
+        for task in (answering, disconnected):
             task.cancel()
-    return answering.result() if answering.done() else Response(status_code=GONE)
+    return answering.result() if answering.done() else Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _gone(request):
+async def _disconnected(request):
     while (await request.receive())["type"] != "http.disconnect":
         pass

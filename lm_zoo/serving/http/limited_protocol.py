@@ -18,16 +18,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     Args:
         limits: `ServingLimits`.
-        tell: Returns the content of an answer, JSON bytes, for a path and a `RequestError`.
+        error_response: Returns the content of an answer, JSON bytes, for a path and a `RequestError`.
         note: Called with the address of a client and a status, for what is refused here.
         **arguments: uvicorn's.
     """
 
-    def __init__(self, limits, tell, note, **arguments):
+    def __init__(self, limits, error_response, note, **arguments):
         super().__init__(**arguments)
         self.timeout_keep_alive = limits.idle_seconds
         self._limits = limits
-        self._tell = tell
+        self._error_response = error_response
         self._note = note
         self._bytes = 0  # since the request began, or brought a part of its body
         self._part_size = 0
@@ -170,7 +170,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._begin("end")
         self._note(self.client, error.status)
         path = self.url.partition(b"?")[0].decode("latin-1") if not self._is_complete else ""
-        content = self._tell(path, error)
+        content = self._error_response(path, error)
         headers = error.headers | {
             "content-type": "application/json",
             "content-length": str(len(content)),

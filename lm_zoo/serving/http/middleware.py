@@ -12,11 +12,11 @@ class Gate:
         app: The application.
         check: Function `(request, app) -> app`: the application that answers a request; raises a
             `RequestError` to refuse it.
-        tell: Makes a response of `(request, RequestError)`.
+        error_response: Makes a response of `(request, RequestError)`.
     """
 
-    def __init__(self, app, check, tell):
-        self._app, self._check, self._tell = app, check, tell
+    def __init__(self, app, check, error_response):
+        self._app, self._check, self._error_response = app, check, error_response
 
     async def __call__(self, scope, receive, send):
         app = self._app
@@ -25,5 +25,5 @@ class Gate:
             try:
                 app = self._check(request, app)
             except RequestError as error:
-                app = await self._tell(request, error)
+                app = await self._error_response(request, error)
         await app(scope, receive, send)

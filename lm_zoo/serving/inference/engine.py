@@ -51,7 +51,7 @@ class Engine:
         self._thread.start()
 
     def submit(self, texts):
-        """Lets `GrowingText`s grow; they are told of it by their `deliver`.
+        """Lets `Sequence`s grow; they are told of it by their `deliver`.
 
         Raises:
             RequestError: If too many wait already.

@@ -9,9 +9,9 @@ from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.random_keys import draws
 from lm_zoo.json_files import NotJson
 from lm_zoo.serving.inference.engine import FUNCTIONS
-from lm_zoo.serving.inference.sequence_group import Growth
+from lm_zoo.serving.inference.sequence_group import SequenceGroup
 
-# Output -> what it is of the texts of a `Growth`.
+# Output -> what it is of the texts of a `SequenceGroup`.
 OUTPUTS = {
     "text": lambda texts: np.array([text.text.encode("utf-8") for text in texts], object),
     "log_prob": lambda texts: np.array([text.log_prob for text in texts], np.float32),
@@ -38,18 +38,18 @@ class PredictionEngine:
         (prompt,) = signature.required
         prompts = [text.decode("utf-8") for text in call.inputs[prompt]]
         read = await asyncio.to_thread(lambda: [self._reader.read(prompt) for prompt in prompts])
-        growth = Growth(self._engine, self._reader.tokenizer)
+        group = SequenceGroup(self._engine, self._reader.tokenizer)
         options = [_options(signature, call, row) for row in range(len(read))]
         firsts = draws((tuple(ids), each.seed) for (_, ids), each in zip(read, options))
         for (_, token_ids), draw, each in zip(read, firsts, options):
-            growth.add(token_ids, draw, each)
+            group.add(token_ids, draw, each)
         try:
-            growth.begin()
-            async for _ in growth.follow():
+            group.begin()
+            async for _ in group.follow():
                 pass
         finally:
-            growth.cancel()
-        return {name: OUTPUTS[name](growth.texts) for name in signature.prediction.outputs}
+            group.cancel()
+        return {name: OUTPUTS[name](group.texts) for name in signature.prediction.outputs}
 
 
 def check(prediction, functions):

@@ -21,10 +21,10 @@ class NewToken(typing.NamedTuple):
     top: tuple = ()
 
 
-class Piece(typing.NamedTuple):
+class TextDelta(typing.NamedTuple):
     """Text that is certain now, and the tokens that it came from.
 
-    The tokens of all pieces are all tokens: an end token, and those of a stop string, which are no
+    The tokens of all deltas are all tokens: an end token, and those of a stop string, which are no
     part of the text, too.
 
     Attributes:
@@ -39,7 +39,7 @@ class Piece(typing.NamedTuple):
     offsets: list | None = None
 
 
-class GrowingText:
+class Sequence:
     """A text while it grows.
 
     Args:
@@ -48,7 +48,7 @@ class GrowingText:
         options: A `GenerationOptions`.
         tokenizer: Makes text of tokens.
         num_top: How many likeliest tokens to give with each token.
-        deliver: Called in the engine's thread as `deliver(text, pieces, done)`.
+        deliver: Called in the engine's thread as `deliver(text, deltas, done)`.
         streams: Whether `deliver` is called as text appears, or at the end alone.
 
     Attributes:
@@ -77,7 +77,7 @@ class GrowingText:
         self._eos_id = None if options.ignore_eos else tokenizer.eos_id
         self._stream = TextStream(tokenizer, prompt_ids, options.stop)
         self._held = []  # tokens whose text is not certain yet
-        self._pieces = []  # not delivered yet
+        self._deltas = []  # not delivered yet
 
     @property
     def text(self):
@@ -110,7 +110,7 @@ class GrowingText:
                 text += stream.finish()
                 self.finished_by = "stop" if stream.stopped else "length"
         if text or self.finished_by:
-            self._pieces.append(Piece(text, self._held))
+            self._deltas.append(TextDelta(text, self._held))
             self._held = []
 
     def fail(self, error):
@@ -120,6 +120,6 @@ class GrowingText:
     def deliver(self):
         """Hands over what there is, if anyone waits for it."""
         done = bool(self.finished_by)
-        if done or (self.streams and self._pieces):
-            pieces, self._pieces = self._pieces, []
-            self._deliver(self, pieces, done)
+        if done or (self.streams and self._deltas):
+            deltas, self._deltas = self._deltas, []
+            self._deliver(self, deltas, done)

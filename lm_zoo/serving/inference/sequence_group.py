@@ -2,10 +2,10 @@
 
 import asyncio
 
-from lm_zoo.serving.inference.sequence import GrowingText
+from lm_zoo.serving.inference.sequence import Sequence
 
 
-class Growth:
+class SequenceGroup:
     """Some texts, and what the engine says of them.
 
     Args:
@@ -23,9 +23,9 @@ class Growth:
         self._arrived = asyncio.Queue()
 
     def add(self, prompt_ids, draw, options, num_top=0):
-        """Adds a text; the arguments are those of `GrowingText`."""
+        """Adds a text; the arguments are those of `Sequence`."""
         self.texts.append(
-            GrowingText(
+            Sequence(
                 prompt_ids, draw, options, self._tokenizer, num_top, self._deliver, self._streams
             )
         )
@@ -35,7 +35,7 @@ class Growth:
         self._engine.submit(self.texts)
 
     async def follow(self, deadline=None):
-        """Yields `(index, pieces, done)` until all are done.
+        """Yields `(index, deltas, done)` until all are done.
 
         Args:
             deadline: When to give up, in the event loop's time; None: never.
@@ -51,20 +51,20 @@ class Growth:
             if deadline is not None and self._loop.time() > deadline:
                 raise TimeoutError
             async with asyncio.timeout_at(deadline):
-                text, pieces, done = await self._arrived.get()
+                text, deltas, done = await self._arrived.get()
             if text.error:
                 raise text.error
             growing -= done
-            yield index[id(text)], pieces, done
+            yield index[id(text)], deltas, done
 
     def cancel(self):
         """Lets go of texts that still grow."""
         for text in self.texts:
             text.cancelled = True
 
-    def _deliver(self, text, pieces, done):
+    def _deliver(self, text, deltas, done):
         """Called in the engine's thread."""
         try:
-            self._loop.call_soon_threadsafe(self._arrived.put_nowait, (text, pieces, done))
+            self._loop.call_soon_threadsafe(self._arrived.put_nowait, (text, deltas, done))
         except RuntimeError:  # the server has ended meanwhile
             text.cancelled = True

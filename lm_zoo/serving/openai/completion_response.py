@@ -5,13 +5,13 @@ import time
 
 from lm_zoo.generation.random_keys import draws
 from lm_zoo.serving.http.json_text import dump, joined
-from lm_zoo.serving.inference.sequence import Piece
+from lm_zoo.serving.inference.sequence import TextDelta
 from lm_zoo.serving.openai.logprobs import LogprobsWriter
 
 FINISH_REASONS = {"eos": "stop", "stop": "stop", "length": "length"}
 
 
-class Completion:
+class CompletionResponse:
     """A request that is being answered.
 
     Args:
@@ -19,7 +19,7 @@ class Completion:
         tokenizer: Makes text of tokens.
         wanted: A `CompletionRequest`.
         prompts: A `Prompt` each.
-        growth: An empty `Growth`, which gets the texts.
+        group: An empty `SequenceGroup`, which gets the texts.
         deadline: When to give up, in the event loop's time.
 
     Attributes:
@@ -27,11 +27,11 @@ class Completion:
         prompt_offsets: Where each of them begins, once that is known.
     """
 
-    def __init__(self, model_name, tokenizer, wanted, prompts, growth, deadline):
+    def __init__(self, model_name, tokenizer, wanted, prompts, group, deadline):
         self.wanted = wanted
         self.prompts = prompts
         self.prompt_tokens = self.prompt_offsets = [[] for _ in prompts]
-        self.growth = growth
+        self.group = group
         self.deadline = deadline
         self._tokenizer = tokenizer
         self._model_name = model_name
@@ -40,18 +40,18 @@ class Completion:
         firsts = draws((tuple(prompt.token_ids) for prompt in prompts), wanted.n)
         for prompt, first in zip(prompts, firsts):
             for sample in range(wanted.n):
-                growth.add(prompt.token_ids, first + sample, wanted.options, wanted.logprobs or 0)
+                group.add(prompt.token_ids, first + sample, wanted.options, wanted.logprobs or 0)
         each = [prompt for prompt in prompts for _ in range(wanted.n)]
         self._writers = [self._writer(prompt) for prompt in each]
         # Where the texts end so far, in characters from the beginning of the prompt.
         self._ends = [0 if wanted.echo else len(prompt.text) for prompt in each]
 
     def echoes(self):
-        """Returns what stands before each text's own pieces: the prompt, or nothing."""
+        """Returns what stands before each text's own deltas: the prompt, or nothing."""
         if not self.wanted.echo:
-            return [Piece("", [])] * len(self.growth.texts)
+            return [TextDelta("", [])] * len(self.group.texts)
         return [
-            Piece(prompt.text, *known)
+            TextDelta(prompt.text, *known)
             for prompt, *known in zip(
                 self.prompts, self.prompt_tokens, self.prompt_offsets, strict=True
             )
@@ -59,27 +59,27 @@ class Completion:
         ]
 
     async def follow(self):
-        """Yields `(index, pieces, reason)` as the texts grow; a reason comes with the last."""
+        """Yields `(index, deltas, reason)` as the texts grow; a reason comes with the last."""
         if not self.wanted.options.max_new_tokens:
             return
-        async for index, pieces, done in self.growth.follow(self.deadline):
-            text = self.growth.texts[index]
-            yield index, pieces, FINISH_REASONS[text.finished_by] if done else None
+        async for index, deltas, done in self.group.follow(self.deadline):
+            text = self.group.texts[index]
+            yield index, deltas, FINISH_REASONS[text.finished_by] if done else None
 
-    def choice(self, index, pieces, reason=None):
+    def choice(self, index, deltas, reason=None):
         """Returns a choice's JSON.
 
         Args:
             index: Which text.
-            pieces: Its next pieces.
+            deltas: Its next deltas.
             reason: Why it ended, or None while it goes on.
         """
-        text, entries = "".join(piece.text for piece in pieces), []
+        text, entries = "".join(delta.text for delta in deltas), []
         wants_logprobs = self.wanted.logprobs is not None
-        for piece in pieces:
-            self._ends[index] += len(piece.text)
+        for delta in deltas:
+            self._ends[index] += len(delta.text)
             if wants_logprobs:
-                entries += self._writers[index].write(piece, self._ends[index])
+                entries += self._writers[index].write(delta, self._ends[index])
         return {
             "text": text,
             "index": index,
@@ -108,7 +108,7 @@ class Completion:
     def usage(self):
         """Returns the counts of tokens."""
         prompt = sum(len(prompt.token_ids) for prompt in self.prompts)
-        generated = sum(text.num_tokens for text in self.growth.texts)
+        generated = sum(text.num_tokens for text in self.group.texts)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": generated,

@@ -9,13 +9,13 @@ from starlette.responses import Response, StreamingResponse
 from lm_zoo.serving.http.connection import answer_in_time
 from lm_zoo.serving.http.json_text import dump
 from lm_zoo.serving.http.request_error import RequestError, not_offered, too_slow
-from lm_zoo.serving.inference.sequence_group import Growth
+from lm_zoo.serving.inference.sequence_group import SequenceGroup
 from lm_zoo.serving.openai.completion_request import CompletionRequest
-from lm_zoo.serving.openai.completion_response import Completion
+from lm_zoo.serving.openai.completion_response import CompletionResponse
 from lm_zoo.serving.openai.prompt_scores import PromptCall
 
 
-class Completions:
+class CompletionsEndpoint:
     """Answers requests for completions.
 
     Args:
@@ -42,8 +42,10 @@ class Completions:
         deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
         prompts = await asyncio.to_thread(lambda: list(map(self._reader.read, wanted.prompts)))
         tokenizer = self._reader.tokenizer
-        growth = Growth(self._engine, tokenizer, wanted.stream)
-        completion = Completion(self._model.name, tokenizer, wanted, prompts, growth, deadline)
+        group = SequenceGroup(self._engine, tokenizer, wanted.stream)
+        completion = CompletionResponse(
+            self._model.name, tokenizer, wanted, prompts, group, deadline
+        )
         return await (self._stream if wanted.stream else self._whole)(completion)
 
     async def _begin(self, completion):
@@ -59,21 +61,21 @@ class Completions:
                 await asyncio.to_thread(self._reader.offsets, prompt) for prompt in prompts
             ]
         if wanted.options.max_new_tokens:
-            completion.growth.begin()
+            completion.group.begin()
 
     async def _whole(self, completion):
         reasons = {}
         try:
             await self._begin(completion)
-            pieces = [[piece] for piece in completion.echoes()]
+            deltas = [[delta] for delta in completion.echoes()]
             async for index, new, reason in completion.follow():
-                pieces[index] += new
+                deltas[index] += new
                 reasons[index] = reason
         finally:
-            completion.growth.cancel()
+            completion.group.cancel()
         choices = [
             await asyncio.to_thread(_choice, completion, index, parts, reasons.get(index, "length"))
-            for index, parts in enumerate(pieces)
+            for index, parts in enumerate(deltas)
         ]
         return Response(completion.whole(choices), media_type="application/json")
 
@@ -83,23 +85,23 @@ class Completions:
             self._events(completion),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-            background=BackgroundTask(completion.growth.cancel),  # also when no event was ever sent
+            background=BackgroundTask(completion.group.cancel),  # also when no event was ever sent
         )
 
     async def _events(self, completion):
-        """Gives the answer as server-sent events, one for each piece of text."""
+        """Gives the answer as server-sent events, one for each delta of text."""
         wanted = completion.wanted
         try:
-            for index, piece in enumerate(completion.echoes()):
+            for index, delta in enumerate(completion.echoes()):
                 reason = None if wanted.options.max_new_tokens else "length"
                 if wanted.echo:
-                    yield await self._piece_events(completion, index, [piece], reason)
+                    yield await self._delta_events(completion, index, [delta], reason)
             start, first = time.perf_counter(), True
-            async for index, pieces, reason in completion.follow():
-                if first and pieces:
+            async for index, deltas, reason in completion.follow():
+                if first and deltas:
                     self._metrics.first_token_seconds.observe(time.perf_counter() - start)
                     first = False
-                yield await self._piece_events(completion, index, pieces, reason)
+                yield await self._delta_events(completion, index, deltas, reason)
             if wanted.include_usage:
                 yield _event(completion.body([]) | {"usage": completion.usage()})
         except TimeoutError:
@@ -107,12 +109,12 @@ class Completions:
         except RequestError as error:
             yield _event(error.as_openai())
         finally:
-            completion.growth.cancel()
+            completion.group.cancel()
         yield b"data: [DONE]\n\n"
 
-    async def _piece_events(self, completion, index, pieces, reason):
-        """Returns the events of some pieces, and of the reason if it ends with them."""
-        choices = [([piece], None) for piece in pieces] + ([([], reason)] if reason else [])
+    async def _delta_events(self, completion, index, deltas, reason):
+        """Returns the events of some deltas, and of the reason if it ends with them."""
+        choices = [([delta], None) for delta in deltas] + ([([], reason)] if reason else [])
 
         def events():
             parts = (completion.body([completion.choice(index, *choice)]) for choice in choices)
@@ -123,8 +125,8 @@ class Completions:
         return await asyncio.to_thread(events)  # tokens are decoded one by one
 
 
-def _choice(completion, index, pieces, reason):
-    return dump(completion.choice(index, pieces, reason))
+def _choice(completion, index, deltas, reason):
+    return dump(completion.choice(index, deltas, reason))
 
 
 def _event(value):

@@ -28,7 +28,7 @@ NAMES = ("input", "model", "encoding_format", "dimensions", "user")
 FORMATS = ("float", "base64")
 
 
-class Embeddings:
+class EmbeddingsEndpoint:
     """Answers requests for embeddings.
 
     Args:

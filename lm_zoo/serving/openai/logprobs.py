@@ -8,7 +8,7 @@ LEAST = -9999.0  # stands for minus infinity, which JSON has not
 
 
 class LogprobsWriter:
-    """Writes the `logprobs` object of a choice, piece by piece.
+    """Writes the `logprobs` object of a choice, delta by delta.
 
     A token's text is what it adds where it stands; one that is not UTF-8 by itself is written as
     `bytes:\\xe2\\x80`. The offsets count characters from the beginning of the prompt; those of an
@@ -28,24 +28,24 @@ class LogprobsWriter:
         self._offset = offset
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def write(self, piece, end):
-        """Returns the entries of the next piece's tokens, for `as_object`.
+    def write(self, delta, end):
+        """Returns the entries of the next delta's tokens, for `as_object`.
 
         Args:
-            piece: A `Piece`.
+            delta: A `TextDelta`.
             end: Where its text ends, in characters from the beginning of the prompt.
         """
         entries = []
-        for place, token in enumerate(piece.tokens):
+        for place, token in enumerate(delta.tokens):
             before = self._tokenizer.decode_bytes(self._context)
             data = self._added(before, token.token)
             text = _shown(data)
             top = self._top(before, token, text)
-            offset = min(self._offset, end) if piece.offsets is None else piece.offsets[place]
+            offset = min(self._offset, end) if delta.offsets is None else delta.offsets[place]
             entries.append((text, _finite(token.log_prob), top, offset))
             self._offset += len(self._decoder.decode(data))
             self._context = [*self._context, token.token][-CONTEXT:]
-        if piece.offsets is not None:
+        if delta.offsets is not None:
             self._offset = end
             self._decoder.reset()
         return entries
