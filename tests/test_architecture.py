@@ -265,7 +265,7 @@ SPELLINGS = {
     "source_tokenizer": r"\bsource_tokenizer is (?!not None|None)",
     "task": r"\btask(?:\.name)? [!=]= |'(?:translation|language_modeling)' [!=]= ",
 }
-MOST_SPELLINGS = {
+MAX_SPELLINGS = {
     "reads_source": 0,
     "has_pairs": 0,
     "layout": 0,
@@ -296,8 +296,8 @@ def test_the_kind_of_problem_is_asked_of_the_task_alone(name):
         for _ in re.finditer(SPELLINGS[name], line)
     ]
     listed = "\n".join(found)
-    assert len(found) <= MOST_SPELLINGS[name], f"ask the task instead:\n{listed}"
-    assert len(found) == MOST_SPELLINGS[name], f"lower the ceiling to {len(found)}"
+    assert len(found) <= MAX_SPELLINGS[name], f"ask the task instead:\n{listed}"
+    assert len(found) == MAX_SPELLINGS[name], f"lower the ceiling to {len(found)}"
 
 
 # Constants of one name and value that are no copies: each may change without the others.

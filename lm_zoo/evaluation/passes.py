@@ -1,7 +1,7 @@
 """Passes over a split: the model is called on every part of it, each target counting once.
 
 Each yields `(nll, counts)` for each call: the nats of the targets, and which of them count, both of
-shape `(rows, sequence_length)`. The rows are dealt over the replicas of a `Distribution`; each
+shape `(rows, sequence_length)`. The rows are spread over the replicas of a `Distribution`; each
 process reads its own alone, and all yield the same.
 """
 

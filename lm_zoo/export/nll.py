@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from lm_zoo.layers.token_losses import token_nll
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.limits import MAX_LOGITS
 
 
 def totals(log_probs):
@@ -29,7 +29,7 @@ def totals(log_probs):
 
 
 def nll_in_parts(model, features, targets):
-    """Returns the targets' `token_nll`; never has many more logits than `MOST_LOGITS`.
+    """Returns the targets' `token_nll`; never has many more logits than `MAX_LOGITS`.
 
     It works under XLA too.
 
@@ -39,7 +39,7 @@ def nll_in_parts(model, features, targets):
         targets: int32 `(batch, length)`.
     """
     batch, length = tf.unstack(tf.shape(targets))
-    most = MOST_LOGITS // (tf.maximum(batch, 1) * model.vocab_size)
+    most = MAX_LOGITS // (tf.maximum(batch, 1) * model.vocab_size)
     most = tf.clip_by_value(most, 1, tf.maximum(length, 1))
     parts = (length + most - 1) // most
     padding = [[0, 0], [0, parts * most - length]]

@@ -5,7 +5,7 @@ import dataclasses
 from lm_zoo.errors import UserError
 from lm_zoo.figures import written
 
-MOST_TOKENS = 20_000
+MAX_TOKENS = 20_000
 
 
 @dataclasses.dataclass
@@ -49,7 +49,7 @@ def measure(run, exported):
         return None
     if run.task.num_measured(split) < 1:
         return None
-    part = split.first(MOST_TOKENS)
+    part = split.first(MAX_TOKENS)
     before, after = (run.task.evaluate(model, part) for model in (run.model, exported))
     whole = next(reversed(split.fields.values()))
     return PrecisionLoss(

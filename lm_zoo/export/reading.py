@@ -8,9 +8,9 @@ import typing
 import tensorflow as tf
 
 from lm_zoo.evaluation.windows import default_stride
-from lm_zoo.limits import LONGEST, MOST_LOGITS, MOST_TOKENS
+from lm_zoo.limits import MAX_CHUNK_TOKENS, MAX_LOGITS, MAX_TOKENS
 
-FEWEST_ROWS = 16  # of long texts: a recurrent step with fewer takes as long
+MIN_ROWS = 16  # of long texts: a recurrent step with fewer takes as long
 
 
 class Piece(typing.NamedTuple):
@@ -47,9 +47,9 @@ def read_texts(model, texts, collect, collected):
 
     def group(begin, collected):
         longest = windows.sizes[begin]  # the longest come first
-        most = tf.minimum(longest, LONGEST)
+        most = tf.minimum(longest, MAX_CHUNK_TOKENS)
         rows = tf.minimum(
-            MOST_TOKENS // most, tf.maximum(FEWEST_ROWS, MOST_LOGITS // (most * model.vocab_size))
+            MAX_TOKENS // most, tf.maximum(MIN_ROWS, MAX_LOGITS // (most * model.vocab_size))
         )
         alike = tf.reduce_sum(tf.cast(2 * windows.sizes > longest, tf.int32)) - begin
         rows = tf.clip_by_value(rows, 1, alike)  # much shorter ones would be padding for the most
@@ -117,7 +117,7 @@ def read_group(model, texts, windows, state, collect, collected, numbers_per_tok
     token_ids, longest = texts.flat_values, windows.sizes[0]
     total, rows = tf.size(token_ids), tf.size(windows.sizes)
     numbers_per_token = model.vocab_size if numbers_per_token is None else numbers_per_token
-    most = tf.clip_by_value(MOST_LOGITS // (rows * numbers_per_token), 1, LONGEST)
+    most = tf.clip_by_value(MAX_LOGITS // (rows * numbers_per_token), 1, MAX_CHUNK_TOKENS)
 
     def step(begin, state, collected):
         within = begin + tf.range(tf.minimum(most, longest - begin))  # (T,)

@@ -5,7 +5,7 @@ from lm_zoo.errors import UserError
 PLAIN = "It was a bright cold day, and the two of them walked on without a word.\n"
 HARD = ("", "A", "Hello, world!\nÜber 100 € \u8a9e\u8a00 \U0001f642  twice, twice\n\n")
 EXAMPLE = 60  # characters of a text that is easily shown
-MOST_RECORDS = 4  # of the run's own
+MAX_RECORDS = 4  # of the run's own
 SEARCHED = 2000  # records among which the longest is looked for
 
 
@@ -26,7 +26,7 @@ def sample_records(run, task, limits):
         if all(_fits(tokenizers[n], text, limits[n]) for n, text in zip(tokenizers, record))
     ]
     longest = max(records, key=lambda record: sum(map(len, record)), default=None)
-    records = records[:MOST_RECORDS] + ([longest] if longest else [])
+    records = records[:MAX_RECORDS] + ([longest] if longest else [])
     texts = [*HARD, PLAIN.strip()]
     for number in range(len(texts)):
         turned = texts[number:] + texts[:number]

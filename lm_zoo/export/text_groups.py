@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.limits import MAX_TOKENS
 
 
-def over_groups(lengths, read, value, most_texts=MOST_TOKENS):
+def over_groups(lengths, read, value, most_texts=MAX_TOKENS):
     """Works through texts, so many of like length at a time that memory is bounded.
 
     Args:
@@ -21,7 +21,7 @@ def over_groups(lengths, read, value, most_texts=MOST_TOKENS):
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
 
     def group(begin, value):
-        most = tf.clip_by_value(MOST_TOKENS // lengths[order[begin]], 1, most_texts)
+        most = tf.clip_by_value(MAX_TOKENS // lengths[order[begin]], 1, most_texts)
         rows = order[begin : begin + most]
         return begin + tf.size(rows), read(value, rows)
 

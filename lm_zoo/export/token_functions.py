@@ -7,7 +7,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.layers.token_losses import token_nll
 
 PIECE = 128  # tokens whose logits are there at once, where the number of tokens is fixed
-MOST_BYTES = 2**31 - 2**24  # of weights: a flatbuffer or a protocol buffer has less than 2 GiB
+MAX_BYTES = 2**31 - 2**24  # of weights: a flatbuffer or a protocol buffer has less than 2 GiB
 
 
 class TokenFunctions(tf.Module):
@@ -76,9 +76,9 @@ class TokenFunctions(tf.Module):
 
 def check_size(weights, form):
     """Raises a `UserError` for `StoredWeights` that one file does not hold."""
-    if weights.num_bytes > MOST_BYTES:
+    if weights.num_bytes > MAX_BYTES:
         raise UserError(
-            f"format: a file of {form!r} holds at most {MOST_BYTES:,} bytes of weights, the model "
+            f"format: a file of {form!r} holds at most {MAX_BYTES:,} bytes of weights, the model "
             f"has {weights.num_bytes:,}; take saved_model."
         )
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError, unknown_name
 
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
-LARGEST_FLOAT16 = 65504.0
+MAX_FLOAT16 = 65504.0
 
 
 class StoredWeights(tf.Module):
@@ -60,9 +60,9 @@ def _stored(weight, precision):
         integers, scales = quantize(value)
         return _variable(integers, name, tf.int8), _variable(scales, f"{name}.scales", tf.float32)
     largest = np.abs(value).max()
-    if precision == "float16" and largest > LARGEST_FLOAT16:
+    if precision == "float16" and largest > MAX_FLOAT16:
         raise UserError(
-            f"precision: float16 holds numbers up to {LARGEST_FLOAT16:,.0f}, found {largest:g} in "
+            f"precision: float16 holds numbers up to {MAX_FLOAT16:,.0f}, found {largest:g} in "
             f"{weight.path}; take bfloat16 or int8."
         )
     return (_variable(value, name, tf.as_dtype(precision)),)

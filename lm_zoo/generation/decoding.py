@@ -6,11 +6,16 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
-from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs, take
+from lm_zoo.generation.decoding_state import (
+    begin_with_features,
+    slots_for,
+    state_specs,
+    take,
+)
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings
 
-MOST_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
+MAX_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
 
 
 class Decoder:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.limits import LONGEST
+from lm_zoo.limits import MAX_CHUNK_TOKENS
 
 SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
 
@@ -53,18 +53,18 @@ def begin_with_features(model, token_ids, lengths, num_slots=None):
     model_state = model.initial_state(batch_size, num_slots)
 
     def read(place, state, last):
-        piece = token_ids[:, place : place + LONGEST]
+        piece = token_ids[:, place : place + MAX_CHUNK_TOKENS]
         most = tf.shape(piece)[1]
         read_here = tf.clip_by_value(lengths - place, 0, most)
         features, state = model.features(piece, state, lengths=read_here)
         ends = tf.gather(features, tf.maximum(read_here - 1, 0), batch_dims=1)  # (B, W)
         ends_here = (lengths > place) & (lengths <= place + most)
-        return place + LONGEST, state, tf.where(ends_here[:, None], ends, last)
+        return place + MAX_CHUNK_TOKENS, state, tf.where(ends_here[:, None], ends, last)
 
     specs, features = state_specs(model)
     last = tf.zeros([batch_size, features.shape[-1]], features.dtype)
     if token_ids.shape[1] is not None:  # as XLA needs it, whose slices have static sizes
-        for place in range(0, token_ids.shape[1], LONGEST):
+        for place in range(0, token_ids.shape[1], MAX_CHUNK_TOKENS):
             _, model_state, last = read(place, model_state, last)
     else:
         shapes = tf.nest.map_structure(lambda spec: spec.shape, specs.model_state)
@@ -117,7 +117,7 @@ def slots_for(num_tokens):
     return (num_tokens + SLOTS - 1) // SLOTS * SLOTS
 
 
-def make_room(model, state, active, limit):
+def slide_full_rows(model, state, active, limit):
     """Lets each active row that is full begin anew with its last tokens.
 
     The last `limit // 2` tokens, the unread one included, are read into a fresh state. That hangs
@@ -149,7 +149,7 @@ def make_room(model, state, active, limit):
     return tf.cond(tf.reduce_any(full), slide, lambda: state)
 
 
-def room(state, active, limit):
+def steps_left(state, active, limit):
     """Returns how many steps all active rows can take before one is full, int32 scalar."""
     if _is_unbounded(state):
         return tf.constant(tf.int32.max)

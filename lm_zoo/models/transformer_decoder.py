@@ -14,7 +14,11 @@ from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rope_scaling import check_rope_scaling
 from lm_zoo.layers.transformer_block import TransformerBlock
-from lm_zoo.models.transformer_lm import TransformerLM, check_transformer, default_intermediate_dim
+from lm_zoo.models.transformer_lm import (
+    TransformerLM,
+    check_transformer,
+    default_intermediate_dim,
+)
 
 POSITIONS = ("learned", "rope")
 

@@ -34,7 +34,7 @@ DAMAGE = (
     *(tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, TypeError),
     *(RuntimeError, AssertionError),
 )
-MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
+MAX_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
 class ServedModel:
@@ -136,7 +136,7 @@ def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString(read_input(path / "saved_model.pb", MOST_GRAPH_BYTES))
+        saved.ParseFromString(read_input(path / "saved_model.pb", MAX_GRAPH_BYTES))
     except (DecodeError, OSError) as error:
         raise _damaged(path, error) from None
     for graph in saved.meta_graphs:

@@ -22,7 +22,7 @@ class Sums(typing.NamedTuple):
     figures: dict
 
 
-class Observations(typing.NamedTuple):
+class ValidationSummaries(typing.NamedTuple):
     """Results logged at each validation besides the report's figures.
 
     Attributes:
@@ -252,8 +252,8 @@ class Task:
         """
         return None
 
-    def observer(self, model, examples, corpus, distribution):
-        """Returns a function without arguments that gives `Observations`, or None.
+    def listener(self, model, examples, corpus, distribution):
+        """Returns a function without arguments that gives `ValidationSummaries`, or None.
 
         Args:
             model: The model.

@@ -84,7 +84,7 @@ def test_a_missing_converter_is_named(trained_run, tmp_path, capsys, monkeypatch
 
 
 def test_a_model_beyond_the_size_of_a_file_is_refused(trained_run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(token_functions, "MOST_BYTES", 1000)
+    monkeypatch.setattr(token_functions, "MAX_BYTES", 1000)
     flags = [f"--workdir={trained_run}", f"--output={tmp_path / 'out'}"]
     assert main(["export", "--format=onnx", *flags]) == 2
     assert "a file of 'onnx' holds at most 1,000 bytes of weights" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from lm_zoo.data.cache import made_once, publish, write_file
 from lm_zoo.data.cleaning.cleaning_report import merged_report, unit_of
 from lm_zoo.data.cleaning.cleaning_stages import (
     CleanBlock,
-    judged,
+    fitted,
     rounds,
     source_blocks,
     stored_blocks,
@@ -183,12 +183,12 @@ def _clean(corpus, config, fields, work, processes, on_progress, fingerprint):
         folder = work / ("whole" if number == last else f"round-{number}")
         results = None if number == last else _finished_round(folder)
         if results is None:
-            judge = None
+            filter = None
             if number:
-                shutil.rmtree(work / "judge", ignore_errors=True)  # of one that was killed
-                judge = judged(round[0], before, config, work / "judge")
+                shutil.rmtree(work / "filter", ignore_errors=True)  # of one that was killed
+                filter = fitted(round[0], before, config, work / "filter")
             blocks = stored_blocks(before) if number else source_blocks(RecordDocuments(corpus))
-            task = CleanBlock(round, config, corpus.has_documents, judge, fields)
+            task = CleanBlock(round, config, corpus.has_documents, filter, fields)
             progress = _progress(on_progress, number, len(all_rounds), corpus, before)
             results = process_blocks(blocks, task, folder, processes, progress)
             if number < last:

@@ -1,7 +1,7 @@
 """Cleaning done block by block: what the worker processes do, and between two rounds of it.
 
 Steps that see one document at a time are done in one round over the corpus. A step that compares
-documents ends a round, in which signatures are taken, and begins the next, in which its judgement
+documents ends a round, in which signatures are taken, and begins the next, in which its filter
 is carried out. Each round reads the files of the one before it.
 """
 
@@ -84,17 +84,17 @@ def rounds(steps):
     """Cuts a list of step names into rounds.
 
     Returns:
-        A list of `(judging step or None, document steps, comparing step or None)`: what is judged
+        A list of `(filtering step or None, document steps, comparing step or None)`: what is fitted
         by the signatures of the round before, what is done, what signatures are taken for.
     """
-    result, judging, here = [], None, []
+    result, filtering, here = [], None, []
     for name in steps:
         if isinstance(CLEANING_STEPS[name], CorpusStep):
-            result.append((judging, tuple(here), name))
-            judging, here = name, []
+            result.append((filtering, tuple(here), name))
+            filtering, here = name, []
         else:
             here.append(name)
-    return [*result, (judging, tuple(here), None)]
+    return [*result, (filtering, tuple(here), None)]
 
 
 class CleanBlock:
@@ -104,15 +104,15 @@ class CleanBlock:
         round: One of `rounds`.
         settings: The `CleaningConfig`.
         has_documents: Whether texts are documents, or parts of a stream.
-        judge: What the judging step made of the signatures; None without one.
+        filter: What the filtering step made of the signatures; None without one.
         fields: The `Field`s of the records of which documents are made, if they have several.
     """
 
-    def __init__(self, round, settings, has_documents, judge=None, fields=()):
-        self.judging, self.steps, self.comparing = round
+    def __init__(self, round, settings, has_documents, filter=None, fields=()):
+        self.filtering, self.steps, self.comparing = round
         self.settings = settings
         self.has_documents = has_documents
-        self.judge = judge
+        self.filter = filter
         self.names = tuple(field.name for field in fields)
         self.text_names = tuple(field.name for field in fields if field.kind == "text")
 
@@ -122,7 +122,7 @@ class CleanBlock:
         `text` holds what is left; `counts` what each step did, as JSON; `signatures` and `numbers`,
         where they are taken, one row a document.
         """
-        names = [name for name in (self.judging, *self.steps) if name]
+        names = [name for name in (self.filtering, *self.steps) if name]
         counts = {name: StepCounts(block.split, self.settings.sample) for name in names}
         kept = []
         for place, (number, text) in enumerate(block.documents()):
@@ -145,9 +145,9 @@ class CleanBlock:
 
     def _cleaned(self, block, place, number, text, counts):
         """Returns a text as the steps leave it, or None where one drops it."""
-        if self.judging:
-            verdict = self.judge.verdict(block, place, text)
-            counts[self.judging].add(number, text, verdict or text)
+        if self.filtering:
+            verdict = self.filter.check(block, place, text)
+            counts[self.filtering].add(number, text, verdict or text)
             if verdict is not None:
                 return None
         for name in self.steps:
@@ -214,7 +214,7 @@ def _record_result(step, document, settings, names, text_names):
     return "\n".join(record.values())
 
 
-def judged(name, results, settings, directory):
+def fitted(name, results, settings, directory):
     """Lets a comparing step look at the signatures of a round.
 
     Args:
@@ -224,7 +224,7 @@ def judged(name, results, settings, directory):
         directory: For the step's own files; made here.
 
     Returns:
-        What `CleanBlock` takes for a judge.
+        What `CleanBlock` takes for a filter.
     """
     step = CLEANING_STEPS[name]
     directory.mkdir(parents=True)
@@ -240,7 +240,7 @@ def judged(name, results, settings, directory):
         for result in results
         if result.split == split and result.record["documents"]
     ]
-    return step.judge(Signatures(blocks), settings, directory)
+    return step.fit(Signatures(blocks), settings, directory)
 
 
 def _stable_parts(texts, size):

@@ -13,7 +13,7 @@ from lm_zoo.files import raise_if_of_system, reason
 from lm_zoo.input_files import read_input
 from lm_zoo.text.words import utf8
 
-MOST_BYTES = 1 << 30  # a block of `lm_zoo.data.blocks` has far less
+MAX_BYTES = 1 << 30  # a block of `lm_zoo.data.blocks` has far less
 
 
 def documents_to_bytes(documents):
@@ -47,7 +47,7 @@ def read_documents(path, sha256=None):
         UserError: If it is missing or damaged.
     """
     try:
-        data = memoryview(read_input(path, MOST_BYTES))
+        data = memoryview(read_input(path, MAX_BYTES))
     except OSError as error:
         raise_if_of_system(error)
         raise _damaged(path, reason(error)) from None

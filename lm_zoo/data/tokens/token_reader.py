@@ -11,7 +11,15 @@ from lm_zoo.data.manifests import MANIFEST, manifest_sha256
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason, sha256_file
 from lm_zoo.input_files import check_regular
-from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, check, file_name, natural, read_json, sha256
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    check,
+    file_name,
+    natural,
+    read_json,
+    sha256,
+)
 
 FORMAT_VERSION = 3
 MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache

@@ -8,7 +8,7 @@ import threading
 
 from lm_zoo.serving.http.request_error import field
 
-MOST_WAITING = 10_000  # lines; where no one reads them, more are dropped
+MAX_WAITING = 10_000  # lines; where no one reads them, more are dropped
 
 
 class AccessLog:
@@ -22,7 +22,7 @@ class AccessLog:
     def __init__(self, form, stream):
         self._form = form
         self._stream = stream
-        self._lines = queue.Queue(MOST_WAITING)
+        self._lines = queue.Queue(MAX_WAITING)
         self._dropped = 0
         self._thread = None
         if form != "none":

@@ -10,7 +10,7 @@ from lm_zoo.input_files import open_input
 from lm_zoo.serving.http.request_error import RequestError
 
 VARIABLE = "LM_ZOO_API_KEY"
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 # Asked by health checks, and by people who have the page's field to write the key into.
 OPEN = ("/", "/healthz")
 
@@ -32,7 +32,7 @@ def read_api_key(path, environment):
         raise UserError(f"api_key_file: {path} is not a file; give one that holds the key alone.")
     try:
         with open_input(path) as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"api_key_file: could not read {path}: {error.strerror}.") from None
     return _checked("api_key_file", content.decode("latin-1").strip())

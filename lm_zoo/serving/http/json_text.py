@@ -2,7 +2,7 @@
 
 import json
 
-MOST_AT_ONCE = 2000  # values written before another thread may run
+MAX_VALUES_AT_ONCE = 2000  # values written before another thread may run
 
 
 def dump(value):
@@ -13,7 +13,7 @@ def dump(value):
 def dump_list(values):
     """Returns the JSON of a list, written in parts: the library lets no thread run meanwhile."""
     size = len(values[0]) if values and isinstance(values[0], (list, dict)) else 1
-    step = 1 + MOST_AT_ONCE // max(size, 1)
+    step = 1 + MAX_VALUES_AT_ONCE // max(size, 1)
     return joined(dump(values[begin : begin + step])[1:-1] for begin in range(0, len(values), step))
 
 

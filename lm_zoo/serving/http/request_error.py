@@ -2,7 +2,7 @@
 
 import json
 
-MOST_SHOWN = 80  # characters of a value in an error message
+MAX_SHOWN = 80  # characters of a value in an error message
 _TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -61,8 +61,8 @@ def shown(value):
     # Piece by piece, and no more than is shown: the value may be large, and nested very deeply.
     for part in json.JSONEncoder().iterencode(value):
         text += part
-        if len(text) > MOST_SHOWN:
-            return text[: MOST_SHOWN - 3] + "..."
+        if len(text) > MAX_SHOWN:
+            return text[: MAX_SHOWN - 3] + "..."
     return text
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import threading
 import time
 
-from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.limits import MAX_TOKENS
 from lm_zoo.serving.http.request_error import queue_full
 from lm_zoo.serving.inference.cancelling import Cancelling
 
@@ -127,7 +127,7 @@ class Batcher:
                 if not batch or (
                     call.key == batch[0].call.key
                     and rows + call.rows <= self._max_batch_size
-                    and tokens + call.tokens <= MOST_TOKENS
+                    and tokens + call.tokens <= MAX_TOKENS
                 ):
                     batch.append(one)
                     rows, tokens = rows + call.rows, tokens + call.tokens

@@ -9,12 +9,12 @@ import numpy as np
 
 from lm_zoo.generation.decoding_state import slots_for
 from lm_zoo.generation.random_keys import padded
-from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.limits import MAX_TOKENS
 from lm_zoo.serving.http.request_error import RequestError, queue_full
 
 # Of a SavedModel, beside the signature that the engine answers.
 FUNCTIONS = ("row_keys", "begin", "advance", "join", "take")
-FEW_STEPS, MOST_STEPS = 8, 32  # in one call
+FEW_STEPS, MAX_STEPS = 8, 32  # in one call
 STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someone watches or not
 
 
@@ -114,7 +114,7 @@ class Engine:
             while self._waiting and len(taken) < room:
                 text = self._waiting[0]
                 num_tokens += len(text.prompt_ids)
-                if taken and num_tokens > MOST_TOKENS:
+                if taken and num_tokens > MAX_TOKENS:
                     break
                 self._waiting.popleft()
                 if not text.cancelled:
@@ -127,7 +127,7 @@ class Engine:
         token_ids, lengths = padded(prompts)
         self._metrics.tokens.labels("read").inc(int(lengths.sum()))
         longest = max(len(text.prompt_ids) + text.options.max_new_tokens for text in texts)
-        num_slots = slots_for(longest + MOST_STEPS)
+        num_slots = slots_for(longest + MAX_STEPS)
         if self._max_length is not None:
             num_slots = min(num_slots, self._max_length)
         state = self._functions.begin(token_ids, lengths, np.int32(num_slots))
@@ -201,7 +201,7 @@ class Engine:
             return 1  # the first token is the one that is waited for
         left = [text.num_left for text in going]
         until_one_ends = min(max(left), max(min(left), FEW_STEPS))  # its place may be waited for
-        return max(1, min(until_one_ends, MOST_STEPS, int(seconds / self._step_seconds)))
+        return max(1, min(until_one_ends, MAX_STEPS, int(seconds / self._step_seconds)))
 
     def _adapt(self, seconds):
         self._step_seconds += 0.3 * (max(seconds, 1e-4) - self._step_seconds)

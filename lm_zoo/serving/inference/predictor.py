@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.limits import MAX_TOKENS
 from lm_zoo.serving.http.request_error import RequestError
 from lm_zoo.serving.text_lengths import text_lengths
 
@@ -50,7 +50,7 @@ class Predictor:
         if not len(call.lengths):
             call = await self.counted(signature, call)
         call = call.bounded(signature.inputs, self._limits.max_new_tokens)
-        parts = call.parts(self._max_batch_size, MOST_TOKENS)
+        parts = call.parts(self._max_batch_size, MAX_TOKENS)
         results = await self._batchers[signature.name].submit(parts)
         if len(results) == 1:
             return results[0]

@@ -6,7 +6,7 @@ import secrets
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.serving.http.request_error import RequestError, refused, shown, unexpected
 from lm_zoo.serving.input_shapes import too_many_rows
-from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
+from lm_zoo.serving.limits import MAX_STRING_BYTES, MAX_STRINGS
 from lm_zoo.serving.openai.request_fields import (
     begins_with_id,
     check_model,
@@ -16,7 +16,7 @@ from lm_zoo.serving.openai.request_fields import (
 from lm_zoo.serving.text_lengths import require_length
 from lm_zoo.tasks.prediction import inputs_of
 
-MOST_LOGPROBS, SEEDS = 5, 2**31
+MAX_LOGPROBS, SEEDS = 5, 2**31
 NUMBERS = inputs_of(GenerationOptions, "temperature", "top_p")
 
 # What the API has and we do not, and the values that mean it is not asked for.
@@ -84,7 +84,7 @@ class CompletionRequest:
             n=_whole(body, "n", 1, 1, limits.max_rows),
             stream=_truth(body, "stream"),
             include_usage=_include_usage(body.get("stream_options")),
-            logprobs=_whole(body, "logprobs", None, 0, MOST_LOGPROBS),
+            logprobs=_whole(body, "logprobs", None, 0, MAX_LOGPROBS),
             echo=echo,
         )
         if body.get("best_of") not in (None, request.n):
@@ -171,18 +171,18 @@ def _include_usage(options):
 
 def _stop(value):
     stops = [value] if isinstance(value, str) else value or []
-    if isinstance(stops, list) and len(stops) <= MOST_STRINGS and all(map(_is_stop, stops)):
+    if isinstance(stops, list) and len(stops) <= MAX_STRINGS and all(map(_is_stop, stops)):
         return tuple(stops)
     raise unexpected(
         "stop",
-        f"a string, or a list of at most {MOST_STRINGS}, none of them empty or of more than "
-        f"{MOST_STRING_BYTES:,} bytes of UTF-8",
+        f"a string, or a list of at most {MAX_STRINGS}, none of them empty or of more than "
+        f"{MAX_STRING_BYTES:,} bytes of UTF-8",
         value,
     )
 
 
 def _is_stop(value):
     try:
-        return isinstance(value, str) and 0 < len(value.encode("utf-8")) <= MOST_STRING_BYTES
+        return isinstance(value, str) and 0 < len(value.encode("utf-8")) <= MAX_STRING_BYTES
     except UnicodeEncodeError:
         return False

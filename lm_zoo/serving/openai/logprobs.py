@@ -4,7 +4,7 @@ import codecs
 
 from lm_zoo.text.lost_text import CONTEXT
 
-LEAST = -9999.0  # stands for minus infinity, which JSON has not
+MIN_LOG_PROB = -9999.0  # stands for minus infinity, which JSON has not
 
 
 class LogprobsWriter:
@@ -83,4 +83,4 @@ def _shown(data):
 
 
 def _finite(log_prob):
-    return None if log_prob is None else max(log_prob, LEAST)
+    return None if log_prob is None else max(log_prob, MIN_LOG_PROB)

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from lm_zoo.limits import MOST_LOGITS
+from lm_zoo.limits import MAX_LOGITS
 from lm_zoo.serving.inference.sequence import NewToken
 
 SCORE_IDS = "score_ids"  # the function of a SavedModel that scores token ids
@@ -55,7 +55,7 @@ class PromptScorer:
         results = []
         while len(results) < len(calls):
             longest = max(len(call.token_ids) for call in calls)
-            most = max(1, MOST_LOGITS // (longest * self._vocab_size))
+            most = max(1, MAX_LOGITS // (longest * self._vocab_size))
             results += self._score(calls[len(results) : len(results) + most])
         return results
 

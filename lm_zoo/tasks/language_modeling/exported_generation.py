@@ -10,7 +10,7 @@ from lm_zoo.generation.samplers import SamplingSettings
 from lm_zoo.tasks.language_modeling.stop_strings import cut_at_stops, tokens_until_stop
 from lm_zoo.text.lost_text import CONTEXT
 
-MOST_STEPS = 512  # steps whose results are kept in one piece
+MAX_STEPS = 512  # steps whose results are kept in one piece
 
 
 class InGraphGenerator:
@@ -102,7 +102,7 @@ class InGraphGenerator:
         decoding, tokens, log_probs = first_step(
             self.model, features, decoding, settings, max_new_tokens, self.eos_id
         )
-        num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MOST_STEPS))
+        num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MAX_STEPS))
 
         def certain_text_of(tokens):
             return lambda rows, counts: replacing(

@@ -1,7 +1,13 @@
 """What a language model can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import (
+    ONLY_IN_PYTHON,
+    TEXTS_AT_ONCE,
+    Input,
+    Prediction,
+    inputs_of,
+)
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
 _TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")

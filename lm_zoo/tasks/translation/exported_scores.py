@@ -6,8 +6,11 @@ from lm_zoo.export.nll import totals
 from lm_zoo.export.reading import Windows, read_group
 from lm_zoo.export.text_groups import at_most, over_groups
 from lm_zoo.export.traced_model import IDS, ROWS
-from lm_zoo.limits import MOST_LOGITS
-from lm_zoo.tasks.language_modeling.exported_scores import next_log_probs, noting_log_probs
+from lm_zoo.limits import MAX_LOGITS
+from lm_zoo.tasks.language_modeling.exported_scores import (
+    next_log_probs,
+    noting_log_probs,
+)
 
 
 class InGraphPairScorer:
@@ -67,7 +70,7 @@ class InGraphPairScorer:
             tf.maximum(sizes, source_sizes),
             read,
             tf.zeros([tf.size(targets.flat_values) + 1]),
-            max(1, MOST_LOGITS // self.model.vocab_size),
+            max(1, MAX_LOGITS // self.model.vocab_size),
         )
         return targets.with_flat_values(log_probs[:-1])
 

@@ -1,7 +1,13 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import (
+    ONLY_IN_PYTHON,
+    TEXTS_AT_ONCE,
+    Input,
+    Prediction,
+    inputs_of,
+)
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")

@@ -163,7 +163,7 @@ class Translation(Task):
             )
         return translation_scores(options.translations, references, **options.measuring)
 
-    def observer(self, model, examples, corpus, distribution):
+    def listener(self, model, examples, corpus, distribution):
         return ValidationTranslations(
             self.arguments,
             model,

@@ -99,10 +99,10 @@ def test_without_a_start_the_first_token_is_not_scored(without_start):
 def test_memory_is_bounded_without_a_change_of_the_numbers(functions, monkeypatch):
     whole = functions("token_log_probs", TEXTS)
     sizes = []
-    monkeypatch.setattr(reading, "MOST_TOKENS", 40)
-    monkeypatch.setattr(reading, "FEWEST_ROWS", 2)
-    monkeypatch.setattr(reading, "MOST_LOGITS", 14 * functions.tokenizer.vocab_size)
-    monkeypatch.setattr(reading, "LONGEST", 10)
+    monkeypatch.setattr(reading, "MAX_TOKENS", 40)
+    monkeypatch.setattr(reading, "MIN_ROWS", 2)
+    monkeypatch.setattr(reading, "MAX_LOGITS", 14 * functions.tokenizer.vocab_size)
+    monkeypatch.setattr(reading, "MAX_CHUNK_TOKENS", 10)
     logits = functions.traced.logits
 
     def watched(features):
@@ -160,7 +160,7 @@ def test_what_cannot_be_asked_for_next(without_start):
 
 @pytest.mark.parametrize("most_logits", [2**26, 6 * 20 * 3])
 def test_ids_are_scored_under_xla(functions, most_logits, monkeypatch):
-    monkeypatch.setattr(nll, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(nll, "MAX_LOGITS", most_logits)
     rng = np.random.default_rng(0)
     size = functions.tokenizer.vocab_size
     ids = tf.constant(rng.integers(0, size, (3, 12)), tf.int32)

@@ -207,8 +207,8 @@ def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypa
     from lm_zoo.export.exported_model import ExportedModel
     from lm_zoo.export.weights import StoredWeights
 
-    monkeypatch.setattr(text_groups, "MOST_TOKENS", 30)
-    monkeypatch.setattr(reading, "LONGEST", 2)
+    monkeypatch.setattr(text_groups, "MAX_TOKENS", 30)
+    monkeypatch.setattr(reading, "MAX_CHUNK_TOKENS", 2)
     names = ("token_logprobs", "embed")
     model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)

@@ -22,7 +22,7 @@ from lm_zoo.data.corpora.artificial.toy_language import (
 from lm_zoo.data.corpora.corpus import SPLITS, RecordCorpus
 from lm_zoo.data.corpora.shares import HeldOutShares
 
-LONGEST = 14  # words of a source
+MAX_WORDS = 14  # words of a source
 
 
 @dataclasses.dataclass
@@ -62,7 +62,7 @@ def draw_pairs(number, seed):
     while len(pairs) < number:
         sentence = draw.sentence()
         words = sentence.source()
-        if len(words) <= LONGEST:
+        if len(words) <= MAX_WORDS:
             pairs[" ".join(words)] = " ".join(sentence.target())
     return list(pairs.items())
 

@@ -7,15 +7,20 @@ import os
 import time
 
 from lm_zoo.data.cache import is_still, writing
-from lm_zoo.data.corpora.download.http_attempt import Broken, Unfit, note_of, receive
+from lm_zoo.data.corpora.download.http_attempt import (
+    PermanentDownloadError,
+    TransientDownloadError,
+    note_of,
+    receive,
+)
 from lm_zoo.errors import UserError
 from lm_zoo.files import sync
 from lm_zoo.input_files import open_input
 
 ATTEMPTS = 5  # in a row that bring nothing
-MOST_ATTEMPTS = 100  # of one address, however little each brings
+MAX_ATTEMPTS = 100  # of one address, however little each brings
 FIRST_WAIT_SECONDS = 1.0  # before the second attempt; doubled for each further one
-LONGEST_WAIT_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 
 
 def fetch(download, path):
@@ -42,7 +47,7 @@ def fetch(download, path):
         for address in download.addresses:
             try:
                 _fetch_from(address, download, file, part)
-            except Unfit as error:
+            except PermanentDownloadError as error:
                 reasons.append(f"{address}: {error}")
                 continue
             os.fsync(file.fileno())
@@ -90,25 +95,27 @@ def _fetch_from(address, download, file, part):
             received = checksum_of(part, download.checksum)
     if received != download.checksum:
         file.truncate(0)
-        raise Unfit(f"wrong checksum: expected {download.checksum}, received {received}")
+        raise PermanentDownloadError(
+            f"wrong checksum: expected {download.checksum}, received {received}"
+        )
 
 
 def _receive_all(address, download, file, part, show):
     """Makes attempts until one ends well; returns whether it went on with what was there."""
     failures, resumed = 0, False
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         before = os.path.getsize(part)
         try:
             resumed = receive(address, download, file, part, show) or resumed
             return resumed
-        except Broken as error:
+        except TransientDownloadError as error:
             resumed = resumed or before > 0
             failures = 1 if os.path.getsize(part) > before else failures + 1
             if failures >= ATTEMPTS:
-                raise Unfit(f"{error} ({failures} attempts)") from None
+                raise PermanentDownloadError(f"{error} ({failures} attempts)") from None
             wait = max(FIRST_WAIT_SECONDS * 2 ** (failures - 1), error.wait)
-            time.sleep(min(wait, LONGEST_WAIT_SECONDS))
-    raise Unfit(f"the connection broke {MOST_ATTEMPTS} times")
+            time.sleep(min(wait, MAX_WAIT_SECONDS))
+    raise PermanentDownloadError(f"the connection broke {MAX_ATTEMPTS} times")
 
 
 def _written(received, total, speed):

@@ -20,11 +20,11 @@ MAX_BYTES = 8 << 30  # of a download whose size is not known
 CHUNK_BYTES = 1 << 16
 
 
-class Unfit(Exception):
+class PermanentDownloadError(Exception):
     """This address will not do."""
 
 
-class Broken(Exception):
+class TransientDownloadError(Exception):
     """This attempt failed; the next one may not."""
 
     def __init__(self, message, wait=0.0):
@@ -46,8 +46,8 @@ def receive(address, download, file, part, show):
         Whether the server went on from where the part ended.
 
     Raises:
-        Broken: If another attempt may do better; what has come is in the part.
-        Unfit: If none will.
+        TransientDownloadError: If another attempt may do better; what has come is in the part.
+        PermanentDownloadError: If none will.
         OSError: If the part cannot be written.
     """
     version = _version_of_part(address, part)
@@ -60,11 +60,13 @@ def receive(address, download, file, part, show):
         if start == 0:
             file.truncate(0)
         if download.num_bytes and total not in (None, download.num_bytes):
-            raise Unfit(f"it has {total:,} bytes there, expected {download.num_bytes:,}")
+            raise PermanentDownloadError(
+                f"it has {total:,} bytes there, expected {download.num_bytes:,}"
+            )
         _keep_version(address, response, part)
         received = _receive_body(response, file, start, total, download.num_bytes, show)
     if total is not None and received < total:
-        raise Broken(f"the connection ended after {received:,} of {total:,} bytes")
+        raise TransientDownloadError(f"the connection ended after {received:,} of {total:,} bytes")
     return start > 0
 
 
@@ -77,20 +79,26 @@ def _open(request, file):
             status = f"HTTP status {error.code} {http.client.responses.get(error.code, '')}".strip()
             if error.code == 416:  # there is nothing behind the part: it is not this file's
                 file.truncate(0)
-                raise Broken(status) from None
+                raise TransientDownloadError(status) from None
             if error.code in (408, 425, 429) or error.code >= 500:
                 after = error.headers.get("Retry-After", "")
-                raise Broken(status, float(after) if after.isdecimal() else 0.0) from None
-            raise Unfit(status) from None
+                raise TransientDownloadError(
+                    status, float(after) if after.isdecimal() else 0.0
+                ) from None
+            raise PermanentDownloadError(status) from None
     except urllib.error.URLError as error:
         cause = error.reason
         if isinstance(cause, socket.gaierror):
-            raise Unfit("the server's name is not known here; is there a network?") from None
+            raise PermanentDownloadError(
+                "the server's name is not known here; is there a network?"
+            ) from None
         if isinstance(cause, ssl.SSLCertVerificationError):
-            raise Unfit(f"its certificate is refused ({cause.verify_message})") from None
-        raise Broken(_words(cause)) from None
+            raise PermanentDownloadError(
+                f"its certificate is refused ({cause.verify_message})"
+            ) from None
+        raise TransientDownloadError(_words(cause)) from None
     except (OSError, http.client.HTTPException) as error:
-        raise Broken(_words(error)) from None
+        raise TransientDownloadError(_words(error)) from None
 
 
 def _place(response, start, file):
@@ -103,10 +111,10 @@ def _place(response, start, file):
         )
         if not match or int(match[1]) != start:
             file.truncate(0)
-            raise Broken("the server sent another part than was asked for")
+            raise TransientDownloadError("the server sent another part than was asked for")
         return start, int(match[2]) if match[2] != "*" else total and start + total
     if response.status != 200:
-        raise Unfit(f"HTTP status {response.status}")
+        raise PermanentDownloadError(f"HTTP status {response.status}")
     return 0, total
 
 
@@ -117,7 +125,7 @@ def _receive_body(response, file, start, total, expected, show):
         try:
             data = response.read1(CHUNK_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise Broken(_words(error)) from None
+            raise TransientDownloadError(_words(error)) from None
         if not data:
             return received
         file.write(data)
@@ -126,12 +134,14 @@ def _receive_body(response, file, start, total, expected, show):
         window_bytes += len(data)
         if received > limit:
             file.truncate(0)
-            raise Unfit(f"it sends more than {limit:,} bytes")
+            raise PermanentDownloadError(f"it sends more than {limit:,} bytes")
         show(received, total)
         now = time.monotonic()
         if now - window_began > STALL_SECONDS:
             if window_bytes < SLOWEST_BYTES:
-                raise Broken(f"stalled: {window_bytes} bytes in {STALL_SECONDS:g} seconds")
+                raise TransientDownloadError(
+                    f"stalled: {window_bytes} bytes in {STALL_SECONDS:g} seconds"
+                )
             window_began, window_bytes = now, 0
 
 

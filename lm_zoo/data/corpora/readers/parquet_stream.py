@@ -19,7 +19,7 @@ DICTIONARY_ENCODINGS = (2, 8)  # PLAIN_DICTIONARY, RLE_DICTIONARY
 COMPRESSIONS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD")
 KEPT_CHARACTERS = 1 << 24
 KEPT_AT_MOST = 1 << 18
-MOST_LEVELS = 1 << 24  # bytes that say which values there are, or which of a dictionary
+MAX_LEVEL_BYTES = 1 << 24  # bytes that say which values there are, or which of a dictionary
 
 
 def can_stream(schema_column, column):
@@ -63,7 +63,7 @@ def stream_texts(file, column, is_optional, most):
                 yield _text(body, most) if is_there else None
         elif page.encoding in DICTIONARY_ENCODINGS and dictionary is not None:
             width = _exactly(body, 1)[0]
-            places = iter(_hybrid(body.read(MOST_LEVELS), width, sum(there)))
+            places = iter(_hybrid(body.read(MAX_LEVEL_BYTES), width, sum(there)))
             for is_there in there:
                 yield dictionary[next(places)] if is_there else None
         else:
@@ -102,13 +102,13 @@ def _opened(file, page, compression, is_optional):
     """Returns which values a data page has, a list of truth values, and the file of its values."""
     section = _Section(file, page.start, page.length)
     if page.kind == DATA_PAGE_V2:
-        levels = _exactly(section, min(page.levels, MOST_LEVELS))
+        levels = _exactly(section, min(page.levels, MAX_LEVEL_BYTES))
         body = _decompressed(section, compression if page.is_compressed else "UNCOMPRESSED")
     else:
         body, levels = _decompressed(section, compression), b""
         if is_optional:
             size = int.from_bytes(_exactly(body, 4), "little")
-            levels = _exactly(body, min(size, MOST_LEVELS))
+            levels = _exactly(body, min(size, MAX_LEVEL_BYTES))
     if not is_optional:
         return [True] * page.num_values, body
     return [level == 1 for level in _hybrid(levels, 1, page.num_values)], body

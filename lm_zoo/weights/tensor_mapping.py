@@ -10,7 +10,7 @@ from lm_zoo.model_tensors import model_tensors
 HEAD = "lm_head.weight"  # of a transformers model whose output layer is not its embedding
 
 
-class Part(typing.NamedTuple):
+class TensorMapping(typing.NamedTuple):
     """One of our variables and the tensors that hold the same numbers elsewhere.
 
     Attributes:
@@ -40,12 +40,14 @@ def has_bias(arguments, part="use_bias"):
 
 def same(variable, name, shape):
     """The other library's tensor is our variable."""
-    return Part(variable, {name: tuple(shape)}, lambda a: a, lambda a: [a])
+    return TensorMapping(variable, {name: tuple(shape)}, lambda a: a, lambda a: [a])
 
 
 def zeros(name, shape):
     """A tensor that the other library asks for and our model does without."""
-    return Part(None, {name: tuple(shape)}, lambda a: None, lambda _: [np.zeros(shape, np.float32)])
+    return TensorMapping(
+        None, {name: tuple(shape)}, lambda a: None, lambda _: [np.zeros(shape, np.float32)]
+    )
 
 
 def same_or_zeros(arguments, variable, name, size, part="use_bias"):
@@ -61,7 +63,7 @@ def transposed(variable, name, shape):
 def side_by_side(variable, tensors):
     """Matrices of `(outputs, inputs)` whose transposes stand beside each other in our kernel."""
     ends = np.cumsum([shape[0] for shape in tensors.values()])[:-1]
-    return Part(
+    return TensorMapping(
         variable,
         {name: tuple(shape) for name, shape in tensors.items()},
         lambda *arrays: np.concatenate([a.T for a in arrays], 1),
@@ -72,7 +74,7 @@ def side_by_side(variable, tensors):
 def end_to_end(variable, tensors):
     """Vectors that stand one after the other in our bias."""
     ends = np.cumsum([shape[0] for shape in tensors.values()])[:-1]
-    return Part(
+    return TensorMapping(
         variable,
         {name: tuple(shape) for name, shape in tensors.items()},
         lambda *arrays: np.concatenate(arrays),
@@ -80,11 +82,11 @@ def end_to_end(variable, tensors):
     )
 
 
-def check_tensors(parts, source, ignored=lambda name: False):
+def check_tensors(mappings, source, ignored=lambda name: False):
     """Sees that a source holds the tensors of a model, no others, and in which shapes.
 
     Args:
-        parts: An iterable of `Part`; it is read only as far as the tensors are there.
+        mappings: An iterable of `TensorMapping`; it is read only as far as the tensors are there.
         source: What holds the tensors: has `names`, `shape(name)` and `where(name)`.
         ignored: Of a name: whether such a tensor is none of the weights.
 
@@ -92,8 +94,8 @@ def check_tensors(parts, source, ignored=lambda name: False):
         UserError: Naming the first tensor that is missing, of another shape, or not expected.
     """
     known = set()
-    for part in parts:
-        for name, expected in part.tensors.items():
+    for mapping in mappings:
+        for name, expected in mapping.tensors.items():
             if name not in source.names:
                 raise UserError(
                     f"{source.where()}: expected a tensor {name!r} of shape {expected}, found "
@@ -115,30 +117,30 @@ def check_tensors(parts, source, ignored=lambda name: False):
         )
 
 
-def assign(parts, source, model):
+def assign(mappings, source, model):
     """Fills a model's variables, with one variable's tensors in memory at a time.
 
     Raises:
         UserError: If a tensor holds what is not a number.
     """
     variables = {name: v for name, v in model_tensors(model).items() if v.trainable}
-    for part in parts:
-        arrays = [_finite(source, name) for name in part.tensors]
-        variables.pop(f"model/{part.variable}").assign(part.join(*arrays))
+    for mapping in mappings:
+        arrays = [_finite(source, name) for name in mapping.tensors]
+        variables.pop(f"model/{mapping.variable}").assign(mapping.join(*arrays))
     if variables:
         raise ValueError(f"nothing was assigned to {sorted(variables)[0]!r}")  # a mistake of ours
 
 
-def taken_apart(part, variables):
+def taken_apart(mapping, variables):
     """Returns `{name: array}` of the tensors that another library wants of one variable.
 
     Args:
-        part: A `Part`.
+        mapping: A `TensorMapping`.
         variables: From `model_tensors`.
     """
-    value = None if part.variable is None else np.asarray(variables[f"model/{part.variable}"])
-    arrays = part.split(value)
-    return {n: np.ascontiguousarray(a, np.float32) for n, a in zip(part.tensors, arrays)}
+    value = None if mapping.variable is None else np.asarray(variables[f"model/{mapping.variable}"])
+    arrays = mapping.split(value)
+    return {n: np.ascontiguousarray(a, np.float32) for n, a in zip(mapping.tensors, arrays)}
 
 
 def _finite(source, name):

@@ -7,7 +7,7 @@ import threading
 import tensorflow as tf
 
 
-def deal(work, rows, batch_size, devices=()):
+def scatter_rows(work, rows, batch_size, devices=()):
     """Calls `work` on parts of the rows, on as many devices at once.
 
     A thread finds the parameters of a mirrored model on its own device, and a part that is done
@@ -25,11 +25,11 @@ def deal(work, rows, batch_size, devices=()):
     if len(devices) > 1:
         batch_size = max(1, min(batch_size, -(-len(rows) // len(devices))))
     parts = [rows[begin : begin + batch_size] for begin in range(0, len(rows), batch_size)]
-    return [result for results in deal_parts(work, parts, devices) for result in results]
+    return [result for results in map_on_devices(work, parts, devices) for result in results]
 
 
-def deal_parts(work, parts, devices=()):
-    """Yields what `work` makes of each part, in their order; the arguments are those of `deal`."""
+def map_on_devices(work, parts, devices=()):
+    """Yields what `work` makes of each part, in their order; the arguments are those of `scatter_rows`."""
     if len(devices) < 2 or len(parts) < 2:
         yield from map(work, parts)
         return
