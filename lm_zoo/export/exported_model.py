@@ -16,7 +16,7 @@ from lm_zoo.text.in_graph import module_of
 class ExportedModel(tf.Module):
     """A trained model whose functions take and give strings, with no other Python behind them.
 
-    Its attributes are the functions of the predictions chosen, and what stands beside them.
+    Its attributes are the functions of the predictions chosen, and their auxiliary functions.
 
     Args:
         task: The `Task`.
@@ -43,8 +43,8 @@ class ExportedModel(tf.Module):
             prediction = task.predictions[name]
             function = getattr(functions, prediction.function)
             setattr(self, name, compiled(function, prediction.exported_inputs))
-            for beside in prediction.beside:
-                setattr(self, beside, functions.beside(beside))
+            for auxiliary in prediction.auxiliary:
+                setattr(self, auxiliary, functions.auxiliary(auxiliary))
 
     def save(self, folder):
         """Writes the SavedModel; `serving_default` is the first of the predictions."""

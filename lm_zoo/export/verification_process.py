@@ -53,7 +53,7 @@ def continue_greedily(tf, loaded, prompts, max_new_tokens, num_slots, eos_id):
     """Returns the likeliest tokens after each prompt, a row each: what servers do, step by step."""
     token_ids, lengths = loaded.encode_prompts(prompts)
     rows = tf.shape(lengths)[0]
-    state = loaded.begin(token_ids, lengths, num_slots)
+    state = loaded.prefill(token_ids, lengths, num_slots)
     tokens = tf.gather(token_ids, lengths - 1, batch_dims=1)
     active = tf.fill([rows], True)
     zeros, ones = tf.zeros_like(lengths), tf.ones([rows])
@@ -63,7 +63,7 @@ def continue_greedily(tf, loaded, prompts, max_new_tokens, num_slots, eos_id):
     while index < max_new_tokens and bool(tf.reduce_any(active)):
         num_steps = tf.minimum(7, max_new_tokens - index)
         last = (*greedy, num_steps, tf.constant(0))
-        result = loaded.advance(state, tokens, zeros + index, active, *last)
+        result = loaded.decode(state, tokens, zeros + index, active, *last)
         state, steps = result["state"], result["tokens"]
         made.append(steps)
         active &= (steps[:, -1] >= 0) & (steps[:, -1] != eos_id)

@@ -25,7 +25,7 @@ class DecodingState(NamedTuple):
     num_read: Any
 
 
-def begin(model, token_ids, lengths, num_slots=None):
+def prefill(model, token_ids, lengths, num_slots=None):
     """Reads texts from their start.
 
     Args:
@@ -37,11 +37,11 @@ def begin(model, token_ids, lengths, num_slots=None):
     Returns:
         A `DecodingState`.
     """
-    return begin_with_features(model, token_ids, lengths, num_slots)[0]
+    return prefill_with_features(model, token_ids, lengths, num_slots)[0]
 
 
-def begin_with_features(model, token_ids, lengths, num_slots=None):
-    """As `begin`, for texts of at least one token.
+def prefill_with_features(model, token_ids, lengths, num_slots=None):
+    """As `prefill`, for texts of at least one token.
 
     Returns:
         `(state, features)`: with the state, what the model made of each row's last token,
@@ -141,7 +141,9 @@ def slide_full_rows(model, state, active, limit):
         which = tf.where(full)  # (R, 1)
         rows = which[:, 0]
         kept = tf.gather(state.token_ids, rows)[:, limit - num_kept : limit]  # (R, K)
-        fresh = begin(model, kept, tf.fill(tf.shape(rows), num_kept), tf.shape(state.token_ids)[1])
+        fresh = prefill(
+            model, kept, tf.fill(tf.shape(rows), num_kept), tf.shape(state.token_ids)[1]
+        )
         return tf.nest.map_structure(
             lambda old, new: tf.tensor_scatter_nd_update(old, which, new), state, fresh
         )
@@ -175,12 +177,12 @@ def stepped(state, model_state, token_ids, counts):
     return DecodingState(model_state, kept, state.num_read + counts)
 
 
-def take(state, rows):
+def gather_rows(state, rows):
     """Returns the state of the given rows, int32 `(number,)`, in this order."""
     return tf.nest.map_structure(lambda t: tf.gather(t, rows, axis=0), state)
 
 
-def join(first, second):
+def concat_rows(first, second):
     """Puts two batches together; slots are padded to the larger number."""
 
     def joined(a, b):

@@ -113,7 +113,7 @@ def _sample(decoder, rows, options, on_text):
     most_tokens = np.full(len(rows), options.max_new_tokens, np.int32)
     eos_id = -1 if rows[0].eos_id is None else rows[0].eos_id
     penalizes = options.repetition_penalty != 1
-    state, features = decoder.begin(rows, options.max_new_tokens)
+    state, features = decoder.prefill(rows, options.max_new_tokens)
     decoding = Decoding(
         state=state,
         tokens=last_tokens(rows),

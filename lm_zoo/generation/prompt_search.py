@@ -26,7 +26,7 @@ def search_beams(decoder, rows, options):
         `num_return_sequences`.
     """
     copies = [row for row in rows for _ in range(options.num_beams)]
-    state, _ = decoder.begin(copies, options.max_new_tokens, leave_last=True)
+    state, _ = decoder.prefill(copies, options.max_new_tokens, leave_last=True)
     penalizes = options.repetition_penalty != 1
     seen = tf.constant(tokens_seen(copies, decoder.vocab_size)) if penalizes else ()
     settings = Settings(

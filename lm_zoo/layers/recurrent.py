@@ -32,7 +32,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
 
     def __init__(self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
 
     def build(self, inputs_shape, state_shape=None):
         self.input_dim = inputs_shape[-1]

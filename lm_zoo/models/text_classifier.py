@@ -40,7 +40,7 @@ class TextClassifier(Configurable, ModelSummary, keras.Model):
         require_at_least(2, num_classes=num_classes)
         require(pooling in POOLINGS, "pooling", " or ".join(POOLINGS), pooling)
         super().__init__(dtype=backbone.dtype_policy, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         self.vocab_size = backbone.vocab_size
         self.pooled_dropout = Dropout(
             dropout, derive_seed(seed, "pooled_dropout"), name="pooled_dropout"

@@ -116,7 +116,7 @@ class TransformerDecoder(TransformerLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         check_transformer(self, POSITIONS)
         require(norm_epsilon > 0, "norm_epsilon", "a number above 0", norm_epsilon)
         if rope_scaling is not None:

@@ -99,9 +99,9 @@ def test_a_prediction_of_the_engine_that_takes_too_long_is_given_up(model):
         def __getattr__(self, name):
             return getattr(model.functions, name)
 
-        def advance(self, *arguments):
+        def decode(self, *arguments):
             time.sleep(0.6)
-            return model.functions.advance(*arguments)
+            return model.functions.decode(*arguments)
 
     slow = copy.copy(model)
     slow.functions = Slow()
@@ -121,11 +121,11 @@ def test_a_failure_of_the_model_is_told_and_the_server_goes_on(model, caplog):
         def __getattr__(self, name):
             return getattr(model.functions, name)
 
-        def advance(self, *arguments):
+        def decode(self, *arguments):
             if not self.failed:
                 self.failed = True
                 raise MemoryError("no room")
-            return model.functions.advance(*arguments)
+            return model.functions.decode(*arguments)
 
     broken = copy.copy(model)
     broken.functions = Failing()

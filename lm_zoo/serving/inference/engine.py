@@ -13,7 +13,7 @@ from lm_zoo.limits import MAX_TOKENS
 from lm_zoo.serving.http.request_error import RequestError, queue_full
 
 # Of a SavedModel, beside the signature that the engine answers.
-FUNCTIONS = ("row_keys", "begin", "advance", "join", "take")
+FUNCTIONS = ("row_keys", "prefill", "decode", "concat_rows", "gather_rows")
 FEW_STEPS, MAX_STEPS = 8, 32  # in one call
 STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someone watches or not
 
@@ -21,7 +21,7 @@ STREAM_SECONDS, QUIET_SECONDS = 0.04, 0.15  # how long a call may take, if someo
 class Engine:
     """Lets texts grow together, in one thread.
 
-    The model's state is one batch. Between two calls of `advance`, which takes some steps for all,
+    The model's state is one batch. Between two calls of `decode`, which takes some steps for all,
     texts that have ended are taken out and waiting ones are read and joined to it. A text's tokens
     depend on its own prompt, options and draw alone.
 
@@ -98,12 +98,14 @@ class Engine:
         # Taking rows out copies the state, so a few that have ended may stay for a while.
         if num_ended and (new or 2 * num_ended >= len(self._texts)):
             kept = [row for row, text in enumerate(self._texts) if _goes_on(text)]
-            self._state = self._functions.take(self._state, _ints(kept)) if kept else None
+            self._state = self._functions.gather_rows(self._state, _ints(kept)) if kept else None
             self._texts = [self._texts[row] for row in kept]
         self._beginning = new
         for group in _like_lengths(new):
             state = self._begin(group)
-            joined = state if self._state is None else self._functions.join(self._state, state)
+            joined = (
+                state if self._state is None else self._functions.concat_rows(self._state, state)
+            )
             self._state, self._texts = joined, self._texts + group
         self._beginning = []
 
@@ -130,7 +132,7 @@ class Engine:
         num_slots = slots_for(longest + MAX_STEPS)
         if self._max_length is not None:
             num_slots = min(num_slots, self._max_length)
-        state = self._functions.begin(token_ids, lengths, np.int32(num_slots))
+        state = self._functions.prefill(token_ids, lengths, np.int32(num_slots))
         rows = [prompts.index(tuple(text.prompt_ids)) for text in texts]
         keys = self._functions.row_keys(
             token_ids[rows],
@@ -142,7 +144,7 @@ class Engine:
             text.key = key
         if len(prompts) == len(texts):
             return state
-        return self._functions.take(state, _ints(rows))
+        return self._functions.gather_rows(state, _ints(rows))
 
     def _advance(self):
         """Takes some steps for all texts, and hands on what they brought."""
@@ -156,12 +158,12 @@ class Engine:
             return
         num_steps, num_top = self._num_steps(going), max(text.num_top for text in going)
         start = time.perf_counter()
-        found = self._functions.advance(*self._arguments(), np.int32(num_steps), np.int32(num_top))
+        found = self._functions.decode(*self._arguments(), np.int32(num_steps), np.int32(num_top))
         self._state = found.pop("state")
         tokens, log_probs, top_tokens, top_log_probs = (
             found[name].numpy() for name in ("tokens", "log_probs", "top_tokens", "top_log_probs")
         )
-        self._metrics.batch_rows.labels("advance").observe(len(going))
+        self._metrics.batch_rows.labels("decode").observe(len(going))
         self._adapt((time.perf_counter() - start) / max(tokens.shape[1], 1))
         num_tokens = 0
         for row, text in enumerate(self._texts):
@@ -180,7 +182,7 @@ class Engine:
         self._metrics.tokens.labels("generated").inc(num_tokens)
 
     def _arguments(self):
-        """The state and one value a row of each argument of `advance`."""
+        """The state and one value a row of each argument of `decode`."""
         texts, options = self._texts, [text.options for text in self._texts]
         return (
             self._state,
@@ -217,11 +219,11 @@ class Engine:
 def warm_up(functions):
     """Calls every one of the `FUNCTIONS` but `row_keys` once."""
     token_ids, one = np.zeros((1, 2), np.int32), np.ones(1, np.int32)
-    state = functions.begin(token_ids, 2 * one, np.int32(8))
-    state = functions.take(functions.join(state, state), np.zeros(1, np.int32))
+    state = functions.prefill(token_ids, 2 * one, np.int32(8))
+    state = functions.gather_rows(functions.concat_rows(state, state), np.zeros(1, np.int32))
     ones, active = np.ones(1, np.float32), np.ones(1, bool)
     settings = (ones, 0 * one, ones, one, np.int32(2), np.int32(1))
-    functions.advance(state, one, one, active, *settings)
+    functions.decode(state, one, one, active, *settings)
 
 
 def _goes_on(text):

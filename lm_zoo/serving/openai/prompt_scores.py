@@ -88,10 +88,10 @@ class PromptScorer:
         zeros, ones = np.zeros(rows, np.int32), np.ones(rows, np.float32)
         greedy = (0 * ones, zeros, ones, zeros, np.int32(1), np.int32(num_top))
         start, active = np.ones(rows, np.int32), np.ones(rows, bool)
-        state = self._functions.begin(token_ids[:, :1], start, np.int32(length))
+        state = self._functions.prefill(token_ids[:, :1], start, np.int32(length))
         found = [[] for _ in range(rows)]
         for place in range(length - 1):
-            step = self._functions.advance(state, token_ids[:, place], zeros, active, *greedy)
+            step = self._functions.decode(state, token_ids[:, place], zeros, active, *greedy)
             state = step["state"]
             tokens = step["top_tokens"].numpy()[:, 0].tolist()
             log_probs = step["top_log_probs"].numpy()[:, 0].tolist()

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from lm_zoo.export.nll import nll_in_parts, totals
 from lm_zoo.export.reading import read_texts
-from lm_zoo.generation.decoding_state import begin
+from lm_zoo.generation.decoding_state import prefill
 from lm_zoo.layers.token_losses import token_nll
 
 
@@ -82,7 +82,7 @@ class InGraphScorer:
         if self.model.context_length is not None:
             texts = texts[:, -self.model.context_length :]
         token_ids, lengths = self._begun(texts)
-        state = begin(self.model, token_ids, lengths - 1, tf.shape(token_ids)[1]).model_state
+        state = prefill(self.model, token_ids, lengths - 1, tf.shape(token_ids)[1]).model_state
         last = tf.gather(token_ids, lengths[:, None] - 1, batch_dims=1)  # (B, 1)
         features, _ = self.model.features(last, state)
         log_probs = tf.nn.log_softmax(self.model.logits(features)[:, 0])[:, :vocab_size]  # (B, V)

@@ -41,8 +41,8 @@ class TranslationFunctions:
         # One search stands in the SavedModel, whoever calls it.
         self._beams = compiled(self._search, PREDICTIONS["translate"].exported_inputs)
 
-    def beside(self, name):
-        """Returns the `tf.function` of what stands beside a prediction."""
+    def auxiliary(self, name):
+        """Returns the `tf.function` that a prediction has beside its signature."""
         if name == "beams":
             return self._beams
         return self._model.compiled(self._scorer.score_ids, [IDS, ROWS, IDS, ROWS])
