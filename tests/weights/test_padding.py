@@ -9,8 +9,8 @@ from safetensors.numpy import load_file, save_file
 
 import lm_zoo
 from lm_zoo.cli import main as cli
-from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.in_graph.exported_model import ExportedModel
+from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.importing import import_run
 from tests.conformance.models import TINY, VARIANTS

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.token_texts import token_texts
-from lm_zoo.export.traced_model import IDS, ROWS
+from lm_zoo.export.in_graph.token_texts import token_texts
+from lm_zoo.export.in_graph.traced_model import IDS, ROWS
 from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator
 from lm_zoo.tasks.language_modeling.exported_scores import InGraphScorer
 

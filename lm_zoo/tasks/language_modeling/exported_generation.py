@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
+from lm_zoo.export.in_graph.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding, decode, first_step
 from lm_zoo.generation.decoding_state import (

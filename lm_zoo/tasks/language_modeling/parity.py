@@ -7,9 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.comparing import TOLERANCE, check_equal, compare, different
-from lm_zoo.export.parity import Choices, Parity
-from lm_zoo.export.sample_records import EXAMPLE, HARD, PLAIN
+from lm_zoo.export.verification.comparison import (
+    TOLERANCE,
+    check_equal,
+    compare,
+    different,
+)
+from lm_zoo.export.verification.parity import Choices, Parity
+from lm_zoo.export.verification.sample_records import EXAMPLE, HARD, PLAIN
 from lm_zoo.generation import GenerationOptions, generate
 
 LONG = 600  # tokens: more than are read at once

@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.input_tensors import compiled
-from lm_zoo.export.text_groups import within_limit
-from lm_zoo.export.token_texts import token_texts
-from lm_zoo.export.traced_model import IDS, ROWS
-from lm_zoo.export.utf8 import replacing
+from lm_zoo.export.in_graph.input_tensors import compiled
+from lm_zoo.export.in_graph.text_groups import within_limit
+from lm_zoo.export.in_graph.token_texts import token_texts
+from lm_zoo.export.in_graph.traced_model import IDS, ROWS
+from lm_zoo.export.in_graph.utf8 import replacing
 from lm_zoo.generation.beams import NOTHING
 from lm_zoo.generation.translation_search import automatic_length, search_targets
 from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer

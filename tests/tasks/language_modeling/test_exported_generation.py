@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.export.input_tensors import compiled
+from lm_zoo.export.in_graph.input_tensors import compiled
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.text_stream import TextStream
 from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator

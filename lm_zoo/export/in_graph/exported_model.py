@@ -6,8 +6,8 @@ import pathlib
 import tensorflow as tf
 
 from lm_zoo.errors import UserError, did_you_mean
-from lm_zoo.export.input_tensors import compiled
-from lm_zoo.export.traced_model import TracedModel
+from lm_zoo.export.in_graph.input_tensors import compiled
+from lm_zoo.export.in_graph.traced_model import TracedModel
 from lm_zoo.files import plain_path
 from lm_zoo.generation.options import TEXT
 from lm_zoo.text.in_graph import module_of

@@ -5,9 +5,9 @@ import functools
 
 import tensorflow as tf
 
-from lm_zoo.export.comparing import compare_outputs
-from lm_zoo.export.json_tensors import array, tensor
-from lm_zoo.export.sample_records import example_record, sample_records
+from lm_zoo.export.verification.comparison import compare_outputs
+from lm_zoo.export.verification.sample_records import example_record, sample_records
+from lm_zoo.export.verification.tensor_json import array, tensor
 from lm_zoo.registration import resolve
 
 

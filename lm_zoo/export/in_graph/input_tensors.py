@@ -4,7 +4,7 @@ import inspect
 
 import tensorflow as tf
 
-from lm_zoo.export.utf8 import checked_utf8
+from lm_zoo.export.in_graph.utf8 import checked_utf8
 
 
 def compiled(function, inputs):

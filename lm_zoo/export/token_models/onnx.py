@@ -7,10 +7,14 @@ import numpy as np
 from lm_zoo.errors import UserError
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.saved_model import copy_of
-from lm_zoo.export.token_card import write_card
-from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
-from lm_zoo.export.token_parity import compare, sample_tokens
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.stored_weights import StoredWeights
+from lm_zoo.export.token_models.token_card import write_card
+from lm_zoo.export.token_models.token_functions import (
+    TokenFunctions,
+    check_size,
+    split_outputs,
+)
+from lm_zoo.export.token_models.token_parity import compare, sample_tokens
 
 FILES = {"score": "score.onnx", "decode": "decode.onnx"}
 PACKAGES = ("tf2onnx", "onnxruntime")

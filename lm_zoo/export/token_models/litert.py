@@ -9,10 +9,14 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.saved_model import checked_max_length, copy_of
-from lm_zoo.export.token_card import write_card
-from lm_zoo.export.token_functions import TokenFunctions, check_size, split_outputs
-from lm_zoo.export.token_parity import compare, sample_tokens
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.stored_weights import StoredWeights
+from lm_zoo.export.token_models.token_card import write_card
+from lm_zoo.export.token_models.token_functions import (
+    TokenFunctions,
+    check_size,
+    split_outputs,
+)
+from lm_zoo.export.token_models.token_parity import compare, sample_tokens
 from lm_zoo.files import plain_path
 
 FILE_NAME = "language_model.tflite"

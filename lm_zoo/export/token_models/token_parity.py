@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.comparing import TOLERANCE
-from lm_zoo.export.sample_records import HARD
+from lm_zoo.export.verification.comparison import TOLERANCE
+from lm_zoo.export.verification.sample_records import HARD
 
 COMPARED_STEPS = 64
 

@@ -13,7 +13,7 @@ from lm_zoo.limits import MAX_CHUNK_TOKENS, MAX_LOGITS, MAX_TOKENS
 MIN_ROWS = 16  # of long texts: a recurrent step with fewer takes as long
 
 
-class Piece(typing.NamedTuple):
+class FeatureChunk(typing.NamedTuple):
     """What the model has read in one call.
 
     Attributes:
@@ -26,7 +26,7 @@ class Piece(typing.NamedTuple):
     places: tf.Tensor
 
 
-def read_texts(model, texts, collect, collected):
+def forward_texts(model, texts, collect, collected):
     """Reads texts, each on its own, and gives every token to `collect` once.
 
     A text is read from its start with the zero state. One longer than the model's `context_length`
@@ -36,7 +36,7 @@ def read_texts(model, texts, collect, collected):
     Args:
         model: A `TracedModel`.
         texts: Token ids, int32 RaggedTensor `(texts, None)`.
-        collect: Function `(collected, piece) -> collected` of a tensor and a `Piece`.
+        collect: Function `(collected, piece) -> collected` of a tensor and a `FeatureChunk`.
         collected: The tensor before the first piece; its shape stays.
 
     Returns:
@@ -55,7 +55,7 @@ def read_texts(model, texts, collect, collected):
         rows = tf.clip_by_value(rows, 1, alike)  # much shorter ones would be padding for the most
         part = Windows(*(tensor[begin : begin + rows] for tensor in windows))
         state = model.initial_state(rows, longest)
-        return begin + rows, read_group(model, texts, part, state, collect, collected)
+        return begin + rows, forward_windows(model, texts, part, state, collect, collected)
 
     _, collected = tf.while_loop(
         lambda begin, _: begin < total,
@@ -99,20 +99,20 @@ def _plan(texts, window):
     return Windows(*(tf.gather(part, order) for part in parts))
 
 
-def read_group(model, texts, windows, state, collect, collected, numbers_per_token=None):
+def forward_windows(model, texts, windows, state, collect, collected, numbers_per_token=None):
     """Reads windows side by side, some tokens of each at a time.
 
     Args:
         model: A `TracedModel`.
-        texts: As for `read_texts`.
+        texts: As for `forward_texts`.
         windows: `Windows`, the longest first.
         state: What the model knows before them, a row for each.
-        collect: As for `read_texts`; so is `collected`.
+        collect: As for `forward_texts`; so is `collected`.
         numbers_per_token: How many numbers the largest tensor has for each token, which bounds the
             tokens that are read at a time; None means those of the logits.
 
     Returns:
-        As `read_texts`.
+        As `forward_texts`.
     """
     token_ids, longest = texts.flat_values, windows.sizes[0]
     total, rows = tf.size(token_ids), tf.size(windows.sizes)
@@ -128,7 +128,7 @@ def read_group(model, texts, windows, state, collect, collected, numbers_per_tok
             lambda new, old: tf.ensure_shape(new, old.shape), after, state
         )
         counts = (within >= windows.first_new[:, None]) & (within < windows.sizes[:, None])
-        collected = collect(collected, Piece(features, tf.where(counts, places, total)))
+        collected = collect(collected, FeatureChunk(features, tf.where(counts, places, total)))
         return begin + most, after, collected
 
     *_, collected = tf.while_loop(
