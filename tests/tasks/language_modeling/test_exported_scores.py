@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.export.in_graph import text_scores
-from lm_zoo.export.in_graph import windowed_forward
+from lm_zoo.export.in_graph import text_scores, windowed_forward
 from lm_zoo.export.in_graph.traced_model import TracedModel
 from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.registry import build_model

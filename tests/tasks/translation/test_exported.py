@@ -9,8 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.cli.main import main
-from lm_zoo.export.in_graph import text_groups
-from lm_zoo.export.in_graph import windowed_forward
+from lm_zoo.export.in_graph import text_groups, windowed_forward
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
