@@ -11,7 +11,7 @@ from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
 from lm_zoo.data.held_out import HELD_OUT, read_held_out, write_held_out
-from lm_zoo.data.token_files import copy_splits, open_tokens
+from lm_zoo.data.tokens.token_files import copy_splits, open_tokens
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, natural, read_json, read_kept_json, sha256
 
@@ -105,6 +105,20 @@ class RunFolder:
                 "began with, overrides included, goes on with it"
             )
         return UserError(f"{field}: {self.path} has checkpoints, and lost its config.json; {way}.")
+
+    def check_for(self, config, writes=True):
+        """Raises a `UserError` unless a config can be trained here, or its run gone on with.
+
+        Args:
+            config: An `ExperimentConfig`.
+            writes: Whether this process will write.
+        """
+        if writes:
+            files.check_writable(self.path)
+        if self.begun():
+            self.check_config(config)
+        else:
+            self.check_unused()
 
     def check_config(self, config):
         """Raises a `UserError` naming the fields in which `config` differs from the run's."""

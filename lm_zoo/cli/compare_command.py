@@ -20,7 +20,6 @@ from lm_zoo.files import expanded
 from lm_zoo.json_files import read_kept_json
 
 ARGUMENTS = "RUN..."
-USES_TENSORFLOW = False
 
 
 @dataclasses.dataclass

@@ -18,9 +18,11 @@ import shutil
 from lm_zoo import config_checks
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
+from lm_zoo.cli.loading import check_own_files, check_split, load_tensorflow
 from lm_zoo.cli.results import show_and_keep
-from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.errors import UserError
 from lm_zoo.files import make_folder_for, write_atomically
+from lm_zoo.progress import current_stages, stage
 
 
 @dataclasses.dataclass
@@ -49,19 +51,20 @@ FLAGS = (CorpusFlags, InspectFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.data.corpora.corpus import SPLITS
-    from lm_zoo.inspection.page import as_page
-    from lm_zoo.inspection.terminal import as_text
     from lm_zoo.run_folder import RunFolder
 
     if (flag_values.config is None) == (flag_values.workdir is None):
         raise UserError("inspect: expected either --config or --workdir.")
-    if flag_values.split not in SPLITS:
-        raise unknown_name("split", flag_values.split, SPLITS)
+    check_split(flag_values.split)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
     config = config_checks.resolve(with_data_dir(config, flag_values.data_dir))
     path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
+    check_own_files(config)
+    load_tensorflow()
+    from lm_zoo.inspection.page import as_page
+    from lm_zoo.inspection.terminal import as_text
+
     report = _inspect(config, folder, flag_values)
     if flag_values.json:
         shown = json.dumps(report, indent=2, ensure_ascii=False)
@@ -77,21 +80,21 @@ def run(flag_values, arguments):
 
 
 def _inspect(config, folder, flag_values):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.data.examples import prepared_examples
     from lm_zoo.experiment import build_task_model, prepared_task
     from lm_zoo.inspection.report import inspect
 
-    with PreparationProgress() as progress:
-        corpus, task = prepared_task(config, folder, progress)
-        examples = prepared_examples(config, corpus, task.preprocessors, progress)
+    with current_stages() as listener:
+        corpus, task = prepared_task(config, folder, listener)
+        examples = prepared_examples(config, corpus, task.preprocessors, listener)
     if folder:
         folder.check_examples(examples, (flag_values.split,))
     split, num_batches = _checked_split(corpus, examples, flag_values)
     # How long rows may be is the model's to say.
     batches = task.batches(split, build_task_model(task)) if num_batches else None
     num_examples = flag_values.examples
-    return inspect(task, corpus, examples, batches, split.name, num_examples, num_batches)
+    with stage("Counting"):
+        return inspect(task, corpus, examples, batches, split.name, num_examples, num_batches)
 
 
 def _checked_split(corpus, examples, flag_values):

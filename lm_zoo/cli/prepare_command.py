@@ -16,9 +16,8 @@ import time
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.errors import UserError
+from lm_zoo.progress import current_stages
 from lm_zoo.tasks import fields_of
-
-USES_TENSORFLOW = False
 
 
 @dataclasses.dataclass
@@ -35,7 +34,6 @@ FLAGS = (CorpusFlags, PrepareFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.cli.preparation_summary import as_text, summary
     from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
     from lm_zoo.data.preparation import prepared_corpus
@@ -46,9 +44,9 @@ def run(flag_values, arguments):
     if flag_values.processes is not None:
         config.runtime.data_processes = flag_values.processes
     started, fields = time.monotonic(), fields_of(config)
-    with PreparationProgress() as progress:
-        corpus = prepared_corpus(config, fields, progress)
-        preprocessors = prepared_preprocessors(config, corpus, fields, progress)
-        examples = prepared_examples(config, corpus, preprocessors, progress)
-    values = summary(corpus, examples, time.monotonic() - started if progress.worked else 0.0)
+    with current_stages() as listener:
+        corpus = prepared_corpus(config, fields, listener)
+        preprocessors = prepared_preprocessors(config, corpus, fields, listener)
+        examples = prepared_examples(config, corpus, preprocessors, listener)
+    values = summary(corpus, examples, time.monotonic() - started if listener.worked else 0.0)
     print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))

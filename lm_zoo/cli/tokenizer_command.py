@@ -26,11 +26,11 @@ from lm_zoo.cli.flags import ConfigFlag
 from lm_zoo.config import CorpusConfig, TokenizerConfig
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import check_writable, expanded
+from lm_zoo.progress import current_stages, stage
 from lm_zoo.tables import render
 from lm_zoo.tasks import fields_of
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
-USES_TENSORFLOW = False
 ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 
@@ -90,15 +90,17 @@ def _train(flag_values, arguments):
                 )
         config, fields = flag_values.config, fields_of(flag_values.config)
         texts = [field for field in fields if field.kind == "text"]
-        corpus = prepared_corpus(config, fields)
-        *_, tokenizer = prepared_preprocessors(config, corpus, texts).values()
+        with current_stages() as listener:
+            corpus = prepared_corpus(config, fields, listener)
+            *_, tokenizer = prepared_preprocessors(config, corpus, texts, listener).values()
     else:
         config = TokenizerConfig(
             name=flag_values.name,
             vocab_size=flag_values.vocab_size,
             min_count=flag_values.min_count,
         )
-        tokenizer = train_tokenizer(config, *_texts_of(flag_values, "input"))
+        with stage("Training the tokenizer"):
+            tokenizer = train_tokenizer(config, *_texts_of(flag_values, "input"))
     tokenizer.save(pathlib.Path(flag_values.output))
     print(
         f"Saved a {tokenizer.name} tokenizer of {tokenizer.vocab_size:,} tokens in "
@@ -156,10 +158,11 @@ def _compare(flag_values, arguments):
         raise UserError("tokenizer compare: --input is required: the text to compare them on.")
     tokenizers = [_find_or_train(flag_values, source) for source in arguments]
     texts = list(_texts_of(flag_values, "input")[0])
-    rows = [
-        {"tokenizer": source, **measure(tokenizer, texts, flag_values.repeats)}
-        for source, tokenizer in zip(arguments, tokenizers)
-    ]
+    rows = []
+    for source, tokenizer in zip(arguments, tokenizers):
+        with stage(f"Measuring {source}"):
+            measured = measure(tokenizer, texts, flag_values.repeats)
+        rows.append({"tokenizer": source, **measured})
     if flag_values.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -215,7 +218,8 @@ def _find_or_train(flag_values, source):
             f"tokenizer compare: {source} must be trained; give text by --train_on, or the folder "
             f"of a saved tokenizer."
         )
-    return train_tokenizer(config, *_texts_of(flag_values, "train_on"))
+    with stage(f"Training {source}"):
+        return train_tokenizer(config, *_texts_of(flag_values, "train_on"))
 
 
 def _texts_of(flag_values, name):

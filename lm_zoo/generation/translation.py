@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.dealing import deal_parts
+from lm_zoo.generation.multi_device import map_on_devices
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.rows import require_probability
 from lm_zoo.generation.translation_options import TranslationOptions
@@ -42,7 +42,9 @@ class Translation:
     rank: int = 0
 
 
-def translate(model, source_tokenizer, tokenizer, sources, options=None, devices=()):
+def translate(
+    model, source_tokenizer, tokenizer, sources, options=None, devices=(), on_progress=None
+):
     """Translates texts.
 
     A translation is a function of model, source and options: the sources around it change nothing
@@ -54,8 +56,9 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
         tokenizer: The tokenizer of targets.
         sources: A list of strings. One without anything but spaces has an empty translation.
         options: `TranslationOptions`.
-        devices: Names of the devices that batches are dealt over; none is the one that TensorFlow
+        devices: Names of the devices that batches are spread over; none is the one that TensorFlow
             chooses. The model's parameters have to be on each.
+        on_progress: Called as `on_progress(done, of how many)` after each translation, or None.
 
     Returns:
         For each source a list of at least one and at most `num_return_sequences` `Translation`s,
@@ -69,7 +72,12 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
         model, source_tokenizer, tokenizer, options, devices, "source {}".format
     )
     sources = [translator.encode(number, source) for number, source in enumerate(sources, 1)]
-    return list(translator.translate(sources))
+    found = []
+    for translations in translator.translate(sources):
+        found.append(translations)
+        if on_progress:
+            on_progress(len(found), len(sources))
+    return found
 
 
 def translate_stream(
@@ -144,7 +152,7 @@ class _Translator:
         """Yields each source's translations, in order."""
         done = {i: [_nothing(s)] for i, s in enumerate(sources) if not s.token_ids}
         batches = _batches(sources, self.options.batch_size)
-        found = deal_parts(
+        found = map_on_devices(
             lambda batch: self._search([sources[i] for i in batch]), batches, self.devices
         )
         next_one = 0

@@ -1,6 +1,5 @@
 """Makes a run of another library's files."""
 
-import contextlib
 import json
 import shutil
 
@@ -16,15 +15,17 @@ from lm_zoo.config import (
 from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.model_tensors import model_tensors
+from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import task_class
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
-from lm_zoo.weights.parts import assign
+from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import, check_unused
+from lm_zoo.weights.tensor_mapping import assign
 
-MOST_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
-FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
+MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
+FORMATS = dict(zip(FORMAT_NAMES, (hugging_face, keras_hub, pytorch), strict=True))
 
 
 def import_run(source, workdir, format="", tokenizer=None):
@@ -45,16 +46,19 @@ def import_run(source, workdir, format="", tokenizer=None):
             missing or has another size, or the workdir is used or cannot be written.
     """
     source, folder = files.expanded(source), RunFolder(workdir)
-    if not source.is_dir():
-        raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
-    _check_unused(folder)
-    files.check_writable(folder.path)
+    check_import(source, folder)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
     if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
         advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
         checksums.verify(source, "--from", advice, complete=False)
+    with stage("Reading the weights"):
+        return _imported(source, folder, name, tokenizer)
+
+
+def _imported(source, folder, name, tokenizer):
+    """Returns the `Run` of files in a format."""
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
         foreign = _with_padding(foreign, source, given=tokenizer is not None)
@@ -62,18 +66,10 @@ def import_run(source, workdir, format="", tokenizer=None):
         model = build_model(
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
         )
-        assign(foreign.parts, foreign.source, model)
+        assign(foreign.mappings, foreign.source, model)
     _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
     task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
     return resolve(task.run_class)(folder, task, model, step=0)
-
-
-def _check_unused(folder):
-    """Raises a `UserError` if the folder holds anything but what a killed import left."""
-    if not folder.exists():
-        folder.check_unused()
-    elif not _unfinished(folder):
-        raise UserError(f"workdir: {folder.path} holds a run already; give another --workdir.")
 
 
 def _format_of(source):
@@ -99,7 +95,7 @@ def _with_padding(foreign, source, given):
             "it by --tokenizer."
         )
     padding = size - foreign.tokenizer.vocab_size
-    fits = padding < max(MOST_PADDING, size // 16) and (not given or size % 8 == 0)
+    fits = padding < max(MAX_PADDING, size // 16) and (not given or size % 8 == 0)
     if padding and not (padding > 0 and fits):
         raise UserError(
             f"tokenizer: expected {size} tokens, as the weights have, received a "
@@ -153,7 +149,7 @@ def _write(folder, config, tokenizer, model, record):
     """Writes the run. The checkpoint comes last: what a killed import left has none."""
     existed = folder.path.is_dir()
     with writing(folder.path, "workdir"), folder.locked():
-        _check_unused(folder)  # another import may have been faster
+        check_unused(folder)  # another import may have been faster
         try:
             tokenizer.save(folder.tokenizer_path("text"))
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
@@ -162,13 +158,6 @@ def _write(folder, config, tokenizer, model, record):
         except BaseException:
             _clear(folder, existed)
             raise
-
-
-def _unfinished(folder):
-    """Whether an import was killed here before it had written the weights."""
-    with contextlib.suppress(UserError):
-        return "imported" in folder.data_record() and not checkpoints.steps(folder.checkpoints)
-    return False
 
 
 def _clear(folder, existed):
