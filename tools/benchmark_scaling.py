@@ -24,8 +24,8 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from lm_zoo.distribution.launcher import Launcher
-from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+from lm_zoo.distribution.launch.launcher import Launcher
+from lm_zoo.distribution.launch.private_network import NoPrivateNetwork, PrivateNetwork
 
 # Name: vocabulary, batch, length, arguments.
 RECURRENT = {"hidden_dim": 200, "num_layers": 2}

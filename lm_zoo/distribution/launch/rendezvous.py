@@ -14,14 +14,14 @@ import secrets
 import socket
 import time
 
-from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines, find_token
-from lm_zoo.distribution.listening import (
+from lm_zoo.distribution.launch.cluster_token import VARIABLE, SealedLines, find_token
+from lm_zoo.distribution.launch.listening import (
     check_free,
     is_listening,
     listen,
     split_address,
 )
-from lm_zoo.distribution.meeting import (
+from lm_zoo.distribution.launch.meeting import (
     HELLO,
     MAX_MESSAGE,
     MESSAGE_SECONDS,

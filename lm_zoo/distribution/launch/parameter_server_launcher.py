@@ -2,8 +2,13 @@
 
 import time
 
-from lm_zoo.distribution.launched_process import LaunchedProcess
-from lm_zoo.distribution.launcher import POLL_SECONDS, STALLED, USER_ERROR, Launcher
+from lm_zoo.distribution.launch.launched_process import LaunchedProcess
+from lm_zoo.distribution.launch.launcher import (
+    POLL_SECONDS,
+    STALLED,
+    USER_ERROR,
+    Launcher,
+)
 
 KILLED = 137  # as shells report it
 

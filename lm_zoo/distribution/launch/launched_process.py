@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from lm_zoo.distribution import cluster_token
+from lm_zoo.distribution.launch import cluster_token
 
 
 class LaunchedProcess:

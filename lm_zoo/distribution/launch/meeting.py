@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines
+from lm_zoo.distribution.launch.cluster_token import VARIABLE, SealedLines
 
 HELLO = b"hello"
 MESSAGE_SECONDS = 5  # for one message, once somebody is connected

@@ -3,7 +3,7 @@
 import hashlib
 import pathlib
 
-PACKAGE = pathlib.Path(__file__).parents[1]
+PACKAGE = pathlib.Path(__file__).parents[2]
 
 
 def source_version(package=PACKAGE):

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 
-from lm_zoo.distribution.launched_process import LaunchedProcess, shell_status
+from lm_zoo.distribution.launch.launched_process import LaunchedProcess, shell_status
 
 USER_ERROR = 2  # the same command would fail again
 STALLED = 142  # as a shell reports a process that an alarm ended
