@@ -4,7 +4,6 @@ import copy
 import pathlib
 
 from lm_zoo.errors import UserError
-from lm_zoo.weights import gpt2, llama
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import (
     TRANSFORMER,
@@ -13,15 +12,19 @@ from lm_zoo.weights.foreign_model import (
     not_held,
     written,
 )
-from lm_zoo.weights.hugging_face_card import model_card
-from lm_zoo.weights.hugging_face_tokenizer import (
+from lm_zoo.weights.tensor_mapping import HEAD, check_tensors
+from lm_zoo.weights.transformers import gpt2, llama
+from lm_zoo.weights.transformers.hugging_face_card import model_card
+from lm_zoo.weights.transformers.hugging_face_tokenizer import (
     read_tokenizer,
     tokenizer_files,
     write_json,
     write_tokenizer,
 )
-from lm_zoo.weights.safetensors_folder import SafetensorsFolder, write_safetensors
-from lm_zoo.weights.tensor_mapping import HEAD, check_tensors
+from lm_zoo.weights.transformers.safetensors_folder import (
+    SafetensorsFolder,
+    write_safetensors,
+)
 
 ARCHITECTURES = {module.MODEL_TYPE: module for module in (gpt2, llama)}
 

@@ -6,8 +6,8 @@ from lm_zoo.config import TokenizerConfig
 from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
 from lm_zoo.text.tokenizers.wordpiece import SETTINGS_FILE
-from lm_zoo.weights.tokenizer_json import read_byte_pairs
-from lm_zoo.weights.tokenizer_settings import TokenizerSettings
+from lm_zoo.weights.transformers.tokenizer_json import read_byte_pairs
+from lm_zoo.weights.transformers.tokenizer_settings import TokenizerSettings
 
 TOKENIZER_JSON = "tokenizer.json"
 NAMES = (FILE_NAME, TOKENIZER_JSON, SETTINGS_FILE, "special_tokens_map.json", "added_tokens.json")

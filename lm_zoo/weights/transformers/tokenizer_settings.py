@@ -4,7 +4,11 @@ from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import BytePairTokenizer
 from lm_zoo.text.tokenizers.wordpiece import SETTINGS_FILE
 from lm_zoo.weights.foreign_json import Fields, read_json
-from lm_zoo.weights.tokenizer_json import added_tokens, read_post_processor, unlike
+from lm_zoo.weights.transformers.tokenizer_json import (
+    added_tokens,
+    read_post_processor,
+    unlike,
+)
 
 _ADDED, _NAMED = "added_tokens.json", "special_tokens_map.json"
 

@@ -11,7 +11,6 @@ from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import BytePairTokenizer, load_tokenizer
 from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
-from lm_zoo.weights import gpt2
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import (
     TRANSFORMER,
@@ -21,10 +20,11 @@ from lm_zoo.weights.foreign_model import (
     not_held,
     written,
 )
-from lm_zoo.weights.hugging_face_tokenizer import write_json
-from lm_zoo.weights.keras_hub_gpt2 import tensor_mappings
-from lm_zoo.weights.keras_weights import KerasWeights, write_keras_weights
+from lm_zoo.weights.keras.keras_hub_gpt2 import tensor_mappings
+from lm_zoo.weights.keras.keras_weights import KerasWeights, write_keras_weights
 from lm_zoo.weights.tensor_mapping import check_tensors
+from lm_zoo.weights.transformers import gpt2
+from lm_zoo.weights.transformers.hugging_face_tokenizer import write_json
 
 WEIGHTS = "model.weights.h5"
 BACKBONE = "GPT2Backbone"

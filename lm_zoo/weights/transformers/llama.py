@@ -2,7 +2,6 @@
 
 import re
 
-from lm_zoo.weights.llama_rope import read_rope, write_rope
 from lm_zoo.weights.tensor_mapping import (
     HEAD,
     end_to_end,
@@ -11,6 +10,7 @@ from lm_zoo.weights.tensor_mapping import (
     same,
     side_by_side,
 )
+from lm_zoo.weights.transformers.llama_rope import read_rope, write_rope
 
 MODEL_TYPE = "llama"
 ARCHITECTURE = "LlamaForCausalLM"

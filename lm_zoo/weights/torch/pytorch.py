@@ -12,18 +12,21 @@ import re
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.weights import recurrent
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, written
-from lm_zoo.weights.hugging_face_tokenizer import (
+from lm_zoo.weights.tensor_mapping import check_tensors
+from lm_zoo.weights.torch import recurrent_weights as recurrent
+from lm_zoo.weights.torch.pytorch_module import readme
+from lm_zoo.weights.transformers.hugging_face_tokenizer import (
     read_tokenizer,
     tokenizer_files,
     write_json,
     write_tokenizer,
 )
-from lm_zoo.weights.pytorch_module import readme
-from lm_zoo.weights.safetensors_folder import SafetensorsFolder, write_safetensors
-from lm_zoo.weights.tensor_mapping import check_tensors
+from lm_zoo.weights.transformers.safetensors_folder import (
+    SafetensorsFolder,
+    write_safetensors,
+)
 
 NAMES = {
     "rnn": "rnn.",
