@@ -26,7 +26,7 @@ from lm_zoo.generation.beam_step import (
     ended_scores,
 )
 from lm_zoo.generation.beams import NO_SCORE, NOTHING, Beams, Hypotheses, Prompts
-from lm_zoo.layers.key_value_cache import written_in_place
+from lm_zoo.layers.attention.key_value_cache import written_in_place
 
 
 class Growing(NamedTuple):

@@ -1,7 +1,7 @@
 """Llama's rotary positions in `config.json`, as both generations of transformers write them."""
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.rope_scaling import SCALINGS, check_rope_scaling
+from lm_zoo.layers.attention.rope_scaling import SCALINGS, check_rope_scaling
 
 # Of these, some kinds read some; what is beside them is refused.
 _NUMBERS = {name for names in SCALINGS.values() for name in names}

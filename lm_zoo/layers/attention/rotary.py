@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.layers.rope_scaling import rope_frequencies
+from lm_zoo.layers.attention.rope_scaling import rope_frequencies
 
 
 def rotation(positions, head_dim, theta, scaling=None):
@@ -12,7 +12,7 @@ def rotation(positions, head_dim, theta, scaling=None):
         positions: Integers, shape `(length,)` or `(batch, length)`.
         head_dim: Width of a head; even.
         theta: Base of the wavelengths; 10,000 in the paper and Llama 2, 500,000 in Llama 3.
-        scaling: As `lm_zoo.layers.rope_scaling` has it, or None.
+        scaling: As `lm_zoo.layers.attention.rope_scaling` has it, or None.
 
     Returns:
         `(cosines, sines)`: float32, `positions.shape + (head_dim / 2,)`, with an axis for the heads

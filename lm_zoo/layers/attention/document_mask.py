@@ -4,7 +4,7 @@ import typing
 
 import tensorflow as tf
 
-from lm_zoo.layers.key_value_cache import additive_mask
+from lm_zoo.layers.attention.key_value_cache import additive_mask
 
 
 class Documents(typing.NamedTuple):

@@ -3,14 +3,14 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.recurrent import (
+from lm_zoo.layers.recurrence.recurrent import (
     RecurrentLayer,
     keep_inactive,
     mask_inactive_gradients,
     recurrent_kernel_gradient,
     reset_at_starts,
 )
-from lm_zoo.layers.scan import scan, shifted
+from lm_zoo.layers.recurrence.time_loop import scan, shifted
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")

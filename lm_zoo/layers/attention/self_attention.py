@@ -3,11 +3,11 @@
 import keras
 import tensorflow as tf
 
+from lm_zoo.layers.attention.key_value_cache import write
+from lm_zoo.layers.attention.rotary import rotate
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.layers.dense import normal_dense
 from lm_zoo.layers.dropout import named_dropout
-from lm_zoo.layers.key_value_cache import write
-from lm_zoo.layers.rotary import rotate
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -70,7 +70,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
             x: Shape `(batch, length, hidden_dim)`.
             mask: Added to the scores: `causal_mask(length)`, or with a cache `cache_mask(...)`, or
                 that of `read_documents`.
-            rotation: From `lm_zoo.layers.rotary.rotation`, or None.
+            rotation: From `lm_zoo.layers.attention.rotary.rotation`, or None.
             cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
             position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
             sources: With a cache and documents: from `read_documents`; `x` is then read after all
