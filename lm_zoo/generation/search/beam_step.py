@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from lm_zoo.generation.beams import NO_SCORE, NOTHING, Beams, Candidates, Hypotheses
+from lm_zoo.generation.search.beams import (
+    NO_SCORE,
+    NOTHING,
+    Beams,
+    Candidates,
+    Hypotheses,
+)
 
 MIN_COVERAGE = 1e-10  # of a source token: its logarithm stays finite
 

@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.generation.beam_search import advance, as_numbers, begin
-from lm_zoo.generation.beams import Prompts, Reading, Settings
+from lm_zoo.generation.search.beam_search import advance, as_numbers, begin
+from lm_zoo.generation.search.beams import Prompts, Reading, Settings
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH
 
 

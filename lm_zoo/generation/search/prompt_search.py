@@ -4,13 +4,19 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.generation.beam_search import advance, as_numbers, begin, choose, collected
-from lm_zoo.generation.beam_step import continuations
-from lm_zoo.generation.beams import NO_SCORE, Prompts, Reading, Settings
 from lm_zoo.generation.decoding import MAX_STEPS
 from lm_zoo.generation.decoding_state import slide_full_rows, state_specs, stepped
 from lm_zoo.generation.rows import last_tokens, tokens_seen
 from lm_zoo.generation.samplers import mark_seen, penalize_repetition
+from lm_zoo.generation.search.beam_search import (
+    advance,
+    as_numbers,
+    begin,
+    choose,
+    collected,
+)
+from lm_zoo.generation.search.beam_step import continuations
+from lm_zoo.generation.search.beams import NO_SCORE, Prompts, Reading, Settings
 
 
 def search_beams(decoder, rows, options):

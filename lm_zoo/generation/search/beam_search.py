@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lm_zoo.generation.beam_step import (
+from lm_zoo.generation.search.beam_step import (
     best_ended,
     best_going_on,
     cannot_improve,
     continuations,
     ended_scores,
 )
-from lm_zoo.generation.beams import NO_SCORE, NOTHING, Beams, Hypotheses, Prompts
+from lm_zoo.generation.search.beams import NO_SCORE, NOTHING, Beams, Hypotheses, Prompts
 from lm_zoo.layers.attention.key_value_cache import written_in_place
 
 
