@@ -61,7 +61,7 @@ def measure(name, runtime, steps, size, precision="float32"):
     import tensorflow as tf
 
     from lm_zoo import config as config_lib
-    from lm_zoo import config_checks
+    from lm_zoo.config import config_checks
     from lm_zoo.data.batching.batches import Batch
     from lm_zoo.distribution.strategies import make_distribution
     from lm_zoo.registry import build_model

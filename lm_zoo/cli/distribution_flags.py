@@ -5,7 +5,7 @@ import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.config import STRATEGIES
-from lm_zoo.config_json import learned_from
+from lm_zoo.config.config_json import learned_from
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checkpoints, checksums, config_checks, config_json, files
+from lm_zoo import checkpoints, files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -12,9 +12,12 @@ from lm_zoo.config import (
     ModelConfig,
     TaskConfig,
     TokenizerConfig,
+    config_checks,
+    config_json,
 )
 from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import checksums
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model

@@ -11,8 +11,8 @@ import os
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.input_files import read_input
-from lm_zoo.json_files import parse_json
+from lm_zoo.files.input_files import read_input
+from lm_zoo.files.json_files import parse_json
 
 VARIABLE = "LM_ZOO_CLUSTER_TOKEN"
 FILE_VARIABLE = "LM_ZOO_CLUSTER_TOKEN_FILE"

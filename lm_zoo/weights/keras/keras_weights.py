@@ -7,7 +7,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
-from lm_zoo.input_files import check_regular
+from lm_zoo.files.input_files import check_regular
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.tensor_mapping import taken_apart
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import cannot_write, raise_if_of_system
-from lm_zoo.input_files import check_regular
+from lm_zoo.files.input_files import check_regular
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.foreign_json import read_json
 from lm_zoo.weights.foreign_model import check_written

@@ -9,7 +9,7 @@ import stat
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason, sha256_file
-from lm_zoo.input_files import read_input
+from lm_zoo.files.input_files import read_input
 
 FILE_NAME = "SHA256SUMS"
 MAX_BYTES = 1 << 20  # of the list

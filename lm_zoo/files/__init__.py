@@ -9,7 +9,7 @@ import secrets
 import stat
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pattern matches it.
 

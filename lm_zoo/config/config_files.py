@@ -3,10 +3,11 @@
 import pathlib
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_json, configs
+from lm_zoo import configs
+from lm_zoo.config import config_json
 from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.files import expanded
-from lm_zoo.json_files import read_kept_json
+from lm_zoo.files.json_files import read_kept_json
 from lm_zoo.quiet_imports import import_for_registered
 from lm_zoo.registering_files import executed
 

@@ -10,7 +10,7 @@ import re
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason
-from lm_zoo.input_files import read_input
+from lm_zoo.files.input_files import read_input
 
 MAX_BYTES = 16 << 20  # of a file of settings or notes
 MAX_LARGE_BYTES = 256 << 20  # of a vocabulary, or of a list of many files

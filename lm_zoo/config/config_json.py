@@ -10,7 +10,7 @@ import typing
 
 from lm_zoo.checked_fields import field_types, require
 from lm_zoo.config import ExperimentConfig
-from lm_zoo.config_fields import NamedConfig
+from lm_zoo.config.config_fields import NamedConfig
 from lm_zoo.errors import UserError, unknown_name
 
 FORMAT_VERSION = 2  # of config.json; there is no reader of another one

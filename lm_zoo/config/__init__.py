@@ -9,7 +9,7 @@ This module imports the standard library alone, so everything may import it.
 import dataclasses
 
 from lm_zoo.checked_fields import field
-from lm_zoo.config_fields import NamedConfig
+from lm_zoo.config.config_fields import NamedConfig
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
 SCHEDULES = ("constant", "epoch_decay", "plateau", "cosine", "inverse_sqrt", "warmup_stable_decay")

@@ -8,9 +8,9 @@ import dataclasses
 
 from lm_zoo.checked_fields import check_fields, field_types, require
 from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, TokenizerConfig
-from lm_zoo.config_fields import NamedConfig, made_from, unknown_field
-from lm_zoo.config_json import flatten
-from lm_zoo.declared_classes import declared
+from lm_zoo.config.config_fields import NamedConfig, made_from, unknown_field
+from lm_zoo.config.config_json import flatten
+from lm_zoo.config.declared_classes import declared
 from lm_zoo.errors import UserError, nearest, unknown_name
 from lm_zoo.models import MODELS
 from lm_zoo.models.arguments import check_arguments
