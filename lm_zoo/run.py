@@ -1,12 +1,10 @@
 """A trained run as a Python object: `lm_zoo.load(workdir)`."""
 
 import dataclasses
-import os
 
-from lm_zoo import config_checks
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
-from lm_zoo.config_files import read_config
+from lm_zoo.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
 from lm_zoo.data.held_out import HELD_OUT
@@ -39,11 +37,7 @@ def train(config, workdir, profile_steps=None, **changes):
     Raises:
         UserError: For any mistake in the config, the text or the folder, before the first step.
     """
-    if isinstance(config, (str, os.PathLike)):
-        config = read_config(os.fspath(config))
-    if changes:
-        config = config_checks.changed(config, changes)
-    return Experiment(config, workdir).train(profile_steps)
+    return Experiment(given_config(config, changes), workdir).train(profile_steps)
 
 
 def load(workdir, checkpoint="best", distribution=None):
