@@ -12,7 +12,7 @@ from lm_zoo.files import raise_if_of_system, reason, sha256_file
 from lm_zoo.input_files import read_input
 
 FILE_NAME = "SHA256SUMS"
-MOST_BYTES = 1 << 20  # of the list
+MAX_BYTES = 1 << 20  # of the list
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
 
 
@@ -74,7 +74,7 @@ def _listed(folder, field, advice, sha256):
 
     path = folder / FILE_NAME
     try:
-        data = read_input(path, MOST_BYTES)
+        data = read_input(path, MAX_BYTES)
     except FileNotFoundError:
         raise unusable(
             f"{folder} has no {FILE_NAME}, so what is in it cannot be verified"

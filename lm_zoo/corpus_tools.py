@@ -6,14 +6,14 @@ import time
 from lm_zoo.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-from lm_zoo.data.preparation import Observer, prepared_corpus
+from lm_zoo.data.preparation import ProgressListener, prepared_corpus
 from lm_zoo.data.prepared_text import PreparedText
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 
 
-def prepare(config, observer=None, **changes):
+def prepare(config, listener=None, **changes):
     """Fetches, cleans and tokenizes a config's text into the cache, where training finds it.
 
         print(lm_zoo.prepare("quickstart_lstm", tokenizer={"vocab_size": 2000}))
@@ -21,7 +21,7 @@ def prepare(config, observer=None, **changes):
     Args:
         config: An `ExperimentConfig`; or the name of a shipped config, or the path of a Python file
             with a `get_config()` or of a run's config.json.
-        observer: A `lm_zoo.data.preparation.Observer` that is told how it goes, or None.
+        listener: A `lm_zoo.data.preparation.ProgressListener` that is told how it goes, or None.
         **changes: Fields of the config that have other values; of a section, a dict of them.
 
     Returns:
@@ -30,16 +30,16 @@ def prepare(config, observer=None, **changes):
     Raises:
         UserError: For a mistake in the config, or text that cannot be used.
     """
-    config, observer = given_config(config, changes), observer or Observer()
+    config, listener = given_config(config, changes), listener or ProgressListener()
     started, fields = time.monotonic(), fields_of(config)
-    corpus = prepared_corpus(config, fields, observer)
-    preprocessors = prepared_preprocessors(config, corpus, fields, observer)
-    examples = prepared_examples(config, corpus, preprocessors, observer)
-    seconds = time.monotonic() - started if observer.worked else 0.0
+    corpus = prepared_corpus(config, fields, listener)
+    preprocessors = prepared_preprocessors(config, corpus, fields, listener)
+    examples = prepared_examples(config, corpus, preprocessors, listener)
+    seconds = time.monotonic() - started if listener.worked else 0.0
     return PreparedText(corpus, preprocessors, examples, seconds)
 
 
-def inspect(source, split="train", num_examples=3, num_batches=None, observer=None, **changes):
+def inspect(source, split="train", num_examples=3, num_batches=None, listener=None, **changes):
     """Looks at a split as the model sees it: examples, batches, and what is known of each field.
 
         report = lm_zoo.inspect("quickstart_lstm")
@@ -52,7 +52,7 @@ def inspect(source, split="train", num_examples=3, num_batches=None, observer=No
         split: `train`, `validation` or `test`.
         num_examples: Examples shown, or excerpts of a text that is one stream.
         num_batches: Batches shown; None means 1 of the training split, none of the others.
-        observer: As `prepare` takes it.
+        listener: As `prepare` takes it.
         **changes: As `prepare` takes them.
 
     Returns:
@@ -70,8 +70,8 @@ def inspect(source, split="train", num_examples=3, num_batches=None, observer=No
         raise unknown_name("split", split, SPLITS)
     folder = _run_folder(source)
     config = given_config(folder.config() if folder else source, changes)
-    corpus, task = prepared_task(config, folder, observer)
-    examples = prepared_examples(config, corpus, task.preprocessors, observer)
+    corpus, task = prepared_task(config, folder, listener)
+    examples = prepared_examples(config, corpus, task.preprocessors, listener)
     if folder:
         folder.check_examples(examples, (split,))
     found = examples.split(split)

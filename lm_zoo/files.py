@@ -13,7 +13,7 @@ from lm_zoo.input_files import open_input
 
 TEMPORARY_PREFIX = ".writing-"  # Not made from the target's name, so that no pattern matches it.
 
-MOST_LINKS = 40  # on the way to a file; the kernel's own limit
+MAX_LINKS = 40  # on the way to a file; the kernel's own limit
 
 # Errors that say nothing of what is in a file: something is short, forbidden or not there for now.
 _NOT_OF_CONTENT = {
@@ -149,7 +149,7 @@ def link_of_another_user(path):
         if status.st_uid not in (0, os.geteuid()):
             return here
         followed += 1
-        if followed > MOST_LINKS:
+        if followed > MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(here))
         target = pathlib.Path(os.readlink(here))
         waiting += reversed(target.parts[1:] if target.is_absolute() else target.parts)

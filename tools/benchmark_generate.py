@@ -210,8 +210,8 @@ def generate_saved_model(name, arguments, folder):
     import tensorflow as tf
 
     from lm_zoo.config import ExperimentConfig
-    from lm_zoo.export.exported_model import ExportedModel
-    from lm_zoo.export.weights import StoredWeights
+    from lm_zoo.export.in_graph.exported_model import ExportedModel
+    from lm_zoo.export.stored_weights import StoredWeights
     from lm_zoo.tasks import task_class
 
     model, tokenizer = our_model(name, arguments)

@@ -62,7 +62,7 @@ def measure(name, runtime, steps, size, precision="float32"):
 
     from lm_zoo import config as config_lib
     from lm_zoo import config_checks
-    from lm_zoo.data.batches import Batch
+    from lm_zoo.data.batching.batches import Batch
     from lm_zoo.distribution.strategies import make_distribution
     from lm_zoo.registry import build_model
     from lm_zoo.training.train_step import TrainStep

@@ -19,7 +19,13 @@ import typing
 from absl import logging
 
 from lm_zoo import files
-from lm_zoo.checkpoints.folder import STEP_FOLDER, folder_name, load, read_manifest, write_folder
+from lm_zoo.checkpoints.folder import (
+    STEP_FOLDER,
+    folder_name,
+    load,
+    read_manifest,
+    write_folder,
+)
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, natural, read_json
 

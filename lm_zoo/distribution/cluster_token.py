@@ -16,8 +16,8 @@ from lm_zoo.json_files import parse_json
 
 VARIABLE = "LM_ZOO_CLUSTER_TOKEN"
 FILE_VARIABLE = "LM_ZOO_CLUSTER_TOKEN_FILE"
-FEWEST_CHARACTERS = 16  # a shorter one can be guessed
-MOST_BYTES = 1 << 16  # of a file with a token
+MIN_CHARACTERS = 16  # a shorter one can be guessed
+MAX_BYTES = 1 << 16  # of a file with a token
 HOW = "make one by `openssl rand -hex 32`, the same for all processes"
 
 
@@ -35,15 +35,15 @@ def find_token(environment=None):
     if path:
         name = f"{FILE_VARIABLE}: {path}"
         try:
-            text = str(read_input(path, MOST_BYTES), "utf-8")
+            text = str(read_input(path, MAX_BYTES), "utf-8")
         except OSError as error:
             raise UserError(f"{name}: {reason(error)}; give a file with a token: {HOW}.") from None
         except UnicodeDecodeError:
             text = ""
     token = text.strip()
-    if len(token) < FEWEST_CHARACTERS and (path or text):
+    if len(token) < MIN_CHARACTERS and (path or text):
         raise UserError(
-            f"{name}: expected at least {FEWEST_CHARACTERS} characters of text, received "
+            f"{name}: expected at least {MIN_CHARACTERS} characters of text, received "
             f"{len(token)}; {HOW}."
         )
     return token.encode()

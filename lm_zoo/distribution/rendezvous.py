@@ -15,8 +15,19 @@ import socket
 import time
 
 from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines, find_token
-from lm_zoo.distribution.listening import check_free, is_listening, listen, split_address
-from lm_zoo.distribution.meeting import HELLO, MAX_MESSAGE, MESSAGE_SECONDS, Meeting, answer_to
+from lm_zoo.distribution.listening import (
+    check_free,
+    is_listening,
+    listen,
+    split_address,
+)
+from lm_zoo.distribution.meeting import (
+    HELLO,
+    MAX_MESSAGE,
+    MESSAGE_SECONDS,
+    Meeting,
+    answer_to,
+)
 from lm_zoo.errors import UserError
 
 LEAVE_SECONDS = 10  # that a chief which is done waits for the others, which miss it otherwise

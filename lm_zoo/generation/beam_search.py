@@ -25,7 +25,7 @@ from lm_zoo.generation.beam_step import (
     continuations,
     ended_scores,
 )
-from lm_zoo.generation.beams import LOWEST, NOTHING, Beams, Hypotheses, Prompts
+from lm_zoo.generation.beams import NO_SCORE, NOTHING, Beams, Hypotheses, Prompts
 from lm_zoo.layers.key_value_cache import written_in_place
 
 
@@ -84,11 +84,11 @@ def begin(settings, prompts, state, num_return_sequences, keeps_own=False, sourc
     beams = Beams(
         state=state,
         tokens=tf.fill([batch_size, num_beams, most_steps], NOTHING),
-        log_probs=tf.where(is_first, tf.zeros([], tf.float64), LOWEST),
+        log_probs=tf.where(is_first, tf.zeros([], tf.float64), NO_SCORE),
         own_log_probs=tf.zeros([batch_size, num_beams], tf.float64) if keeps_own else (),
         coverage=tf.zeros([batch_size, num_beams, source_length]) if covers else (),
     )
-    lowest = tf.fill([batch_size, num_return_sequences], LOWEST)
+    lowest = tf.fill([batch_size, num_return_sequences], NO_SCORE)
     found = Hypotheses(
         tokens=tf.fill([batch_size, num_return_sequences, most_steps], NOTHING),
         lengths=tf.zeros([batch_size, num_return_sequences], tf.int32),
@@ -173,7 +173,7 @@ def choose(settings, index, growing, candidates, state, coverage, stopped=None):
     counted = ends & first & growing.active[:, None]
     scores = ended_scores(settings, index, candidates, coverage, prompts.source_lengths)
     ended = best_ended(
-        growing.ended, candidates, tf.where(counted, scores, LOWEST), settings, index
+        growing.ended, candidates, tf.where(counted, scores, NO_SCORE), settings, index
     )
     beams = best_going_on(settings, candidates, state, coverage, ends)
     is_done = is_last | cannot_improve(settings, index, prompts.longest, beams, ended)

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from lm_zoo.generation.beams import LOWEST, NOTHING, Beams, Candidates, Hypotheses
+from lm_zoo.generation.beams import NO_SCORE, NOTHING, Beams, Candidates, Hypotheses
 
-LEAST_COVERAGE = 1e-10  # of a source token: its logarithm stays finite
+MIN_COVERAGE = 1e-10  # of a source token: its logarithm stays finite
 
 
 def continuations(step, settings, index, active, prompts, beams):
@@ -28,7 +28,7 @@ def continuations(step, settings, index, active, prompts, beams):
     place = tf.maximum(index - 1, 0)
     last = tf.where(index > 0, beams.tokens[:, :, place], prompts.last_tokens[:, None])
     last = tf.reshape(tf.maximum(last, 0), [-1])  # a beam that is not in use has no tokens
-    in_use = tf.reshape(active[:, None] & (beams.log_probs > LOWEST), [-1])
+    in_use = tf.reshape(active[:, None] & (beams.log_probs > NO_SCORE), [-1])
     logits, ranking, state, attention = step(prompts.memory, beams.state, last, in_use)
     coverage = ()
     if not _is_absent(settings.coverage_penalty):
@@ -38,7 +38,7 @@ def continuations(step, settings, index, active, prompts, beams):
     values, tokens = tf.math.top_k(ranking[:, : step.vocab_size], per_beam)  # (B * K, C)
     log_probs = _continued(beams.log_probs, values, ranking)
     # A NaN would be ranked anywhere: first, it cannot be missed.
-    log_probs = tf.where(tf.math.is_nan(log_probs), -LOWEST, log_probs)
+    log_probs = tf.where(tf.math.is_nan(log_probs), -NO_SCORE, log_probs)
     log_probs, places = tf.math.top_k(log_probs, tf.minimum(2 * num_beams, num_beams * per_beam))
     own_log_probs = beams.own_log_probs
     if not _is_absent(own_log_probs):
@@ -88,7 +88,7 @@ def ended_scores(settings, index, candidates, coverage, source_lengths):
     if _is_absent(settings.coverage_penalty):
         return scores
     attention = tf.gather(coverage, candidates.parents, batch_dims=1)  # (B, 2 K, S)
-    covered = tf.math.log(tf.clip_by_value(attention, LEAST_COVERAGE, 1.0))
+    covered = tf.math.log(tf.clip_by_value(attention, MIN_COVERAGE, 1.0))
     is_there = tf.range(tf.shape(covered)[2]) < source_lengths[:, None, None]
     covered = tf.reduce_sum(tf.where(is_there, covered, 0.0), -1)
     return scores + settings.coverage_penalty * tf.cast(covered, tf.float64)
@@ -119,12 +119,12 @@ def best_ended(ended, candidates, scores, settings, index):
     both = tf.nest.map_structure(lambda a, b: tf.concat([a, b], 1), ended, new)
     _, best = tf.math.top_k(both.scores, tf.shape(ended.scores)[1])
     kept = tf.nest.map_structure(lambda t: tf.gather(t, best, batch_dims=1), both)
-    is_there = kept.scores > LOWEST
+    is_there = kept.scores > NO_SCORE
     return Hypotheses(
         tf.where(is_there[..., None], kept.tokens, NOTHING),
         tf.where(is_there, kept.lengths, 0),
         kept.scores,
-        tf.where(is_there, kept.log_probs, LOWEST),
+        tf.where(is_there, kept.log_probs, NO_SCORE),
     )
 
 
@@ -139,7 +139,7 @@ def best_going_on(settings, candidates, state, coverage, ends):
         ends: Candidates that end, bool `(batch, candidates)`.
     """
     batch_size, num_beams = tf.shape(ends)[0], settings.num_beams
-    log_probs = tf.where(ends, LOWEST, candidates.log_probs)
+    log_probs = tf.where(ends, NO_SCORE, candidates.log_probs)
     log_probs, chosen = tf.math.top_k(log_probs, num_beams)  # (B, K)
     parents = tf.gather(candidates.parents, chosen, batch_dims=1)
     rows = tf.reshape(parents + num_beams * tf.range(batch_size)[:, None], [-1])
@@ -173,7 +173,7 @@ def cannot_improve(settings, index, longest, beams, ended):
     attainable = tf.reduce_max(beams.log_probs, 1)
     attainable /= tf.cast(length, tf.float64) ** settings.length_penalty
     is_enough = (attainable <= worst) | (settings.num_beams == 1)
-    return (attainable == LOWEST) | ((worst > LOWEST) & is_enough)
+    return (attainable == NO_SCORE) | ((worst > NO_SCORE) & is_enough)
 
 
 def _is_absent(part):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 NOTHING = -1  # in the place of tokens that a hypothesis does not have
-LOWEST = np.float64(-np.inf)  # the score of what is not there
+NO_SCORE = np.float64(-np.inf)  # the score of what is not there
 
 
 class Hypotheses(NamedTuple):

@@ -6,9 +6,9 @@ import tensorflow as tf
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.beam_search import advance, as_numbers, begin, choose, collected
 from lm_zoo.generation.beam_step import continuations
-from lm_zoo.generation.beams import LOWEST, Prompts, Reading, Settings
-from lm_zoo.generation.decoding import MOST_STEPS
-from lm_zoo.generation.decoding_state import make_room, state_specs, stepped
+from lm_zoo.generation.beams import NO_SCORE, Prompts, Reading, Settings
+from lm_zoo.generation.decoding import MAX_STEPS
+from lm_zoo.generation.decoding_state import slide_full_rows, state_specs, stepped
 from lm_zoo.generation.rows import last_tokens, tokens_seen
 from lm_zoo.generation.samplers import mark_seen, penalize_repetition
 
@@ -26,7 +26,7 @@ def search_beams(decoder, rows, options):
         `num_return_sequences`.
     """
     copies = [row for row in rows for _ in range(options.num_beams)]
-    state, _ = decoder.begin(copies, options.max_new_tokens, leave_last=True)
+    state, _ = decoder.prefill(copies, options.max_new_tokens, leave_last=True)
     penalizes = options.repetition_penalty != 1
     seen = tf.constant(tokens_seen(copies, decoder.vocab_size)) if penalizes else ()
     settings = Settings(
@@ -44,7 +44,7 @@ def search_beams(decoder, rows, options):
         [
             row.continued(token_ids[token_ids >= 0].tolist(), float(log_prob))
             for token_ids, score, log_prob in zip(tokens[i], scores[i], log_probs[i])
-            if score != LOWEST
+            if score != NO_SCORE
         ]
         for i, row in enumerate(rows)
     ]
@@ -55,7 +55,7 @@ def _grow(model, rows, settings, penalty, search):
     key = ("generation.prompt_search", isinstance(search.growing.beams.own_log_probs, tuple))
     advance_compiled = compiled_for(model, key, lambda model: _make_advance(model, search))
     while len(search.growing.rows):
-        search = advance_compiled(search, settings, penalty, MOST_STEPS)
+        search = advance_compiled(search, settings, penalty, MAX_STEPS)
     return search.found
 
 
@@ -102,7 +102,7 @@ class StopWatch:
         for prompt in np.flatnonzero(active):
             going_on = []
             for rank, (parent, token) in enumerate(zip(*(part[prompt] for part in choices))):
-                if scores[prompt, rank] == LOWEST or len(going_on) == self._num_beams:
+                if scores[prompt, rank] == NO_SCORE or len(going_on) == self._num_beams:
                     break
                 stream = self._streams[prompt][parent].fork()
                 stream.push(int(token))
@@ -123,7 +123,7 @@ class _PromptStep:
 
     def __call__(self, memory, state, tokens, active):
         (state, seen), model = state, self._model
-        state = make_room(model, state, active, model.context_length)
+        state = slide_full_rows(model, state, active, model.context_length)
         counts = tf.cast(active, tf.int32)
         features, model_state = model.features(tokens[:, None], state.model_state, lengths=counts)
         state = stepped(state, model_state, tokens[:, None], counts)

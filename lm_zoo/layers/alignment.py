@@ -39,7 +39,7 @@ class Alignment(Configurable, keras.layers.Layer):
         if kind not in KINDS:
             raise unknown_name("attention", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
 
         def dense(name, use_bias):
             return Dense(

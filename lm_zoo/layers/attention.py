@@ -47,7 +47,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         self.head_dim = hidden_dim // num_heads
         fused, dtype = (num_heads + 2 * num_kv_heads) * self.head_dim, self.dtype_policy
         self.query_key_value = normal_dense(

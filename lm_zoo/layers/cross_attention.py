@@ -35,7 +35,7 @@ class CrossAttention(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         self.head_dim = hidden_dim // num_heads
 
         def dense(width, name):

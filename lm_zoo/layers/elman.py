@@ -6,10 +6,10 @@ import tensorflow as tf
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers.recurrent import (
     RecurrentLayer,
-    forget_at,
-    hold,
-    nothing_after_end,
+    keep_inactive,
+    mask_inactive_gradients,
     recurrent_kernel_gradient,
+    reset_at_starts,
 )
 from lm_zoo.layers.scan import scan, shifted
 
@@ -37,24 +37,24 @@ class Elman(RecurrentLayer):
         super().__init__(hidden_dim, init_scale, seed, **kwargs)
         self.activation = activation
 
-    def recur(self, projected, recurrent_kernel, bias, state, *marks):
+    def recur(self, projected, recurrent_kernel, bias, state, *masks):
         recur = _elman_tanh if self.activation == "tanh" else _elman_relu
-        return recur(projected, recurrent_kernel, state, *marks)
+        return recur(projected, recurrent_kernel, state, *masks)
 
 
-def _elman(activate, slope, projected, kernel, hidden, *marks):
+def _elman(activate, slope, projected, kernel, hidden, *masks):
     """Args: projected (T, B, H) and kernel (H, H) in the compute dtype; hidden (B, H) in float32;
-    marks as in `recur`. `slope` gives the activation's derivative from its value."""
+    masks as in `recur`. `slope` gives the activation's derivative from its value."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden = forget_at(slices[1:], *state)
+        hidden = reset_at_starts(slices[1:], *state)
         total = slices[0] + tf.matmul(tf.cast(hidden[0], dtype), kernel)
         hidden = activate(tf.cast(total, tf.float32))  # (B, H)
-        return hold(slices[1:], (hidden,), state), (hidden,)
+        return keep_inactive(slices[1:], (hidden,), state), (hidden,)
 
     (last_hidden,), (hiddens,) = scan(
-        step, (hidden,), (projected, *marks), (tf.TensorSpec((batch, width), tf.float32),)
+        step, (hidden,), (projected, *masks), (tf.TensorSpec((batch, width), tf.float32),)
     )
     outputs = tf.cast(hiddens, dtype)
 
@@ -62,33 +62,33 @@ def _elman(activate, slope, projected, kernel, hidden, *marks):
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes, *marks = slices
+            d_output, slopes, *masks = slices
             d_total = (state[0] + tf.cast(d_output, tf.float32)) * slopes
-            (d_total,) = nothing_after_end(marks, tf.cast(d_total, dtype))  # (B, H)
+            (d_total,) = mask_inactive_gradients(masks, tf.cast(d_total, dtype))  # (B, H)
             d_before = tf.cast(tf.matmul(d_total, kernel_transposed), tf.float32)
-            return hold(marks, forget_at(marks, d_before), state), (d_total,)
+            return keep_inactive(masks, reset_at_starts(masks, d_before), state), (d_total,)
 
         (d_first_hidden,), (d_totals,) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slope(hiddens), *marks),
+            (d_outputs, slope(hiddens), *masks),
             (tf.TensorSpec((batch, width), dtype),),
             reverse=True,
         )
-        (hidden_before,) = forget_at(marks, shifted(hidden, outputs))
+        (hidden_before,) = reset_at_starts(masks, shifted(hidden, outputs))
         d_kernel = recurrent_kernel_gradient(hidden_before, d_totals)
-        return d_totals, d_kernel, d_first_hidden, *[None for _ in marks]
+        return d_totals, d_kernel, d_first_hidden, *[None for _ in masks]
 
     return (outputs, last_hidden), gradient
 
 
 @tf.custom_gradient
-def _elman_tanh(projected, kernel, hidden, *marks):
-    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden, *marks)
+def _elman_tanh(projected, kernel, hidden, *masks):
+    return _elman(tf.tanh, lambda value: 1 - tf.square(value), projected, kernel, hidden, *masks)
 
 
 @tf.custom_gradient
-def _elman_relu(projected, kernel, hidden, *marks):
+def _elman_relu(projected, kernel, hidden, *masks):
     return _elman(
-        tf.nn.relu, lambda value: tf.cast(value > 0, value.dtype), projected, kernel, hidden, *marks
+        tf.nn.relu, lambda value: tf.cast(value > 0, value.dtype), projected, kernel, hidden, *masks
     )

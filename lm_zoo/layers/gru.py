@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from lm_zoo.layers.recurrent import (
     RecurrentLayer,
-    forget_at,
-    hold,
-    nothing_after_end,
+    keep_inactive,
+    mask_inactive_gradients,
     recurrent_kernel_gradient,
+    reset_at_starts,
 )
 from lm_zoo.layers.scan import scan, shifted
 
@@ -29,19 +29,19 @@ class GRU(RecurrentLayer):
     def input_bias(self, bias):
         return bias[0]
 
-    def recur(self, projected, recurrent_kernel, bias, state, *marks):
-        return _gru(projected, recurrent_kernel, bias[1], state, *marks)
+    def recur(self, projected, recurrent_kernel, bias, state, *masks):
+        return _gru(projected, recurrent_kernel, bias[1], state, *masks)
 
 
 @tf.custom_gradient
-def _gru(projected, kernel, bias, hidden, *marks):
+def _gru(projected, kernel, bias, hidden, *masks):
     """Args: projected (T, B, 3H) and kernel (H, 3H) in the compute dtype; bias (3H,) and hidden
-    (B, H) in float32; marks as in `recur`. Returns outputs (T, B, H) in the compute dtype, and the
+    (B, H) in float32; masks as in `recur`. Returns outputs (T, B, H) in the compute dtype, and the
     last hidden."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):
-        hidden = forget_at(slices[1:], *state)
+        hidden = reset_at_starts(slices[1:], *state)
         inputs = tf.cast(slices[0], tf.float32)
         recurrent = tf.cast(tf.matmul(tf.cast(hidden[0], dtype), kernel), tf.float32) + bias
         gates = tf.sigmoid(inputs[:, : 2 * width] + recurrent[:, : 2 * width])  # (B, 2H)
@@ -50,12 +50,12 @@ def _gru(projected, kernel, bias, hidden, *marks):
         candidate = tf.tanh(inputs[:, 2 * width :] + r * recurrent)
         hidden = candidate + z * (hidden[0] - candidate)  # (B, H)
         kept = tf.concat([gates, candidate, recurrent], -1)  # (B, 4H)
-        return hold(slices[1:], (hidden,), state), (tf.cast(hidden, dtype), hidden, kept)
+        return keep_inactive(slices[1:], (hidden,), state), (tf.cast(hidden, dtype), hidden, kept)
 
     (last_hidden,), (outputs, hiddens, kept) = scan(
         step,
         (hidden,),
-        (projected, *marks),
+        (projected, *masks),
         (
             tf.TensorSpec((batch, width), dtype),
             tf.TensorSpec((batch, width), tf.float32),
@@ -65,7 +65,7 @@ def _gru(projected, kernel, bias, hidden, *marks):
 
     def gradient(d_outputs, d_hidden):
         z, r, candidate, recurrent = tf.split(kept, 4, -1)
-        (hidden_before,) = forget_at(marks, shifted(hidden, hiddens))
+        (hidden_before,) = reset_at_starts(masks, shifted(hidden, hiddens))
         candidate_by_hidden = (1 - z) * (1 - tf.square(candidate))
         # How the recurrent product's three parts depend on the new hidden vector: (T, B, 3H).
         slopes = tf.concat(
@@ -79,17 +79,17 @@ def _gru(projected, kernel, bias, hidden, *marks):
         kernel_transposed = tf.transpose(kernel)  # once, since each step would pack it again
 
         def step_back(state, slices):
-            d_output, slopes, z, *marks = slices
-            (d_hidden,) = nothing_after_end(marks, state[0] + tf.cast(d_output, tf.float32))
+            d_output, slopes, z, *masks = slices
+            (d_hidden,) = mask_inactive_gradients(masks, state[0] + tf.cast(d_output, tf.float32))
             d_gates = tf.cast(tf.tile(d_hidden, (1, 3)) * slopes, dtype)  # (B, 3H)
             d_before = tf.cast(tf.matmul(d_gates, kernel_transposed), tf.float32)
-            before = forget_at(marks, d_before + d_hidden * z)
-            return hold(marks, before, state), (d_gates, d_hidden)
+            before = reset_at_starts(masks, d_before + d_hidden * z)
+            return keep_inactive(masks, before, state), (d_gates, d_hidden)
 
         (d_first_hidden,), (d_gates, d_hiddens) = scan(
             step_back,
             (d_hidden,),
-            (d_outputs, slopes, z, *marks),
+            (d_outputs, slopes, z, *masks),
             (tf.TensorSpec((batch, 3 * width), dtype), tf.TensorSpec((batch, width), tf.float32)),
             reverse=True,
         )
@@ -98,6 +98,6 @@ def _gru(projected, kernel, bias, hidden, *marks):
         d_projected = tf.concat([d_gates[..., : 2 * width], d_candidate], -1)
         d_kernel = recurrent_kernel_gradient(tf.cast(hidden_before, dtype), d_gates)
         d_bias = tf.reduce_sum(tf.cast(d_gates, tf.float32), (0, 1))
-        return d_projected, d_kernel, d_bias, d_first_hidden, *[None for _ in marks]
+        return d_projected, d_kernel, d_bias, d_first_hidden, *[None for _ in masks]
 
     return (outputs, last_hidden), gradient

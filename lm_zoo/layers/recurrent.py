@@ -32,7 +32,7 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
 
     def __init__(self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
 
     def build(self, inputs_shape, state_shape=None):
         self.input_dim = inputs_shape[-1]
@@ -88,22 +88,22 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        marks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
+        masks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
         if document_starts is not None:
-            marks = (tf.transpose(document_starts)[..., None],)
+            masks = (tf.transpose(document_starts)[..., None],)
         elif lengths is not None:
             goes_on = (tf.range(shape[0])[:, None] < lengths)[..., None]
-            marks = (tf.zeros_like(goes_on), goes_on)
-        outputs, state = self.recur(projected, recurrent_kernel, bias, state, *marks)
+            masks = (tf.zeros_like(goes_on), goes_on)
+        outputs, state = self.recur(projected, recurrent_kernel, bias, state, *masks)
         return tf.transpose(outputs, (1, 0, 2)), state  # (B, T, H)
 
     def input_bias(self, bias):
         return bias
 
-    def recur(self, projected, recurrent_kernel, bias, state, *marks):
+    def recur(self, projected, recurrent_kernel, bias, state, *masks):
         """Runs the recurrence over `projected` (length, batch, num_gates * hidden_dim).
 
-        `marks` is nothing, or one tensor for `forget_at`, or that and one for `hold`.
+        `masks` is nothing, or one tensor for `reset_at_starts`, or that and one for `keep_inactive`.
 
         Returns:
             `(outputs, state)`: outputs of shape `(length, batch, hidden_dim)`.
@@ -114,30 +114,30 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         return 2 * (self.input_dim + self.hidden_dim) * self.num_gates * self.hidden_dim
 
 
-def forget_at(marks, *tensors):
+def reset_at_starts(masks, *tensors):
     """Puts rows to zero where a document starts: for states before a step, and their gradients.
 
     It selects rather than multiplies, so that not even an infinity gets from one document into the
     next.
 
     Args:
-        marks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
+        masks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
             tensor of shape `(..., batch, 1)`.
         *tensors: Shape `(..., batch, width)`.
 
     Returns:
         The tensors, a list.
     """
-    if not marks:
+    if not masks:
         return list(tensors)
-    return [tf.where(marks[0], tf.zeros((), t.dtype), t) for t in tensors]
+    return [tf.where(masks[0], tf.zeros((), t.dtype), t) for t in tensors]
 
 
-def hold(marks, new, old):
+def keep_inactive(masks, new, old):
     """Lets rows that have ended keep their state.
 
     Args:
-        marks: Without a second tensor, no row has ended; that one is boolean, `(batch, 1)`: which
+        masks: Without a second tensor, no row has ended; that one is boolean, `(batch, 1)`: which
             rows go on.
         new: Tuple of tensors `(batch, width)`.
         old: The same before the step.
@@ -145,16 +145,16 @@ def hold(marks, new, old):
     Returns:
         A tuple of tensors.
     """
-    if len(marks) < 2:
+    if len(masks) < 2:
         return tuple(new)
-    return tuple(tf.where(marks[1], n, o) for n, o in zip(new, old, strict=True))
+    return tuple(tf.where(masks[1], n, o) for n, o in zip(new, old, strict=True))
 
 
-def nothing_after_end(marks, *gradients):
-    """Puts the gradients of steps after a row's end to zero; marks and shapes as in `hold`."""
-    if len(marks) < 2:
+def mask_inactive_gradients(masks, *gradients):
+    """Puts the gradients of steps after a row's end to zero; masks and shapes as in `keep_inactive`."""
+    if len(masks) < 2:
         return list(gradients)
-    return [tf.where(marks[1], g, tf.zeros((), g.dtype)) for g in gradients]
+    return [tf.where(masks[1], g, tf.zeros((), g.dtype)) for g in gradients]
 
 
 def recurrent_kernel_gradient(hidden_before, d_gates):

@@ -62,7 +62,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         dtype = self.dtype_policy
 
         def new_norm(name):

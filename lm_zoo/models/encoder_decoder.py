@@ -106,7 +106,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         check_transformer(self, POSITIONS)
         require_at_least(1, source_length=source_length)
         require_at_least(0, source_vocab_size=source_vocab_size)

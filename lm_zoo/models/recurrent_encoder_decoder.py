@@ -87,7 +87,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         require_at_least(1, vocab_size=vocab_size, hidden_dim=hidden_dim, num_layers=num_layers)
         require_at_least(
             0,

@@ -14,7 +14,11 @@ from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.layers.rope_scaling import check_rope_scaling
 from lm_zoo.layers.transformer_block import TransformerBlock
-from lm_zoo.models.transformer_lm import TransformerLM, check_transformer, default_intermediate_dim
+from lm_zoo.models.transformer_lm import (
+    TransformerLM,
+    check_transformer,
+    default_intermediate_dim,
+)
 
 POSITIONS = ("learned", "rope")
 
@@ -112,7 +116,7 @@ class TransformerDecoder(TransformerLM):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         check_transformer(self, POSITIONS)
         require(norm_epsilon > 0, "norm_epsilon", "a number above 0", norm_epsilon)
         if rope_scaling is not None:

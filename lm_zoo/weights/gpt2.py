@@ -3,7 +3,7 @@
 import functools
 import re
 
-from lm_zoo.weights.parts import HEAD, num_rows, same, same_or_zeros
+from lm_zoo.weights.tensor_mapping import HEAD, num_rows, same, same_or_zeros
 
 MODEL_TYPE = "gpt2"
 ARCHITECTURE = "GPT2LMHeadModel"
@@ -81,8 +81,8 @@ def held_by(model):
     }
 
 
-def parts(arguments, prefix=PREFIX, table=""):
-    """Yields the `Part`s of a model.
+def tensor_mappings(arguments, prefix=PREFIX, table=""):
+    """Yields the `TensorMapping`s of a model.
 
     Args:
         arguments: Of our constructor.

@@ -20,8 +20,8 @@ from lm_zoo.weights.hugging_face_tokenizer import (
     write_json,
     write_tokenizer,
 )
-from lm_zoo.weights.parts import HEAD, check_tensors
 from lm_zoo.weights.safetensors_folder import SafetensorsFolder, write_safetensors
+from lm_zoo.weights.tensor_mapping import HEAD, check_tensors
 
 ARCHITECTURES = {module.MODEL_TYPE: module for module in (gpt2, llama)}
 
@@ -68,7 +68,7 @@ def read(folder, tokenizer=None):
     table = prefix + architecture.TABLE
     if tied and table not in source.names and HEAD in source.names:
         table = HEAD
-    check_tensors(architecture.parts(arguments, prefix, table), source, ignored)
+    check_tensors(architecture.tensor_mappings(arguments, prefix, table), source, ignored)
     if tied and HEAD in source.names:
         _check_tied(source, table, HEAD)
     bos, ends = values.get("bos_token_id", architecture.DEFAULT_BOS), values.get("eos_token_id")
@@ -79,7 +79,7 @@ def read(folder, tokenizer=None):
     return ForeignModel(
         TRANSFORMER,
         arguments,
-        list(architecture.parts(arguments, prefix, table)),
+        list(architecture.tensor_mappings(arguments, prefix, table)),
         source,
         tokenizer,
         [folder / CONFIG, *source.files, *tokenizer_files(folder)],
@@ -103,7 +103,7 @@ def write(run, folder, shard_bytes=0):
     folder = pathlib.Path(folder)
     kind, architecture = _architecture_of(run)
     model, tokenizer = run.model, run.tokenizer
-    parts = list(architecture.parts(arguments_of(model)))
+    mappings = list(architecture.tensor_mappings(arguments_of(model)))
     folder.mkdir(parents=True, exist_ok=True)
     start_ids = tokenizer.start_ids
     write_json(
@@ -124,7 +124,7 @@ def write(run, folder, shard_bytes=0):
     write_tokenizer(tokenizer, folder, model.context_length)
     card = model_card(run, kind, architecture.ARCHITECTURE)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    where = write_safetensors(folder, parts, model, shard_bytes)
+    where = write_safetensors(folder, mappings, model, shard_bytes)
     return written(architecture.ARCHITECTURE, model, where)
 
 

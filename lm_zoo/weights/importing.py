@@ -21,9 +21,9 @@ from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import task_class
 from lm_zoo.weights import hugging_face, keras_hub, pytorch
-from lm_zoo.weights.parts import assign
+from lm_zoo.weights.tensor_mapping import assign
 
-MOST_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
+MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
 
 
@@ -62,7 +62,7 @@ def import_run(source, workdir, format="", tokenizer=None):
         model = build_model(
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
         )
-        assign(foreign.parts, foreign.source, model)
+        assign(foreign.mappings, foreign.source, model)
     _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
     task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
     return resolve(task.run_class)(folder, task, model, step=0)
@@ -99,7 +99,7 @@ def _with_padding(foreign, source, given):
             "it by --tokenizer."
         )
     padding = size - foreign.tokenizer.vocab_size
-    fits = padding < max(MOST_PADDING, size // 16) and (not given or size % 8 == 0)
+    fits = padding < max(MAX_PADDING, size // 16) and (not given or size % 8 == 0)
     if padding and not (padding > 0 and fits):
         raise UserError(
             f"tokenizer: expected {size} tokens, as the weights have, received a "

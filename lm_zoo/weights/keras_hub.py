@@ -22,9 +22,9 @@ from lm_zoo.weights.foreign_model import (
     written,
 )
 from lm_zoo.weights.hugging_face_tokenizer import write_json
-from lm_zoo.weights.keras_hub_gpt2 import parts
+from lm_zoo.weights.keras_hub_gpt2 import tensor_mappings
 from lm_zoo.weights.keras_weights import KerasWeights, write_keras_weights
-from lm_zoo.weights.parts import check_tensors
+from lm_zoo.weights.tensor_mapping import check_tensors
 
 WEIGHTS = "model.weights.h5"
 BACKBONE = "GPT2Backbone"
@@ -71,12 +71,14 @@ def read(folder, tokenizer=None):
         "dropout": fields.number("dropout", 0.1),
     }
     source = KerasWeights(folder / WEIGHTS)
-    check_tensors(parts(arguments), source)
+    check_tensors(tensor_mappings(arguments), source)
     files = [folder / CONFIG, folder / WEIGHTS]
     if tokenizer is None:
         tokenizer, tokenizer_files = _read_tokenizer(folder)
         files += tokenizer_files
-    return ForeignModel(TRANSFORMER, arguments, list(parts(arguments)), source, tokenizer, files)
+    return ForeignModel(
+        TRANSFORMER, arguments, list(tensor_mappings(arguments)), source, tokenizer, files
+    )
 
 
 def write(run, folder):
@@ -110,7 +112,7 @@ def write(run, folder):
             f"--format=keras_hub: {BACKBONE} has {name}={' or '.join(map(repr, held[name]))}, "
             f"received a model with {getattr(model, name)!r}."
         )
-    all_parts = list(parts(arguments_of(model)))
+    mappings = list(tensor_mappings(arguments_of(model)))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "vocabulary_size": model.num_rows,
@@ -132,9 +134,9 @@ def write(run, folder):
         },
     )
     _write_tokenizer(run.tokenizer, folder)
-    write_keras_weights(folder / WEIGHTS, all_parts, model)
+    write_keras_weights(folder / WEIGHTS, mappings, model)
     with KerasWeights(folder / WEIGHTS) as source:
-        check_written(all_parts, source, model)
+        check_written(mappings, source, model)
     return written(BACKBONE, model, WEIGHTS)
 
 

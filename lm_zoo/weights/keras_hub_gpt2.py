@@ -4,11 +4,18 @@ import functools
 
 import numpy as np
 
-from lm_zoo.weights.parts import Part, has_bias, num_rows, same, same_or_zeros, zeros
+from lm_zoo.weights.tensor_mapping import (
+    TensorMapping,
+    has_bias,
+    num_rows,
+    same,
+    same_or_zeros,
+    zeros,
+)
 
 
-def parts(arguments):
-    """Yields the `Part`s of a model; the names are the places in the file."""
+def tensor_mappings(arguments):
+    """Yields the `TensorMapping`s of a model; the names are the places in the file."""
     width, inner = arguments["hidden_dim"], arguments["intermediate_dim"]
     heads = arguments["num_heads"]
     vector = functools.partial(same_or_zeros, arguments)
@@ -38,11 +45,11 @@ def parts(arguments):
 
 
 def _attention(ours, theirs, width, heads, biased):
-    """Yields the parts of attention, whose heads have an axis of their own there."""
+    """Yields the mappings of attention, whose heads have an axis of their own there."""
     theirs = f"{theirs}/_self_attention_layer"
     places = [f"{theirs}/{name}_dense/vars" for name in ("query", "key", "value")]
     per_head = (heads, width // heads)
-    yield Part(
+    yield TensorMapping(
         f"{ours}/query_key_value/kernel",
         {f"{place}/0": (width, *per_head) for place in places},
         lambda *arrays: np.concatenate([a.reshape(width, width) for a in arrays], 1),
@@ -50,7 +57,7 @@ def _attention(ours, theirs, width, heads, biased):
     )
     biases = {f"{place}/1": per_head for place in places}
     if biased:
-        yield Part(
+        yield TensorMapping(
             f"{ours}/query_key_value/bias",
             biases,
             lambda *arrays: np.concatenate([a.reshape(width) for a in arrays]),
@@ -59,7 +66,7 @@ def _attention(ours, theirs, width, heads, biased):
     else:
         yield from (zeros(name, shape) for name, shape in biases.items())
     place = f"{theirs}/output_dense/vars"
-    yield Part(
+    yield TensorMapping(
         f"{ours}/output_projection/kernel",
         {f"{place}/0": (*per_head, width)},
         lambda a: a.reshape(width, width),

@@ -9,7 +9,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.input_files import check_regular
 from lm_zoo.model_tensors import model_tensors
-from lm_zoo.weights.parts import taken_apart
+from lm_zoo.weights.tensor_mapping import taken_apart
 
 
 class KerasWeights:
@@ -73,12 +73,12 @@ class KerasWeights:
             self._arrays[name] = item
 
 
-def write_keras_weights(path, parts, model):
+def write_keras_weights(path, mappings, model):
     """Writes a model's weights as float32 in the places where another model of Keras has them.
 
     Args:
         path: The `.weights.h5` file.
-        parts: A sequence of `Part`.
+        mappings: A sequence of `TensorMapping`.
         model: The `LanguageModel`.
 
     Raises:
@@ -87,8 +87,8 @@ def write_keras_weights(path, parts, model):
     variables = model_tensors(model)
     with _ErrorKeepingFile(path, "w+") as disk:
         with h5py.File(disk, "w") as file:
-            for part in parts:
-                for name, array in taken_apart(part, variables).items():
+            for mapping in mappings:
+                for name, array in taken_apart(mapping, variables).items():
                     file[name] = array
         if disk.error is not None:
             raise disk.error

@@ -3,7 +3,7 @@
 import re
 
 from lm_zoo.weights.llama_rope import read_rope, write_rope
-from lm_zoo.weights.parts import (
+from lm_zoo.weights.tensor_mapping import (
     HEAD,
     end_to_end,
     has_bias,
@@ -87,8 +87,8 @@ def held_by(model):
     }
 
 
-def parts(arguments, prefix=PREFIX, table=""):
-    """Yields the `Part`s of a model.
+def tensor_mappings(arguments, prefix=PREFIX, table=""):
+    """Yields the `TensorMapping`s of a model.
 
     Args:
         arguments: Of our constructor.

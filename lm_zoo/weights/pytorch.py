@@ -21,9 +21,9 @@ from lm_zoo.weights.hugging_face_tokenizer import (
     write_json,
     write_tokenizer,
 )
-from lm_zoo.weights.parts import check_tensors
 from lm_zoo.weights.pytorch_module import readme
 from lm_zoo.weights.safetensors_folder import SafetensorsFolder, write_safetensors
+from lm_zoo.weights.tensor_mapping import check_tensors
 
 NAMES = {
     "rnn": "rnn.",
@@ -64,11 +64,11 @@ def read(folder, tokenizer=None):
         fields = Fields(folder / CONFIG, read_json(folder / CONFIG))
         kinds = {"tanh": "tanh", "relu": "relu"}
         arguments["activation"] = fields.choice("nonlinearity", "tanh", kinds)
-    check_tensors(recurrent.parts(name, arguments, names), source)
+    check_tensors(recurrent.tensor_mappings(name, arguments, names), source)
     return ForeignModel(
         name,
         arguments,
-        list(recurrent.parts(name, arguments, names)),
+        list(recurrent.tensor_mappings(name, arguments, names)),
         source,
         read_tokenizer(folder) if tokenizer is None else tokenizer,
         [*source.files, *tokenizer_files(folder)],
@@ -95,7 +95,7 @@ def write(run, folder, shard_bytes=0):
             f"--format=pytorch: expected {', '.join(recurrent.GATES)}, received a {name}; "
             "Transformers have --format=hugging_face."
         )
-    parts = list(recurrent.parts(name, arguments_of(model), NAMES))
+    mappings = list(recurrent.tensor_mappings(name, arguments_of(model), NAMES))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "vocab_size": model.num_rows,
@@ -109,12 +109,12 @@ def write(run, folder, shard_bytes=0):
     write_json(folder / CONFIG, {"model": recurrent.CLASSES[name], **settings})
     write_tokenizer(run.tokenizer, folder, None)
     (folder / "README.md").write_text(readme(recurrent.CLASSES[name], settings), encoding="utf-8")
-    where = write_safetensors(folder, parts, model, shard_bytes)
+    where = write_safetensors(folder, mappings, model, shard_bytes)
     return written(f"nn.{recurrent.CLASSES[name]}", model, where)
 
 
 def _names(source):
-    """Returns the file's names for the parts of a model, as `recurrent.parts` takes them."""
+    """Returns the file's names for the mappings of a model, as `recurrent.tensor_mappings` takes them."""
     prefixes = [match[1] for match in map(_FIRST.fullmatch, sorted(source.names)) if match]
     if len(prefixes) != 1:
         found = f"found {len(prefixes)}" if prefixes else "found none"

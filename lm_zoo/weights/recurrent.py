@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from lm_zoo.weights.parts import Part, num_rows, same, transposed
+from lm_zoo.weights.tensor_mapping import TensorMapping, num_rows, same, transposed
 
 GATES = {"rnn_lm": 1, "gru_lm": 3, "lstm_lm": 4}
 CLASSES = {"rnn_lm": "RNN", "gru_lm": "GRU", "lstm_lm": "LSTM"}  # of torch.nn
 
 
-def parts(name, arguments, names):
-    """Yields the `Part`s of a model.
+def tensor_mappings(name, arguments, names):
+    """Yields the `TensorMapping`s of a model.
 
     Both have LSTM's gates in the order input, forget, cell, output. GRU's are reset, update,
     candidate there and update, reset, candidate here. PyTorch has two biases where one is enough
@@ -58,11 +58,11 @@ def parts(name, arguments, names):
 
 def twice(variable, first, second, shape):
     """One table of ours under two names: a tied one, which is written for both uses."""
-    return Part(variable, {first: shape, second: shape}, lambda a, b: a, lambda a: [a, a])
+    return TensorMapping(variable, {first: shape, second: shape}, lambda a, b: a, lambda a: [a, a])
 
 
 def _kernel(variable, name, shape, swap):
-    return Part(
+    return TensorMapping(
         variable,
         {name: shape},
         lambda a: swap(a).T,  # (G * H, D) -> (D, G * H)
@@ -77,7 +77,7 @@ def _swapped(blocks):
 
 
 def _summed_bias(variable, names, size):
-    return Part(
+    return TensorMapping(
         variable,
         dict.fromkeys(names, (size,)),
         lambda inputs, recurrent: inputs + recurrent,
@@ -86,7 +86,7 @@ def _summed_bias(variable, names, size):
 
 
 def _bias_of_gru(variable, names, size):
-    return Part(
+    return TensorMapping(
         variable,
         dict.fromkeys(names, (size,)),
         lambda inputs, recurrent: np.stack([_swapped(inputs), _swapped(recurrent)]),

@@ -1,4 +1,4 @@
-"""Folders of safetensors: one file, or several with an index; read and written part by part."""
+"""Folders of safetensors: one file, or several with an index; read and written tensor by tensor."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from lm_zoo.input_files import check_regular
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.weights.foreign_json import read_json
 from lm_zoo.weights.foreign_model import check_written
-from lm_zoo.weights.parts import taken_apart
+from lm_zoo.weights.tensor_mapping import taken_apart
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -134,12 +134,12 @@ class SafetensorsFolder:
         self._file_of |= {name: (path, file) for name in names}
 
 
-def write_safetensors(folder, parts, model, shard_bytes=0):
+def write_safetensors(folder, mappings, model, shard_bytes=0):
     """Writes a model's weights as float32 in another library's names, and reads them back.
 
     Args:
         folder: An existing folder.
-        parts: A sequence of `Part`.
+        mappings: A sequence of `TensorMapping`.
         model: The `LanguageModel`.
         shard_bytes: The most bytes of tensors in one file, but at least one variable's; 0 means
             5 GiB.
@@ -150,24 +150,24 @@ def write_safetensors(folder, parts, model, shard_bytes=0):
     Raises:
         UserError: If they cannot be written, or are not what was written.
     """
-    shards, variables = _planned(parts, shard_bytes or SHARD_BYTES), model_tensors(model)
+    shards, variables = _planned(mappings, shard_bytes or SHARD_BYTES), model_tensors(model)
     weight_map = {}
     for number, shard in enumerate(shards, 1):
         name = FILE
         if len(shards) > 1:
             name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         tensors = {}
-        for part in shard:
-            tensors |= taken_apart(part, variables)
+        for mapping in shard:
+            tensors |= taken_apart(mapping, variables)
         _save(pathlib.Path(folder) / name, tensors)
         weight_map |= dict.fromkeys(tensors, name)
     if len(shards) > 1:
-        total = sum(_num_bytes(part) for part in parts)
+        total = sum(_num_bytes(mapping) for mapping in mappings)
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
         path = pathlib.Path(folder) / INDEX
         path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     with SafetensorsFolder(folder) as source:
-        check_written(parts, source, model)
+        check_written(mappings, source, model)
     return FILE if len(shards) == 1 else f"{len(shards)} files of safetensors"
 
 
@@ -195,20 +195,20 @@ def _os_error(error, path):
     return OSError(number, os.strerror(number), str(path))
 
 
-def _planned(parts, shard_bytes):
-    """Returns lists of parts, each of `shard_bytes` at most."""
+def _planned(mappings, shard_bytes):
+    """Returns lists of mappings, each of `shard_bytes` at most."""
     shards, size = [[]], 0
-    for part in parts:
-        if shards[-1] and size + _num_bytes(part) > shard_bytes:
+    for mapping in mappings:
+        if shards[-1] and size + _num_bytes(mapping) > shard_bytes:
             shards.append([])
             size = 0
-        shards[-1].append(part)
-        size += _num_bytes(part)
+        shards[-1].append(mapping)
+        size += _num_bytes(mapping)
     return shards
 
 
-def _num_bytes(part):
-    return 4 * sum(math.prod(shape) for shape in part.tensors.values())
+def _num_bytes(mapping):
+    return 4 * sum(math.prod(shape) for shape in mapping.tensors.values())
 
 
 def _shards(index):

@@ -21,7 +21,7 @@ from lm_zoo.config import (
     TaskConfig,
 )
 from lm_zoo.data.examples import ExampleSplit
-from lm_zoo.data.token_files import TokenSplit
+from lm_zoo.data.tokens.token_files import TokenSplit
 from lm_zoo.registry import build_model
 from lm_zoo.tasks import task_class
 from tests.conformance.models import (

@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.input_tensors import compiled
-from lm_zoo.export.text_groups import within_limit
-from lm_zoo.export.token_texts import token_texts
-from lm_zoo.export.traced_model import IDS, ROWS
-from lm_zoo.export.utf8 import replacing
+from lm_zoo.export.in_graph.input_tensors import compiled
+from lm_zoo.export.in_graph.text_groups import within_limit
+from lm_zoo.export.in_graph.token_texts import token_texts
+from lm_zoo.export.in_graph.traced_model import IDS, ROWS
+from lm_zoo.export.in_graph.utf8 import replacing
 from lm_zoo.generation.beams import NOTHING
 from lm_zoo.generation.translation_search import automatic_length, search_targets
 from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer
@@ -41,8 +41,8 @@ class TranslationFunctions:
         # One search stands in the SavedModel, whoever calls it.
         self._beams = compiled(self._search, PREDICTIONS["translate"].exported_inputs)
 
-    def beside(self, name):
-        """Returns the `tf.function` of what stands beside a prediction."""
+    def auxiliary(self, name):
+        """Returns the `tf.function` that a prediction has beside its signature."""
         if name == "beams":
             return self._beams
         return self._model.compiled(self._scorer.score_ids, [IDS, ROWS, IDS, ROWS])

@@ -10,7 +10,14 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import cannot_write, reason, write_atomically
-from lm_zoo.json_files import MAX_LARGE_BYTES, NotJson, check, natural, read_json, sha256
+from lm_zoo.json_files import (
+    MAX_LARGE_BYTES,
+    NotJson,
+    check,
+    natural,
+    read_json,
+    sha256,
+)
 from lm_zoo.registration import of_run
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.description import as_table, describe
