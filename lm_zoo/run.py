@@ -15,6 +15,7 @@ from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.registration import resolve
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
 
@@ -153,6 +154,26 @@ class Run:
     def _with_origin(self, report, corpus):
         """Says in a report of which corpus and checkpoint it is."""
         return dataclasses.replace(report, corpus=corpus, step=self.step)
+
+    def save(self, workdir):
+        """Keeps the model as it is now in a folder of its own, which `lm_zoo.load` reads.
+
+        Tokenizers, config and held-out texts go with it; the state of an optimizer does not, so
+        that training cannot go on there.
+
+        Args:
+            workdir: The folder; new or empty.
+
+        Returns:
+            The `Run` in that folder.
+
+        Raises:
+            UserError: If the folder is used or cannot be written.
+        """
+        folder = RunFolder(workdir)
+        record = self.folder.data_record() | {"saved": {"from": str(self.folder.path)}}
+        write_run(folder, self.task, self.model, self.step, record, origin=self.folder)
+        return type(self)(folder, self.task, self.model, self.step, self.distribution)
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.

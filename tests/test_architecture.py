@@ -162,6 +162,7 @@ ALLOWED = {
     },
     "corpus_tools": {"config_files", "data", "experiment", "inspection", "run_folder", "tasks"},
     "run_comparison": {"evaluation", "run_folder"},
+    "run_writing": {"checkpoints", "data", "model_tensors"},
     "tokenizer_tools": {"config_files", "data", "run_folder", "tasks", "text"},
     "weights": {
         "checkpoints",
@@ -172,6 +173,7 @@ ALLOWED = {
         "model_tensors",
         "registry",
         "run_folder",
+        "run_writing",
         "tasks",
         "text",
     },
@@ -185,6 +187,7 @@ ALLOWED = {
         "export",
         "model_tensors",
         "run_folder",
+        "run_writing",
         "tasks",
     },
     "each task": {
