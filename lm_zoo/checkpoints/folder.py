@@ -22,7 +22,7 @@ from lm_zoo import files, json_files
 from lm_zoo.errors import UserError
 from lm_zoo.json_files import NotJson, file_name, natural, sha256
 
-FORMAT = 1
+FORMAT = 2
 BUNDLE = "tensors"
 MANIFEST = "manifest.json"
 STEP_FOLDER = re.compile(r"step-(\d{8,})")

@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import lm_zoo
 from lm_zoo import checkpoints
@@ -17,6 +19,7 @@ from lm_zoo.config import (
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    RuntimeConfig,
     ScheduleConfig,
     TaskConfig,
     TrainingConfig,
@@ -119,11 +122,11 @@ def test_a_moved_folder_is_evaluated_without_the_text(cache, tmp_path):
 
 def test_curves_have_every_point_once(finished):
     workdir, _ = finished
-    train = read_scalars(workdir / "tensorboard" / "train", "loss")
-    validation = read_scalars(workdir / "tensorboard" / "validation", "loss")
+    train = read_scalars(workdir / "train", "metrics/loss")
+    validation = read_scalars(workdir / "validation", "metrics/loss")
     assert [step for step, _ in train] == [2, 4, 6, 8, 10, 12]
     assert [step for step, _ in validation] == [4, 8, 12]
-    perplexities = read_scalars(workdir / "tensorboard" / "train", "perplexity")
+    perplexities = read_scalars(workdir / "train", "metrics/perplexity")
     for (_, loss), (_, perplexity) in zip(train, perplexities):
         assert perplexity == pytest.approx(math.exp(loss), rel=1e-5)
     assert train[-1][1] < train[0][1]
@@ -139,9 +142,9 @@ def test_bits_per_byte_have_another_tag_where_text_was_not_predicted(tokenizer, 
     config.tokenizer.name, config.tokenizer.vocab_size = tokenizer, 0 if tokenizer == "byte" else 5
     lm_zoo.train(config, tmp_path / "run")
     for split in ("train", "validation"):
-        curves = tmp_path / "run" / "tensorboard" / split
-        exact = read_scalars(curves, "bits_per_byte")
-        bound = read_scalars(curves, "bits_per_byte_lower_bound")
+        curves = tmp_path / "run" / split
+        exact = read_scalars(curves, "metrics_other/bits_per_byte")
+        bound = read_scalars(curves, "metrics_other/bits_per_byte_lower_bound")
         assert (bool(bound), bool(exact)) == (hides, not hides)
 
 
@@ -190,7 +193,7 @@ def test_lost_points_of_the_curves_are_said(finished, cache, tmp_path, caplog):
     shutil.copytree(finished[0], run)
     lm_zoo.train(tiny_config(cache), run)
     assert "curves" not in caplog.text
-    for path in (run / "tensorboard" / "train").iterdir():
+    for path in (run / "train").iterdir():
         path.unlink()
     lm_zoo.train(tiny_config(cache), run)
     (line,) = [r.getMessage() for r in caplog.records if "curves" in r.getMessage()]
@@ -240,8 +243,33 @@ def test_going_on_from_an_earlier_checkpoint_ends_with_the_same_bits(finished, c
     assert again == result
     assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(workdir))
     for split in ("train", "validation"):
-        found = read_scalars(tmp_path / "run" / "tensorboard" / split, "loss")
-        assert found == read_scalars(workdir / "tensorboard" / split, "loss")
+        found = read_scalars(tmp_path / "run" / split, "metrics/loss")
+        assert found == read_scalars(workdir / split, "metrics/loss")
+
+
+def test_histograms_change_no_bit_and_show_the_update(finished, cache, tmp_path):
+    """Also with several steps in a call, replicas and micro-batches, which leave rounding."""
+    config = tiny_config(cache, histogram_interval=5)
+    config.runtime.steps_per_call = 4
+    lm_zoo.train(config, tmp_path / "run")
+    assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(finished[0]))
+    config.runtime = RuntimeConfig("mirrored", logical_cpus=2, micro_batches=2)
+    lm_zoo.train(config, tmp_path / "two")
+    ratios, other = (
+        read_scalars(tmp_path / name / "train", "weights_update_ratio/token_embedding/embeddings")
+        for name in ("run", "two")
+    )
+    assert [step for step, _ in ratios] == [5, 10]
+    assert ratios == [(step, pytest.approx(ratio, rel=1e-3)) for step, ratio in other]
+    assert all(1e-4 < ratio < 1 for _, ratio in ratios)
+    sums = []
+    for name in ("run", "two"):
+        events = EventAccumulator(str(tmp_path / name / "train")).Reload()
+        found = [tag for tag in events.Tags()["tensors"] if tag.startswith("weights_gradient/")]
+        assert len(found) == len(lm_zoo.load(tmp_path / name).model.trainable_variables)
+        buckets = tf.make_ndarray(events.Tensors(found[0])[-1].tensor_proto)
+        sums.append((buckets[0, 0], buckets[-1, 1]))
+    np.testing.assert_allclose(sums[0], sums[1], rtol=1e-3)
 
 
 def test_early_stopping(cache, tmp_path):
@@ -257,7 +285,7 @@ def test_division_on_plateau_lowers_the_rate_on_the_curve(cache, tmp_path):
     config.optimizer = OptimizerConfig(name="sgd", learning_rate=1e-12)
     config.schedule = ScheduleConfig(name="plateau", decay_factor=0.5)
     lm_zoo.train(config, tmp_path / "run")
-    rates = read_scalars(tmp_path / "run" / "tensorboard" / "train", "learning_rate")
+    rates = read_scalars(tmp_path / "run" / "train", "optimizer/learning_rate")
     divisions = [1e-12 * 0.5**n for n in range(11)]
     assert rates[0][1] == pytest.approx(1e-12)
     assert rates[-1][1] < 0.5e-12
