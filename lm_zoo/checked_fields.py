@@ -17,7 +17,7 @@ import typing
 
 from lm_zoo.errors import UserError, did_you_mean, unknown_name
 
-LARGEST = 2**31 - 1  # of whole numbers in a graph, where they are int32
+MAX_INT32 = 2**31 - 1  # of whole numbers in a graph, where they are int32
 TYPE_WORDS = {
     int: "a whole number",
     float: "a finite number",
@@ -183,7 +183,7 @@ def check_fields(values, path="", in_graph=False):
         value = _checked(getattr(values, name), kinds[name], facts_of(declared), here)
         setattr(values, name, value)
         if in_graph and type(value) is int:
-            require(value <= LARGEST, name, f"a number below {LARGEST + 1}", value)
+            require(value <= MAX_INT32, name, f"a number below {MAX_INT32 + 1}", value)
 
 
 def options_of(cls, name, values):

@@ -1,9 +1,10 @@
 """Wires a config into task, data, model and trainer; the `train` binary only calls it."""
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, registration
+from lm_zoo import registration
 from lm_zoo.checked_fields import require
-from lm_zoo.data import audit_proof
+from lm_zoo.config import config_checks
+from lm_zoo.data.batching import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.preparation import prepared_corpus
@@ -27,7 +28,7 @@ class Experiment:
     Args:
         config: An `ExperimentConfig`.
         workdir: The run's folder.
-        observer: A `lm_zoo.data.preparation.Observer` of cleaning and tokenizing, or None.
+        listener: A `lm_zoo.data.preparation.ProgressListener` of cleaning and tokenizing, or None.
         distribution: The `Distribution` to train on; None is the device that TensorFlow chooses.
 
     Attributes:
@@ -41,25 +42,25 @@ class Experiment:
         batches: The training `Batches`.
     """
 
-    def __init__(self, config, workdir, observer=None, distribution=None):
+    def __init__(self, config, workdir, listener=None, distribution=None):
         self.config = config = config_checks.resolve(config)
         self.folder = RunFolder(workdir)
         self.distribution = distribution or default_distribution()
         check_model(config)
         with self.distribution.chief_first():
-            self._begin(observer)
+            self._begin(listener)
         self.preprocessors = self.task.preprocessors
         # The model comes before the long work on the text, so that mistakes in it are found early.
         with self.distribution.strategy.scope():
             self.model = build_task_model(self.task)
         with self.distribution.chief_first():
-            self._prepare_examples(observer)
+            self._prepare_examples(listener)
         self.batches = self.task.batches(self.examples.split("train"), self.model)
         self.distribution.row_layout(config.data.batch_size)  # enough rows for all
         if self.distribution.name == "parameter_server":
             parameter_server.check(config, self.batches)
 
-    def _begin(self, observer):
+    def _begin(self, listener):
         """Finds text and tokenizers: the run's own, if one was begun."""
         if self.distribution.is_chief:
             check_writable(self.folder.path)
@@ -68,10 +69,10 @@ class Experiment:
         else:
             self.folder.check_unused()
         begun = self.folder if self.folder.begun() else None
-        self.corpus, self.task = prepared_task(self.config, begun, observer)
+        self.corpus, self.task = prepared_task(self.config, begun, listener)
 
-    def _prepare_examples(self, observer):
-        self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, observer)
+    def _prepare_examples(self, listener):
+        self.examples = prepared_examples(self.config, self.corpus, self.preprocessors, listener)
         self.data_record = data_record(self.corpus, self.preprocessors, self.examples)
         if registered := registration.of_config(self.config):
             self.data_record["registered"] = registered
@@ -121,7 +122,7 @@ class Experiment:
             self.folder,
             config_checks.changed_from_defaults(self.config),
             validate=self._validation(),
-            observe=self.task.observer(self.model, self.examples, self.corpus, self.distribution),
+            observe=self.task.listener(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,
             distribution=self.distribution,
             audit_data=audit_data,
@@ -152,24 +153,24 @@ def check_model(config):
         raise
 
 
-def prepared_task(config, folder=None, observer=None):
+def prepared_task(config, folder=None, listener=None):
     """Returns the cleaned `Corpus` of a config, and its `Task`.
 
     Args:
         config: A resolved `ExperimentConfig`.
         folder: The `RunFolder` whose preprocessors the task gets; None makes them of the corpus.
-        observer: A `lm_zoo.data.preparation.Observer`, or None.
+        listener: A `lm_zoo.data.preparation.ProgressListener`, or None.
     """
     kind = task_class(config.task.name)
     if not kind.rows_are_independent:
         expected = f"1, since the rows of a batch of the task {config.task.name} need each other"
         parts = config.runtime.micro_batches
         require(parts == 1, "config.runtime.micro_batches", expected, parts)
-    corpus = prepared_corpus(config, kind.fields, observer)
+    corpus = prepared_corpus(config, kind.fields, listener)
     if folder:
         preprocessors = folder.preprocessors(kind.fields)
     else:
-        preprocessors = prepared_preprocessors(config, corpus, kind.fields, observer)
+        preprocessors = prepared_preprocessors(config, corpus, kind.fields, listener)
     return corpus, kind(config, preprocessors)
 
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from lm_zoo import config_checks
-from lm_zoo.config import ExperimentConfig, TaskConfig
-from lm_zoo.data.batches import Batch, ContiguousBatches, WindowBatches
+from lm_zoo.config import ExperimentConfig, TaskConfig, config_checks
+from lm_zoo.data.batching.batches import Batch, ContiguousBatches, WindowBatches
 from lm_zoo.data.examples import ExampleSplit
-from lm_zoo.data.token_files import TokenSplit
+from lm_zoo.data.tokens.token_files import TokenSplit
 from lm_zoo.tasks.language_modeling.task import LanguageModeling
 from lm_zoo.tasks.translation.task import Translation
 from lm_zoo.training.train_step import TrainStep

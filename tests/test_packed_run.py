@@ -17,7 +17,7 @@ from lm_zoo.config import (
     TokenizerConfig,
     TrainingConfig,
 )
-from lm_zoo.data.packing import pack_documents
+from lm_zoo.data.batching.packing import pack_documents
 from lm_zoo.experiment import Experiment
 from tests.conformance.models import TINY
 

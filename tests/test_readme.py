@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.data.corpora.synthetic_translation import draw_pairs
+from lm_zoo.data.corpora.artificial.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDERS = ("lm_zoo", "configs", "tools", "docker")  # which guides stand in, beside what they are of

@@ -191,7 +191,7 @@ def generate_python(name, arguments, folder):
 
     model, tokenizer = our_model(name, arguments)
     if name == "transformer_decoder":
-        from lm_zoo.weights import hugging_face
+        from lm_zoo.weights.transformers import hugging_face
 
         config = types.SimpleNamespace(model=types.SimpleNamespace(name=name))
         run = types.SimpleNamespace(model=model, tokenizer=tokenizer, config=config)
@@ -210,8 +210,8 @@ def generate_saved_model(name, arguments, folder):
     import tensorflow as tf
 
     from lm_zoo.config import ExperimentConfig
-    from lm_zoo.export.exported_model import ExportedModel
-    from lm_zoo.export.weights import StoredWeights
+    from lm_zoo.export.in_graph.exported_model import ExportedModel
+    from lm_zoo.export.stored_weights import StoredWeights
     from lm_zoo.tasks import task_class
 
     model, tokenizer = our_model(name, arguments)

@@ -24,7 +24,7 @@ from generated_text import write_text
 
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.data.corpora.text_files import TextFiles
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.tokens.token_files import prepare
 from lm_zoo.text.tokenizers import train_tokenizer
 
 BATCH_DOCUMENTS = 1000

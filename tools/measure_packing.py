@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from lm_zoo.data.packing import pack_documents
+from lm_zoo.data.batching.packing import pack_documents
 
 
 def main():

@@ -19,9 +19,15 @@ import typing
 from absl import logging
 
 from lm_zoo import files
-from lm_zoo.checkpoints.folder import STEP_FOLDER, folder_name, load, read_manifest, write_folder
+from lm_zoo.checkpoints.folder import (
+    STEP_FOLDER,
+    folder_name,
+    load,
+    read_manifest,
+    write_folder,
+)
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, natural, read_json
+from lm_zoo.files.json_files import NotJson, natural, read_json
 
 BEST = "best.json"
 _SAVING, _REPLACED, _REMOVED = ".saving-", ".replaced-", ".removed-"

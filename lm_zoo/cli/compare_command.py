@@ -17,7 +17,7 @@ import shlex
 from lm_zoo.checked_fields import field
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
-from lm_zoo.json_files import read_kept_json
+from lm_zoo.files.json_files import read_kept_json
 
 ARGUMENTS = "RUN..."
 USES_TENSORFLOW = False

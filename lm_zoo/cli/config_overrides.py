@@ -8,12 +8,12 @@ import re
 import typing
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks
 from lm_zoo.checked_fields import check_fields, field_types, require, type_words
 from lm_zoo.cli.run_flags import values_given
-from lm_zoo.config_checks import NAMES, set_value, value_at
-from lm_zoo.config_fields import NamedConfig
-from lm_zoo.config_files import read_config
+from lm_zoo.config import config_checks
+from lm_zoo.config.config_checks import NAMES, set_value, value_at
+from lm_zoo.config.config_fields import NamedConfig
+from lm_zoo.config.config_files import read_config
 from lm_zoo.errors import UserError
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)

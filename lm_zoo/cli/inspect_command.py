@@ -15,10 +15,10 @@ import json
 import pathlib
 import shutil
 
-from lm_zoo import config_checks
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.cli.results import show_and_keep
+from lm_zoo.config import config_checks
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import make_folder_for, write_atomically
 

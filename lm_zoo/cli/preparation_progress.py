@@ -3,13 +3,13 @@
 import sys
 import time
 
-from lm_zoo.data.preparation import Observer
+from lm_zoo.data.preparation import ProgressListener
 from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar
 
 MEGABYTE = 1e6
 
 
-class PreparationProgress(Observer):
+class PreparationProgress(ProgressListener):
     """Shows what is being done to the text, how far it is, and how fast, in MB/s of text.
 
     What is over within `interval` seconds is not spoken of. Use it as a context manager.

@@ -69,7 +69,7 @@ def _about_text(values):
     corpus = values["corpus"]
     lines = [f"Text: {corpus['name']} ({corpus['source']}; licence: {corpus['licence']})"]
     if "cleaning" in values:
-        from lm_zoo.data.cleaning_report import report_table
+        from lm_zoo.data.cleaning.cleaning_report import report_table
 
         lines += ["", report_table(values["cleaning"]), ""]
     return lines

@@ -108,12 +108,12 @@ def run(flag_values, arguments):
     limits = options_of_flags(ServingLimits, flag_values).validate()
     try:
         from lm_zoo.serving import server
-        from lm_zoo.serving.access_log import AccessLog
-        from lm_zoo.serving.allowed_hosts import allowed_hosts
-        from lm_zoo.serving.allowed_origins import allowed_origins
-        from lm_zoo.serving.api_key import read_api_key
         from lm_zoo.serving.app import make_app
-        from lm_zoo.serving.open_files import allowed_connections
+        from lm_zoo.serving.http.access_log import AccessLog
+        from lm_zoo.serving.http.allowed_hosts import allowed_hosts
+        from lm_zoo.serving.http.allowed_origins import allowed_origins
+        from lm_zoo.serving.http.api_key import read_api_key
+        from lm_zoo.serving.http.open_files import allowed_connections
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
         raise UserError(

@@ -7,13 +7,13 @@ import numpy as np
 from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import split_words, utf8
 
-LONGEST = 6
+NUM_LONGEST = 6
 
 
 def describe(tokenizer):
     """Returns what there is to know of a tokenizer, as a JSON-ready dict."""
     lengths = [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
-    longest = np.argsort(-np.array(lengths), kind="stable")[:LONGEST]
+    longest = np.argsort(-np.array(lengths), kind="stable")[:NUM_LONGEST]
     values = {
         "kind": tokenizer.name,
         "vocabulary": tokenizer.vocab_size,
@@ -21,7 +21,9 @@ def describe(tokenizer):
         "end": _named(tokenizer, tokenizer.eos_id),
         "bytes_per_piece": f"{np.mean(lengths):.2f}",
         "longest_pieces": [_quoted(tokenizer, int(i)) for i in longest],
-        "first_pieces": [_quoted(tokenizer, i) for i in range(min(LONGEST, tokenizer.vocab_size))],
+        "first_pieces": [
+            _quoted(tokenizer, i) for i in range(min(NUM_LONGEST, tokenizer.vocab_size))
+        ],
         "fingerprint": tokenizer.fingerprint,
     }
     if tokenizer.saved_model_needs:

@@ -8,9 +8,9 @@ import time
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import sha256_file, write_atomically
-from lm_zoo.json_files import NotJson, read_json, sha256
+from lm_zoo.files.json_files import NotJson, read_json, sha256
 
-SMALLEST_REMEMBERED = 1 << 20  # smaller files are read as fast as a memory of them is
+MIN_REMEMBERED_BYTES = 1 << 20  # smaller files are read as fast as a memory of them is
 SETTLED_SECONDS = 2.0  # a file could be changed again within the same tick of a coarse clock
 
 
@@ -30,7 +30,7 @@ def sha256_of(path, cache):
     """
     path = pathlib.Path(path).absolute()
     before = _state(path)
-    if before["size"] < SMALLEST_REMEMBERED:
+    if before["size"] < MIN_REMEMBERED_BYTES:
         return _checked_digest(path, before)
     store = pathlib.Path(cache) / "digests"
     remembered = store / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"

@@ -5,8 +5,12 @@ import dataclasses
 import numpy as np
 
 from lm_zoo.data.labels import load_labels
-from lm_zoo.data.preparation import Observer, prepared_labels, prepared_tokenizer
-from lm_zoo.data.token_files import TokenDataset, TokenSplit, prepare
+from lm_zoo.data.preparation import (
+    ProgressListener,
+    prepared_labels,
+    prepared_tokenizer,
+)
+from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import load_tokenizer
 
@@ -77,7 +81,7 @@ class Examples:
         return ExampleSplit(name, splits)
 
 
-def prepared_preprocessors(config, corpus, fields, observer=None):
+def prepared_preprocessors(config, corpus, fields, listener=None):
     """Returns field name -> `Tokenizer`, each trained once for a text and kept in the cache.
 
     A field that `shares` another's has the same object, which is trained on the text of both,
@@ -87,21 +91,21 @@ def prepared_preprocessors(config, corpus, fields, observer=None):
         config: An `ExperimentConfig`.
         corpus: The cleaned `Corpus`; its training split alone is looked at.
         fields: The `Field`s, in the order of a record.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
 
     Raises:
         UserError: For an unknown name, an impossible vocabulary size, or a damaged file.
     """
-    observer = observer or Observer()
+    listener = listener or ProgressListener()
     owners = {field.name: _owner(config, field) for field in fields}
     kinds, made = {field.name: field.kind for field in fields}, {}
     for owner in dict.fromkeys(owners.values()):
         column = corpus.columns(tuple(name for name in owners if owners[name] == owner))
         if kinds[owner] == "label":
-            made[owner] = prepared_labels(config, column, observer)
+            made[owner] = prepared_labels(config, column, listener)
         else:
             settings = config.tokenizers.get(owner)
-            made[owner] = prepared_tokenizer(config, column, observer, settings)
+            made[owner] = prepared_tokenizer(config, column, listener, settings)
     return {name: made[owner] for name, owner in owners.items()}
 
 
@@ -139,27 +143,27 @@ def load_preprocessors(fields, path_of):
     return {name: loaded[owner] for name, owner in owners.items()}
 
 
-def prepared_examples(config, corpus, preprocessors, observer=None):
+def prepared_examples(config, corpus, preprocessors, listener=None):
     """Returns a corpus as verified `Examples`; see `token_files.prepare`.
 
     Args:
         config: An `ExperimentConfig`.
         corpus: The cleaned `Corpus`.
         preprocessors: Field name -> `Tokenizer`.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
     """
-    observer = observer or Observer()
+    listener = listener or ProgressListener()
     fields = {}
     for name, tokenizer in preprocessors.items():
         column = corpus.column(name)
-        observer.begin("tokenizing", column.num_bytes)
+        listener.begin("tokenizing", column.num_bytes)
         fields[name] = prepare(
             column,
             tokenizer,
             config.data.cache_dir,
             processes=config.runtime.data_processes,
-            on_progress=observer.update,
-            on_line=observer.line,
+            on_progress=listener.update,
+            on_line=listener.line,
         )
     return Examples(fields)
 

@@ -10,7 +10,7 @@ from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 TRAINING_VERSION = 1  # of tokenizers: another one trains them anew
 
 
-class Observer:
+class ProgressListener:
     """Is told how preparation goes; this one lets it pass."""
 
     def begin(self, what, num_bytes=0):
@@ -23,32 +23,32 @@ class Observer:
         """Something to say in a line."""
 
 
-def prepared_corpus(config, fields, observer=None):
+def prepared_corpus(config, fields, listener=None):
     """Returns the cleaned `Corpus` that a config describes, of the fields that its task has.
 
     Args:
         config: An `ExperimentConfig`.
         fields: The task's `Field`s.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
 
     Raises:
         UserError: For text that cannot be used, or of which cleaning leaves nothing.
     """
-    observer = observer or Observer()
+    listener = listener or ProgressListener()
     corpus = load_corpus(config.corpus, config.data.cache_dir)
     _check_fields(config, corpus, fields)
     if not config.cleaning.steps and not corpus.is_raw:
         return corpus.columns(field.name for field in fields)
-    from lm_zoo.data.cleaned_corpus import clean
+    from lm_zoo.data.cleaning.cleaned_corpus import clean
 
-    observer.begin("cleaning", corpus.num_bytes)
+    listener.begin("cleaning", corpus.num_bytes)
     return clean(
         corpus.columns(field.name for field in fields),
         config.cleaning,
         cache_dir(config.data.cache_dir),
         config.runtime.data_processes,
-        observer.update,
-        observer.line,
+        listener.update,
+        listener.line,
         fields,
     )
 
@@ -71,13 +71,13 @@ def _check_fields(config, corpus, fields):
         )
 
 
-def prepared_tokenizer(config, corpus, observer, settings=None):
+def prepared_tokenizer(config, corpus, listener, settings=None):
     """Returns the tokenizer that a config describes, trained once for a text and kept.
 
     Args:
         config: An `ExperimentConfig`.
         corpus: The cleaned `Corpus`; its training split alone is looked at.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
         settings: The `TokenizerConfig`; None means `config.tokenizer`.
 
     Raises:
@@ -94,29 +94,29 @@ def prepared_tokenizer(config, corpus, observer, settings=None):
             [settings.name, *identity],
             lambda texts: train_tokenizer(settings, texts, corpus.num_bytes),
             load_tokenizer,
-            observer,
+            listener,
         )
     if corpus.has_documents and tokenizer.eos_id is not None:
         tokenizer.eos_in_text = True  # each document stands between two
     return tokenizer
 
 
-def prepared_labels(config, corpus, observer):
+def prepared_labels(config, corpus, listener):
     """Returns the `LabelTokenizer` of a corpus of labels, made once and kept.
 
     Args:
         config: An `ExperimentConfig`.
         corpus: The labels, each a document; its training split alone is looked at.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
 
     Raises:
         UserError: For too many different labels, or a damaged file.
     """
     identity = [LabelTokenizer.name]
-    return _trained_once(config, corpus, identity, LabelTokenizer.train, load_labels, observer)
+    return _trained_once(config, corpus, identity, LabelTokenizer.train, load_labels, listener)
 
 
-def _trained_once(config, corpus, identity, train, load, observer):
+def _trained_once(config, corpus, identity, train, load, listener):
     """Returns a tokenizer from the cache, trained on the training split where it is not there.
 
     Args:
@@ -125,23 +125,23 @@ def _trained_once(config, corpus, identity, train, load, observer):
         identity: Its name, and what else it follows from besides the corpus, JSON-ready.
         train: Function of an iterable of strings that returns the tokenizer.
         load: Function of the folder that it was saved in.
-        observer: An `Observer`.
+        listener: An `ProgressListener`.
     """
     name, version = identity[0], [TRAINING_VERSION, corpus.fingerprint, corpus.has_documents]
     digest = json_sha256([*version, *identity])[:12]
     directory = cache_dir(config.data.cache_dir) / "tokenizers" / f"{name}-{digest}"
-    with made_once(directory, on_wait=observer.line) as work:
+    with made_once(directory, on_wait=listener.line) as work:
         if work is not None:
-            observer.begin(f"training the {name} tokenizer", corpus.num_bytes)
-            train(_training_texts(corpus, observer)).save(work / "whole")
+            listener.begin(f"training the {name} tokenizer", corpus.num_bytes)
+            train(_training_texts(corpus, listener)).save(work / "whole")
             publish(work / "whole", directory)
     return load(directory)
 
 
-def _training_texts(corpus, observer):
+def _training_texts(corpus, listener):
     """Yields the training split as text: each document with its newline, which may be its end."""
     end, done = "\n" if corpus.has_documents else "", 0
     for text in corpus.texts("train"):
         yield text + end
         done += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        observer.update(done)
+        listener.update(done)

@@ -23,7 +23,7 @@ def exchange(distribution, value):
     replicas = len(layout.local_replicas)
     rows = np.zeros((replicas, max(sizes)), np.int32)
     rows[0, : len(mine)] = mine
-    (gathered,) = distribution.gather([distribution.deal(rows, layout)])
+    (gathered,) = distribution.gather([distribution.scatter_rows(rows, layout)])
     firsts = gathered.numpy()[::replicas]  # (processes, length)
     return [
         json.loads(row[:size].astype(np.uint8).tobytes())

@@ -8,7 +8,7 @@ from lm_zoo.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class RowLayout:
-    """The global batch dealt out in order: replica r has the rows from `r * rows_per_replica` on.
+    """The global batch spread in order: replica r has the rows from `r * rows_per_replica` on.
 
     Where the batch does not divide, the last replicas have rows beyond its end. They are filled
     with weight 0, which adds nothing to sums and counts, so nothing depends on the division.

@@ -64,7 +64,7 @@ class Distribution:
         """Returns this process' replicas' values of what `strategy.run` gave, a tuple."""
         return self.strategy.experimental_local_results(value)
 
-    def deal(self, rows, layout):
+    def scatter_rows(self, rows, layout):
         """Gives each replica of this process its rows, filled up with 0.
 
         Args:

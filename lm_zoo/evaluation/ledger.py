@@ -5,7 +5,13 @@ import math
 
 from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.errors import UserError
-from lm_zoo.figures import FEW_TOKENS, bits_per_byte, few_tokens_mark, perplexity, written
+from lm_zoo.figures import (
+    FEW_TOKENS,
+    bits_per_byte,
+    few_tokens_mark,
+    perplexity,
+    written,
+)
 
 FIGURES = (
     "perplexity",

@@ -1,13 +1,13 @@
 """Passes over a split: the model is called on every part of it, each target counting once.
 
 Each yields `(nll, counts)` for each call: the nats of the targets, and which of them count, both of
-shape `(rows, sequence_length)`. The rows are dealt over the replicas of a `Distribution`; each
+shape `(rows, sequence_length)`. The rows are spread over the replicas of a `Distribution`; each
 process reads its own alone, and all yield the same.
 """
 
 import numpy as np
 
-from lm_zoo.data.packing import pack, read_padded, read_rows
+from lm_zoo.data.batching.packing import pack, read_padded, read_rows
 from lm_zoo.evaluation.row_scorer import RowScorer
 from lm_zoo.evaluation.windows import (
     plan_document_streams,

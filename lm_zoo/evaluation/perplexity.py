@@ -36,7 +36,7 @@ class Evaluator:
         context_rule: `auto` (carried where the model's `context_length` is None), `carried` or
             `windows`.
         within_documents: Whether no context reaches from one document into the next.
-        distribution: The `Distribution` over whose replicas the rows are dealt, the model made in
+        distribution: The `Distribution` over whose replicas the rows are spread, the model made in
             its scope; None is the device that TensorFlow chooses. Every process has to evaluate.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A model's negative log-likelihoods of many rows, dealt over replicas and processes."""
+"""A model's negative log-likelihoods of many rows, spread over replicas and processes."""
 
 import tensorflow as tf
 
@@ -9,7 +9,7 @@ from lm_zoo.evaluation.nll import nll_function
 class RowScorer:
     """Scores a fixed number of rows at a time, each replica its share of them.
 
-    Rows are dealt in order; replicas that have none left score rows of padding. Every process has
+    Rows are spread in order; replicas that have none left score rows of padding. Every process has
     to make the same calls, and gets the scores of all rows, so the sums are everywhere those of one
     device, but for the last bits of matrix products of another height.
 
@@ -48,8 +48,8 @@ class RowScorer:
         Returns:
             `(nll, state)`: nats, a numpy array `(num_rows, length)`, and the state after the rows.
         """
-        parts = (self.distribution.deal(p, self.layout) for p in (inputs, targets))
-        starts = (self.distribution.deal(p, self.layout) for p in document_starts)
+        parts = (self.distribution.scatter_rows(p, self.layout) for p in (inputs, targets))
+        starts = (self.distribution.scatter_rows(p, self.layout) for p in document_starts)
         nll, state = self._function(*parts, state, *starts)
         local = self.distribution.local(nll)
         nll = local[0] if self.distribution.num_workers > 1 else tf.concat(local, axis=0)
@@ -68,11 +68,11 @@ def _make_functions(reference, distribution):
         return nll, state
 
     @tf.function(autograph=False)
-    def dealt(inputs, targets, state, *document_starts):
+    def on_replicas(inputs, targets, state, *document_starts):
         return strategy.run(on_replica, (inputs, targets, state, *document_starts))
 
     @tf.function(autograph=False)  # a mirrored strategy warns of calls outside of functions
     def initial_state(rows):
         return strategy.run(lambda: reference().initial_state(rows))
 
-    return initial_state, dealt
+    return initial_state, on_replicas

@@ -10,13 +10,14 @@ from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import nll_function, padded_function
 from lm_zoo.evaluation.windows import default_stride, plan_windows
 from lm_zoo.figures import bits_per_byte, perplexity
-from lm_zoo.limits import BATCH_SIZE, LONGEST, MOST_LOGITS
+from lm_zoo.limits import BATCH_SIZE, MAX_CHUNK_TOKENS, MAX_LOGITS
 from lm_zoo.text.checks import require_strings, require_vocabulary
 from lm_zoo.text.lost_text import lost_between
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.words import count_words, utf8
 
-SHORTEST = 16  # tokens per call: this, times powers of two up to `LONGEST`, so few are compiled
+# Tokens per call: this, times powers of two up to `MAX_CHUNK_TOKENS`, so that few are compiled.
+MIN_CHUNK_TOKENS = 16
 
 
 @dataclasses.dataclass
@@ -194,12 +195,12 @@ def _first_state(model, segments, rows):
 
 def piece_lengths(longest, logits_per_position, context_length):
     """Lengths of the calls that together read `longest` tokens, within the model's context."""
-    most = LONGEST
-    while most > SHORTEST and most * logits_per_position > MOST_LOGITS:
+    most = MAX_CHUNK_TOKENS
+    while most > MIN_CHUNK_TOKENS and most * logits_per_position > MAX_LOGITS:
         most //= 2
     pieces, left = [], longest
     while left > 0:
-        length = SHORTEST
+        length = MIN_CHUNK_TOKENS
         while length < min(left, most):
             length *= 2
         if context_length is not None:

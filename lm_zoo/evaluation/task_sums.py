@@ -30,7 +30,7 @@ def total_sums(task, model, batches, distribution=None, on_progress=None):
         num_rows = max(batches.num_rows(step), distribution.num_replicas)
         layout = distribution.row_layout(num_rows)
         features = {
-            name: distribution.deal(part, layout)
+            name: distribution.scatter_rows(part, layout)
             for name, part in batches.batch(step, layout.local_rows).features.items()
         }
         rows = distribution.local(_function_of(task, model, distribution, features)(features))

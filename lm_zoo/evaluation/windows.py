@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lm_zoo.data.packing import numbers_within
+from lm_zoo.data.batching.packing import numbers_within
 
 
 def default_stride(window):

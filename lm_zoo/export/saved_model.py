@@ -5,14 +5,15 @@ import pathlib
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export import model_card, precision_loss
+from lm_zoo.export import model_card
 from lm_zoo.export.card_page import readable
-from lm_zoo.export.exported_model import ExportedModel, checked_names
-from lm_zoo.export.json_tensors import array
+from lm_zoo.export.in_graph.exported_model import ExportedModel, checked_names
 from lm_zoo.export.new_folder import writing
-from lm_zoo.export.verification import verify
+from lm_zoo.export.stored_weights import StoredWeights
+from lm_zoo.export.verification import precision_loss
+from lm_zoo.export.verification.tensor_json import array
+from lm_zoo.export.verification.verify import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
-from lm_zoo.export.weights import StoredWeights
 from lm_zoo.generation.options import TEXT, require_special_tokens
 from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class

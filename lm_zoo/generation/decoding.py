@@ -6,11 +6,16 @@ import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
 from lm_zoo.generation.decoding_loop import Decoding, decode, first_step
-from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs, take
+from lm_zoo.generation.decoding_state import (
+    gather_rows,
+    prefill_with_features,
+    slots_for,
+    state_specs,
+)
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings
 
-MOST_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
+MAX_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
 
 
 class Decoder:
@@ -23,8 +28,8 @@ class Decoder:
         self.vocab_size = model.vocab_size
         ids, rows = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
         number, numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.float32)
-        self._begin = tf.function(
-            self._begin_rows, input_signature=[ids, rows, number], autograph=False
+        self._prefill = tf.function(
+            self._prefill_rows, input_signature=[ids, rows, number], autograph=False
         )
         settings = SamplingSettings(
             numbers, rows, numbers, rows, tf.TensorSpec((), tf.float32, "repetition_penalty")
@@ -50,7 +55,7 @@ class Decoder:
     def model(self):
         return self._model()
 
-    def begin(self, rows, max_new_tokens, leave_last=False):
+    def prefill(self, rows, max_new_tokens, leave_last=False):
         """Reads rows; those of one prompt once.
 
         Args:
@@ -59,24 +64,24 @@ class Decoder:
             leave_last: Whether each row's last token is left for the first step.
 
         Returns:
-            `(state, features)`, as `begin_with_features`.
+            `(state, features)`, as `prefill_with_features`.
         """
         texts = list(dict.fromkeys(tuple(row.token_ids) for row in rows))
         token_ids, lengths = padded([text[: len(text) - leave_last] for text in texts])
         num_slots = slots_for(int(lengths.max()) + 1 + max_new_tokens)
         num_slots = min(num_slots, self.context_length or 0)  # recurrent states have none
-        read = self._begin(token_ids, lengths, num_slots)
+        read = self._prefill(token_ids, lengths, num_slots)
         if len(texts) == len(rows):
             return read
-        return take(read, [texts.index(tuple(row.token_ids)) for row in rows])
+        return gather_rows(read, [texts.index(tuple(row.token_ids)) for row in rows])
 
     def decode(self, decoding, *arguments):
         """Calls `decoding_loop.decode` with the model; the arguments are those up to `eos_id`."""
         function = self._decode if isinstance(decoding.seen, tuple) else self._decode_penalized
         return function(decoding, *arguments)
 
-    def _begin_rows(self, token_ids, lengths, num_slots):
-        return begin_with_features(self.model, token_ids, lengths, num_slots)
+    def _prefill_rows(self, token_ids, lengths, num_slots):
+        return prefill_with_features(self.model, token_ids, lengths, num_slots)
 
     def _decode_rows(self, *arguments):
         return decode(self.model, *arguments, limit=self.context_length)

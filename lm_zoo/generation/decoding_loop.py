@@ -5,9 +5,14 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from lm_zoo.generation.decoding_state import DecodingState, make_room, room, stepped
+from lm_zoo.generation.decoding_state import (
+    DecodingState,
+    slide_full_rows,
+    stepped,
+    steps_left,
+)
 from lm_zoo.generation.samplers import SamplingSettings, choose_tokens, mark_seen
-from lm_zoo.layers.key_value_cache import written_in_place
+from lm_zoo.layers.attention.key_value_cache import written_in_place
 
 STOP_STEPS = 16  # between two looks at the text for stop strings
 
@@ -108,9 +113,12 @@ def decode(
 
     def steps_within_context(index, decoding, steps):
         """Takes as many steps as the rows' states have room for."""
-        state = make_room(model, decoding.state, decoding.active, limit)
+        state = slide_full_rows(model, decoding.state, decoding.active, limit)
         decoding = decoding._replace(state=state)
-        first, last = index, tf.minimum(num_steps - index, room(state, decoding.active, limit))
+        first, last = (
+            index,
+            tf.minimum(num_steps - index, steps_left(state, decoding.active, limit)),
+        )
         last += index
         before = decoding
         index, decoding, steps = tf.while_loop(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from lm_zoo.compiled import compiled_for
-from lm_zoo.limits import LONGEST
+from lm_zoo.limits import MAX_CHUNK_TOKENS
 
 SLOTS = 64  # a state has room for a multiple of so many tokens: few sizes, little waste
 
@@ -25,7 +25,7 @@ class DecodingState(NamedTuple):
     num_read: Any
 
 
-def begin(model, token_ids, lengths, num_slots=None):
+def prefill(model, token_ids, lengths, num_slots=None):
     """Reads texts from their start.
 
     Args:
@@ -37,11 +37,11 @@ def begin(model, token_ids, lengths, num_slots=None):
     Returns:
         A `DecodingState`.
     """
-    return begin_with_features(model, token_ids, lengths, num_slots)[0]
+    return prefill_with_features(model, token_ids, lengths, num_slots)[0]
 
 
-def begin_with_features(model, token_ids, lengths, num_slots=None):
-    """As `begin`, for texts of at least one token.
+def prefill_with_features(model, token_ids, lengths, num_slots=None):
+    """As `prefill`, for texts of at least one token.
 
     Returns:
         `(state, features)`: with the state, what the model made of each row's last token,
@@ -53,18 +53,18 @@ def begin_with_features(model, token_ids, lengths, num_slots=None):
     model_state = model.initial_state(batch_size, num_slots)
 
     def read(place, state, last):
-        piece = token_ids[:, place : place + LONGEST]
+        piece = token_ids[:, place : place + MAX_CHUNK_TOKENS]
         most = tf.shape(piece)[1]
         read_here = tf.clip_by_value(lengths - place, 0, most)
         features, state = model.features(piece, state, lengths=read_here)
         ends = tf.gather(features, tf.maximum(read_here - 1, 0), batch_dims=1)  # (B, W)
         ends_here = (lengths > place) & (lengths <= place + most)
-        return place + LONGEST, state, tf.where(ends_here[:, None], ends, last)
+        return place + MAX_CHUNK_TOKENS, state, tf.where(ends_here[:, None], ends, last)
 
     specs, features = state_specs(model)
     last = tf.zeros([batch_size, features.shape[-1]], features.dtype)
     if token_ids.shape[1] is not None:  # as XLA needs it, whose slices have static sizes
-        for place in range(0, token_ids.shape[1], LONGEST):
+        for place in range(0, token_ids.shape[1], MAX_CHUNK_TOKENS):
             _, model_state, last = read(place, model_state, last)
     else:
         shapes = tf.nest.map_structure(lambda spec: spec.shape, specs.model_state)
@@ -117,7 +117,7 @@ def slots_for(num_tokens):
     return (num_tokens + SLOTS - 1) // SLOTS * SLOTS
 
 
-def make_room(model, state, active, limit):
+def slide_full_rows(model, state, active, limit):
     """Lets each active row that is full begin anew with its last tokens.
 
     The last `limit // 2` tokens, the unread one included, are read into a fresh state. That hangs
@@ -141,7 +141,9 @@ def make_room(model, state, active, limit):
         which = tf.where(full)  # (R, 1)
         rows = which[:, 0]
         kept = tf.gather(state.token_ids, rows)[:, limit - num_kept : limit]  # (R, K)
-        fresh = begin(model, kept, tf.fill(tf.shape(rows), num_kept), tf.shape(state.token_ids)[1])
+        fresh = prefill(
+            model, kept, tf.fill(tf.shape(rows), num_kept), tf.shape(state.token_ids)[1]
+        )
         return tf.nest.map_structure(
             lambda old, new: tf.tensor_scatter_nd_update(old, which, new), state, fresh
         )
@@ -149,7 +151,7 @@ def make_room(model, state, active, limit):
     return tf.cond(tf.reduce_any(full), slide, lambda: state)
 
 
-def room(state, active, limit):
+def steps_left(state, active, limit):
     """Returns how many steps all active rows can take before one is full, int32 scalar."""
     if _is_unbounded(state):
         return tf.constant(tf.int32.max)
@@ -175,12 +177,12 @@ def stepped(state, model_state, token_ids, counts):
     return DecodingState(model_state, kept, state.num_read + counts)
 
 
-def take(state, rows):
+def gather_rows(state, rows):
     """Returns the state of the given rows, int32 `(number,)`, in this order."""
     return tf.nest.map_structure(lambda t: tf.gather(t, rows, axis=0), state)
 
 
-def join(first, second):
+def concat_rows(first, second):
     """Puts two batches together; slots are padded to the larger number."""
 
     def joined(a, b):

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.dealing import deal, one_at_a_time
-from lm_zoo.generation.decoding import MOST_STEPS, decoder_of
+from lm_zoo.generation.decoding import MAX_STEPS, decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
+from lm_zoo.generation.multi_device import one_at_a_time, scatter_rows
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.generation.prompt_search import search_beams
 from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
+from lm_zoo.generation.search.prompt_search import search_beams
 from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 
@@ -67,7 +67,7 @@ def generate(
             `prompt index * num_return_sequences + sample`. The pieces of a row make up its text.
             Beam search knows its text at the end alone, and gives it as one piece.
         batch_size: Texts (with beam search: prompts) that are generated at once on a device.
-        devices: Names of the devices that the texts are dealt over; none is the one that TensorFlow
+        devices: Names of the devices that the texts are spread over; none is the one that TensorFlow
             chooses. The model's parameters have to be on each.
 
     Returns:
@@ -93,7 +93,9 @@ def generate(
         grow = _sample
     decoder = decoder_of(model)
     on_text = on_text and one_at_a_time(on_text)
-    grown = deal(lambda part: grow(decoder, part, options, on_text), rows, batch_size, devices)
+    grown = scatter_rows(
+        lambda part: grow(decoder, part, options, on_text), rows, batch_size, devices
+    )
     return [
         Generated(
             prompts[row.number // options.num_return_sequences],
@@ -111,7 +113,7 @@ def _sample(decoder, rows, options, on_text):
     most_tokens = np.full(len(rows), options.max_new_tokens, np.int32)
     eos_id = -1 if rows[0].eos_id is None else rows[0].eos_id
     penalizes = options.repetition_penalty != 1
-    state, features = decoder.begin(rows, options.max_new_tokens)
+    state, features = decoder.prefill(rows, options.max_new_tokens)
     decoding = Decoding(
         state=state,
         tokens=last_tokens(rows),
@@ -123,7 +125,7 @@ def _sample(decoder, rows, options, on_text):
         features, decoding, settings, most_tokens, eos_id
     )
     _accept(rows, tokens[:, None], log_probs[:, None], on_text)
-    num_steps = 1 if on_text else min(STOP_STEPS if options.stop else MOST_STEPS, most_tokens[0])
+    num_steps = 1 if on_text else min(STOP_STEPS if options.stop else MAX_STEPS, most_tokens[0])
     while not all(row.finished_by for row in rows):
         begun = time.monotonic()
         active = tf.constant([not row.finished_by for row in rows])

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.generation.dealing import deal_parts
+from lm_zoo.generation.multi_device import map_on_devices
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.rows import require_probability
+from lm_zoo.generation.search.translation_search import search_sources
 from lm_zoo.generation.translation_options import TranslationOptions
-from lm_zoo.generation.translation_search import search_sources
 from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 
 BATCHES_AHEAD = 16  # read before they are sorted by length into batches
@@ -54,7 +54,7 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
         tokenizer: The tokenizer of targets.
         sources: A list of strings. One without anything but spaces has an empty translation.
         options: `TranslationOptions`.
-        devices: Names of the devices that batches are dealt over; none is the one that TensorFlow
+        devices: Names of the devices that batches are spread over; none is the one that TensorFlow
             chooses. The model's parameters have to be on each.
 
     Returns:
@@ -144,7 +144,7 @@ class _Translator:
         """Yields each source's translations, in order."""
         done = {i: [_nothing(s)] for i, s in enumerate(sources) if not s.token_ids}
         batches = _batches(sources, self.options.batch_size)
-        found = deal_parts(
+        found = map_on_devices(
             lambda batch: self._search([sources[i] for i in batch]), batches, self.devices
         )
         next_one = 0

@@ -8,8 +8,8 @@ import numpy as np
 
 from lm_zoo.data.corpora.corpus import SPLITS
 
-MOST_DIGESTS = 1 << 24  # 128 MiB, and as much again while they are sorted
-MOST_EXAMPLES, EXAMPLE_CHARACTERS = 5, 100  # of texts that are repeated
+MAX_DIGESTS = 1 << 24  # 128 MiB, and as much again while they are sorted
+MAX_EXAMPLES, EXAMPLE_CHARACTERS = 5, 100  # of texts that are repeated
 
 
 def units(corpus, split):
@@ -43,7 +43,7 @@ class Digests:
         num_texts: Split -> texts seen.
     """
 
-    def __init__(self, most=MOST_DIGESTS):
+    def __init__(self, most=MAX_DIGESTS):
         self.most = most
         self.bound = 1 << 64
         self.num_texts = collections.Counter()
@@ -147,7 +147,7 @@ def _scaled(count, digests):
 
 def _examples(corpus, split, different, counts):
     """Reads the split again, until the beginnings of its most repeated texts are found."""
-    order = np.argsort(-counts, kind="stable")[:MOST_EXAMPLES]
+    order = np.argsort(-counts, kind="stable")[:MAX_EXAMPLES]
     wanted = {int(different[i]): int(counts[i]) for i in order if counts[i] > 1}
     found = {}
     for text in units(corpus, split) if wanted else ():

@@ -10,7 +10,7 @@ from lm_zoo.inspection.statistics import (
 )
 from lm_zoo.inspection.unknown import unknown_words
 
-MOST_CLASSES = 1000  # listed of a label field
+MAX_CLASSES = 1000  # listed of a label field
 
 
 def describe_text(column, tokenizer, tokens, line_lengths=None):
@@ -58,7 +58,7 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
     }
 
 
-def describe_label(tokenizer, tokens, most=MOST_CLASSES):
+def describe_label(tokenizer, tokens, most=MAX_CLASSES):
     """Returns what is known of a label field.
 
     Args:

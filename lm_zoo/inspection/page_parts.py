@@ -3,7 +3,7 @@
 from lm_zoo.html_page import escaped
 from lm_zoo.inspection.plots import bar_plot, line_plot
 
-MOST_BARS = 32  # of a plot of classes
+MAX_BARS = 32  # of a plot of classes
 
 STYLE = """
 h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; font-weight: 600; }
@@ -60,7 +60,7 @@ def class_figure(of_field, number, before=""):
     if not of_field["labels"]:
         return []
     most = of_field["classes"][0]
-    bars = [(c["text"][:12], c["text"], c["count"]) for c in of_field["classes"][:MOST_BARS]]
+    bars = [(c["text"][:12], c["text"], c["count"]) for c in of_field["classes"][:MAX_BARS]]
     return histogram_figure(
         f"classes-{number}",
         f"{before}Classes",

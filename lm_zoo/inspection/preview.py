@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from lm_zoo.inspection.statistics import named_token
 
 INDENT = "    "  # of lines of tokens
-MOST_TOKENS = 64  # shown of a field of an example
-MOST_ROWS = 2  # shown of a batch
-MOST_PLACES = 256  # shown of a field of a row, on a page
+MAX_TOKENS = 64  # shown of a field of an example
+MAX_ROWS = 2  # shown of a batch
+MAX_POSITIONS = 256  # shown of a field of a row, on a page
 
 
 class Sequence(typing.NamedTuple):
@@ -30,7 +30,7 @@ class Sequence(typing.NamedTuple):
     starts: np.ndarray | None = None
 
 
-def preview_examples(split, preprocessors, count, most_tokens=MOST_TOKENS):
+def preview_examples(split, preprocessors, count, most_tokens=MAX_TOKENS):
     """Returns a split's first examples, or excerpts of a stream from evenly spread places.
 
     Args:
@@ -103,7 +103,7 @@ def preview_batch(batches, step, preprocessors):
         "fields": fields,
         "shown": [
             {name: _row(of, row, preprocessors[name]) for name, of in sequences.items()}
-            for row in range(min(MOST_ROWS, rows))
+            for row in range(min(MAX_ROWS, rows))
         ],
     }
 
@@ -135,7 +135,7 @@ def _row(sequence, row, tokenizer):
     begins = begins or [0] * bool(inside)
     segment_of = np.searchsorted(begins, np.arange(inside), side="right") - 1
     places = []
-    for place, token_id in enumerate(sequence.ids[row, :MOST_PLACES].tolist()):
+    for place, token_id in enumerate(sequence.ids[row, :MAX_POSITIONS].tolist()):
         weight = int(weights[place])
         text = tokenizer.token_text(token_id) if weight else ""
         found = {"id": token_id, "text": text, "weight": weight}

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-MOST_TOKENS = 1 << 28  # counted in some seconds; of more, an even sample of pieces is
+MAX_TOKENS = 1 << 28  # counted in some seconds; of more, an even sample of pieces is
 PIECE = 1 << 22  # tokens read at once: 48 MiB with what counting needs
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99, 1.0)
-MOST_POINTS = 120  # of a plotted curve
-MOST_LISTED = 20  # of the most frequent and of the unused tokens
+MAX_POINTS = 120  # of a plotted curve
+MAX_LISTED = 20  # of the most frequent and of the unused tokens
 LENGTH_BINS = 32
 
 
-def token_counts(split, vocab_size, most_tokens=MOST_TOKENS, piece=PIECE):
+def token_counts(split, vocab_size, most_tokens=MAX_TOKENS, piece=PIECE):
     """Counts the tokens of a split.
 
     Args:
@@ -63,9 +63,9 @@ def describe_tokens(counts, tokenizer):
             if used
         ],
         "frequent": [
-            counted_token(tokenizer, i, counts, total) for i in order[: min(MOST_LISTED, used)]
+            counted_token(tokenizer, i, counts, total) for i in order[: min(MAX_LISTED, used)]
         ],
-        "unused_examples": [named_token(tokenizer, i) for i in unused[:MOST_LISTED]],
+        "unused_examples": [named_token(tokenizer, i) for i in unused[:MAX_LISTED]],
         "zipf": [[int(rank), int(ranked[rank - 1])] for rank in ranks],
         "coverage": [[int(rank), float(covered[rank - 1])] for rank in ranks],
     }
@@ -82,7 +82,7 @@ def counted_token(tokenizer, token, counts, total):
     return named_token(tokenizer, token) | {"count": count, "share": count / max(1, total)}
 
 
-def spread(count, most=MOST_POINTS):
+def spread(count, most=MAX_POINTS):
     """Returns about `most` ranks from 1 to `count` that lie evenly on a logarithmic axis."""
     if not count:
         return np.zeros(0, np.int64)

@@ -4,11 +4,11 @@ import collections
 
 from lm_zoo.text.words import split_words, utf8
 
-MOST_WORDS = 20  # listed
-MOST_CHARACTERS = 1 << 26  # of text looked through for unknown words
+MAX_WORDS = 20  # listed
+MAX_CHARACTERS = 1 << 26  # of text looked through for unknown words
 
 
-def unknown_words(corpus, split, tokenizer, most_characters=MOST_CHARACTERS):
+def unknown_words(corpus, split, tokenizer, most_characters=MAX_CHARACTERS):
     """Returns the most frequent unknown words, or characters, JSON-ready.
 
     A word that becomes `<unk>` as a whole is listed as it is. Where a part of one does, those of
@@ -42,5 +42,5 @@ def unknown_words(corpus, split, tokenizer, most_characters=MOST_CHARACTERS):
                 if tokenizer.unk_id in tokenizer.encode(character):
                     unknown[character] += count
     ranked = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
-    words = [{"text": word, "count": count} for word, count in ranked[:MOST_WORDS]]
+    words = [{"text": word, "count": count} for word, count in ranked[:MAX_WORDS]]
     return {"characters": characters, "words": words}

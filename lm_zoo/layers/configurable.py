@@ -11,7 +11,7 @@ class Configurable:
     It asks one thing of the class: that each constructor argument is kept under its own name.
     """
 
-    def keep(self, arguments):
+    def set_arguments(self, arguments):
         """Keeps the constructor's arguments as attributes of their names.
 
         Args:

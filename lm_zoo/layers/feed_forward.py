@@ -39,7 +39,7 @@ class FeedForward(Configurable, keras.layers.Layer):
         if kind not in KINDS:
             raise unknown_name("feed_forward", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         width = intermediate_dim * (2 if kind == "swiglu" else 1)
         shared = {"use_bias": use_bias, "dtype": self.dtype_policy}
         self.inner = normal_dense(width, "inner", seed, stddev, **shared)

@@ -2,9 +2,9 @@
 
 import keras
 
-from lm_zoo.layers.attention import CausalSelfAttention
+from lm_zoo.layers.attention.cross_attention import CrossAttention
+from lm_zoo.layers.attention.self_attention import CausalSelfAttention
 from lm_zoo.layers.configurable import Configurable
-from lm_zoo.layers.cross_attention import CrossAttention
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
@@ -62,7 +62,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         dtype = self.dtype_policy
 
         def new_norm(name):

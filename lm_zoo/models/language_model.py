@@ -46,10 +46,10 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         """Rows of the output: the tokens and the padding; as many columns have the logits."""
         return self.vocab_size + self.vocab_padding
 
-    def keep(self, arguments):
+    def set_arguments(self, arguments):
         """Keeps the arguments in the constructor's `locals()`, checked by their annotations."""
         own = {k: v for k, v in arguments.items() if k in self.constructor_parameters()}
-        super().keep(check_arguments(type(self), own))
+        super().set_arguments(check_arguments(type(self), own))
 
     def check_reads(self, sources):
         """Raises a `UserError` unless the model reads what it is to be given.

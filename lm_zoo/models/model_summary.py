@@ -4,7 +4,7 @@ import math
 import typing
 
 
-class Part(typing.NamedTuple):
+class SummaryRow(typing.NamedTuple):
     """A row of a model's summary: one layer, or several of the same kind.
 
     Attributes:
@@ -38,7 +38,7 @@ class ModelSummary:
         return layer.flops_per_token() if hasattr(layer, "flops_per_token") else 0
 
     def describe(self, sequence_length):
-        """Returns a `Part` for each layer with weights or products; neighbours of a kind share one.
+        """Returns a `SummaryRow` for each layer with weights or products; neighbours of a kind share one.
 
         A model within the model has its own parts.
 
@@ -63,7 +63,7 @@ class ModelSummary:
                 continue
             name = layers[0].name + (f"..{len(layers) - 1}" if len(layers) > 1 else "")
             flops = sum(self._flops(layer, sequence_length) for layer in layers)
-            parts.append(Part(name, sum(map(_num_parameters, layers)), flops))
+            parts.append(SummaryRow(name, sum(map(_num_parameters, layers)), flops))
         return tuple(parts)
 
     def _flops(self, layer, sequence_length):
@@ -74,7 +74,7 @@ class ModelSummary:
     def summary_table(self, sequence_length):
         """Returns the parts and their total as lines of text, to print before training."""
         parts = self.describe(sequence_length)
-        total = Part(
+        total = SummaryRow(
             "total", sum(p.num_parameters for p in parts), sum(p.flops_per_token for p in parts)
         )
         rows = [("part", "parameters", "FLOP/token")]

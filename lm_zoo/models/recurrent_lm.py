@@ -37,7 +37,7 @@ class RecurrentLM(LanguageModel):
 
     def assemble(self, arguments):
         """Keeps the constructor's arguments, given as its `locals()`, and makes the layers."""
-        self.keep(arguments)
+        self.set_arguments(arguments)
         require_at_least(
             1, vocab_size=self.vocab_size, hidden_dim=self.hidden_dim, num_layers=self.num_layers
         )

@@ -8,7 +8,7 @@ from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import Dropout
 from lm_zoo.layers.initializers import derive_seed, glorot
 from lm_zoo.models.arguments import require, require_at_least
-from lm_zoo.models.model_summary import ModelSummary, Part
+from lm_zoo.models.model_summary import ModelSummary, SummaryRow
 
 POOLINGS = ("mean", "last")
 
@@ -40,7 +40,7 @@ class TextClassifier(Configurable, ModelSummary, keras.Model):
         require_at_least(2, num_classes=num_classes)
         require(pooling in POOLINGS, "pooling", " or ".join(POOLINGS), pooling)
         super().__init__(dtype=backbone.dtype_policy, **kwargs)
-        self.keep(locals())
+        self.set_arguments(locals())
         self.vocab_size = backbone.vocab_size
         self.pooled_dropout = Dropout(
             dropout, derive_seed(seed, "pooled_dropout"), name="pooled_dropout"
@@ -93,7 +93,7 @@ class TextClassifier(Configurable, ModelSummary, keras.Model):
     def describe(self, sequence_length):
         width = self.label_projection.kernel.shape[0]
         weights = width * self.num_classes
-        head = Part("label_projection", weights + self.num_classes, 2 * weights)
+        head = SummaryRow("label_projection", weights + self.num_classes, 2 * weights)
         return (*self.backbone.describe(sequence_length), head)
 
     @property

@@ -9,20 +9,20 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lm_zoo.serving.access_log import AccessLog
-from lm_zoo.serving.allowed_hosts import host_check
-from lm_zoo.serving.allowed_origins import origin_check
-from lm_zoo.serving.api_key import key_check
-from lm_zoo.serving.completions import Completions
-from lm_zoo.serving.connection import GONE
-from lm_zoo.serving.embeddings import Embeddings, vectors
-from lm_zoo.serving.measuring import MeasuringMiddleware
-from lm_zoo.serving.metrics import Metrics
-from lm_zoo.serving.middleware import Gate
-from lm_zoo.serving.page import page_response
-from lm_zoo.serving.request_error import RequestError, field, not_offered
-from lm_zoo.serving.tensorflow_api import TensorFlowApi
-from lm_zoo.serving.workers import Workers
+from lm_zoo.serving.http.access_log import AccessLog
+from lm_zoo.serving.http.allowed_hosts import host_check
+from lm_zoo.serving.http.allowed_origins import origin_check
+from lm_zoo.serving.http.api_key import key_check
+from lm_zoo.serving.http.connection import CLIENT_CLOSED_REQUEST
+from lm_zoo.serving.http.measuring import MeasuringMiddleware
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.http.middleware import Gate
+from lm_zoo.serving.http.request_error import RequestError, field, not_offered
+from lm_zoo.serving.inference.workers import Workers
+from lm_zoo.serving.model_page import page_response
+from lm_zoo.serving.openai.completions_endpoint import CompletionsEndpoint
+from lm_zoo.serving.openai.embeddings_endpoint import EmbeddingsEndpoint, vectors
+from lm_zoo.serving.tensorflow_serving.rest_api import TensorFlowApi
 
 
 def make_app(
@@ -83,13 +83,13 @@ def make_app(
         routes=routes,
         middleware=[
             Middleware(MeasuringMiddleware, metrics=metrics, log=log),
-            *(Middleware(Gate, check=check, tell=_tell) for check in checks),
+            *(Middleware(Gate, check=check, error_response=_error_response) for check in checks),
         ],
         exception_handlers={
-            RequestError: _tell,
-            HTTPException: _tell_http,
+            RequestError: _error_response,
+            HTTPException: _http_error_response,
             ClientDisconnect: _gone,
-            Exception: _tell_nothing,
+            Exception: _internal_error,
         },
         lifespan=lifespan,
     )
@@ -110,12 +110,12 @@ def _openai_endpoints(model, workers, limits, metrics):
     """
     completions = _missing(model, "completions", "generate")
     if workers.engine:
-        completions = Completions(model, workers, limits, metrics).completions
+        completions = CompletionsEndpoint(model, workers, limits, metrics).completions
     embeddings = _missing(model, "embeddings", "embed")
     for signature in model.signatures.values():
         texts = [name for name in signature.required if signature.inputs[name].field]
         if texts == signature.required and len(texts) == len(vectors(signature)) == 1:
-            embeddings = Embeddings(model, signature, workers.predictor, limits).embeddings
+            embeddings = EmbeddingsEndpoint(model, signature, workers.predictor, limits).embeddings
             break
     return {"completions": completions, "embeddings": embeddings}
 
@@ -128,7 +128,7 @@ def _missing(model, endpoint, prediction):
     return refuse
 
 
-async def _tell(request, error):
+async def _error_response(request, error):
     """Answers with what is wrong, in the form of the interface that was used."""
     return Response(
         error.content_for(request.scope["path"]),
@@ -138,7 +138,7 @@ async def _tell(request, error):
     )
 
 
-async def _tell_http(request, error):
+async def _http_error_response(request, error):
     path = field(request.scope["path"])
     messages = {
         404: f"there is nothing at {path}; completions are at /v1/completions, embeddings at "
@@ -146,14 +146,14 @@ async def _tell_http(request, error):
         405: f"{path} is not for {request.method}.",
     }
     message = messages.get(error.status_code, error.detail)
-    response = await _tell(request, RequestError(message, error.status_code))
+    response = await _error_response(request, RequestError(message, error.status_code))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _gone(request, error):
-    return Response(status_code=GONE)
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _tell_nothing(request, error):
-    return await _tell(request, RequestError("the server failed; see its log.", 500))
+async def _internal_error(request, error):
+    return await _error_response(request, RequestError("the server failed; see its log.", 500))

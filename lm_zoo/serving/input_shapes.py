@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lm_zoo.serving.limits import MOST_STRING_BYTES, MOST_STRINGS
-from lm_zoo.serving.request_error import refused
+from lm_zoo.serving.http.request_error import refused
+from lm_zoo.serving.limits import MAX_STRING_BYTES, MAX_STRINGS
 
 
 def check_shape(each, shape, max_rows):
@@ -31,8 +31,8 @@ def check_shape(each, shape, max_rows):
 
 def check_number(name, count):
     """Refuses too many strings for one text."""
-    if count > MOST_STRINGS:
-        raise refused(name, f"at most {MOST_STRINGS} strings a text", f"{count:,}")
+    if count > MAX_STRINGS:
+        raise refused(name, f"at most {MAX_STRINGS} strings a text", f"{count:,}")
 
 
 def list_of(each):
@@ -59,8 +59,8 @@ def per_row(each, value, rows):
             raise wrong_shape(name, f"one value, or a list of {rows}", value.shape)
         return np.broadcast_to(value, (rows,))
     longest = max((len(string) for string in value.flat), default=0)
-    if longest > MOST_STRING_BYTES:
-        expected = f"strings of at most {MOST_STRING_BYTES:,} bytes"
+    if longest > MAX_STRING_BYTES:
+        expected = f"strings of at most {MAX_STRING_BYTES:,} bytes"
         raise refused(name, expected, f"one of {longest:,}")
     if value.ndim < 2:
         value = np.broadcast_to(value.reshape(-1), (rows, value.size))

@@ -5,7 +5,7 @@ import dataclasses
 from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.errors import UserError
 
-MOST_STRINGS, MOST_STRING_BYTES = 16, 1000  # stop strings of a text, and the bytes of each
+MAX_STRINGS, MAX_STRING_BYTES = 16, 1000  # stop strings of a text, and the bytes of each
 
 
 @dataclasses.dataclass

@@ -11,15 +11,14 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from lm_zoo import checksums
 from lm_zoo.errors import UserError
-from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
-from lm_zoo.input_files import read_input
-from lm_zoo.serving.engine import warm_up as warm_up_engine
-from lm_zoo.serving.model_card import read_card, signatures_of
+from lm_zoo.files import checksums, os_error_of, plain_path, raise_if_of_system
+from lm_zoo.files.input_files import read_input
+from lm_zoo.serving.inference.engine import warm_up as warm_up_engine
 from lm_zoo.serving.model_folder import find_version
-from lm_zoo.serving.prompt_scores import SCORE_IDS
-from lm_zoo.serving.prompt_scores import warm_up as warm_up_scores
+from lm_zoo.serving.openai.prompt_scores import SCORE_IDS
+from lm_zoo.serving.openai.prompt_scores import warm_up as warm_up_scores
+from lm_zoo.serving.served_card import read_card, signatures_of
 from lm_zoo.serving.text_lengths import TextField
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
@@ -34,7 +33,7 @@ DAMAGE = (
     *(tf.errors.OpError, OSError, ValueError, LookupError, AttributeError, TypeError),
     *(RuntimeError, AssertionError),
 )
-MOST_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
+MAX_GRAPH_BYTES = 2 << 30  # no protocol buffer is larger
 
 
 class ServedModel:
@@ -136,7 +135,7 @@ def _definitions(path):
     """Returns the SavedModel's signatures, name -> `SignatureDef`."""
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString(read_input(path / "saved_model.pb", MOST_GRAPH_BYTES))
+        saved.ParseFromString(read_input(path / "saved_model.pb", MAX_GRAPH_BYTES))
     except (DecodeError, OSError) as error:
         raise _damaged(path, error) from None
     for graph in saved.meta_graphs:

@@ -9,8 +9,8 @@ import uvicorn
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.serving.cut_off import CutOff
-from lm_zoo.serving.limited_protocol import LimitedProtocol
+from lm_zoo.serving.http.cut_off import CutOff
+from lm_zoo.serving.http.limited_protocol import LimitedProtocol
 
 BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 30  # how long answers that are on their way may take after SIGTERM

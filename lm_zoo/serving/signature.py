@@ -8,9 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import did_you_mean
-from lm_zoo.serving.call import Call
-from lm_zoo.serving.input_shapes import list_of, per_row, same_width, too_many_rows, wrong_shape
-from lm_zoo.serving.request_error import RequestError, field, refused, shown
+from lm_zoo.serving.http.request_error import RequestError, field, refused, shown
+from lm_zoo.serving.inference.call import Call
+from lm_zoo.serving.input_shapes import (
+    list_of,
+    per_row,
+    same_width,
+    too_many_rows,
+    wrong_shape,
+)
 from lm_zoo.tasks.prediction import Prediction
 
 DTYPES = {"string": object, "int32": np.int32, "float32": np.float32, "bool": np.bool_}

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from lm_zoo.serving.request_error import RequestError
+from lm_zoo.serving.http.request_error import RequestError
 
 
 class TextField(typing.NamedTuple):

@@ -100,7 +100,7 @@ class Prediction:
         function: The method of the object that `Task.exported` returns.
         batching: `rows` (requests wait for each other and share a call) or `engine` (texts join
             and leave a running batch).
-        beside: Functions that go into the SavedModel with it and are no signatures: what servers,
+        auxiliary: Functions that go into the SavedModel with it and are no signatures: what servers,
             converters to other forms and the verification of the export build on.
         options: The dataclass of options that its inputs are fields of, and whose `validate` says
             which of their values fit together; None for inputs that do not depend on each other.
@@ -115,7 +115,7 @@ class Prediction:
     answer: str = ""
     function: str = ""
     batching: str = "rows"
-    beside: tuple = ()
+    auxiliary: tuple = ()
     options: type | None = None
     tells_equal_texts_apart: bool = False
     example: dict = dataclasses.field(default_factory=dict)
@@ -204,7 +204,7 @@ class Prediction:
         for values in inputs:
             del values["exported"]
             values["choices"] = list(values["choices"])
-        named = {name: getattr(self, name) for name in ("outputs", "batching", "beside", "help")}
+        named = {name: getattr(self, name) for name in ("outputs", "batching", "auxiliary", "help")}
         return {"inputs": inputs, **named}
 
     @classmethod
@@ -218,11 +218,11 @@ class Prediction:
         inputs = [{k: v for k, v in each.items() if k in known} for each in values["inputs"]]
         inputs = tuple(Input(**each | {"choices": tuple(each["choices"])}) for each in inputs)
         named = {name: values[name] for name in ("outputs", "batching", "help")}
-        return cls(inputs, beside=tuple(values["beside"]), **named)
+        return cls(inputs, auxiliary=tuple(values["auxiliary"]), **named)
 
 
-CARD_VERSION = 3  # the `format_version` of model cards
-# What `Prediction.to_dict` gives, for `lm_zoo.json_files.check`.
+CARD_VERSION = 4  # the `format_version` of model cards
+# What `Prediction.to_dict` gives, for `lm_zoo.files.json_files.check`.
 CARD = {
     "inputs": [
         {
@@ -246,7 +246,7 @@ CARD = {
     ],
     "outputs": {str: str},
     "batching": str,
-    "beside": [str],
+    "auxiliary": [str],
     "help": str,
 }
 

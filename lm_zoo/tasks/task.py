@@ -22,7 +22,7 @@ class Sums(typing.NamedTuple):
     figures: dict
 
 
-class Observations(typing.NamedTuple):
+class ValidationSummaries(typing.NamedTuple):
     """Results logged at each validation besides the report's figures.
 
     Attributes:
@@ -115,7 +115,7 @@ class Task:
         functions_class: `module:Class` of the functions that a SavedModel is made of: what the
             `Prediction`s name. It is made of what `exported` is given, and the preprocessors.
         parity_class: `module:Class` of what an export is asked and held to, a
-            `lm_zoo.export.parity.Parity`.
+            `lm_zoo.export.verification.parity.Parity`.
     """
 
     name = ""
@@ -130,7 +130,7 @@ class Task:
     predictions = {}
     run_class = "lm_zoo.run:Run"
     functions_class = ""
-    parity_class = "lm_zoo.export.parity:Parity"
+    parity_class = "lm_zoo.export.verification.parity:Parity"
 
     def __init__(self, config, preprocessors):
         self.config = config
@@ -252,8 +252,8 @@ class Task:
         """
         return None
 
-    def observer(self, model, examples, corpus, distribution):
-        """Returns a function without arguments that gives `Observations`, or None.
+    def listener(self, model, examples, corpus, distribution):
+        """Returns a function without arguments that gives `ValidationSummaries`, or None.
 
         Args:
             model: The model.
@@ -286,7 +286,7 @@ class Task:
         """Returns the object whose methods `predictions` name, to be traced into a SavedModel.
 
         Args:
-            traced: A `lm_zoo.export.traced_model.TracedModel`.
+            traced: A `lm_zoo.export.in_graph.traced_model.TracedModel`.
             in_graph: Field name -> the preprocessor as a module of TensorFlow.
             limits: What `length_limits` gave.
         """

@@ -14,7 +14,7 @@ from lm_zoo.text.cuts import lines
 from lm_zoo.text.words import count_words, split_words, utf8
 
 GROUP_CHARACTERS = 1 << 16  # of lines that are compared at once, as long as they are equal
-LONGEST_LINE = 1 << 14  # bytes of a line that is aligned; the work grows with the square
+MAX_LINE_BYTES = 1 << 14  # bytes of a line that is aligned; the work grows with the square
 DECODED_TOKENS = 1 << 16  # at once, which bounds the memory for a text without line ends
 CONTEXT = 16  # tokens decoded before others, so that their text is what it is within the text
 _SPACES = (b"\n", b" ", b"\t", b"\r", b"\v", b"\f")
@@ -60,7 +60,7 @@ def lost_between(data, decoded):
         return Lost(0, 0)
     if split_words(data) == split_words(decoded):
         return _lost_between_words(data, decoded)
-    if len(data) > LONGEST_LINE or len(decoded) > LONGEST_LINE:
+    if len(data) > MAX_LINE_BYTES or len(decoded) > MAX_LINE_BYTES:
         # Unaligned, it can only be said how many bytes of each value, and how many words, are gone.
         gone = np.maximum(_histogram(data) - _histogram(decoded), 0)
         return Lost(int(gone.sum()), max(0, count_words(data) - count_words(decoded)))

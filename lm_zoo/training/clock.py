@@ -4,7 +4,7 @@ import contextlib
 import time
 import typing
 
-from lm_zoo.json_files import check, natural
+from lm_zoo.files.json_files import check, natural
 
 
 class Place(typing.NamedTuple):

@@ -70,8 +70,8 @@ class Curves:
         if is_best:
             self.summaries.scalars("", place, _tagged({"metrics.best": figures}))
 
-    def observations(self, place, seen):
-        """Shows the texts, tables and pictures of a task's `Observations`."""
+    def samples(self, place, seen):
+        """Shows the texts, tables and pictures of a task's `ValidationSummaries`."""
         texts = {name: _as_markdown(text) for name, text in seen.texts.items()}
         self.summaries.texts("validation", place, _tagged({"samples": texts | {**seen.tables}}))
         self.summaries.images("validation", place, _tagged({"samples": seen.images}))

@@ -21,7 +21,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 from lm_zoo.training.event_records import whole_records
 
 EVENT_FILES = "events.out.tfevents.*"

@@ -2,7 +2,7 @@
 
 import math
 
-from lm_zoo import config_json
+from lm_zoo.config import config_json
 
 # TensorBoard shows five columns: those that differ between runs, in the order of their names, in
 # which capitals come first.

@@ -5,7 +5,7 @@ import tensorflow as tf
 from lm_zoo.errors import LostProcess, UserError
 from lm_zoo.training.train_step import TrainStep
 
-MOST_WAITING = 256  # steps handed out at once; each brings its batch along
+MAX_WAITING = 256  # steps handed out at once; each brings its batch along
 
 
 def check(config, batches):
@@ -58,14 +58,14 @@ class AsynchronousTrainStep(TrainStep):
         self._learning_rate, self._next_step, self._waiting = None, 0, 0
         with self.strategy.scope():
             # Of each step that is handed out: its sums, gradient norm, and whether it is done.
-            shape = (MOST_WAITING, len(self.row_sums) + 2)
+            shape = (MAX_WAITING, len(self.row_sums) + 2)
             self._results = tf.Variable(tf.zeros(shape, tf.float64), trainable=False)
         self._function = tf.function(self._one_step, autograph=False)
 
     def run(self, step, learning_rates, batches):
         """Hands out several updates; see `TrainStep.run`."""
         for i, (rate, batch) in enumerate(zip(learning_rates, batches)):
-            if self._waiting == MOST_WAITING:
+            if self._waiting == MAX_WAITING:
                 self.wait()
             if rate != self._learning_rate:  # to be shown; each step brings its own
                 self.optimizer.learning_rate.assign(rate)

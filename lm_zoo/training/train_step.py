@@ -11,7 +11,12 @@ import tensorflow as tf
 from lm_zoo.distribution.open_shapes import of_any_shape
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.layers.dropout import dropout_scope
-from lm_zoo.model_tensors import assign_tensors, check_tensor, ema_tensors, model_tensors
+from lm_zoo.model_tensors import (
+    assign_tensors,
+    check_tensor,
+    ema_tensors,
+    model_tensors,
+)
 from lm_zoo.training.optimizers import build_optimizer
 
 INITIAL_LOSS_SCALE = 2.0**15  # as Micikevicius et al. 2018 and PyTorch's GradScaler, give or take 2
@@ -113,7 +118,7 @@ class TrainStep:
                 tf.constant(step, tf.int64),
                 tf.constant(learning_rates, tf.float32),
                 tf.constant([bool(batch.reset) for batch in batches]),
-                {name: self.distribution.deal(f, layout) for name, f in features.items()},
+                {name: self.distribution.scatter_rows(f, layout) for name, f in features.items()},
                 self.carried,
             )
             if self._run is None:
@@ -170,8 +175,8 @@ class TrainStep:
             check_tensor(name, expected.shape, tensors)
         mine = [np.asarray(tensors[name])[self.layout.local_rows] for name in names]
         with self.strategy.scope():
-            dealt = [self.distribution.deal(rows, self.layout) for rows in mine]
-        self.carried = tf.nest.pack_sequence_as(whole, dealt)
+            scattered = [self.distribution.scatter_rows(rows, self.layout) for rows in mine]
+        self.carried = tf.nest.pack_sequence_as(whole, scattered)
 
     def _steps(self, first_step, learning_rates, resets, features, carried):
         def one(i, carried):

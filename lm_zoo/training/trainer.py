@@ -13,11 +13,11 @@ import tensorflow as tf
 from absl import logging
 
 from lm_zoo import checkpoints
-from lm_zoo.data.audit import DataAudit
-from lm_zoo.data.prefetch import prefetched
-from lm_zoo.distribution.launched_process import heartbeat
+from lm_zoo.data.batching.audit import DataAudit
+from lm_zoo.data.batching.prefetch import prefetched
+from lm_zoo.distribution.launch.launched_process import heartbeat
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, check
+from lm_zoo.files.json_files import NotJson, check
 from lm_zoo.training.clock import TrainingClock
 from lm_zoo.training.curves import Curves, go_on_from
 from lm_zoo.training.histograms import Histograms
@@ -30,7 +30,7 @@ from lm_zoo.training.schedules import PlateauState, learning_rate_factor
 from lm_zoo.training.silent import Silent
 from lm_zoo.training.train_step import TrainStep
 
-SMALLEST_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
+MIN_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
 
 
 @dataclasses.dataclass
@@ -70,7 +70,7 @@ class Trainer:
         settings: Field of the config -> value: what is shown of it on TensorBoard.
         validate: Called without arguments, returns a `Report` of the validation split, or None if
             there is no such split.
-        observe: Called without arguments at each validation, returns `Observations`; or None.
+        observe: Called without arguments at each validation, returns `ValidationSummaries`; or None.
         profile_steps: `(first, last)` steps to profile, or None.
         distribution: The `Distribution`; None is the device that TensorFlow chooses. Every process
             trains, the chief alone writes.
@@ -296,7 +296,7 @@ class Trainer:
         self.progress.line(f"step {self.step}: validation {', '.join(said)}{mark}")
         self.curves.validation(place, points, better)
         if seen:
-            self.curves.observations(place, seen)
+            self.curves.samples(place, seen)
 
     def _check_finite(self):
         self.train_step.wait()
@@ -305,11 +305,11 @@ class Trainer:
 
     def _require_finite(self, loss, norm):
         scale = float(self.train_step.loss_scale.numpy())
-        if math.isfinite(loss) and math.isfinite(norm) and scale >= SMALLEST_LOSS_SCALE:
+        if math.isfinite(loss) and math.isfinite(norm) and scale >= MIN_LOSS_SCALE:
             return
         saved = checkpoints.steps(self.folder.checkpoints)
         good = f"the last good checkpoint is step {saved[-1]}" if saved else "no checkpoint yet"
-        what = "loss scale" if scale < SMALLEST_LOSS_SCALE else "loss or gradient"
+        what = "loss scale" if scale < MIN_LOSS_SCALE else "loss or gradient"
         raise UserError(
             f"training: {what} is not finite at or before step {self.step} (loss {loss}, gradient "
             f"norm {norm}); {good} in {self.folder.checkpoints}. Lower optimizer.learning_rate or "

@@ -6,7 +6,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.model_tensors import model_tensors
-from lm_zoo.weights.parts import check_tensors
+from lm_zoo.weights.tensor_mapping import check_tensors
 
 TRANSFORMER = "transformer_decoder"  # what a GPT-2 or Llama becomes
 
@@ -17,7 +17,7 @@ class ForeignModel(typing.NamedTuple):
     Attributes:
         name: The model, as in `model.name` of a config.
         arguments: Of its constructor.
-        parts: The `Part`s that its variables are made of, a list.
+        mappings: The `TensorMapping`s that its variables are made of, a list.
         source: What holds the tensors, open.
         tokenizer: The `Tokenizer` in the files, or None.
         files: The files that were read, as paths.
@@ -25,7 +25,7 @@ class ForeignModel(typing.NamedTuple):
 
     name: str
     arguments: dict
-    parts: list
+    mappings: list
     source: typing.Any
     tokenizer: typing.Any
     files: list
@@ -49,20 +49,20 @@ def not_held(model, held):
     return next((name for name, only in held.items() if getattr(model, name) not in only), None)
 
 
-def check_written(parts, source, model):
+def check_written(mappings, source, model):
     """Sees that files just written give the model's variables back, bit by bit.
 
     Raises:
         UserError: Naming the tensor that does not.
     """
-    check_tensors(parts, source)
+    check_tensors(mappings, source)
     variables = model_tensors(model)
-    for part in parts:
-        joined = part.join(*[source.read(name) for name in part.tensors])
-        if part.variable is None:
+    for mapping in mappings:
+        joined = mapping.join(*[source.read(name) for name in mapping.tensors])
+        if mapping.variable is None:
             continue
-        if not np.array_equal(joined, np.asarray(variables[f"model/{part.variable}"])):
-            name = next(iter(part.tensors))
+        if not np.array_equal(joined, np.asarray(variables[f"model/{mapping.variable}"])):
+            name = next(iter(mapping.tensors))
             raise UserError(
                 f"{source.where(name)}: tensor {name!r} is not what was written; the disk is at "
                 "fault, or the weights hold undefined numbers."

@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checkpoints, checksums, config_checks, config_json, files
+from lm_zoo import checkpoints, files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -12,18 +12,23 @@ from lm_zoo.config import (
     ModelConfig,
     TaskConfig,
     TokenizerConfig,
+    config_checks,
+    config_json,
 )
 from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import checksums
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import task_class
-from lm_zoo.weights import hugging_face, keras_hub, pytorch
-from lm_zoo.weights.parts import assign
+from lm_zoo.weights.keras import keras_hub
+from lm_zoo.weights.tensor_mapping import assign
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 
-MOST_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
+MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
 
 
@@ -62,7 +67,7 @@ def import_run(source, workdir, format="", tokenizer=None):
         model = build_model(
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
         )
-        assign(foreign.parts, foreign.source, model)
+        assign(foreign.mappings, foreign.source, model)
     _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
     task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
     return resolve(task.run_class)(folder, task, model, step=0)
@@ -99,7 +104,7 @@ def _with_padding(foreign, source, given):
             "it by --tokenizer."
         )
     padding = size - foreign.tokenizer.vocab_size
-    fits = padding < max(MOST_PADDING, size // 16) and (not given or size % 8 == 0)
+    fits = padding < max(MAX_PADDING, size // 16) and (not given or size % 8 == 0)
     if padding and not (padding > 0 and fits):
         raise UserError(
             f"tokenizer: expected {size} tokens, as the weights have, received a "

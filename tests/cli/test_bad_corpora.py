@@ -13,8 +13,8 @@ import pytest
 
 from lm_zoo.cli.main import main
 from lm_zoo.data import corpora
-from lm_zoo.data.corpora import fetching, http_attempt
 from lm_zoo.data.corpora.catalogue import CATALOGUE, Download
+from lm_zoo.data.corpora.download import fetching, http_attempt
 from lm_zoo.data.corpora.named import named_corpus
 from tests.data.corpora.http_server import sends, serving, stalls_after
 

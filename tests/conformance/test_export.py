@@ -4,7 +4,7 @@ import pytest
 
 from lm_zoo.config import ExperimentConfig, ModelConfig, TaskConfig
 from lm_zoo.export.saved_model import PreparedExport
-from lm_zoo.export.verification import run_alone
+from lm_zoo.export.verification.verify import run_alone
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder

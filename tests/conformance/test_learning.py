@@ -19,7 +19,7 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.synthetic import SyntheticSource
+from lm_zoo.data.corpora.artificial.synthetic import SyntheticSource
 from tests.conformance.models import ROWS, TINY, TINY_PAIR_MODELS, carries_state
 from tests.data.likelihood import nats_of
 

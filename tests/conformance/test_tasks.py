@@ -11,14 +11,14 @@ import pytest
 import tensorflow as tf
 
 import lm_zoo
-from lm_zoo import checkpoints, config_checks, tasks
+from lm_zoo import checkpoints, tasks
 from lm_zoo.cli.main import main
-from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig
+from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, config_checks
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import Experiment
-from lm_zoo.export.comparing import compare_outputs
 from lm_zoo.export.export import export
-from lm_zoo.export.json_tensors import array
+from lm_zoo.export.verification.comparison import compare_outputs
+from lm_zoo.export.verification.tensor_json import array
 from lm_zoo.layers.dropout import dropout_scope
 from lm_zoo.registration import resolve
 from tests.conformance.replica_cases import ONE

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from lm_zoo.data.corpora.corpus import Corpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.tokens.token_files import prepare
 from lm_zoo.text.tokenizers import ByteTokenizer, WordTokenizer
 
 WORDS = "a the cat dog sat on under mat möwe 海 日照香爐 123 , . ! said never again".split()

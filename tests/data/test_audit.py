@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.data import audit_proof
-from lm_zoo.data.audit import DataAudit
-from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.packed_batches import PackedBatches
+from lm_zoo.data.batching import audit_proof
+from lm_zoo.data.batching.audit import DataAudit
+from lm_zoo.data.batching.batches import ContiguousBatches, WindowBatches
+from lm_zoo.data.batching.packed_batches import PackedBatches
 from lm_zoo.distribution.row_layout import RowLayout
 from lm_zoo.errors import UserError
 from tests.small import random_documents, random_lengths

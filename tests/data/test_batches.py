@@ -8,7 +8,7 @@ import collections
 import numpy as np
 import pytest
 
-from lm_zoo.data.batches import ContiguousBatches, WindowBatches
+from lm_zoo.data.batching.batches import ContiguousBatches, WindowBatches
 from lm_zoo.errors import UserError
 from tests.small import position_split, rows_of
 

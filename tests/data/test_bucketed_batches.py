@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.errors import UserError
 from tests.small import END, document_split, token_split
 

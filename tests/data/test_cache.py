@@ -105,7 +105,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 def large(tmp_path):
     """A file that is worth remembering, changed long ago by all that its clock says."""
     path = tmp_path / "large"
-    path.write_bytes(os.urandom(digests.SMALLEST_REMEMBERED))
+    path.write_bytes(os.urandom(digests.MIN_REMEMBERED_BYTES))
     return path
 
 

@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from lm_zoo.config import CleaningConfig
-from lm_zoo.data import cleaning_stages
-from lm_zoo.data.cleaned_corpus import clean
-from lm_zoo.data.cleaning_report import report_table
+from lm_zoo.data.cleaning import cleaning_stages
+from lm_zoo.data.cleaning.cleaned_corpus import clean
+from lm_zoo.data.cleaning.cleaning_report import report_table
 from lm_zoo.data.corpora.corpus import Corpus
 from lm_zoo.errors import UserError
 
@@ -137,7 +137,7 @@ def test_processes_and_block_sizes_do_not_matter(messy, tmp_path, monkeypatch):
     several = cleaned(messy, tmp_path / "two", *ALL, processes=2)
     real = cleaning_stages.source_blocks
     monkeypatch.setattr(
-        "lm_zoo.data.cleaned_corpus.source_blocks", lambda corpus: real(corpus, size=2000)
+        "lm_zoo.data.cleaning.cleaned_corpus.source_blocks", lambda corpus: real(corpus, size=2000)
     )
     blocks = cleaned(messy, tmp_path / "three", *ALL)
     assert len(blocks._blocks["train"]) > 5
@@ -224,7 +224,7 @@ def test_a_stream_stays_what_it_is_in_the_whole(tmp_path, monkeypatch):
     whole = cleaned(Documents([text], has_documents=False), tmp_path / "whole", *steps)
     real = cleaning_stages.source_blocks
     monkeypatch.setattr(
-        "lm_zoo.data.cleaned_corpus.source_blocks", lambda corpus: real(corpus, size=100)
+        "lm_zoo.data.cleaning.cleaned_corpus.source_blocks", lambda corpus: real(corpus, size=100)
     )
     stream = cleaned(Documents(parts, has_documents=False), tmp_path / "parts", *steps)
     assert len(train_of(stream)) > 20
@@ -291,7 +291,8 @@ def test_a_damaged_cache_is_refused(messy, tmp_path, name):
 
 KILLED = """
 import pathlib, sys
-from lm_zoo.data import cleaned_corpus, cleaning_stages
+from lm_zoo.data.cleaning import cleaned_corpus
+from lm_zoo.data.cleaning import cleaning_stages
 from tests.data.test_cleaned_corpus import ALL, Documents, cleaned, prose
 real = cleaning_stages.source_blocks
 cleaned_corpus.source_blocks = lambda corpus: real(corpus, size=8000)

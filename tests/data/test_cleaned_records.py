@@ -8,9 +8,9 @@ import unicodedata
 import pytest
 
 from lm_zoo.config import CleaningConfig
-from lm_zoo.data import cleaned_corpus, cleaning_stages
-from lm_zoo.data.cleaned_corpus import clean
-from lm_zoo.data.cleaning_report import report_table
+from lm_zoo.data.cleaning import cleaned_corpus, cleaning_stages
+from lm_zoo.data.cleaning.cleaned_corpus import clean
+from lm_zoo.data.cleaning.cleaning_report import report_table
 from lm_zoo.data.corpora.corpus import RecordCorpus
 from lm_zoo.data.fields import Field
 from lm_zoo.errors import UserError

@@ -12,7 +12,7 @@ from lm_zoo.config import (
     TaskConfig,
     TokenizerConfig,
 )
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
 from lm_zoo.data.fields import Field
 from lm_zoo.data.preparation import prepared_corpus

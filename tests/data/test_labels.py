@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_zoo.config import ExperimentConfig
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.data.corpora.corpus import RecordCorpus
 from lm_zoo.data.examples import (
     load_preprocessors,

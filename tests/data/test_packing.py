@@ -8,8 +8,8 @@ import collections
 import numpy as np
 import pytest
 
-from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.packing import cut_documents, pack, pack_documents, read_rows
+from lm_zoo.data.batching.packed_batches import PackedBatches
+from lm_zoo.data.batching.packing import cut_documents, pack, pack_documents, read_rows
 from lm_zoo.errors import UserError
 from tests.small import position_split, rows_of
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from lm_zoo.data.batches import ContiguousBatches
-from lm_zoo.data.prefetch import prefetched
+from lm_zoo.data.batching.batches import ContiguousBatches
+from lm_zoo.data.batching.prefetch import prefetched
 from lm_zoo.errors import UserError
 from tests.small import position_split, rows_of
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from lm_zoo.data.token_files import copy_splits, open_tokens, prepare
+from lm_zoo.data.tokens.token_files import copy_splits, open_tokens, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import (
     BytePairTokenizer,

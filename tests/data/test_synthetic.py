@@ -8,7 +8,7 @@ import pytest
 
 from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.synthetic import SyntheticSource
+from lm_zoo.data.corpora.artificial.synthetic import SyntheticSource
 from lm_zoo.errors import UserError
 from tests.data.likelihood import nats_of
 

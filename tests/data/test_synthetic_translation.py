@@ -7,8 +7,8 @@ import pytest
 
 from lm_zoo.config import CorpusConfig
 from lm_zoo.data.corpora import load_corpus
-from lm_zoo.data.corpora.synthetic_translation import draw_pairs
-from lm_zoo.data.corpora.toy_language import NOUNS
+from lm_zoo.data.corpora.artificial.synthetic_translation import draw_pairs
+from lm_zoo.data.corpora.artificial.toy_language import NOUNS
 from tests.data.toy_parser import translation_of
 
 EXAMPLES = {  # written by hand from the grammar's description

@@ -13,8 +13,8 @@ import pytest
 
 from lm_zoo.data.cache import WORK_PREFIX
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import TokenSplit, copy_splits, open_tokens, prepare
 from lm_zoo.data.manifests import MANIFEST
+from lm_zoo.data.tokens.token_files import TokenSplit, copy_splits, open_tokens, prepare
 from lm_zoo.errors import UserError
 from lm_zoo.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
 from tests.shortage import without_descriptors

@@ -1,6 +1,6 @@
 """Reads a sentence of the toy source language: no sentence can be read in two ways."""
 
-from lm_zoo.data.corpora.toy_language import (
+from lm_zoo.data.corpora.artificial.toy_language import (
     ADJECTIVES,
     ARTICLES,
     INTRANSITIVE,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.tokens.token_files import prepare
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.perplexity import Evaluator

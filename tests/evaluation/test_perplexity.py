@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lm_zoo.data.corpora.synthetic import SyntheticSource
+from lm_zoo.data.corpora.artificial.synthetic import SyntheticSource
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.nll import nll_function

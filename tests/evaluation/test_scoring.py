@@ -5,7 +5,12 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import nll_function
-from lm_zoo.evaluation.scoring import LONGEST, SHORTEST, piece_lengths, score_texts
+from lm_zoo.evaluation.scoring import (
+    MAX_CHUNK_TOKENS,
+    MIN_CHUNK_TOKENS,
+    piece_lengths,
+    score_texts,
+)
 from tests.generation.toy import (
     BoundedModel,
     PieceTokenizer,
@@ -82,10 +87,12 @@ def test_long_texts_are_scored_by_windows(context_length, stride, start):
 def test_lengths_are_padded_to_few_shapes_within_the_context():
     for longest in (1, 15, 16, 17, 100, 257, 1000):
         pieces = piece_lengths(longest, 100, None)
-        assert longest <= sum(pieces) < max(2 * longest, SHORTEST + 1)
+        assert longest <= sum(pieces) < max(2 * longest, MIN_CHUNK_TOKENS + 1)
         assert all(p in (16, 32, 64, 128, 256) for p in pieces)
         assert sum(piece_lengths(min(longest, 100), 100, 100)) <= 100
-    assert max(piece_lengths(5000, 16 * 50257, None)) == 64 < LONGEST  # a large vocabulary's logits
+    assert (
+        max(piece_lengths(5000, 16 * 50257, None)) == 64 < MAX_CHUNK_TOKENS
+    )  # a large vocabulary's logits
 
 
 def test_few_traces_serve_many_texts():

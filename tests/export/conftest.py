@@ -68,7 +68,7 @@ def exported_run(trained_run, tmp_path_factory):
     import io
 
     from lm_zoo.cli.main import main
-    from lm_zoo.export.parity import Parity
+    from lm_zoo.export.verification.parity import Parity
 
     check = Parity.check_all
     with shared_folder(tmp_path_factory, "output") as (root, is_new):

@@ -8,10 +8,10 @@ import pytest
 
 import lm_zoo
 from lm_zoo.cli.main import main
-from lm_zoo.export import litert, token_parity
 from lm_zoo.export.saved_model import copy_of
-from lm_zoo.export.token_functions import TokenFunctions
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.stored_weights import StoredWeights
+from lm_zoo.export.token_models import litert, token_parity
+from lm_zoo.export.token_models.token_functions import TokenFunctions
 from lm_zoo.registry import build_model
 from tests.conformance.models import VARIANTS
 

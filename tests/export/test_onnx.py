@@ -8,10 +8,10 @@ import pytest
 
 import lm_zoo
 from lm_zoo.cli.main import main
-from lm_zoo.export import onnx, token_functions
 from lm_zoo.export.saved_model import copy_of
-from lm_zoo.export.token_functions import TokenFunctions
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.stored_weights import StoredWeights
+from lm_zoo.export.token_models import onnx, token_functions
+from lm_zoo.export.token_models.token_functions import TokenFunctions
 from lm_zoo.registry import build_model
 from tests.conformance.models import VARIANTS
 
@@ -84,7 +84,7 @@ def test_a_missing_converter_is_named(trained_run, tmp_path, capsys, monkeypatch
 
 
 def test_a_model_beyond_the_size_of_a_file_is_refused(trained_run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(token_functions, "MOST_BYTES", 1000)
+    monkeypatch.setattr(token_functions, "MAX_BYTES", 1000)
     flags = [f"--workdir={trained_run}", f"--output={tmp_path / 'out'}"]
     assert main(["export", "--format=onnx", *flags]) == 2
     assert "a file of 'onnx' holds at most 1,000 bytes of weights" in capsys.readouterr().err

@@ -199,7 +199,9 @@ def test_the_card_says_how_it_is_called(signature_defs, card):
         assert set(prediction.outputs) == set(signature_defs[name].outputs)
         defaults = {each.name: each.default for each in prediction.inputs if not each.is_required}
         assert set(defaults) == set(signature_defs[name].defaults)
-    assert described["generate"].batching == "engine" and "begin" in described["generate"].beside
+    assert (
+        described["generate"].batching == "engine" and "prefill" in described["generate"].auxiliary
+    )
 
 
 def test_the_tokenizer_beside_it_is_the_runs(exported_run):
@@ -216,7 +218,7 @@ def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported_r
     assert "read 6 texts." in page and "token for token" not in page
     loaded = tf.saved_model.load(str(exported_run.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
-    assert not hasattr(loaded, "generate") and not hasattr(loaded, "begin")
+    assert not hasattr(loaded, "generate") and not hasattr(loaded, "prefill")
     # In windows of 8 tokens, half of them new, the last 4 are read after the 4 before them.
     run = load(exported_run.run)
     run.model.context_length = 8

@@ -5,7 +5,7 @@ import random
 
 import tensorflow as tf
 
-from lm_zoo.export.utf8 import replacing, without_incomplete_end
+from lm_zoo.export.in_graph.utf8 import replacing, without_incomplete_end
 
 # Whole characters, their beginnings, surrogates, overlong forms, and bytes that are never there.
 PARTS = [

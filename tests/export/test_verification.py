@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
-from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.json_tensors import array, tensor
-from lm_zoo.export.parity import Parity
+from lm_zoo.export.in_graph.exported_model import ExportedModel
 from lm_zoo.export.saved_model import PreparedExport
-from lm_zoo.export.verification import run_alone
+from lm_zoo.export.verification.parity import Parity
+from lm_zoo.export.verification.tensor_json import array, tensor
+from lm_zoo.export.verification.verify import run_alone
 from lm_zoo.run import load
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.weights import PRECISIONS, StoredWeights, quantize
+from lm_zoo.export.stored_weights import PRECISIONS, StoredWeights, quantize
 from lm_zoo.registry import build_model
 
 

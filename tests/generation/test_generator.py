@@ -13,7 +13,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.decoding import decoder_of
 from lm_zoo.generation.decoding_loop import Decoding, decode
-from lm_zoo.generation.decoding_state import begin
+from lm_zoo.generation.decoding_state import prefill
 from lm_zoo.generation.random_keys import row_keys
 from lm_zoo.generation.samplers import SamplingSettings
 from tests.generation.toy import (
@@ -247,7 +247,7 @@ def test_one_trace_whatever_is_asked():
         for prompts in (["a", "bcdefa"], ["abc" * 30, "f"]):
             generate(model, letters(6), prompts, options)
     decoder = decoder_of(model)
-    for function in (decoder._begin, decoder._decode, decoder._decode_penalized):
+    for function in (decoder._prefill, decoder._decode, decoder._decode_penalized):
         assert function.experimental_get_tracing_count() == 1
 
 
@@ -271,7 +271,7 @@ def test_the_same_loop_runs_inside_a_larger_graph(jit_compile):
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def loop(prompts):
-        state = begin(TRIGRAM, prompts, tf.ones((2,), tf.int32))
+        state = prefill(TRIGRAM, prompts, tf.ones((2,), tf.int32))
         zeros = tf.zeros((2,), tf.int32)
         decoding = Decoding(state, zeros + 2, zeros, zeros == 0, ())
         return decode(TRIGRAM, decoding, settings, 12, zeros + 12, -1, None)[1]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.generation import TranslationOptions
-from lm_zoo.generation.translation_search import (
+from lm_zoo.generation.search.translation_search import (
     automatic_length,
     search_sources,
     search_targets,
@@ -16,7 +16,7 @@ from tests.generation.pair_models import END, NAMES, VOCAB, decided_model
 from tests.generation.plain_beam_search import plain_beam_search
 from tests.generation.toy import log_softmax
 
-LONGEST, WIDE = 4, 320  # as many beams as the last step has continuations
+MAX_LENGTH, WIDE = 4, 320  # as many beams as the last step has continuations
 SOURCES = np.array([[2, 1, 4, 1, END], [0, END, 0, 0, 0], [4, 4, 2, END, 0]], np.int32)
 LENGTHS = np.array([5, 2, 4], np.int32)
 
@@ -44,15 +44,15 @@ def hypotheses(found, row):
 
 
 def every_text(model, row, length_penalty, coverage_penalty):
-    """The same of all texts that end by the end token or with `LONGEST` tokens, best first."""
+    """The same of all texts that end by the end token or with `MAX_LENGTH` tokens, best first."""
     others = [token for token in range(VOCAB) if token != END]
     texts = [
         [*ids, last]
-        for length in range(LONGEST)
+        for length in range(MAX_LENGTH)
         for ids in itertools.product(others, repeat=length)
-        for last in (range(VOCAB) if length == LONGEST - 1 else [END])
+        for last in (range(VOCAB) if length == MAX_LENGTH - 1 else [END])
     ]
-    inputs = np.full((len(texts), LONGEST), END)
+    inputs = np.full((len(texts), MAX_LENGTH), END)
     for padded, ids in zip(inputs, texts):
         padded[1 : len(ids)] = ids[:-1]
     source = np.repeat(SOURCES[row : row + 1, : LENGTHS[row]], len(texts), 0)
@@ -74,7 +74,7 @@ def every_text(model, row, length_penalty, coverage_penalty):
 def test_wide_beams_find_the_best_of_all_texts(model, length_penalty, coverage_penalty):
     penalties = dict(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
     found = search(
-        model, num_beams=WIDE, num_return_sequences=WIDE, max_new_tokens=LONGEST, **penalties
+        model, num_beams=WIDE, num_return_sequences=WIDE, max_new_tokens=MAX_LENGTH, **penalties
     )
     for row in range(len(SOURCES)):
         expected = every_text(model, row, **penalties)[:20]

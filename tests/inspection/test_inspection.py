@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from lm_zoo.config import ExperimentConfig
-from lm_zoo.data.batches import ContiguousBatches
+from lm_zoo.data.batching.batches import ContiguousBatches
+from lm_zoo.data.batching.packed_batches import PackedBatches
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.examples import Examples
-from lm_zoo.data.packed_batches import PackedBatches
-from lm_zoo.data.token_files import TokenDataset, TokenSplit
+from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates, digest_splits
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.plots import bar_plot, line_plot

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from lm_zoo.config import ExperimentConfig
-from lm_zoo.data.batches import Batch
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.batches import Batch
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.data.corpora.corpus import RecordCorpus
 from lm_zoo.data.examples import Examples
 from lm_zoo.data.fields import Field
 from lm_zoo.data.labels import LabelTokenizer
-from lm_zoo.data.token_files import TokenDataset, TokenSplit
+from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.field_report import describe_label
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.preview import preview_batch

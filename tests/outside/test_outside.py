@@ -89,7 +89,7 @@ def registered(nothing_registered):
 
 def test_curves_have_the_tasks_figures(place):
     for split in ("train", "validation"):
-        accuracy = read_scalars(place / "run" / split, "metrics/accuracy")
+        accuracy = read_scalars(place / "run" / split, "metrics_other/accuracy")
         assert accuracy[-1] == (STEPS, 1.0)
 
 

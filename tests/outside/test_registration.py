@@ -10,7 +10,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo.cli.main import COMMANDS, flags_of, main
-from lm_zoo.config_files import read_config
+from lm_zoo.config.config_files import read_config
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer
@@ -161,8 +161,8 @@ def test_every_command_that_reads_a_run_or_a_config_can_be_told_what_is_register
 
 POOL = """
 from lm_zoo.data.blocks import Block
-from lm_zoo.data.cleaning_stages import CleanBlock
-from lm_zoo.data.token_blocks import EncodeBlock
+from lm_zoo.data.cleaning.cleaning_stages import CleanBlock
+from lm_zoo.data.tokens.token_blocks import EncodeBlock
 from lm_zoo.data.worker_pool import WorkerPool
 from lm_zoo.config import CleaningConfig
 from lm_zoo.errors import UserError
@@ -214,7 +214,7 @@ def test_data_processes_know_what_a_file_registers(tmp_path):
         """
         from lm_zoo.registering_files import execute
         execute("mine.py", "--register")
-        from lm_zoo.data.cleaning_stages import NumberedBlock
+        from lm_zoo.data.cleaning.cleaning_stages import NumberedBlock
         Block = NumberedBlock
         work("text", CleanBlock((None, ("calm",), None), CleaningConfig(), True))
         work("tokens", EncodeBlock(TOKENIZERS["mine"].train([]), True))

@@ -9,10 +9,10 @@ import openai
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.access_log import AccessLog
-from lm_zoo.serving.allowed_hosts import allowed_hosts
-from lm_zoo.serving.allowed_origins import allowed_origins
-from lm_zoo.serving.api_key import VARIABLE, read_api_key
+from lm_zoo.serving.http.access_log import AccessLog
+from lm_zoo.serving.http.allowed_hosts import allowed_hosts
+from lm_zoo.serving.http.allowed_origins import allowed_origins
+from lm_zoo.serving.http.api_key import VARIABLE, read_api_key
 from lm_zoo.serving.limits import ServingLimits
 from tests.serving.conftest import NAME, Server
 

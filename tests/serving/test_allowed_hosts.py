@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.serving.allowed_hosts import allowed_hosts
+from lm_zoo.serving.http.allowed_hosts import allowed_hosts
 from lm_zoo.serving.limits import ServingLimits
 from tests.serving.conftest import NAME, Server
 

@@ -6,9 +6,9 @@ import threading
 import pytest
 import tensorflow as tf
 
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.cancelling import Cancelling
-from lm_zoo.serving.metrics import Metrics
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.inference.batcher import Batcher
+from lm_zoo.serving.inference.cancelling import Cancelling
 
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)

@@ -7,8 +7,8 @@ import numpy as np
 import openai
 import pytest
 
-from lm_zoo.serving.growing_text import NewToken, Piece
-from lm_zoo.serving.logprobs import LogprobsWriter
+from lm_zoo.serving.inference.sequence import NewToken, TextDelta
+from lm_zoo.serving.openai.logprobs import LogprobsWriter
 from lm_zoo.text.tokenizers import ByteTokenizer
 from tests.serving.conftest import NAME
 
@@ -270,7 +270,7 @@ def test_tokens_that_are_parts_of_a_character_are_written_as_bytes():
     text = "a€b"
     tokens = [NewToken(token, -1.0, ((token, -1.0), (65, -2.0))) for token in text.encode()]
     writer = LogprobsWriter(ByteTokenizer(), 2, offset=10)
-    written = writer.as_object(writer.write(Piece(text, tokens), 10 + len(text)))
+    written = writer.as_object(writer.write(TextDelta(text, tokens), 10 + len(text)))
     assert written["tokens"] == ["a", r"bytes:\xe2", r"bytes:\x82", r"bytes:\xac", "b"]
     assert written["text_offset"] == [10, 11, 11, 11, 12]
     assert written["top_logprobs"][1] == {r"bytes:\xe2": -1.0, "A": -2.0}

@@ -182,7 +182,7 @@ def test_a_request_of_many_parts_and_slow_pauses_is_answered(server):
 
 def test_as_many_connections_as_the_system_allows():
     code = (
-        "import resource; from lm_zoo.serving.open_files import allowed_connections as allowed\n"
+        "import resource; from lm_zoo.serving.http.open_files import allowed_connections as allowed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 400)); print(allowed(200), end=' ')\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], end=' ')\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200)); print(allowed(200))\n"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.call import Call
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.inference.batcher import Batcher
+from lm_zoo.serving.inference.call import Call
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.serving.metrics import Metrics
 from tests.serving.conftest import NAME, Server
 
 PREDICT, COMPLETIONS = f"/v1/models/{NAME}:predict", "/v1/completions"

@@ -11,10 +11,10 @@ import types
 
 import pytest
 
-from lm_zoo.serving.batcher import Batcher
-from lm_zoo.serving.call import Call
+from lm_zoo.serving.http.metrics import Metrics
+from lm_zoo.serving.inference.batcher import Batcher
+from lm_zoo.serving.inference.call import Call
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.serving.metrics import Metrics
 from tests.serving.conftest import NAME, Server
 
 LONG = {"prompt": "the", "max_tokens": 100_000, "ignore_eos": True}
@@ -99,9 +99,9 @@ def test_a_prediction_of_the_engine_that_takes_too_long_is_given_up(model):
         def __getattr__(self, name):
             return getattr(model.functions, name)
 
-        def advance(self, *arguments):
+        def decode(self, *arguments):
             time.sleep(0.6)
-            return model.functions.advance(*arguments)
+            return model.functions.decode(*arguments)
 
     slow = copy.copy(model)
     slow.functions = Slow()
@@ -121,11 +121,11 @@ def test_a_failure_of_the_model_is_told_and_the_server_goes_on(model, caplog):
         def __getattr__(self, name):
             return getattr(model.functions, name)
 
-        def advance(self, *arguments):
+        def decode(self, *arguments):
             if not self.failed:
                 self.failed = True
                 raise MemoryError("no room")
-            return model.functions.advance(*arguments)
+            return model.functions.decode(*arguments)
 
     broken = copy.copy(model)
     broken.functions = Failing()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lm_zoo.serving.limits import ServingLimits
-from lm_zoo.serving.prompts import PromptReader
+from lm_zoo.serving.openai.prompts import PromptReader
 from lm_zoo.serving.served_model import ServedModel
 from tests.serving.conftest import NAME
 

@@ -83,7 +83,7 @@ def test_the_other_signatures(server, run):
 
 
 def test_tokens_that_are_not_utf8_come_in_base_64():
-    from lm_zoo.serving.json_tensors import answer
+    from lm_zoo.serving.tensorflow_serving.predict_json import answer
 
     given = tf.constant([b"a", b"\xe2\x80"]).numpy()
     assert answer({"tokens": given}, by_rows=False) == b'{"outputs":["a",{"b64":"4oA="}]}'

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lm_zoo.data.corpora.corpus import TextCorpus
-from lm_zoo.data.token_files import prepare
+from lm_zoo.data.tokens.token_files import prepare
 from lm_zoo.text.cuts import lines, parts
-from lm_zoo.text.lost_text import LONGEST_LINE, Lost, encode_measured, lost_between
+from lm_zoo.text.lost_text import MAX_LINE_BYTES, Lost, encode_measured, lost_between
 from lm_zoo.text.tokenizers import (
     BytePairTokenizer,
     ByteTokenizer,
@@ -103,9 +103,9 @@ def test_lines_are_compared_by_their_longest_common_subsequence():
 
 
 def test_long_lines_are_counted_without_being_aligned():
-    text = "Many Words " * LONGEST_LINE
+    text = "Many Words " * MAX_LINE_BYTES
     lost = lost_between(text.encode(), text.lower().encode())
-    assert lost == Lost(2 * LONGEST_LINE, 0)
+    assert lost == Lost(2 * MAX_LINE_BYTES, 0)
 
 
 def test_a_text_without_line_ends_is_decoded_in_parts():

@@ -240,7 +240,7 @@ def test_importing_and_training_does_not_import_tensorflow():
         "from lm_zoo.text.tokenizers import TOKENIZERS\n"
         "for cls in TOKENIZERS.values():\n"
         "    cls.train(['some text here'], vocab_size=300).encode('text')\n"
-        "import lm_zoo.data.corpora, lm_zoo.data.token_files\n"
+        "import lm_zoo.data.corpora, lm_zoo.data.tokens.token_files\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

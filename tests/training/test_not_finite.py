@@ -11,7 +11,7 @@ from lm_zoo import checkpoints
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import Experiment
-from lm_zoo.tasks.task import Observations
+from lm_zoo.tasks.task import ValidationSummaries
 from tests.curves import read_scalars
 from tests.training.test_trainer import tiny_config
 
@@ -44,7 +44,7 @@ def test_a_first_validation_without_a_figure_is_not_the_best(best_by, cache, tmp
     if best_by == "bleu":
         trainer.config.training.best_by = "bleu"
         trainer.task.monitors = {"bleu": max}
-        trainer.observe = lambda: Observations(scalars={"bleu": next(bleu)})
+        trainer.observe = lambda: ValidationSummaries(scalars={"bleu": next(bleu)})
     trainer.validate = validate
     result = trainer.train()
     if best_by == "loss":

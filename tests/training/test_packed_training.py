@@ -11,7 +11,7 @@ from lm_zoo.config import (
     OptimizerConfig,
     TaskConfig,
 )
-from lm_zoo.data.packed_batches import PackedBatches
+from lm_zoo.data.batching.packed_batches import PackedBatches
 from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registry import build_model
 from tests.conformance.models import TINY

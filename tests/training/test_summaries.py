@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 from tensorboard.compat.proto.event_pb2 import Event
 
 from lm_zoo.errors import UserError
-from lm_zoo.tasks.task import Observations
+from lm_zoo.tasks.task import ValidationSummaries
 from lm_zoo.training.clock import Place
 from lm_zoo.training.curves import Curves, go_on_from
 from lm_zoo.training.profiler import Profiler
@@ -51,7 +51,7 @@ def write_run(directory, first, last, rate=0.5):
         curves.training(at(step), figures, optimizer={"learning_rate": 0.5}, system={"memory": 1})
         if step % 5 == 0:
             curves.validation(at(step), {"loss": 11 / step, "bits_per_byte": 1}, is_best=True)
-            curves.observations(at(step), Observations(texts={"text": f"text of {step}"}))
+            curves.samples(at(step), ValidationSummaries(texts={"text": f"text of {step}"}))
     curves.close()
 
 

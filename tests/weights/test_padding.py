@@ -9,10 +9,12 @@ from safetensors.numpy import load_file, save_file
 
 import lm_zoo
 from lm_zoo.cli import main as cli
-from lm_zoo.export.exported_model import ExportedModel
-from lm_zoo.export.weights import StoredWeights
-from lm_zoo.weights import hugging_face, keras_hub, pytorch
+from lm_zoo.export.in_graph.exported_model import ExportedModel
+from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.keras import keras_hub
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 from tests.conformance.models import TINY, VARIANTS
 from tests.weights.material import (
     GPT2,
@@ -106,8 +108,8 @@ def test_a_saved_model_never_gives_one(run):
     own = np.sort((logits - np.log(np.exp(logits).sum()))[:size])[::-1]
     np.testing.assert_allclose(likeliest["log_probs"][0], own, atol=1e-4)
     token_ids, lengths = exported.encode_prompts(tf.constant(["the cat"]))
-    state = exported.begin(token_ids, lengths, 32)
-    step = exported.advance(
+    state = exported.prefill(token_ids, lengths, 32)
+    step = exported.decode(
         state, token_ids[:, -1], [0], [True], [1.0], [0], [1.0], [0], tf.constant(8), tf.constant(9)
     )
     assert step["top_tokens"].numpy().max() < size and step["tokens"].numpy().max() < size

@@ -8,15 +8,15 @@ raises a `UserError` where its arguments and the rest of the config do not fit.
 import dataclasses
 
 from lm_zoo.config import IMPORTED
-from lm_zoo.config_fields import made_from
+from lm_zoo.config.config_fields import made_from
+from lm_zoo.data.corpora.artificial.synthetic import Synthetic
+from lm_zoo.data.corpora.artificial.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.catalogue import CATALOGUE
 from lm_zoo.data.corpora.corpus import Corpus, TextCorpus
 from lm_zoo.data.corpora.named import named_corpus, named_pairs
 from lm_zoo.data.corpora.pair_catalogue import PAIR_CATALOGUE
 from lm_zoo.data.corpora.python_reference import PythonReference
 from lm_zoo.data.corpora.record_files import RecordFiles
-from lm_zoo.data.corpora.synthetic import Synthetic
-from lm_zoo.data.corpora.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.data.corpora.text_pairs import TextPairs
 from lm_zoo.errors import UserError

@@ -2,12 +2,12 @@
 
 import functools
 
-from lm_zoo.data.corpora.aligned_lines import aligned_lines
 from lm_zoo.data.corpora.corpus import Corpus
-from lm_zoo.data.corpora.documents import TEXT_DOCUMENTS, safe_parts, stream
 from lm_zoo.data.corpora.file_splits import FileSplits
-from lm_zoo.data.corpora.marked_lines import plain_lines
-from lm_zoo.data.corpora.records import RECORDS
+from lm_zoo.data.corpora.readers.aligned_lines import aligned_lines
+from lm_zoo.data.corpora.readers.documents import TEXT_DOCUMENTS, safe_parts, stream
+from lm_zoo.data.corpora.readers.marked_lines import plain_lines
+from lm_zoo.data.corpora.readers.records import RECORDS
 from lm_zoo.data.corpora.splitting import ByBytes
 from lm_zoo.errors import UserError
 

@@ -5,7 +5,7 @@ import logging
 import os
 import pathlib
 
-from lm_zoo.data.corpora.source_file import (
+from lm_zoo.data.corpora.readers.source_file import (
     ARCHIVES,
     COMPRESSIONS,
     FORMATS,

@@ -4,9 +4,9 @@ import dataclasses
 import typing
 
 from lm_zoo.data.cache import cache_dir as make_cache_dir
+from lm_zoo.data.corpora.download.named_files import NamedFiles
 from lm_zoo.data.corpora.file_corpus import FileCorpus
-from lm_zoo.data.corpora.marked_lines import marked_lines
-from lm_zoo.data.corpora.named_files import NamedFiles
+from lm_zoo.data.corpora.readers.marked_lines import marked_lines
 from lm_zoo.errors import UserError
 
 

@@ -5,9 +5,9 @@ import dataclasses
 from lm_zoo.checked_fields import field
 from lm_zoo.data.cache import cache_dir as make_cache_dir
 from lm_zoo.data.corpora.corpus import SPLITS
-from lm_zoo.data.corpora.decoding import check_encoding
 from lm_zoo.data.corpora.file_corpus import FileCorpus
 from lm_zoo.data.corpora.file_lists import find_files
+from lm_zoo.data.corpora.readers.decoding import check_encoding
 from lm_zoo.data.corpora.shares import HeldOutShares
 from lm_zoo.data.corpora.splitting import ByDocumentHash, ByFraction
 from lm_zoo.errors import UserError

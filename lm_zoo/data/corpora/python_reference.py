@@ -7,7 +7,7 @@ import platform
 from lm_zoo.data.corpora.corpus import SPLITS, TextCorpus, cut
 from lm_zoo.data.corpora.shares import HeldOutShares
 
-SHORTEST_REPEAT = 40  # characters; shorter paragraphs recur by chance ("Example:")
+MIN_REPEAT = 40  # characters; shorter paragraphs recur by chance ("Example:")
 
 
 @dataclasses.dataclass
@@ -37,5 +37,5 @@ class PythonReference(HeldOutShares):
 
 def _without(train, held_out):
     """Returns the training text without the paragraphs that stand in the held-out texts."""
-    kept_out = {p for text in held_out for p in text.split("\n\n") if len(p) >= SHORTEST_REPEAT}
+    kept_out = {p for text in held_out for p in text.split("\n\n") if len(p) >= MIN_REPEAT}
     return "\n\n".join(p for p in train.split("\n\n") if p not in kept_out)

@@ -8,10 +8,10 @@ from lm_zoo.data.corpora.file_lists import find_files
 from lm_zoo.data.corpora.own_files import OwnFiles
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.input_files import open_input_or_pipe, read_at_most
+from lm_zoo.files.input_files import open_input_or_pipe, read_at_most
 
 DOCUMENTS = ("stream", "file", "line", "paragraph")
-MOST_BYTES = 256 << 20  # of a text that is read whole
+MAX_BYTES = 256 << 20  # of a text that is read whole
 
 
 @dataclasses.dataclass
@@ -66,12 +66,12 @@ def read_text(field, path):
         path: The file.
 
     Raises:
-        UserError: If it is missing, empty, a folder, unreadable, longer than `MOST_BYTES`, or not
+        UserError: If it is missing, empty, a folder, unreadable, longer than `MAX_BYTES`, or not
             UTF-8 (with the place).
     """
     try:
         with open_input_or_pipe(path) as file:
-            data = read_at_most(path, file, MOST_BYTES)
+            data = read_at_most(path, file, MAX_BYTES)
     except FileNotFoundError:
         raise UserError(f"{field}: there is no file {str(path)!r}; check the path.") from None
     except IsADirectoryError:

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.token_texts import token_texts
-from lm_zoo.export.traced_model import IDS, ROWS
+from lm_zoo.export.in_graph.token_texts import token_texts
+from lm_zoo.export.in_graph.traced_model import IDS, ROWS
 from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator
 from lm_zoo.tasks.language_modeling.exported_scores import InGraphScorer
 
@@ -28,8 +28,8 @@ class LanguageModelFunctions:
         )
         self._token_texts = token_texts(tokenizer)
 
-    def beside(self, name):
-        """Returns the `tf.function` of what stands beside a prediction."""
+    def auxiliary(self, name):
+        """Returns the `tf.function` that a prediction has beside its signature."""
         if name == "score_ids":
             return self._model.compiled(self._scorer.score_ids, [IDS, ROWS])
         function = getattr(self._generator, name)

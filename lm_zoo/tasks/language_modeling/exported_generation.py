@@ -2,15 +2,19 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.utf8 import checked_utf8, replacing, without_incomplete_end
+from lm_zoo.export.in_graph.utf8 import checked_utf8, replacing, without_incomplete_end
 from lm_zoo.generation import decoding_state, random_keys
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding, decode, first_step
-from lm_zoo.generation.decoding_state import begin_with_features, slots_for, state_specs
+from lm_zoo.generation.decoding_state import (
+    prefill_with_features,
+    slots_for,
+    state_specs,
+)
 from lm_zoo.generation.samplers import SamplingSettings
 from lm_zoo.tasks.language_modeling.stop_strings import cut_at_stops, tokens_until_stop
 from lm_zoo.text.lost_text import CONTEXT
 
-MOST_STEPS = 512  # steps whose results are kept in one piece
+MAX_STEPS = 512  # steps whose results are kept in one piece
 
 
 class InGraphGenerator:
@@ -40,11 +44,12 @@ class InGraphGenerator:
 
     # With the `draw` 0, `row_keys` gives what `generate` goes by.
     row_keys = staticmethod(random_keys.row_keys)
-    join, take = staticmethod(decoding_state.join), staticmethod(decoding_state.take)
+    concat_rows = staticmethod(decoding_state.concat_rows)
+    gather_rows = staticmethod(decoding_state.gather_rows)
 
     @property
     def state_specs(self):
-        """A `tf.TensorSpec` for each tensor of the flat state that `begin` returns."""
+        """A `tf.TensorSpec` for each tensor of the flat state that `prefill` returns."""
         return tf.nest.flatten(self.state_structure)
 
     def signature(self, name):
@@ -58,10 +63,10 @@ class InGraphGenerator:
             "encode_prompts": [strings],
             "detokenize": [rows, rows],
             "row_keys": [ints, rows, rows, rows],
-            "begin": [ints, rows, number],
-            "advance": [state, rows, rows, active, *settings, number, number],
-            "join": [state, state],
-            "take": [state, rows],
+            "prefill": [ints, rows, number],
+            "decode": [state, rows, rows, active, *settings, number, number],
+            "concat_rows": [state, state],
+            "gather_rows": [state, rows],
         }[name]
 
     def generate(self, prompt, max_new_tokens, temperature, top_k, top_p, seed, stop):
@@ -89,7 +94,7 @@ class InGraphGenerator:
         has_stop = tf.reduce_any(stop != "")
         longest = tf.reduce_max(tf.concat([max_new_tokens, [0]], 0))
         prefix = tf.RaggedTensor.from_tensor(token_ids, tf.cast(lengths, tf.int64))[:, -CONTEXT:]
-        state, features = begin_with_features(
+        state, features = prefill_with_features(
             self.model, token_ids, lengths, self._slots(lengths, longest)
         )
         decoding = Decoding(
@@ -102,7 +107,7 @@ class InGraphGenerator:
         decoding, tokens, log_probs = first_step(
             self.model, features, decoding, settings, max_new_tokens, self.eos_id
         )
-        num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MOST_STEPS))
+        num_steps = tf.minimum(longest, tf.where(has_stop, STOP_STEPS, MAX_STEPS))
 
         def certain_text_of(tokens):
             return lambda rows, counts: replacing(
@@ -174,7 +179,7 @@ class InGraphGenerator:
             tf.RaggedTensor.from_row_lengths(token_ids, tf.cast(row_lengths, tf.int64))
         )
 
-    def begin(self, token_ids, lengths, num_slots):
+    def prefill(self, token_ids, lengths, num_slots):
         """Reads prompts, all but the last token of each.
 
         Args:
@@ -184,20 +189,20 @@ class InGraphGenerator:
                 prompt's and the generated ones, but no more than `max_length`, where rows slide.
 
         Returns:
-            A flat list of tensors, rows first, for `advance`, `join` and `take`.
+            A flat list of tensors, rows first, for `decode`, `concat_rows` and `gather_rows`.
         """
         with tf.control_dependencies(self._check_lengths(lengths)):
             lengths = tf.identity(lengths)
-        state = decoding_state.begin(self.model, token_ids[:, :-1], lengths - 1, num_slots)
+        state = decoding_state.prefill(self.model, token_ids[:, :-1], lengths - 1, num_slots)
         return tf.nest.flatten(state)
 
-    def advance(
+    def decode(
         self, state, tokens, token_index, active, temperature, top_k, top_p, key, num_steps, num_top
     ):
         """Generates up to `num_steps` tokens of each active row.
 
         Args:
-            state: From `begin`, `join`, `take`, or the call before.
+            state: From `prefill`, `concat_rows`, `gather_rows`, or the call before.
             tokens: The last token of each row, int32 `(batch,)`.
             token_index: How many tokens of each row have been generated, int32 `(batch,)`.
             active: Rows that go on; the others stay as they are. bool `(batch,)`.

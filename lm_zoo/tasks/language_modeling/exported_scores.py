@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.nll import nll_in_parts, totals
-from lm_zoo.export.reading import read_texts
-from lm_zoo.generation.decoding_state import begin
+from lm_zoo.export.in_graph.text_scores import nll_in_parts, totals
+from lm_zoo.export.in_graph.windowed_forward import forward_texts
+from lm_zoo.generation.decoding_state import prefill
 from lm_zoo.layers.token_losses import token_nll
 
 
@@ -51,7 +51,7 @@ class InGraphScorer:
         num_inputs, collect = tf.size(targets), noting_log_probs(self.model, targets)
         # One place more than there are inputs, for what does not count.
         log_probs = tf.fill([num_inputs + 1], float("nan"))
-        log_probs = read_texts(self.model, inputs, collect, log_probs)
+        log_probs = forward_texts(self.model, inputs, collect, log_probs)
         log_probs = tf.concat([log_probs[:-1], [float("nan")]], axis=0)
         # The input before each token of a text; its first has none where nothing stands before it.
         before = tf.ragged.range(texts.row_lengths()).flat_values + len(self.start_ids) - 1
@@ -82,7 +82,7 @@ class InGraphScorer:
         if self.model.context_length is not None:
             texts = texts[:, -self.model.context_length :]
         token_ids, lengths = self._begun(texts)
-        state = begin(self.model, token_ids, lengths - 1, tf.shape(token_ids)[1]).model_state
+        state = prefill(self.model, token_ids, lengths - 1, tf.shape(token_ids)[1]).model_state
         last = tf.gather(token_ids, lengths[:, None] - 1, batch_dims=1)  # (B, 1)
         features, _ = self.model.features(last, state)
         log_probs = tf.nn.log_softmax(self.model.logits(features)[:, 0])[:, :vocab_size]  # (B, V)
@@ -111,7 +111,7 @@ class InGraphScorer:
             )
 
         sums = tf.zeros([batch + 1, self.model.width])
-        sums = read_texts(self.model, whole, collect, sums)[:-1]
+        sums = forward_texts(self.model, whole, collect, sums)[:-1]
         counts = tf.cast(texts.row_lengths(), tf.float32)[:, None]
         return tf.math.divide_no_nan(sums, counts)
 
@@ -160,7 +160,7 @@ class InGraphScorer:
 
 
 def noting_log_probs(model, targets):
-    """Returns what `lm_zoo.export.reading` calls with each piece that it has read.
+    """Returns what `lm_zoo.export.in_graph.windowed_forward` calls with each piece that it has read.
 
     The function puts the log-probabilities of the piece's targets in their places.
 

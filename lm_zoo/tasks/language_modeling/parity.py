@@ -7,15 +7,20 @@ import numpy as np
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.export.comparing import TOLERANCE, check_equal, compare, different
-from lm_zoo.export.parity import Choices, Parity
-from lm_zoo.export.sample_records import EXAMPLE, HARD, PLAIN
+from lm_zoo.export.verification.comparison import (
+    TOLERANCE,
+    check_equal,
+    compare,
+    different,
+)
+from lm_zoo.export.verification.parity import Choices, Parity
+from lm_zoo.export.verification.sample_records import EXAMPLE, HARD, PLAIN
 from lm_zoo.generation import GenerationOptions, generate
 
 LONG = 600  # tokens: more than are read at once
 SHORT, MEDIUM = 6, 40  # tokens
 MAX_NEW_TOKENS = 32  # by which each prompt is continued
-MOST_NEXT = 5  # tokens after each prompt
+MAX_NEXT_TOKENS = 5  # tokens after each prompt
 
 
 class LanguageModelParity(Parity):
@@ -56,7 +61,7 @@ class LanguageModelParity(Parity):
 
     def calls(self, name):
         if name == "next_token":
-            k = min(MOST_NEXT, self.run.model.vocab_size)
+            k = min(MAX_NEXT_TOKENS, self.run.model.vocab_size)
             return [(name, self.inputs(name, self.texts(name), k=k))]
         if name != "generate":
             return super().calls(name)

@@ -1,7 +1,13 @@
 """What a language model can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import (
+    ONLY_IN_PYTHON,
+    TEXTS_AT_ONCE,
+    Input,
+    Prediction,
+    inputs_of,
+)
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
 _TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")
@@ -29,7 +35,7 @@ PREDICTIONS = {
         outputs={"log_prob": "log_prob", "num_tokens": "equal", "perplexity": "perplexity"},
         answer=f"{_ANSWERS}:score",
         function="score",
-        beside=("score_ids",),
+        auxiliary=("score_ids",),
         help="Log-probability in nats, number of tokens and perplexity of each text.",
     ),
     "token_logprobs": Prediction(
@@ -57,7 +63,15 @@ PREDICTIONS = {
         answer=f"{_ANSWERS}:generate",
         function="generate",
         batching="engine",
-        beside=("encode_prompts", "detokenize", "row_keys", "begin", "advance", "join", "take"),
+        auxiliary=(
+            "encode_prompts",
+            "detokenize",
+            "row_keys",
+            "prefill",
+            "decode",
+            "concat_rows",
+            "gather_rows",
+        ),
         options=GenerationOptions,
         tells_equal_texts_apart=True,
         example={"max_new_tokens": 16, "temperature": 0.8, "top_p": 0.95, "seed": 1},

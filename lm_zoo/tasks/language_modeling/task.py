@@ -1,7 +1,7 @@
 """Language modeling: each token of a text is predicted from those before it."""
 
-from lm_zoo.data.batches import ContiguousBatches, WindowBatches
-from lm_zoo.data.packed_batches import PackedBatches
+from lm_zoo.data.batching.batches import ContiguousBatches, WindowBatches
+from lm_zoo.data.batching.packed_batches import PackedBatches
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.perplexity import Evaluator
 from lm_zoo.evaluation.text_curves import text_curves
@@ -11,7 +11,7 @@ from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
 from lm_zoo.tasks.language_modeling.arguments import FIELDS, MONITORS, Arguments
 from lm_zoo.tasks.language_modeling.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.language_modeling.predictions import PREDICTIONS
-from lm_zoo.tasks.task import Observations, Sums, Task
+from lm_zoo.tasks.task import Sums, Task, ValidationSummaries
 
 
 class LanguageModeling(Task):
@@ -120,7 +120,7 @@ class LanguageModeling(Task):
         )
         return evaluator.evaluate(split.fields["text"], on_progress)
 
-    def observer(self, model, examples, corpus, distribution):
+    def listener(self, model, examples, corpus, distribution):
         arguments = self.arguments
         if not arguments.sample_length:
             return None
@@ -137,6 +137,6 @@ class LanguageModeling(Task):
 
         def observe():
             text = prompt + generate(model, self.tokenizer, [prompt], options)[0].text
-            return Observations(texts={"text": text})
+            return ValidationSummaries(texts={"text": text})
 
         return observe

@@ -6,7 +6,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.nll import padded_function
 from lm_zoo.generation.random_keys import padded
-from lm_zoo.limits import MOST_TOKENS
+from lm_zoo.limits import MAX_TOKENS
 
 
 def classify(run, text, k):
@@ -29,7 +29,7 @@ def classify(run, text, k):
     order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))  # less padding
     found, begin = np.zeros((len(ids), len(labels))), 0
     while begin < len(order):
-        rows = order[begin : begin + max(1, MOST_TOKENS // len(ids[order[begin]]))]
+        rows = order[begin : begin + max(1, MAX_TOKENS // len(ids[order[begin]]))]
         found[rows] = _log_probs(run.model, [ids[row] for row in rows])
         begin += len(rows)
     best = np.argsort(-found, axis=1, kind="stable")[:, :k]

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.text_groups import over_groups, within_limit
+from lm_zoo.export.in_graph.text_groups import over_groups, within_limit
 
 
 class ClassificationFunctions:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.errors import UserError
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel

@@ -3,7 +3,11 @@
 import dataclasses
 
 from lm_zoo.distribution.exchange import exchange
-from lm_zoo.tasks.translation.metrics import check_metrics, check_references, translation_scores
+from lm_zoo.tasks.translation.metrics import (
+    check_metrics,
+    check_references,
+    translation_scores,
+)
 from lm_zoo.tasks.translation.scores import METRICS, TranslationScores
 
 

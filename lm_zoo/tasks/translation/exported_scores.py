@@ -2,12 +2,15 @@
 
 import tensorflow as tf
 
-from lm_zoo.export.nll import totals
-from lm_zoo.export.reading import Windows, read_group
-from lm_zoo.export.text_groups import at_most, over_groups
-from lm_zoo.export.traced_model import IDS, ROWS
-from lm_zoo.limits import MOST_LOGITS
-from lm_zoo.tasks.language_modeling.exported_scores import next_log_probs, noting_log_probs
+from lm_zoo.export.in_graph.text_groups import at_most, over_groups
+from lm_zoo.export.in_graph.text_scores import totals
+from lm_zoo.export.in_graph.traced_model import IDS, ROWS
+from lm_zoo.export.in_graph.windowed_forward import Windows, forward_windows
+from lm_zoo.limits import MAX_LOGITS
+from lm_zoo.tasks.language_modeling.exported_scores import (
+    next_log_probs,
+    noting_log_probs,
+)
 
 
 class InGraphPairScorer:
@@ -60,14 +63,14 @@ class InGraphPairScorer:
             # As many scores of attention to the source, each perhaps a vector.
             attended = tf.reduce_max(lengths) * self.model.width
             numbers = tf.maximum(attended, self.model.vocab_size)
-            return read_group(self.model, inputs, windows, state, collect, log_probs, numbers)
+            return forward_windows(self.model, inputs, windows, state, collect, log_probs, numbers)
 
         # One place more than there are targets, for padding.
         log_probs = over_groups(
             tf.maximum(sizes, source_sizes),
             read,
             tf.zeros([tf.size(targets.flat_values) + 1]),
-            max(1, MOST_LOGITS // self.model.vocab_size),
+            max(1, MAX_LOGITS // self.model.vocab_size),
         )
         return targets.with_flat_values(log_probs[:-1])
 

@@ -5,9 +5,16 @@ import itertools
 import numpy as np
 
 from lm_zoo.generation.translation import TranslationOptions, translate
-from lm_zoo.tasks.task import Observations
-from lm_zoo.tasks.translation.attention_picture import attention_picture, require_matplotlib
-from lm_zoo.tasks.translation.metrics import bleu_counts, bleu_of_counts, require_sacrebleu
+from lm_zoo.tasks.task import ValidationSummaries
+from lm_zoo.tasks.translation.attention_picture import (
+    attention_picture,
+    require_matplotlib,
+)
+from lm_zoo.tasks.translation.metrics import (
+    bleu_counts,
+    bleu_of_counts,
+    require_sacrebleu,
+)
 
 
 class ValidationTranslations:
@@ -43,11 +50,11 @@ class ValidationTranslations:
             require_matplotlib("task.attention_pictures")
 
     def observe(self):
-        """Returns `Observations` of the model as it is now; every process has to call it."""
+        """Returns `ValidationSummaries` of the model as it is now; every process has to call it."""
         shown = self._pairs[: self._arguments.sample_translations]
         best = self._translate([source for source, _ in shown])
         scalars = self._bleu() if self._num_measured else {}
-        return Observations(
+        return ValidationSummaries(
             scalars=scalars,
             tables={"translations": _table(shown, best)} if shown else {},
             images=self._pictures(shown, best),

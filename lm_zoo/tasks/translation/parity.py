@@ -3,8 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.export.comparing import TOLERANCE, check_equal, compare, different
-from lm_zoo.export.parity import Choices, Parity
+from lm_zoo.export.verification.comparison import (
+    TOLERANCE,
+    check_equal,
+    compare,
+    different,
+)
+from lm_zoo.export.verification.parity import Choices, Parity
 from lm_zoo.generation.translation import translate
 from lm_zoo.generation.translation_options import TranslationOptions
 

@@ -1,7 +1,13 @@
 """What a model that translates can be asked for; needs the standard library alone."""
 
 from lm_zoo.generation.translation_options import AUTOMATIC_LENGTH, TranslationOptions
-from lm_zoo.tasks.prediction import ONLY_IN_PYTHON, TEXTS_AT_ONCE, Input, Prediction, inputs_of
+from lm_zoo.tasks.prediction import (
+    ONLY_IN_PYTHON,
+    TEXTS_AT_ONCE,
+    Input,
+    Prediction,
+    inputs_of,
+)
 
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
@@ -31,7 +37,7 @@ PREDICTIONS = {
         outputs={"text": "equal", "score": "log_prob", "texts": "equal", "scores": "log_prob"},
         answer=f"{_ANSWERS}:translate",
         function="translate",
-        beside=("beams",),
+        auxiliary=("beams",),
         options=TranslationOptions,
         example={"num_return_sequences": 2},
         help="Translations of each text by beam search, best first. A score is the log-probability "
@@ -42,7 +48,7 @@ PREDICTIONS = {
         outputs={"log_prob": "log_prob", "num_tokens": "equal", "perplexity": "perplexity"},
         answer=f"{_ANSWERS}:score",
         function="score",
-        beside=("score_ids",),
+        auxiliary=("score_ids",),
         help="Log-probability in nats, number of tokens and perplexity of each text after its "
         "source; the end of the text is one of its tokens.",
     ),

@@ -2,7 +2,7 @@
 
 from lm_zoo.checked_fields import options_of
 from lm_zoo.data.examples import ExampleSplit
-from lm_zoo.data.text_split import split_of_texts
+from lm_zoo.data.tokens.text_split import split_of_texts
 from lm_zoo.errors import UserError
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
@@ -163,7 +163,7 @@ class Translation(Task):
             )
         return translation_scores(options.translations, references, **options.measuring)
 
-    def observer(self, model, examples, corpus, distribution):
+    def listener(self, model, examples, corpus, distribution):
         return ValidationTranslations(
             self.arguments,
             model,

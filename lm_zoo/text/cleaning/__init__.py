@@ -8,7 +8,13 @@ from lm_zoo.text.cleaning import exact_duplicates as exact
 from lm_zoo.text.cleaning import filters, language, records, web_page
 from lm_zoo.text.cleaning import held_out_overlap as overlap
 from lm_zoo.text.cleaning import near_duplicates as near
-from lm_zoo.text.cleaning.characters import control_characters, fix_encoding, nfc, nfkc, whitespace
+from lm_zoo.text.cleaning.characters import (
+    control_characters,
+    fix_encoding,
+    nfc,
+    nfkc,
+    whitespace,
+)
 from lm_zoo.text.cleaning.gutenberg import gutenberg
 from lm_zoo.text.cleaning.repetition import repetition
 from lm_zoo.text.cleaning.step import CorpusStep, DocumentStep, Drop, RecordStep
@@ -40,15 +46,15 @@ _OWN = {
         libraries=("py3langid",),
         check=language.check_language,
     ),
-    "exact_duplicates": CorpusStep(exact.exact_duplicates, exact.judge_exact_duplicates),
+    "exact_duplicates": CorpusStep(exact.exact_duplicates, exact.fit_exact_duplicates),
     "near_duplicates": CorpusStep(
         near.near_duplicates,
-        near.judge_near_duplicates,
+        near.fit_near_duplicates,
         settings=("near_duplicate_similarity", "near_duplicate_words"),
     ),
     "held_out_overlap": CorpusStep(
         overlap.held_out_overlap,
-        overlap.judge_held_out_overlap,
+        overlap.fit_held_out_overlap,
         splits=("test", "validation"),
         merged=True,
         settings=("overlap_words", "max_overlap"),

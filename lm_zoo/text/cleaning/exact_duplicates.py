@@ -5,7 +5,12 @@ import hashlib
 
 import numpy as np
 
-from lm_zoo.text.cleaning.signatures import EarlierDocument, new_array, old_array, partitions
+from lm_zoo.text.cleaning.signatures import (
+    EarlierDocument,
+    new_array,
+    old_array,
+    partitions,
+)
 from lm_zoo.text.cleaning.step import Drop
 
 FILE = "same-as"
@@ -17,7 +22,7 @@ def exact_duplicates(text, settings):
     return np.frombuffer(digest, "<u8")
 
 
-def judge_exact_duplicates(signatures, settings, directory):
+def fit_exact_duplicates(signatures, settings, directory):
     """Finds, for each document, the first with the same digest; a part of the digests at a time."""
     first = new_array(directory / FILE, "<i8", (signatures.count,))
     number = partitions(signatures.count)

@@ -9,8 +9,8 @@ from lm_zoo.text.cleaning.units import has_spaces, words
 # Gopher's rules (Rae et al. 2021, https://arxiv.org/abs/2112.11446, appendix A.1.1); those with a
 # field in `CleaningConfig` are its defaults.
 MEAN_WORD_LENGTH = (3, 10)
-MOST_BULLET_LINES = 0.9
-MOST_ELLIPSIS_LINES = 0.3
+MAX_BULLET_LINES = 0.9
+MAX_ELLIPSIS_LINES = 0.3
 
 _BULLET = re.compile(r"[^\S\n]*[-*\u2022\u2023\u25e6\u2043\u25aa\u25cf\u00b7]")
 _ELLIPSIS = re.compile(r"\.\.\.+|\u2026+")
@@ -60,9 +60,9 @@ def symbol_ratio(text, settings):
         return Drop("words too short or too long on average", f"{mean:.1f} characters")
     lines = [line for line in text.split("\n") if line and not line.isspace()]
     bullets = sum(1 for line in lines if _BULLET.match(line)) / max(1, len(lines))
-    if bullets > MOST_BULLET_LINES:
+    if bullets > MAX_BULLET_LINES:
         return Drop("nearly all lines are bullet points", f"{bullets:.0%} of the lines")
     broken = sum(1 for line in lines if _ENDS_IN_ELLIPSIS.search(line)) / max(1, len(lines))
-    if broken > MOST_ELLIPSIS_LINES:
+    if broken > MAX_ELLIPSIS_LINES:
         return Drop("too many lines end in an ellipsis", f"{broken:.0%} of the lines")
     return text

@@ -16,7 +16,7 @@ def held_out_overlap(text, settings):
     return ngram_hashes(text, settings.overlap_words)
 
 
-def judge_held_out_overlap(signatures, settings, directory):
+def fit_held_out_overlap(signatures, settings, directory):
     """Merges the blocks' sorted n-grams to one sorted table, a range of hashes at a time."""
     number, count = partitions(signatures.count), 0
     edges = [part * ((1 << 64) // number) for part in range(number)]
@@ -43,7 +43,7 @@ class HeldOutText:
         self.count = count
         self.settings = settings
 
-    def verdict(self, block, place, text):
+    def check(self, block, place, text):
         if block.split != "train" or not self.count:
             return None
         hashes = ngram_hashes(text, self.settings.overlap_words)

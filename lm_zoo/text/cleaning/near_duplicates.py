@@ -55,7 +55,7 @@ def bands_and_rows(similarity):
     return HASHES, 1
 
 
-def judge_near_duplicates(signatures, settings, directory):
+def fit_near_duplicates(signatures, settings, directory):
     """Finds the groups of similar documents; the first of each stays."""
     similarity = settings.near_duplicate_similarity
     bands, width = bands_and_rows(similarity)

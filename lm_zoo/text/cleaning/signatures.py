@@ -82,7 +82,7 @@ class EarlierDocument:
     def __init__(self, signatures):
         self.signatures = signatures
 
-    def verdict(self, block, place, text):
+    def check(self, block, place, text):
         row = self.signatures.row(block, place)
         first = int(self.first[row])
         return None if first == row else self.drop(row, first)

@@ -96,22 +96,22 @@ class CorpusStep(Step):
     Records of several fields are compared whole: their texts are the lines of a document.
 
     First `signature` is taken of every document, by several processes, and kept on disk. Then
-    `judge` looks at all signatures and returns an object whose `verdict` is asked about every
+    `fit` looks at all signatures and returns a filter whose `check` is called for every
     document, again by several processes.
 
     Attributes, besides those of `Step`:
         signature: `signature(text, settings) -> array` of one dimension. Its docstring's first line
             is what `lm-zoo list cleaning` shows.
-        judge: `judge(signatures, settings, directory) -> judge` with
-            `judge.verdict(block, place, text) -> Drop or None`; it is sent to other processes, and
+        fit: `fit(signatures, settings, directory) -> filter` with
+            `filter.check(block, place, text) -> Drop or None`; it is sent to other processes, and
             may keep files in `directory`. `signatures` is a `Signatures`.
-        splits: Of which splits signatures are taken, in the order in which `judge` sees them.
+        splits: Of which splits signatures are taken, in the order in which `fit` sees them.
         merged: Whether a block's signatures are kept as one sorted array of their distinct values,
             and not as one row a document.
     """
 
     signature: Callable
-    judge: Callable
+    fit: Callable
     splits: tuple[str, ...] = ("test", "validation", "train")
     merged: bool = False
 

@@ -17,7 +17,7 @@ _TERM = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _ASCII_TERM = re.compile("[a-z0-9]+")
 _UNSPACED = re.compile(rf"[{UNSPACED}]")
 
-MOST_REMEMBERED = 1 << 20  # terms: some 150 MB in each process at most
+MAX_REMEMBERED_TERMS = 1 << 20  # terms: some 150 MB in each process at most
 _MASK = (1 << 64) - 1
 
 
@@ -85,7 +85,7 @@ class _TermHashes(dict):
     def __missing__(self, term):
         digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         value = int.from_bytes(digest, "little")
-        if len(self) < MOST_REMEMBERED and len(term) < 64:
+        if len(self) < MAX_REMEMBERED_TERMS and len(term) < 64:
             self[term] = value
         return value
 

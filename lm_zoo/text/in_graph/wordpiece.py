@@ -14,7 +14,7 @@ from lm_zoo.text.in_graph.trie import Trie, words_from
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.wordpiece import (
     CONTINUES,
-    LONGEST_WORD,
+    MAX_WORD_CHARACTERS,
     SPECIALS,
     UNK,
     library_tokenizer,
@@ -73,7 +73,7 @@ class WordPieceModule(TokenizerModule):
         stuck = tf.math.unsorted_segment_max(
             tf.cast(visited & (longest == 0), tf.int32), of_word, tf.size(first) + 1
         )[:-1]  # white space has none
-        unknown = (stuck > 0) | (last - first > LONGEST_WORD)
+        unknown = (stuck > 0) | (last - first > MAX_WORD_CHARACTERS)
         unknown = tf.gather(tf.concat([unknown, [False]], axis=0), of_word)
         ids = tf.where(unknown, self._unk_id, ids)
         kept = visited & (starts | ~unknown)

@@ -6,8 +6,8 @@ import pathlib
 import typing
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import read_input
-from lm_zoo.json_files import MAX_LARGE_BYTES, read_json
+from lm_zoo.files.input_files import read_input
+from lm_zoo.files.json_files import MAX_LARGE_BYTES, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
@@ -17,7 +17,7 @@ from lm_zoo.text.words import utf8
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUES = "##"
-LONGEST_WORD = 100  # characters; longer words are [UNK], as in BERT
+MAX_WORD_CHARACTERS = 100  # characters; longer words are [UNK], as in BERT
 VOCABULARY_FILE, SETTINGS_FILE = "vocab.txt", "tokenizer_config.json"
 _SETTINGS = ("do_lower_case?", "strip_accents?", "tokenize_chinese_chars?")
 # What stands in the Unicode blocks that BERT takes for Chinese: each of these is a word.
@@ -221,7 +221,7 @@ def library_tokenizer(vocabulary, lowercase, strip_accents, part_chinese=True):
             vocab=vocabulary,
             unk_token=UNK,
             continuing_subword_prefix=CONTINUES,
-            max_input_chars_per_word=LONGEST_WORD,
+            max_input_chars_per_word=MAX_WORD_CHARACTERS,
         )
     )
     library.normalizer = normalizers.BertNormalizer(

@@ -3,7 +3,8 @@
 import pytest
 
 from lm_zoo.config import CorpusConfig
-from lm_zoo.data.corpora import fetching, http_attempt, load_corpus
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.corpora.download import fetching, http_attempt
 from tests.data.corpora.http_server import serving
 
 SPLITS = ("train", "validation", "test")

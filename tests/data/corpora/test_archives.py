@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from lm_zoo.data.corpora.archives import unpack
+from lm_zoo.data.corpora.download.archives import unpack
 from lm_zoo.errors import UserError
 
 TEXT = "".join(random.Random(0).choices("abcdefgh \n", k=50_000)).encode()

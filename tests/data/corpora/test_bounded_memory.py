@@ -12,13 +12,14 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from lm_zoo.data.corpora import json_values, parquet, tables
-from lm_zoo.data.corpora.parquet_pages import DICTIONARY_PAGE, pages
+from lm_zoo.data.corpora.readers import json_values, parquet
+from lm_zoo.data.corpora.readers import record_tables as tables
+from lm_zoo.data.corpora.readers.parquet_pages import DICTIONARY_PAGE, pages
 from lm_zoo.data.corpora.text_files import TextFiles
 from lm_zoo.errors import UserError
 
 HUGE = "a" * 8_000_000
-MOST_MEBIBYTES = 500  # of which Python, numpy and pyarrow take 70, and what was read before some
+MAX_MEBIBYTES = 500  # of which Python, numpy and pyarrow take 70, and what was read before some
 READ = """
 import json, sys
 from lm_zoo.data.corpora.text_files import TextFiles
@@ -108,7 +109,7 @@ def test_the_peak_of_a_process_that_reads_them_one_after_another(tmp_path):
         assert count == expected[name][0], (name, error)
         assert (expected[name][1] in error) and bool(error) == bool(expected[name][1]), error
         assert name in error or not error
-        assert peak < MOST_MEBIBYTES, name
+        assert peak < MAX_MEBIBYTES, name
 
 
 def test_pages_are_what_the_file_has(tmp_path):

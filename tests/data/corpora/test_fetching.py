@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from lm_zoo.data.corpora import http_attempt
 from lm_zoo.data.corpora.catalogue import Download
-from lm_zoo.data.corpora.fetching import fetch
+from lm_zoo.data.corpora.download import http_attempt
+from lm_zoo.data.corpora.download.fetching import fetch
 from lm_zoo.errors import UserError
 from tests.data.corpora.http_server import (
     breaks_after,
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(site, download, tmp_path):
 CODE = """
 import resource, sys
 from lm_zoo.data.corpora.catalogue import Download
-from lm_zoo.data.corpora.fetching import fetch
+from lm_zoo.data.corpora.download.fetching import fetch
 from lm_zoo.errors import UserError
 import pathlib
 if len(sys.argv) > 4:

@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from lm_zoo.config import CleaningConfig, CorpusConfig
-from lm_zoo.data.cleaned_corpus import clean
+from lm_zoo.data.cleaning.cleaned_corpus import clean
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.errors import UserError
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lm_zoo.data.corpora import decoding, json_records
+from lm_zoo.data.corpora.readers import decoding, json_records
 from lm_zoo.errors import UserError
 
 TEXTS = ["one", "two\nlines", 'with "quotes", commas', "中文 é 🙂", "\ttab", "x" * 5000]

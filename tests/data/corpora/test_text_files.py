@@ -11,7 +11,8 @@ import pytest
 import zstandard
 
 from lm_zoo.config import CorpusConfig
-from lm_zoo.data.corpora import decoding, documents, load_corpus, source_file
+from lm_zoo.data.corpora import load_corpus
+from lm_zoo.data.corpora.readers import decoding, documents, source_file
 from lm_zoo.errors import UserError
 from lm_zoo.text.cuts import SAFE_CUT
 

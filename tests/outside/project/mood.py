@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo.data.bucketed_batches import BucketedBatches
+from lm_zoo.data.batching.bucketed_batches import BucketedBatches
 from lm_zoo.data.fields import Field
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.token_losses import token_nll

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lm_zoo.export.input_tensors import compiled
+from lm_zoo.export.in_graph.input_tensors import compiled
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.text_stream import TextStream
 from lm_zoo.tasks.language_modeling.exported_generation import InGraphGenerator
@@ -21,10 +21,10 @@ FUNCTIONS = (
     "encode_prompts",
     "detokenize",
     "row_keys",
-    "begin",
-    "advance",
-    "join",
-    "take",
+    "prefill",
+    "decode",
+    "concat_rows",
+    "gather_rows",
 )
 INVALID = tf.errors.InvalidArgumentError
 
@@ -182,11 +182,11 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
         zeros = tf.zeros_like(lengths)
         last = tf.gather(ids, lengths - 1, batch_dims=1)
         keys = in_bytes.row_keys(ids, lengths, zeros + 5, zeros)
-        return in_bytes.begin(ids, lengths, num_slots), last, keys
+        return in_bytes.prefill(ids, lengths, num_slots), last, keys
 
     def advance(state, tokens, keys, index, active, num_steps):
         rows = tf.shape(tokens)[0]
-        return in_bytes.advance(
+        return in_bytes.decode(
             state,
             tokens,
             index,
@@ -205,7 +205,7 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
     for row in range(2):
         grown[row] += out["tokens"][row].numpy().tolist()
     late, late_token, late_key = begin(prompts[2:], 20)
-    state = in_bytes.join(out["state"], late)
+    state = in_bytes.concat_rows(out["state"], late)
     tokens = tf.concat([out["tokens"][:, -1], late_token], 0)
     keys = tf.concat([keys, late_key], 0)
     out = advance(state, tokens, keys, [7, 7, 0], [True, False, True], 3)
@@ -214,7 +214,7 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
     for row in (0, 2):
         grown[row] += out["tokens"][row].numpy().tolist()
     tokens = tf.where([True, False, True], out["tokens"][:, -1], tokens)
-    state = in_bytes.take(out["state"], [2, 1])
+    state = in_bytes.gather_rows(out["state"], [2, 1])
     out = advance(
         state, tf.gather(tokens, [2, 1]), tf.gather(keys, [2, 1]), [3, 7], [True, True], 30
     )
@@ -226,18 +226,18 @@ def test_rows_that_join_and_leave_get_the_texts_they_get_alone(in_bytes):
 
 def test_the_likeliest_tokens_are_given_with_their_log_probabilities(in_words):
     ids, lengths = in_words.encode_prompts(["the cat", "on"])
-    state = in_words.begin(ids, lengths, 64)
+    state = in_words.prefill(ids, lengths, 64)
     last = tf.gather(ids, lengths - 1, batch_dims=1)
     zeros = tf.zeros((2,), tf.int32)
     arguments = (state, last, zeros, [True, True], [0.0, 0.0], zeros, [1.0, 1.0], zeros)
-    out = in_words.advance(*arguments, 1, 3)
+    out = in_words.decode(*arguments, 1, 3)
     logits = in_words.model.forward(ids, in_words.model.initial_state(2), lengths=lengths)[0]
     logits = tf.gather(logits, lengths - 1, batch_dims=1)
     values, tokens = tf.math.top_k(tf.nn.log_softmax(logits), 3)
     np.testing.assert_array_equal(out["top_tokens"][:, 0], tokens)
     np.testing.assert_allclose(out["top_log_probs"][:, 0], values, atol=1e-5)
     np.testing.assert_allclose(out["log_probs"], values[:, :1], atol=1e-5)
-    assert in_words.advance(*arguments, 1, 0)["top_tokens"].shape == (2, 1, 0)
+    assert in_words.decode(*arguments, 1, 0)["top_tokens"].shape == (2, 1, 0)
 
 
 def test_tokens_become_text_again(in_bytes):

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from lm_zoo.evaluation.embedding import embed_texts
 from lm_zoo.evaluation.scoring import score_texts
-from lm_zoo.export import nll, reading
-from lm_zoo.export.traced_model import TracedModel
-from lm_zoo.export.weights import StoredWeights
+from lm_zoo.export.in_graph import text_scores, windowed_forward
+from lm_zoo.export.in_graph.traced_model import TracedModel
+from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.registry import build_model
 from lm_zoo.tasks.language_modeling.exported_scores import InGraphScorer
 from lm_zoo.text.in_graph import module_of
@@ -99,10 +99,10 @@ def test_without_a_start_the_first_token_is_not_scored(without_start):
 def test_memory_is_bounded_without_a_change_of_the_numbers(functions, monkeypatch):
     whole = functions("token_log_probs", TEXTS)
     sizes = []
-    monkeypatch.setattr(reading, "MOST_TOKENS", 40)
-    monkeypatch.setattr(reading, "FEWEST_ROWS", 2)
-    monkeypatch.setattr(reading, "MOST_LOGITS", 14 * functions.tokenizer.vocab_size)
-    monkeypatch.setattr(reading, "LONGEST", 10)
+    monkeypatch.setattr(windowed_forward, "MAX_TOKENS", 40)
+    monkeypatch.setattr(windowed_forward, "MIN_ROWS", 2)
+    monkeypatch.setattr(windowed_forward, "MAX_LOGITS", 14 * functions.tokenizer.vocab_size)
+    monkeypatch.setattr(windowed_forward, "MAX_CHUNK_TOKENS", 10)
     logits = functions.traced.logits
 
     def watched(features):
@@ -160,7 +160,7 @@ def test_what_cannot_be_asked_for_next(without_start):
 
 @pytest.mark.parametrize("most_logits", [2**26, 6 * 20 * 3])
 def test_ids_are_scored_under_xla(functions, most_logits, monkeypatch):
-    monkeypatch.setattr(nll, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(text_scores, "MAX_LOGITS", most_logits)
     rng = np.random.default_rng(0)
     size = functions.tokenizer.vocab_size
     ids = tf.constant(rng.integers(0, size, (3, 12)), tf.int32)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lm_zoo.cli.main import main
-from lm_zoo.export import reading, text_groups
+from lm_zoo.export.in_graph import text_groups, windowed_forward
 from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
@@ -204,11 +204,11 @@ def test_a_target_longer_than_the_model_can_read_is_refused(loaded):
 
 
 def test_memory_is_bounded_without_a_change_of_the_numbers(loaded, run, monkeypatch):
-    from lm_zoo.export.exported_model import ExportedModel
-    from lm_zoo.export.weights import StoredWeights
+    from lm_zoo.export.in_graph.exported_model import ExportedModel
+    from lm_zoo.export.stored_weights import StoredWeights
 
-    monkeypatch.setattr(text_groups, "MOST_TOKENS", 30)
-    monkeypatch.setattr(reading, "LONGEST", 2)
+    monkeypatch.setattr(text_groups, "MAX_TOKENS", 30)
+    monkeypatch.setattr(windowed_forward, "MAX_CHUNK_TOKENS", 2)
     names = ("token_logprobs", "embed")
     model = ExportedModel(run.task, run.model, StoredWeights(run.model), names)
     texts, sources = tf.constant(TARGETS), tf.constant(SOURCES)

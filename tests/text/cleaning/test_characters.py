@@ -6,7 +6,7 @@ import random
 import pytest
 
 from lm_zoo.config import CleaningConfig
-from lm_zoo.data.cleaning_stages import STABLE_CUT
+from lm_zoo.data.cleaning.cleaning_stages import STABLE_CUT
 from lm_zoo.text.cleaning import CLEANING_STEPS
 from lm_zoo.text.cleaning.characters import (
     control_characters,

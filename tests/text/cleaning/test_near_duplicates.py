@@ -88,20 +88,20 @@ class Numbered:
     split, number = "train", 0
 
 
-def judged(texts, directory, **fields):
+def fitted(texts, directory, **fields):
     settings = dataclasses.replace(SETTINGS, **fields)
     directory.mkdir()
     signatures = np.array([near.near_duplicates(text, settings) for text in texts])
     signatures.astype("<u4").tofile(directory / "s")
     np.arange(len(texts), dtype="<i8").tofile(directory / "n")
     block = SignatureBlock("train", 0, directory / "s", directory / "n", len(texts), "<u4")
-    judge = near.judge_near_duplicates(Signatures([block]), settings, directory)
-    return [judge.verdict(Numbered, place, text) for place, text in enumerate(texts)]
+    filter = near.fit_near_duplicates(Signatures([block]), settings, directory)
+    return [filter.check(Numbered, place, text) for place, text in enumerate(texts)]
 
 
 def test_what_goes_is_what_brute_force_finds(texts, tmp_path):
     """Exact similarities, all pairs; near the threshold the estimate may go either way."""
-    verdicts = judged(texts, tmp_path / "judge")
+    verdicts = fitted(texts, tmp_path / "filter")
     sets = [ngrams(text, 5) for text in texts]
     for place, verdict in enumerate(verdicts):
         here = sets[place]
@@ -119,7 +119,7 @@ def test_a_large_bucket_is_joined_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(near, "AT_ONCE", 16)
     one = " ".join(WORDS[:400])
     other = " ".join(WORDS[400:800])
-    verdicts = judged([one, other, *[one, other] * 100], tmp_path / "judge")
+    verdicts = fitted([one, other, *[one, other] * 100], tmp_path / "filter")
     assert [verdict is None for verdict in verdicts] == [True, True] + [False] * 200
     assert verdicts[-1].detail.startswith("document 2 of train, similarity about 1.00")
 
@@ -127,6 +127,6 @@ def test_a_large_bucket_is_joined_whole(tmp_path, monkeypatch):
 def test_partitions_find_what_one_look_finds(texts, tmp_path, monkeypatch):
     from lm_zoo.text.cleaning import signatures
 
-    whole = judged(texts, tmp_path / "whole")
+    whole = fitted(texts, tmp_path / "whole")
     monkeypatch.setattr(signatures, "PARTITION", 50)
-    assert judged(texts, tmp_path / "parts") == whole
+    assert fitted(texts, tmp_path / "parts") == whole

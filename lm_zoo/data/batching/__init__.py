@@ -1,0 +1,1 @@
+"""Batches as functions of the step, read ahead, and the proof that they use all data once."""

@@ -1,0 +1,1 @@
+"""Cleaning a corpus: every document through the steps, block by block, with a report."""

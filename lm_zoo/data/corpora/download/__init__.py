@@ -1,0 +1,1 @@
+"""Files of named corpora: fetched, verified and unpacked."""

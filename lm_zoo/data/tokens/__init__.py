@@ -1,0 +1,1 @@
+"""Token ids on disk, from text to memory-mapped shards."""

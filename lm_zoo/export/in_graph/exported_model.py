@@ -1,0 +1,91 @@
+"""The object that becomes a SavedModel: weights, preprocessors, and functions of strings."""
+
+import inspect
+import pathlib
+
+import tensorflow as tf
+
+from lm_zoo.errors import UserError, did_you_mean
+from lm_zoo.export.in_graph.input_tensors import compiled
+from lm_zoo.export.in_graph.traced_model import TracedModel
+from lm_zoo.files import plain_path
+from lm_zoo.generation.options import TEXT
+from lm_zoo.text.in_graph import module_of
+
+
+class ExportedModel(tf.Module):
+    """A trained model whose functions take and give strings, with no other Python behind them.
+
+    Its attributes are the functions of the predictions chosen, and their auxiliary functions.
+
+    Args:
+        task: The `Task`.
+        model: A built model. Its weights are not used; those given are.
+        weights: `StoredWeights`.
+        names: Which of the task's predictions; None is all.
+        max_length: As for `Task.length_limits`.
+        special_tokens: What a special token that is written out in a text is: `text` or `control`.
+
+    Attributes:
+        weights: The `StoredWeights`.
+        in_graph: Field name -> its tokenizer as a module.
+    """
+
+    def __init__(self, task, model, weights, names=None, max_length=0, special_tokens=TEXT):
+        super().__init__(name=task.name)
+        self.weights = weights
+        self.special_tokens = special_tokens
+        self.in_graph = _modules(task, special_tokens)
+        limits = task.length_limits(model, max_length)
+        functions = task.exported(TracedModel(model, weights), self.in_graph, limits)
+        self._names = checked_names(task, names)
+        for name in self._names:
+            prediction = task.predictions[name]
+            function = getattr(functions, prediction.function)
+            setattr(self, name, compiled(function, prediction.exported_inputs))
+            for auxiliary in prediction.auxiliary:
+                setattr(self, auxiliary, functions.auxiliary(auxiliary))
+
+    def save(self, folder):
+        """Writes the SavedModel; `serving_default` is the first of the predictions."""
+        signatures = {name: _calling(getattr(self, name)) for name in self._names}
+        signatures["serving_default"] = signatures[self._names[0]]
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with plain_path(folder) as path:
+            tf.saved_model.save(self, path, signatures, options)
+
+
+def _modules(task, special_tokens):
+    """Returns field name -> module of its tokenizer; fields that share one share the module."""
+    texts = {f.name: task.preprocessors[f.name] for f in task.fields if f.kind == "text"}
+    tokenizers = {id(tokenizer): tokenizer for tokenizer in texts.values()}
+    modules = {key: module_of(each, special_tokens) for key, each in tokenizers.items()}
+    return {name: modules[id(tokenizer)] for name, tokenizer in texts.items()}
+
+
+def _calling(function):
+    """Returns a function that calls another one: TensorFlow traces anew what it is given."""
+
+    def call(*arguments):
+        return function(*arguments)
+
+    call.__signature__ = inspect.signature(function.python_function)  # the defaults too
+    return tf.function(call, input_signature=function.input_signature, autograph=False)
+
+
+def checked_names(task, names=None):
+    """Returns names of predictions, or for None all that the task has, in their order.
+
+    Raises:
+        UserError: If the task has no such prediction, or none is given.
+    """
+    known = list(task.predictions)
+    names, listed = known if names is None else list(names), ", ".join(known)
+    for name in names:
+        if name not in known:
+            hint, of = did_you_mean(name, known), f"the task {task.name}"
+            raise UserError(f"signatures: {of} has no {name!r}.{hint} It has {listed}.")
+    if not names:
+        raise UserError(f"signatures: expected at least one of {listed}, received none.")
+    return tuple(name for name in known if name in names)

@@ -1,0 +1,1 @@
+"""Exports that take token ids: LiteRT and ONNX."""

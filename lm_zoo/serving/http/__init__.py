@@ -1,0 +1,1 @@
+"""Connections, requests and who may make them: nothing here knows of models."""

@@ -1,0 +1,1 @@
+"""What computes the answers: requests share the calls and the steps of one model."""
