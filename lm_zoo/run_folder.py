@@ -107,7 +107,12 @@ class RunFolder:
         return UserError(f"{field}: {self.path} has checkpoints, and lost its config.json; {way}.")
 
     def check_config(self, config):
-        """Raises a `UserError` naming the fields in which `config` differs from the run's."""
+        """Raises a `UserError` unless training with `config` can go on here, naming what differs."""
+        if "saved" in self.data_record():
+            raise UserError(
+                f"workdir: {self.path} has a model that `Run.save` kept, without an optimizer's "
+                "state; expected a folder that `lm-zoo train` wrote, or a new one."
+            )
         if not self.exists():
             digest = self.data_record().get("config_sha256")
             if digest is not None and digest != config_json.fingerprint(config):

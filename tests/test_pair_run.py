@@ -139,6 +139,8 @@ def test_its_folder_alone_translates(finished, tmp_path):
     )
     assert words > 0.6  # 0.43 is what one can guess without the source
     assert run.examples("test").num_examples == len(sources)
+    saved = lm_zoo.load(run.save(tmp_path / "saved").folder.path)
+    assert saved.records("test") == run.records("test") and saved.evaluate() == run.evaluate()
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):

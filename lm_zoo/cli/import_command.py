@@ -32,10 +32,10 @@ MEANT = "from"
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_command import find_tokenizer
+    from lm_zoo.tokenizer_tools import load_tokenizer
     from lm_zoo.weights.importing import import_run
 
-    tokenizer = find_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
+    tokenizer = load_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
     run = import_run(flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer)
     config, record = run.config, run.folder.data_record()
     print(

@@ -23,7 +23,6 @@ class PreparationProgress(ProgressListener):
         self.stream = sys.stderr if stream is None else stream
         self.interval = interval
         self.what = ""
-        self.worked = False  # whether there was anything to do
         self._bar = None
 
     def begin(self, what, num_bytes=0):
@@ -32,7 +31,8 @@ class PreparationProgress(ProgressListener):
         self._started = self._last_line = time.monotonic()
 
     def update(self, num_bytes):
-        self._done, self.worked = num_bytes, True
+        super().update(num_bytes)
+        self._done = num_bytes
         now = time.monotonic()
         if self._bar is None:
             self._bar = Bar(self.what, self._total or None, stream=self.stream)

@@ -1,15 +1,28 @@
 """Finds configs: Python files, which are run, by name or by path; and those that runs have kept."""
 
+import os
 import pathlib
 
 from lm_zoo import config as config_lib
 from lm_zoo import configs
-from lm_zoo.config import config_json
+from lm_zoo.config import config_checks, config_json
 from lm_zoo.errors import UserError, did_you_mean
 from lm_zoo.files import expanded
 from lm_zoo.files.json_files import read_kept_json
 from lm_zoo.quiet_imports import import_for_registered
 from lm_zoo.registering_files import executed
+
+
+def given_config(config, changes):
+    """Returns the resolved `ExperimentConfig` that a caller gave, with other values.
+
+    Args:
+        config: An `ExperimentConfig`, or what `read_config` takes.
+        changes: As `config_checks.changed` takes them.
+    """
+    if isinstance(config, (str, os.PathLike)):
+        config = read_config(os.fspath(config))
+    return config_checks.changed(config, changes)
 
 
 def read_config(source):

@@ -141,7 +141,13 @@ class TransformerBlock(Configurable, keras.layers.Layer):
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
-            mask, rotation, cache, position, sources, training: As in `CausalSelfAttention`.
+            mask: Added to the scores of self-attention: `causal_mask(length)`, or with a cache
+                `cache_mask(...)`, or that of `read_documents`.
+            rotation: From `lm_zoo.layers.attention.rotary.rotation`, or None.
+            cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
+            position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
+            sources: With a cache and documents: from `read_documents`.
+            training: Whether dropout is on.
             memory: With `cross_attention`: keys and values from `memory_attention.read`.
             memory_mask: Added to the scores over the memory, `(batch, 1, 1, source_length)`.
 

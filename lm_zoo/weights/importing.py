@@ -1,10 +1,7 @@
 """Makes a run of another library's files."""
 
-import contextlib
-import json
-import shutil
 
-from lm_zoo import checkpoints, files
+from lm_zoo import files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -13,15 +10,13 @@ from lm_zoo.config import (
     TaskConfig,
     TokenizerConfig,
     config_checks,
-    config_json,
 )
-from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import checksums
-from lm_zoo.model_tensors import model_tensors
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.run_writing import check_unused, write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.weights.keras import keras_hub
 from lm_zoo.weights.tensor_mapping import assign
@@ -52,7 +47,7 @@ def import_run(source, workdir, format="", tokenizer=None):
     source, folder = files.expanded(source), RunFolder(workdir)
     if not source.is_dir():
         raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
-    _check_unused(folder)
+    check_unused(folder)
     files.check_writable(folder.path)
     name = format or _format_of(source)
     if name not in FORMATS:
@@ -68,17 +63,9 @@ def import_run(source, workdir, format="", tokenizer=None):
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
         )
         assign(foreign.mappings, foreign.source, model)
-    _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
     task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
+    write_run(folder, task, model, 0, _record(foreign, name, source))
     return resolve(task.run_class)(folder, task, model, step=0)
-
-
-def _check_unused(folder):
-    """Raises a `UserError` if the folder holds anything but what a killed import left."""
-    if not folder.exists():
-        folder.check_unused()
-    elif not _unfinished(folder):
-        raise UserError(f"workdir: {folder.path} holds a run already; give another --workdir.")
 
 
 def _format_of(source):
@@ -152,35 +139,3 @@ def _record(foreign, name, source):
             },
         },
     }
-
-
-def _write(folder, config, tokenizer, model, record):
-    """Writes the run. The checkpoint comes last: what a killed import left has none."""
-    existed = folder.path.is_dir()
-    with writing(folder.path, "workdir"), folder.locked():
-        _check_unused(folder)  # another import may have been faster
-        try:
-            tokenizer.save(folder.tokenizer_path("text"))
-            files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
-            files.write_atomically(folder.config_path, config_json.dumps(config))
-            checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
-        except BaseException:
-            _clear(folder, existed)
-            raise
-
-
-def _unfinished(folder):
-    """Whether an import was killed here before it had written the weights."""
-    with contextlib.suppress(UserError):
-        return "imported" in folder.data_record() and not checkpoints.steps(folder.checkpoints)
-    return False
-
-
-def _clear(folder, existed):
-    if not existed:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        return
-    for path in (folder.config_path, folder.data_path, folder.path / ".lock"):
-        path.unlink(missing_ok=True)
-    for path in (folder.fields, folder.checkpoints):
-        shutil.rmtree(path, ignore_errors=True)

@@ -313,7 +313,7 @@ def test_a_disk_that_is_full_leaves_nothing(sources, tmp_path, monkeypatch):
     def full(*arguments):
         raise lm_zoo.UserError("cannot write: no space left on device")
 
-    monkeypatch.setattr("lm_zoo.weights.importing.checkpoints.save", full)
+    monkeypatch.setattr("lm_zoo.run_writing.checkpoints.save", full)
     assert "no space" in refusal(sources / "gpt2", tmp_path, characters(61))
     (tmp_path / "empty").mkdir()
     with pytest.raises(lm_zoo.UserError, match="no space"):

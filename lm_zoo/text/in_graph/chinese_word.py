@@ -30,7 +30,7 @@ class ChineseWordModule(TokenizerModule):
 
     def __init__(self, tokenizer, special_tokens=CONTROL):
         super().__init__(tokenizer)
-        frequencies = tokenizer.dictionary().frequencies
+        frequencies = tokenizer.checked_dictionary().frequencies
         log_total = math.log(sum(frequencies.values()))
         self._trie = Trie([list(map(ord, word)) for word in frequencies])
         # The last one is of a character that begins no word: frequency 1.

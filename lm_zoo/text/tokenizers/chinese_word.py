@@ -69,7 +69,7 @@ class ChineseWordTokenizer(Tokenizer):
     def content(self):
         return {"words": self.words[2:], "dictionary": self.dictionary}
 
-    def dictionary(self):
+    def checked_dictionary(self):
         """Returns the `Dictionary` that words are cut by.
 
         Raises:
@@ -85,11 +85,11 @@ class ChineseWordTokenizer(Tokenizer):
         return dictionary
 
     def encode(self, text, special_tokens=CONTROL):
-        words = self.dictionary().cut(text)
+        words = self.checked_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
     def token_ends(self, text, special_tokens=CONTROL):
-        return np.cumsum([len(word) for word in self.dictionary().cut(text)], dtype=int)
+        return np.cumsum([len(word) for word in self.checked_dictionary().cut(text)], dtype=int)
 
     def decode_bytes(self, token_ids):
         return self._joined(self.pieces, token_ids)

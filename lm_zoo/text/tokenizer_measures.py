@@ -1,34 +1,13 @@
-"""What `lm-zoo tokenizer` says of tokenizers: what is in one, and how several do on one text."""
+"""How several tokenizers do on one text."""
 
+import dataclasses
 import time
 
 import numpy as np
 
+from lm_zoo.tables import render
 from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import split_words, utf8
-
-NUM_LONGEST = 6
-
-
-def describe(tokenizer):
-    """Returns what there is to know of a tokenizer, as a JSON-ready dict."""
-    lengths = [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)]
-    longest = np.argsort(-np.array(lengths), kind="stable")[:NUM_LONGEST]
-    values = {
-        "kind": tokenizer.name,
-        "vocabulary": tokenizer.vocab_size,
-        "unknown": _named(tokenizer, tokenizer.unk_id),
-        "end": _named(tokenizer, tokenizer.eos_id),
-        "bytes_per_piece": f"{np.mean(lengths):.2f}",
-        "longest_pieces": [_quoted(tokenizer, int(i)) for i in longest],
-        "first_pieces": [
-            _quoted(tokenizer, i) for i in range(min(NUM_LONGEST, tokenizer.vocab_size))
-        ],
-        "fingerprint": tokenizer.fingerprint,
-    }
-    if tokenizer.saved_model_needs:
-        values["saved_model_needs"] = tokenizer.saved_model_needs
-    return values
 
 
 def measure(tokenizer, texts, repeats=3):
@@ -91,10 +70,20 @@ COLUMNS = {
 }
 
 
-def _named(tokenizer, token_id):
-    return "-" if token_id is None else f"{tokenizer.token_text(token_id)} ({token_id})"
+@dataclasses.dataclass
+class TokenizerComparison:
+    """What `measure` found of several tokenizers; printed, it is a table.
 
+    Attributes:
+        rows: A dict for each: `tokenizer`, what it was called, and what `measure` returned.
+    """
 
-def _quoted(tokenizer, token_id):
-    text = tokenizer.token_text(token_id)
-    return repr(text if len(text) <= 24 else text[:20] + "...")
+    rows: list[dict]
+
+    def __str__(self):
+        headers = ["tokenizer", *(heading for heading, _ in COLUMNS.values())]
+        cells = [
+            (row["tokenizer"], *(form(row[key]) for key, (_, form) in COLUMNS.items()))
+            for row in self.rows
+        ]
+        return render(headers, cells, "l" + "r" * len(COLUMNS))

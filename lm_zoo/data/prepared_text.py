@@ -1,6 +1,7 @@
-"""What `lm-zoo prepare` says at its end: counts, where it lies, speed and memory."""
+"""What preparing a corpus gave: the text and its tokens, with counts, speed and memory."""
 
 import contextlib
+import dataclasses
 import pathlib
 import re
 import resource
@@ -15,36 +16,50 @@ COLUMNS = (
 )
 
 
-def summary(corpus, examples, seconds):
-    """Returns what was prepared, JSON-ready.
+@dataclasses.dataclass(eq=False, repr=False)
+class PreparedText:
+    """A cleaned and tokenized corpus; printed, it is the table of `lm-zoo prepare`.
 
-    Args:
+    Attributes:
         corpus: The cleaned `Corpus`.
-        examples: Its `Examples`.
-        seconds: That it took from the start of the command; 0 where all was there already.
+        preprocessors: Field name -> tokenizer.
+        examples: The `Examples`: each field's token ids.
+        seconds: That it took; 0 where all was there already.
     """
-    fields = {
-        name: {
-            "tokenizer": tokens.manifest["tokenizer"],
-            "splits": {n: _split(entry) for n, entry in tokens.manifest["splits"].items()},
-            "directory": str(tokens.directory),
+
+    corpus: object
+    preprocessors: dict
+    examples: object
+    seconds: float
+
+    def __str__(self):
+        return as_text(self.to_dict())
+
+    def to_dict(self):
+        """Returns counts, places, speed and memory as JSON-ready values."""
+        fields = {
+            name: {
+                "tokenizer": tokens.manifest["tokenizer"],
+                "splits": {n: _split(entry) for n, entry in tokens.manifest["splits"].items()},
+                "directory": str(tokens.directory),
+            }
+            for name, tokens in self.examples.fields.items()
         }
-        for name, tokens in examples.fields.items()
-    }
-    counts = [counts for field in fields.values() for counts in field["splits"].values()]
-    values = {
-        "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
-        "fields": fields,
-        "notes": split_notes(corpus, examples),
-        "seconds": round(seconds, 3),
-        "megabytes": sum(count["bytes"] for count in counts) / 1e6,
-        "peak_memory_bytes": _peak_memory(),
-    }
-    return values | ({"cleaning": corpus.report} if corpus.report else {})
+        counts = [counts for field in fields.values() for counts in field["splits"].values()]
+        corpus = self.corpus
+        values = {
+            "corpus": {key: getattr(corpus, key) for key in ("name", "source", "licence")},
+            "fields": fields,
+            "notes": split_notes(corpus, self.examples),
+            "seconds": round(self.seconds, 3),
+            "megabytes": sum(count["bytes"] for count in counts) / 1e6,
+            "peak_memory_bytes": _peak_memory(),
+        }
+        return values | ({"cleaning": corpus.report} if corpus.report else {})
 
 
 def as_text(values):
-    """Returns a summary as lines to print."""
+    """Returns what `PreparedText.to_dict` gives as lines to print."""
     fields = values["fields"]
     several = len(fields) > 1
     names = ["split", "field"] if several else ["split"]
