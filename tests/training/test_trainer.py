@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import lm_zoo
 from lm_zoo import checkpoints
@@ -130,6 +131,48 @@ def test_curves_have_every_point_once(finished):
     for (_, loss), (_, perplexity) in zip(train, perplexities):
         assert perplexity == pytest.approx(math.exp(loss), rel=1e-5)
     assert train[-1][1] < train[0][1]
+
+
+def test_curves_go_by_tokens_and_by_training_time_too(finished):
+    workdir, result = finished
+    losses = read_scalars(workdir / "train", "metrics/loss")
+    by_tokens = read_scalars(workdir, "metrics_over_tokens/loss_train")
+    assert by_tokens == [(step * 4 * 16, loss) for step, loss in losses]
+    by_time = read_scalars(workdir / "time", "metrics_over_time/loss_train")
+    assert [loss for _, loss in by_time] == [loss for _, loss in losses]
+    assert by_time == sorted(set(by_time))
+    seconds = read_scalars(workdir / "train", "progress/training_seconds")
+    assert [second for _, second in seconds] == pytest.approx([time / 1000 for time, _ in by_time])
+    validation = dict(read_scalars(workdir, "metrics_over_tokens/loss_validation"))
+    assert list(validation) == [step * 4 * 16 for step in (4, 8, 12)]
+    assert validation[result.best_step * 64] == pytest.approx(result.best)
+    assert read_scalars(workdir, "metrics.best/loss")[-1] == (
+        result.best_step * 64,
+        pytest.approx(result.best),
+    )
+
+
+def test_tensorboard_says_what_a_run_learns_with_and_no_more(finished):
+    workdir, _ = finished
+    events = EventAccumulator(str(workdir)).Reload()
+    plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    info = HParamsPluginData.FromString(plugin.content).session_start_info
+    assert info.group_name == "", "TensorBoard calls it by its folder, not by a hash"
+    found = {name: value.string_value or value.number_value for name, value in info.hparams.items()}
+    parameters = sum(np.size(w) for w in lm_zoo.load(workdir).model.weights)
+    first = {"Model": "gru_lm", "Parameters": parameters, "Peak learning rate": 0.02}
+    assert {name: found[name] for name in sorted(found)[:3]} == first
+    assert (found["model.hidden_dim"], found["training.steps"], found["seed"]) == (8, 12, 0)
+    assert not [name for name in found if name.startswith(("cleaning", "runtime", "evaluation"))]
+    table = events.Tensors("settings")[0].tensor_proto.string_val[0].decode()
+    rows = [line.split(" | ")[0].strip("| ") for line in table.splitlines() if "`" in line]
+    assert rows[:-1] == [
+        "task.name", "task.sequence_length", "task.sample_length", "task.evaluation_sequence_length",
+        "corpus.name", "corpus.tokens", "data.batch_size", "data.cache_dir", "model.name",
+        "model.hidden_dim", "model.num_layers", "model.dropout", "optimizer.learning_rate",
+        "training.steps", "training.validation_interval", "training.log_interval",
+        "evaluation.batch_size",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("tokenizer, hides", [("byte", False), ("word", True)])
