@@ -207,6 +207,8 @@ class TrainingConfig:
         validation_interval: Steps between validations; 0 means at the end of each epoch.
         checkpoint_interval: Steps between checkpoints; 0 means at each validation.
         log_interval: Steps between points on the TensorBoard curves.
+        histogram_interval: Steps between histograms of each variable and its gradient, with the size
+            of its update beside its own, on TensorBoard; 0 is off. It changes nothing else.
         keep_checkpoints: How many of the latest checkpoints are kept (the best is kept besides).
         early_stopping_patience: Validations without improvement before training stops; 0 is off.
         best_by: What the best checkpoint, `plateau` and early stopping go by: `loss`, or another
@@ -219,6 +221,7 @@ class TrainingConfig:
     validation_interval: int = field(0, at_least=0)
     checkpoint_interval: int = field(0, at_least=0)
     log_interval: int = field(10, at_least=1)
+    histogram_interval: int = field(0, at_least=0)
     keep_checkpoints: int = field(2, at_least=1)
     early_stopping_patience: int = field(0, at_least=0)
     best_by: str = "loss"
