@@ -214,6 +214,7 @@ ALLOWED = {
     "__main__": {"cli"},
     "cli": {
         "__main__",
+        "checkpoints",
         "config_checks",
         "config_files",
         "corpus_tools",
