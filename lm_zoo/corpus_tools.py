@@ -3,7 +3,7 @@
 import os
 import time
 
-from lm_zoo.config_files import given_config
+from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
 from lm_zoo.data.preparation import ProgressListener, prepared_corpus

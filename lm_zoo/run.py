@@ -4,7 +4,7 @@ import dataclasses
 
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
-from lm_zoo.config_files import given_config
+from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
 from lm_zoo.data.held_out import HELD_OUT

@@ -9,7 +9,7 @@ from lm_zoo.evaluation.compare_figures import compare_figures, is_figures
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.scores import Scores, is_scores
 from lm_zoo.files import expanded
-from lm_zoo.json_files import read_kept_json
+from lm_zoo.files.json_files import read_kept_json
 from lm_zoo.run_folder import RunFolder
 
 

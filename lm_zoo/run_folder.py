@@ -6,14 +6,15 @@ import json
 import shlex
 import shutil
 
-from lm_zoo import config_checks, config_json, files, registration
+from lm_zoo import files, registration
+from lm_zoo.config import config_checks, config_json
 from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
 from lm_zoo.data.held_out import HELD_OUT, read_held_out, write_held_out
 from lm_zoo.data.tokens.token_files import copy_splits, open_tokens
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, natural, read_json, read_kept_json, sha256
+from lm_zoo.files.json_files import NotJson, natural, read_json, read_kept_json, sha256
 
 
 class RunFolder:

@@ -4,7 +4,8 @@ import contextlib
 import json
 import shutil
 
-from lm_zoo import checkpoints, config_json, files
+from lm_zoo import checkpoints, files
+from lm_zoo.config import config_json
 from lm_zoo.data.cache import writing
 from lm_zoo.data.examples import save_preprocessors
 from lm_zoo.errors import UserError

@@ -1,7 +1,7 @@
 """Training, finding and comparing tokenizers: `lm_zoo.train_tokenizer`, `lm_zoo.load_tokenizer`."""
 
 from lm_zoo.config import CorpusConfig, TokenizerConfig
-from lm_zoo.config_files import given_config
+from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora import load_corpus
 from lm_zoo.data.examples import prepared_preprocessors
 from lm_zoo.data.preparation import prepared_corpus

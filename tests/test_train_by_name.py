@@ -3,8 +3,8 @@
 import pytest
 
 import lm_zoo
-from lm_zoo import config_checks
-from lm_zoo.config_files import read_config
+from lm_zoo.config import config_checks
+from lm_zoo.config.config_files import read_config
 from lm_zoo.errors import UserError
 
 

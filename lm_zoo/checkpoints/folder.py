@@ -18,9 +18,10 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from lm_zoo import files, json_files
+from lm_zoo import files
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, file_name, natural, sha256
+from lm_zoo.files import json_files
+from lm_zoo.files.json_files import NotJson, file_name, natural, sha256
 
 FORMAT = 1
 BUNDLE = "tensors"

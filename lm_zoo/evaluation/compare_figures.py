@@ -5,7 +5,7 @@ import dataclasses
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.figures_report import FiguresReport
 from lm_zoo.figures import NAMES, written
-from lm_zoo.json_files import NotJson, check, natural
+from lm_zoo.files.json_files import NotJson, check, natural
 from lm_zoo.tables import render
 
 _REPORT = {

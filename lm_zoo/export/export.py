@@ -4,11 +4,10 @@ import importlib
 import inspect
 import re
 
-from lm_zoo import checksums
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.export.formats import EDITED, FORMATS, OF_ANY_TASK, OF_OTHERS, VERSIONED
 from lm_zoo.export.new_folder import NewFolder, writing
-from lm_zoo.files import expanded
+from lm_zoo.files import checksums, expanded
 
 
 def export(run, output, format="saved_model", **options):

@@ -2,13 +2,13 @@
 
 import keras
 
-from lm_zoo.layers.attention import CausalSelfAttention
+from lm_zoo.layers.attention.cross_attention import CrossAttention
+from lm_zoo.layers.attention.key_value_cache import self_attention_mask
+from lm_zoo.layers.attention.self_attention import CausalSelfAttention
 from lm_zoo.layers.configurable import ConfigurableLayer
-from lm_zoo.layers.cross_attention import CrossAttention
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
-from lm_zoo.layers.key_value_cache import self_attention_mask
 from lm_zoo.layers.normalization import EPSILON
 from lm_zoo.layers.normalization import normalization as new_normalization
 
@@ -145,7 +145,7 @@ class TransformerBlock(ConfigurableLayer):
             mask: Added to the scores of self-attention: `causal_mask(length)`, or with a cache
                 `cache_mask(...)`, or that of `read_documents`. None or a Keras mask, as in
                 `keras.Sequential`, stand for the causal mask, and give `x` alone.
-            rotation: From `lm_zoo.layers.rotary.rotation`, or None.
+            rotation: From `lm_zoo.layers.attention.rotary.rotation`, or None.
             cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
             position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
             sources: With a cache and documents: from `read_documents`.

@@ -2,7 +2,7 @@
 
 import keras
 
-from lm_zoo.layers.lstm import LSTM
+from lm_zoo.layers.recurrence.lstm import LSTM
 from lm_zoo.models.recurrent_lm import RecurrentLM
 
 

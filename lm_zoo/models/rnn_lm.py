@@ -2,7 +2,7 @@
 
 import keras
 
-from lm_zoo.layers.elman import Elman
+from lm_zoo.layers.recurrence.elman import Elman
 from lm_zoo.models.recurrent_lm import RecurrentLM
 
 

@@ -36,7 +36,7 @@ from tensorboard.util import tensor_util
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 from lm_zoo.training.event_records import whole_records
 
 SPLITS = ("train", "validation")

@@ -13,12 +13,13 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from lm_zoo import checkpoints, config_json
+from lm_zoo import checkpoints
+from lm_zoo.config import config_json
 from lm_zoo.data.batching.audit import DataAudit
 from lm_zoo.data.batching.prefetch import prefetched
-from lm_zoo.distribution.launched_process import heartbeat
+from lm_zoo.distribution.launch.launched_process import heartbeat
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, check
+from lm_zoo.files.json_files import NotJson, check
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
 from lm_zoo.training.progress import Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor

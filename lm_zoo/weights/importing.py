@@ -1,6 +1,7 @@
 """Makes a run of another library's files."""
 
-from lm_zoo import checksums, config_checks, files
+
+from lm_zoo import files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -8,15 +9,19 @@ from lm_zoo.config import (
     ModelConfig,
     TaskConfig,
     TokenizerConfig,
+    config_checks,
 )
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.files import checksums
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.run_writing import check_unused, write_run
 from lm_zoo.tasks import task_class
-from lm_zoo.weights import hugging_face, keras_hub, pytorch
+from lm_zoo.weights.keras import keras_hub
 from lm_zoo.weights.tensor_mapping import assign
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 
 MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}

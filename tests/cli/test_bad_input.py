@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from lm_zoo import checkpoints, input_files
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
+from lm_zoo.files import input_files
 
 CONFIG = """
 from lm_zoo.config import *

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 import lm_zoo
-from lm_zoo import checkpoints, config_checks, tasks
+from lm_zoo import checkpoints, tasks
 from lm_zoo.cli.main import main
-from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig
+from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, config_checks
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import Experiment
 from lm_zoo.export.export import export

@@ -13,8 +13,9 @@ from safetensors.numpy import load_file, save_file
 import lm_zoo
 from lm_zoo.cli import main as cli
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.weights import hugging_face, keras_hub
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.keras import keras_hub
+from lm_zoo.weights.transformers import hugging_face
 from tests.conformance.models import VARIANTS
 from tests.weights.material import (
     GPT2,

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import cannot_write, reason, write_atomically
-from lm_zoo.json_files import (
+from lm_zoo.files.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
     check,
@@ -41,7 +41,7 @@ class Tokenizer:
     does the same inside a SavedModel is a module of its own (`lm_zoo.text.in_graph`).
 
     Attributes:
-        CONTENT: What `content` returns, as `lm_zoo.json_files.check` is told it.
+        CONTENT: What `content` returns, as `lm_zoo.files.json_files.check` is told it.
         name: The kind, as in `tokenizer.name` of a config.
         vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
