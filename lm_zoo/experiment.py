@@ -1,8 +1,9 @@
 """Wires a config into task, data, model and trainer; the `train` binary only calls it."""
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, registration
+from lm_zoo import registration
 from lm_zoo.checked_fields import require
+from lm_zoo.config import config_checks
 from lm_zoo.data.batching import audit_proof
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import data_record, prepared_examples, prepared_preprocessors
@@ -113,6 +114,7 @@ class Experiment:
             self.config,
             self.batches,
             self.folder,
+            config_checks.changed_from_defaults(self.config),
             validate=self._validation(),
             observe=self.task.listener(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,

@@ -1,12 +1,10 @@
 """A trained run as a Python object: `lm_zoo.load(workdir)`."""
 
 import dataclasses
-import os
 
-from lm_zoo import config_checks
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
-from lm_zoo.config_files import read_config
+from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import prepared_examples
 from lm_zoo.data.held_out import HELD_OUT
@@ -18,6 +16,7 @@ from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.progress import current_stages, stage
 from lm_zoo.registration import resolve
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
 
@@ -40,11 +39,7 @@ def train(config, workdir, profile_steps=None, **changes):
     Raises:
         UserError: For any mistake in the config, the text or the folder, before the first step.
     """
-    if isinstance(config, (str, os.PathLike)):
-        config = read_config(os.fspath(config))
-    if changes:
-        config = config_checks.changed(config, changes)
-    return Experiment(config, workdir).train(profile_steps)
+    return Experiment(given_config(config, changes), workdir).train(profile_steps)
 
 
 def load(workdir, checkpoint="best", distribution=None):
@@ -168,6 +163,26 @@ class Run:
     def _with_origin(self, report, corpus):
         """Says in a report of which corpus and checkpoint it is."""
         return dataclasses.replace(report, corpus=corpus, step=self.step)
+
+    def save(self, workdir):
+        """Keeps the model as it is now in a folder of its own, which `lm_zoo.load` reads.
+
+        Tokenizers, config and held-out texts go with it; the state of an optimizer does not, so
+        that training cannot go on there.
+
+        Args:
+            workdir: The folder; new or empty.
+
+        Returns:
+            The `Run` in that folder.
+
+        Raises:
+            UserError: If the folder is used or cannot be written.
+        """
+        folder = RunFolder(workdir)
+        record = self.folder.data_record() | {"saved": {"from": str(self.folder.path)}}
+        write_run(folder, self.task, self.model, self.step, record, origin=self.folder)
+        return type(self)(folder, self.task, self.model, self.step, self.distribution)
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.

@@ -6,14 +6,15 @@ import json
 import shlex
 import shutil
 
-from lm_zoo import config_checks, config_json, files, registration
+from lm_zoo import files, registration
+from lm_zoo.config import config_checks, config_json
 from lm_zoo.data.cache import WORK_PREFIX, writing
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.examples import Examples, load_preprocessors, save_preprocessors
 from lm_zoo.data.held_out import HELD_OUT, read_held_out, write_held_out
 from lm_zoo.data.tokens.token_files import copy_splits, open_tokens
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, natural, read_json, read_kept_json, sha256
+from lm_zoo.files.json_files import NotJson, natural, read_json, read_kept_json, sha256
 
 
 class RunFolder:
@@ -27,7 +28,7 @@ class RunFolder:
             held_out/      token ids of the validation and test splits
         held_out.jsonl of records with several fields: those of validation and test as text
         checkpoints/   step-00001234/ ..., best.json
-        tensorboard/   train/ and validation/
+        train/, validation/, time/, events.out.tfevents...   for TensorBoard
         results/       the ledgers that evaluation wrote
         audit/         with --audit_data, what each worker trained on at each step
 
@@ -41,7 +42,6 @@ class RunFolder:
         self.fields = self.path / "fields"
         self.held_out_records = self.path / "held_out.jsonl"
         self.checkpoints = self.path / "checkpoints"
-        self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
         self.audit = self.path / "audit"
 
@@ -121,7 +121,12 @@ class RunFolder:
             self.check_unused()
 
     def check_config(self, config):
-        """Raises a `UserError` naming the fields in which `config` differs from the run's."""
+        """Raises a `UserError` unless training with `config` can go on here, naming what differs."""
+        if "saved" in self.data_record():
+            raise UserError(
+                f"workdir: {self.path} has a model that `Run.save` kept, without an optimizer's "
+                "state; expected a folder that `lm-zoo train` wrote, or a new one."
+            )
         if not self.exists():
             digest = self.data_record().get("config_sha256")
             if digest is not None and digest != config_json.fingerprint(config):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from lm_zoo import config_checks
-from lm_zoo.config import ExperimentConfig, TaskConfig
+from lm_zoo.config import ExperimentConfig, TaskConfig, config_checks
 from lm_zoo.data.batching.batches import Batch, ContiguousBatches, WindowBatches
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.tokens.token_files import TokenSplit

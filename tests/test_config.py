@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from lm_zoo import config_checks, config_json
 from lm_zoo.checked_fields import field
 from lm_zoo.config import (
     CorpusConfig,
@@ -13,6 +12,8 @@ from lm_zoo.config import (
     ModelConfig,
     TaskConfig,
     TokenizerConfig,
+    config_checks,
+    config_json,
 )
 from lm_zoo.data.corpora import CORPORA
 from lm_zoo.errors import UserError

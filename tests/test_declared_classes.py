@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.declared_classes import DeclaredClass, declared
+from lm_zoo.config.declared_classes import DeclaredClass, declared
 from lm_zoo.models import MODELS
 from lm_zoo.tasks import TASKS
 
@@ -75,9 +75,15 @@ def test_lists_need_no_tensorflow(capsys):
 @pytest.mark.parametrize(
     "mistake, message",
     [
-        ("--config.model.hidden_dim=0", "config.model.hidden_dim: expected .*at least 1, received 0"),
+        (
+            "--config.model.hidden_dim=0",
+            "config.model.hidden_dim: expected .*at least 1, received 0",
+        ),
         ("--config.model.dropout=2", "config.model.dropout: expected .*received 2"),
-        ("--config.model.name=encoder_decoder", "config.model.name: encoder_decoder reads a source text.*task translation"),
+        (
+            "--config.model.name=encoder_decoder",
+            "config.model.name: encoder_decoder reads a source text.*task translation",
+        ),
     ],
 )
 def test_values_that_a_model_refuses_are_found_before_any_text(mistake, message, tmp_path, capsys):

@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from lm_zoo import input_files
-from lm_zoo.files import link_of_another_user, reason, sha256_file
+from lm_zoo.files import input_files, link_of_another_user, reason, sha256_file
 
 
 def test_a_file_is_read_and_one_that_is_too_large_is_not(tmp_path):

@@ -18,7 +18,7 @@ PROGRAM = textwrap.dedent(
     site.addsitedir(sys.argv[1])  # comes after the current folder, as site-packages does
     import lm_zoo
     import lm_zoo.configs.quickstart_lstm as config
-    from lm_zoo.config_files import shipped_configs
+    from lm_zoo.config.config_files import shipped_configs
     print(lm_zoo.__file__, lm_zoo.__version__)
     print(config.get_config().name, len(shipped_configs()))
     """

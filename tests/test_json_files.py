@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from lm_zoo.json_files import NotJson, check, file_name, natural, parse_json, read_json
+from lm_zoo.files.json_files import (
+    NotJson,
+    check,
+    file_name,
+    natural,
+    parse_json,
+    read_json,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 import lm_zoo
-from lm_zoo import config_checks, config_json
-from lm_zoo.config_files import read_config, shipped_configs
+from lm_zoo.config import config_checks, config_json
+from lm_zoo.config.config_files import read_config, shipped_configs
 from lm_zoo.data.corpora import CORPORA, load_corpus
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.registry import MODELS

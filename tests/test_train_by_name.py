@@ -3,8 +3,8 @@
 import pytest
 
 import lm_zoo
-from lm_zoo import config_checks
-from lm_zoo.config_files import read_config
+from lm_zoo.config import config_checks
+from lm_zoo.config.config_files import read_config
 from lm_zoo.errors import UserError
 
 
@@ -24,6 +24,16 @@ def test_a_shipped_config_is_trained_with_other_values(tmp_path):
     kept = tmp_path / "run" / "config.json"
     assert lm_zoo.train(kept, tmp_path / "run").step == 2  # it is done
     assert lm_zoo.train(str(kept), tmp_path / "again", training={"steps": 1}).step == 1
+    table = run.model.token_embedding.embeddings
+    table.assign(2 * table)
+    assert (saved := run.save(tmp_path / "saved")).folder.path == tmp_path / "saved"
+    loaded = lm_zoo.load(tmp_path / "saved")
+    assert loaded.step == 2 and loaded.evaluate() == saved.evaluate() == run.evaluate()
+    assert loaded.evaluate().nll_nats != lm_zoo.load(tmp_path / "run").evaluate().nll_nats
+    with pytest.raises(UserError, match="holds a run already"):
+        loaded.save(tmp_path / "run")
+    with pytest.raises(UserError, match="without an optimizer's state"):
+        lm_zoo.train(kept, tmp_path / "saved")
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def generate_python(name, arguments, folder):
 
     model, tokenizer = our_model(name, arguments)
     if name == "transformer_decoder":
-        from lm_zoo.weights import hugging_face
+        from lm_zoo.weights.transformers import hugging_face
 
         config = types.SimpleNamespace(model=types.SimpleNamespace(name=name))
         run = types.SimpleNamespace(model=model, tokenizer=tokenizer, config=config)

@@ -16,9 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.elman import Elman
-from lm_zoo.layers.gru import GRU
-from lm_zoo.layers.lstm import LSTM
+from lm_zoo.layers.recurrence.elman import Elman
+from lm_zoo.layers.recurrence.gru import GRU
+from lm_zoo.layers.recurrence.lstm import LSTM
 
 WIDTH, BATCH, LENGTH, LAYERS = 650, 20, 35, 2
 PAIRS = {

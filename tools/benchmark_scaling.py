@@ -24,8 +24,8 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from lm_zoo.distribution.launcher import Launcher
-from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+from lm_zoo.distribution.launch.launcher import Launcher
+from lm_zoo.distribution.launch.private_network import NoPrivateNetwork, PrivateNetwork
 
 # Name: vocabulary, batch, length, arguments.
 RECURRENT = {"hidden_dim": 200, "num_layers": 2}
@@ -61,7 +61,7 @@ def measure(name, runtime, steps, size, precision="float32"):
     import tensorflow as tf
 
     from lm_zoo import config as config_lib
-    from lm_zoo import config_checks
+    from lm_zoo.config import config_checks
     from lm_zoo.data.batching.batches import Batch
     from lm_zoo.distribution.strategies import make_distribution
     from lm_zoo.registry import build_model

@@ -27,7 +27,7 @@ from lm_zoo.checkpoints.folder import (
     write_folder,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, natural, read_json
+from lm_zoo.files.json_files import NotJson, natural, read_json
 
 BEST = "best.json"
 _SAVING, _REPLACED, _REMOVED = ".saving-", ".replaced-", ".removed-"

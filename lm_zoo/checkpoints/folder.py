@@ -17,11 +17,12 @@ import re
 
 import numpy as np
 
-from lm_zoo import files, json_files
+from lm_zoo import files
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, file_name, natural, sha256
+from lm_zoo.files import json_files
+from lm_zoo.files.json_files import NotJson, file_name, natural, sha256
 
-FORMAT = 1
+FORMAT = 2
 BUNDLE = "tensors"
 MANIFEST = "manifest.json"
 STEP_FOLDER = re.compile(r"step-(\d{8,})")

@@ -9,14 +9,14 @@ import pathlib
 import re
 import shlex
 
-from lm_zoo import config_checks
 from lm_zoo.checked_fields import facts_of, field_types, type_beside_none
 from lm_zoo.cli.main import COMMANDS, flags_of
 from lm_zoo.cli.option_flags import is_path_flag
 from lm_zoo.cli.run_flags import run_of_arguments, values_given
-from lm_zoo.config_fields import NamedConfig
-from lm_zoo.config_files import read_config, shipped_configs
-from lm_zoo.declared_classes import declared
+from lm_zoo.config import config_checks
+from lm_zoo.config.config_fields import NamedConfig
+from lm_zoo.config.config_files import read_config, shipped_configs
+from lm_zoo.config.declared_classes import declared
 from lm_zoo.errors import UserError
 from lm_zoo.models import MODELS
 from lm_zoo.registration import REGISTRIES, registry

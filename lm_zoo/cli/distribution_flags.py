@@ -5,7 +5,7 @@ import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.config import STRATEGIES
-from lm_zoo.config_json import learned_from
+from lm_zoo.config.config_json import learned_from
 
 
 @dataclasses.dataclass
@@ -60,10 +60,10 @@ def _met(runtime, fields):
 
     from lm_zoo import __version__
     from lm_zoo.distribution.cluster import find_cluster
-    from lm_zoo.distribution.launched_process import is_launched
+    from lm_zoo.distribution.launch.launched_process import is_launched
+    from lm_zoo.distribution.launch.rendezvous import meet
+    from lm_zoo.distribution.launch.source_version import source_version
     from lm_zoo.distribution.lost_process import lost_processes_named
-    from lm_zoo.distribution.rendezvous import meet
-    from lm_zoo.distribution.source_version import source_version
     from lm_zoo.distribution.strategies import check_cluster, make_distribution
 
     cluster = find_cluster()
@@ -80,8 +80,8 @@ def _met(runtime, fields):
 
 
 def _say_that_ports_are_open(cluster):
-    from lm_zoo.distribution.cluster_token import VARIABLE, find_token
-    from lm_zoo.distribution.listening import has_outside_interface
+    from lm_zoo.distribution.launch.cluster_token import VARIABLE, find_token
+    from lm_zoo.distribution.launch.listening import has_outside_interface
 
     if not has_outside_interface():
         return

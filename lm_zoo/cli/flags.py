@@ -5,9 +5,9 @@ A command with the flag `config` finds the `ExperimentConfig` (or None) in `flag
 
 import dataclasses
 
-from lm_zoo import config_checks
 from lm_zoo.checked_fields import field, field_types, same_field
 from lm_zoo.cli.config_overrides import Override, apply_overrides
+from lm_zoo.config import config_checks
 from lm_zoo.errors import UserError
 
 

@@ -37,12 +37,12 @@ MEANT = "from"
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_command import find_tokenizer
     from lm_zoo.run_folder import RunFolder
+    from lm_zoo.tokenizer_tools import load_tokenizer
 
     source, form = flag_values["from"].value, flag_values.format or ""
     check_import(expanded(source), RunFolder(flag_values.workdir))
-    tokenizer = find_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
+    tokenizer = load_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
     load_tensorflow()
     from lm_zoo.weights.importing import import_run
 

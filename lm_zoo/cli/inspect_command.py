@@ -13,16 +13,13 @@ prepared first, as by `lm-zoo prepare`.
 import dataclasses
 import json
 import pathlib
-import shutil
 
-from lm_zoo import config_checks
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.cli.loading import check_own_files, check_split, load_tensorflow
 from lm_zoo.cli.results import show_and_keep
 from lm_zoo.errors import UserError
-from lm_zoo.files import make_folder_for, write_atomically
-from lm_zoo.progress import current_stages, stage
+from lm_zoo.progress import current_stages
 
 
 @dataclasses.dataclass
@@ -51,6 +48,7 @@ FLAGS = (CorpusFlags, InspectFlags)
 
 
 def run(flag_values, arguments):
+    from lm_zoo.corpus_tools import inspect
     from lm_zoo.run_folder import RunFolder
 
     if (flag_values.config is None) == (flag_values.workdir is None):
@@ -58,53 +56,27 @@ def run(flag_values, arguments):
     check_split(flag_values.split)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
     config = folder.config() if folder else flag_values.config
-    config = config_checks.resolve(with_data_dir(config, flag_values.data_dir))
-    path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
-    check_own_files(config)
+    check_own_files(with_data_dir(config, flag_values.data_dir))
     load_tensorflow()
-    from lm_zoo.inspection.page import as_page
-    from lm_zoo.inspection.terminal import as_text
-
-    report = _inspect(config, folder, flag_values)
-    if flag_values.json:
-        shown = json.dumps(report, indent=2, ensure_ascii=False)
-    else:
-        shown = as_text(report, min(shutil.get_terminal_size((100, 24)).columns, 160)) + "\n"
+    changes = {} if flag_values.data_dir is None else {"corpus.data_dir": flag_values.data_dir}
+    with current_stages() as listener:
+        report = inspect(
+            flag_values.workdir or flag_values.config,
+            flag_values.split,
+            flag_values.examples,
+            flag_values.batches,
+            listener,
+            **changes,
+        )
+    path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")
+    is_json = flag_values.json
+    shown = json.dumps(report.to_dict(), indent=2, ensure_ascii=False) if is_json else report
 
     def keep():
-        make_folder_for(path)
-        write_atomically(path, as_page(report))
+        report.save_page(path)
         return [path]
 
-    show_and_keep(shown, "the page", keep, says_where=not flag_values.json)
-
-
-def _inspect(config, folder, flag_values):
-    from lm_zoo.data.examples import prepared_examples
-    from lm_zoo.experiment import build_task_model, prepared_task
-    from lm_zoo.inspection.report import inspect
-
-    with current_stages() as listener:
-        corpus, task = prepared_task(config, folder, listener)
-        examples = prepared_examples(config, corpus, task.preprocessors, listener)
-    if folder:
-        folder.check_examples(examples, (flag_values.split,))
-    split, num_batches = _checked_split(corpus, examples, flag_values)
-    # How long rows may be is the model's to say.
-    batches = task.batches(split, build_task_model(task)) if num_batches else None
-    num_examples = flag_values.examples
-    with stage("Counting"):
-        return inspect(task, corpus, examples, batches, split.name, num_examples, num_batches)
-
-
-def _checked_split(corpus, examples, flag_values):
-    """Returns the `ExampleSplit`, which must not be empty, and how many batches of it are shown."""
-    split = examples.split(flag_values.split)
-    if not any(tokens.num_bytes for tokens in split.fields.values()):
-        raise UserError(f"split: the {split.name} split of {corpus.name} is empty.")
-    if flag_values.batches is not None:
-        return split, flag_values.batches
-    return split, 1 if split.name == "train" else 0
+    show_and_keep(shown, "the page", keep, says_where=not is_json)
 
 
 def _page_path(output, folder, name):

@@ -61,8 +61,10 @@ def first_argument(arguments):
 def run(flag_values, arguments):
     from lm_zoo import __main__
     from lm_zoo.cli.main import COMMANDS
-    from lm_zoo.distribution.launcher import USER_ERROR, Launcher
-    from lm_zoo.distribution.parameter_server_launcher import ParameterServerLauncher
+    from lm_zoo.distribution.launch.launcher import USER_ERROR, Launcher
+    from lm_zoo.distribution.launch.parameter_server_launcher import (
+        ParameterServerLauncher,
+    )
 
     if not arguments:
         raise UserError("launch: expected a command after --, as in -- train --config=...")
@@ -104,8 +106,11 @@ def _fetch(command, *arguments):
 
 def _network(choice, stack):
     """Returns the `PrivateNetwork`, or None; says where the ports are open then."""
-    from lm_zoo.distribution.listening import has_outside_interface
-    from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+    from lm_zoo.distribution.launch.listening import has_outside_interface
+    from lm_zoo.distribution.launch.private_network import (
+        NoPrivateNetwork,
+        PrivateNetwork,
+    )
 
     why = "--network=host"
     if choice != "host":

@@ -10,7 +10,7 @@ from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.data.corpora.text_files import MAX_BYTES, decode, read_text
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.input_files import open_input, open_input_or_pipe, read_at_most
+from lm_zoo.files.input_files import open_input, open_input_or_pipe, read_at_most
 
 PATIENCE = 0.05  # seconds that the next line of a pipe may take before it counts as a pause
 _PIECE = 65536  # bytes

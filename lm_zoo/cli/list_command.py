@@ -10,10 +10,11 @@ import ast
 import dataclasses
 import shutil
 
-from lm_zoo import config, config_checks
+from lm_zoo import config
 from lm_zoo.cli.flags import RegisterFlag
-from lm_zoo.config_files import shipped_configs
-from lm_zoo.declared_classes import declared
+from lm_zoo.config import config_checks
+from lm_zoo.config.config_files import shipped_configs
+from lm_zoo.config.declared_classes import declared
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 

@@ -11,13 +11,11 @@ found there by `lm-zoo train` with the same config. Stopped in any way, the same
 
 import dataclasses
 import json
-import time
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.errors import UserError
 from lm_zoo.progress import current_stages
-from lm_zoo.tasks import fields_of
 
 
 @dataclasses.dataclass
@@ -34,19 +32,15 @@ FLAGS = (CorpusFlags, PrepareFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.preparation_summary import as_text, summary
-    from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
-    from lm_zoo.data.preparation import prepared_corpus
+    from lm_zoo.corpus_tools import prepare
 
     if flag_values.config is None:
         raise UserError("--config is required; `lm-zoo list configs` shows some.")
     config = with_data_dir(flag_values.config, flag_values.data_dir)
     if flag_values.processes is not None:
         config.runtime.data_processes = flag_values.processes
-    started, fields = time.monotonic(), fields_of(config)
     with current_stages() as listener:
-        corpus = prepared_corpus(config, fields, listener)
-        preprocessors = prepared_preprocessors(config, corpus, fields, listener)
-        examples = prepared_examples(config, corpus, preprocessors, listener)
-    values = summary(corpus, examples, time.monotonic() - started if listener.worked else 0.0)
-    print(json.dumps(values, indent=2, ensure_ascii=False) if flag_values.json else as_text(values))
+        prepared = prepare(config, listener)
+    if flag_values.json:
+        prepared = json.dumps(prepared.to_dict(), indent=2, ensure_ascii=False)
+    print(prepared)

@@ -2,7 +2,7 @@
 
 from lm_zoo.cli.lines import read_lines
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, parse_json
+from lm_zoo.files.json_files import NotJson, parse_json
 
 
 def columns_of_file(path, form, keys, hints=None):

@@ -23,12 +23,8 @@ import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import ConfigFlag
-from lm_zoo.config import CorpusConfig, TokenizerConfig
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.files import check_writable, expanded
-from lm_zoo.progress import current_stages, stage
-from lm_zoo.tables import render
-from lm_zoo.tasks import fields_of
+from lm_zoo.files import check_writable
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
 ACTIONS = ("train", "show", "encode", "decode", "compare")
@@ -70,9 +66,7 @@ def run(flag_values, arguments):
 
 
 def _train(flag_values, arguments):
-    from lm_zoo.data.examples import prepared_preprocessors
-    from lm_zoo.data.preparation import prepared_corpus
-    from lm_zoo.text.tokenizers import train_tokenizer
+    from lm_zoo.tokenizer_tools import train_tokenizer
 
     if arguments:
         raise UserError(f"tokenizer train: no arguments expected, received {arguments[0]!r}.")
@@ -88,19 +82,11 @@ def _train(flag_values, arguments):
                     f"tokenizer train: --{name} and --config exclude each other; change the "
                     f"config's fields by --config.tokenizer.FIELD=VALUE."
                 )
-        config, fields = flag_values.config, fields_of(flag_values.config)
-        texts = [field for field in fields if field.kind == "text"]
-        with current_stages() as listener:
-            corpus = prepared_corpus(config, fields, listener)
-            *_, tokenizer = prepared_preprocessors(config, corpus, texts, listener).values()
+        tokenizer = train_tokenizer(flag_values.config)
     else:
-        config = TokenizerConfig(
-            name=flag_values.name,
-            vocab_size=flag_values.vocab_size,
-            min_count=flag_values.min_count,
-        )
-        with stage("Training the tokenizer"):
-            tokenizer = train_tokenizer(config, *_texts_of(flag_values, "input"))
+        texts = flag_values.encoding, flag_values.text_field
+        sizes = flag_values.vocab_size, flag_values.min_count
+        tokenizer = train_tokenizer(flag_values.name, flag_values.input, *sizes, *texts)
     tokenizer.save(pathlib.Path(flag_values.output))
     print(
         f"Saved a {tokenizer.name} tokenizer of {tokenizer.vocab_size:,} tokens in "
@@ -109,19 +95,18 @@ def _train(flag_values, arguments):
 
 
 def _show(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_report import describe
+    from lm_zoo.tokenizer_tools import load_tokenizer
 
     if len(arguments) != 1:
         raise UserError(f"tokenizer show: expected one tokenizer, received {len(arguments)}.")
-    values = describe(find_tokenizer(arguments[0]))
+    tokenizer = load_tokenizer(arguments[0])
     if flag_values.json:
-        print(json.dumps(values, ensure_ascii=False, indent=2))
-        return
-    print(render(("", ""), [(key.replace("_", " "), _as_text(v)) for key, v in values.items()]))
+        tokenizer = json.dumps(tokenizer.describe(), ensure_ascii=False, indent=2)
+    print(tokenizer)
 
 
 def _encode(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_report import encoded
+    from lm_zoo.text.tokenizer_measures import encoded
 
     tokenizer = _chosen(flag_values, "encode")
     for text in arguments or [_standard_input()]:
@@ -150,101 +135,26 @@ def _decode(flag_values, arguments):
 
 
 def _compare(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_report import COLUMNS, measure
+    from lm_zoo.tokenizer_tools import compare_tokenizers
 
     if not arguments:
         raise UserError("tokenizer compare: expected tokenizers: folders, files, or NAME:SIZE.")
     if not flag_values.input:
         raise UserError("tokenizer compare: --input is required: the text to compare them on.")
-    tokenizers = [_find_or_train(flag_values, source) for source in arguments]
-    texts = list(_texts_of(flag_values, "input")[0])
-    rows = []
-    for source, tokenizer in zip(arguments, tokenizers):
-        with stage(f"Measuring {source}"):
-            measured = measure(tokenizer, texts, flag_values.repeats)
-        rows.append({"tokenizer": source, **measured})
-    if flag_values.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
-        return
-    headers = ["tokenizer", *(heading for heading, _ in COLUMNS.values())]
-    cells = [
-        (row["tokenizer"], *(form(row[key]) for key, (_, form) in COLUMNS.items())) for row in rows
-    ]
-    print(render(headers, cells, "l" + "r" * len(COLUMNS)))
+    options = flag_values.repeats, flag_values.encoding, flag_values.text_field
+    found = compare_tokenizers(arguments, flag_values.input, flag_values.train_on, *options)
+    print(json.dumps(found.rows, ensure_ascii=False, indent=2) if flag_values.json else found)
 
 
 def _chosen(flag_values, action):
+    from lm_zoo.tokenizer_tools import load_tokenizer
 
     if not flag_values.tokenizer:
         raise UserError(f"tokenizer {action}: --tokenizer is required: a saved one or a run.")
-    return find_tokenizer(flag_values.tokenizer)
-
-
-def find_tokenizer(source):
-    """Returns the tokenizer of a folder (its own or a run's), or of another program's files."""
-    from lm_zoo.run_folder import RunFolder
-    from lm_zoo.text.tokenizers import foreign_kind, load_tokenizer, train_tokenizer
-
-    path = expanded(source)
-    if not path.exists():
-        raise UserError(f"tokenizer: there is no file or folder {source!r}; check the path.")
-    kind = foreign_kind(path)
-    if kind:
-        return train_tokenizer(TokenizerConfig(name=kind, path=source), ())
-    folder = RunFolder(path)
-    if not folder.begun():
-        return load_tokenizer(path)
-    fields = fields_of(folder.require().config())
-    *_, name = (field.name for field in fields if field.kind == "text")
-    return folder.preprocessors(fields)[name]
-
-
-def _find_or_train(flag_values, source):
-    """Returns the tokenizer that an argument of `compare` names, trained on the spot if need be."""
-    from lm_zoo.text.tokenizers import TOKENIZERS, train_tokenizer
-
-    name, _, size = source.partition(":")
-    if name not in TOKENIZERS:
-        if expanded(source).exists():
-            return find_tokenizer(source)
-        raise unknown_name("tokenizer compare", name, TOKENIZERS)
-    if size and not (size.isascii() and size.isdigit() and len(size) < 10):
-        raise UserError(f"tokenizer compare: expected NAME:VOCAB_SIZE, received {source!r}.")
-    config = TokenizerConfig(name=name, vocab_size=int(size or 0))
-    if name == "byte":
-        return train_tokenizer(config, ())
-    if not flag_values.train_on:
-        raise UserError(
-            f"tokenizer compare: {source} must be trained; give text by --train_on, or the folder "
-            f"of a saved tokenizer."
-        )
-    with stage(f"Training {source}"):
-        return train_tokenizer(config, *_texts_of(flag_values, "train_on"))
-
-
-def _texts_of(flag_values, name):
-    """Returns an iterator over the texts of the files that a flag names, and about their size."""
-    from lm_zoo.data.corpora import load_corpus
-
-    config = CorpusConfig(
-        "text_files",
-        train_files=tuple(flag_values[name].value),
-        encoding=flag_values.encoding,
-        text_field=flag_values.text_field,
-        validation_fraction=0.0,
-        test_fraction=0.0,
-    )
-    corpus = load_corpus(config)
-    return corpus.texts("train"), corpus.num_bytes
+    return load_tokenizer(flag_values.tokenizer)
 
 
 def _standard_input():
     from lm_zoo.data.corpora.text_files import decode
 
     return decode("input", "standard input", sys.stdin.buffer.read())
-
-
-def _as_text(value):
-    if isinstance(value, list):
-        return "  ".join(map(str, value)) or "-"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

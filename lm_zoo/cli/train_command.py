@@ -80,8 +80,8 @@ def run(flag_values, arguments):
 
 def _train(config, flag_values, distribution, profile_steps):
     """Trains to the end, or to a signal; returns the exit status."""
+    from lm_zoo.distribution.launch.rendezvous import wait_until_gone
     from lm_zoo.distribution.lost_process import lost_processes_named
-    from lm_zoo.distribution.rendezvous import wait_until_gone
     from lm_zoo.experiment import Experiment
 
     with lost_processes_named(distribution.cluster):
@@ -103,7 +103,7 @@ def _train(config, flag_values, distribution, profile_steps):
 
 def _stopped(result, workdir, distribution):
     """Says how to go on with a run that a signal stopped; returns the exit status."""
-    from lm_zoo.distribution.launcher import PREEMPTED
+    from lm_zoo.distribution.launch.launcher import PREEMPTED
 
     if result.reason not in SIGNAL_STATUS:
         return None

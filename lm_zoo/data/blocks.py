@@ -24,7 +24,7 @@ from lm_zoo.data.cache import write_file
 from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.worker_pool import WorkerPool
 from lm_zoo.files import raise_if_of_system, sha256_file
-from lm_zoo.json_files import (
+from lm_zoo.files.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
     file_name,

@@ -8,7 +8,7 @@ import time
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import sha256_file, write_atomically
-from lm_zoo.json_files import NotJson, read_json, sha256
+from lm_zoo.files.json_files import NotJson, read_json, sha256
 
 MIN_REMEMBERED_BYTES = 1 << 20  # smaller files are read as fast as a memory of them is
 SETTLED_SECONDS = 2.0  # a file could be changed again within the same tick of a coarse clock

@@ -4,8 +4,8 @@ import json
 
 from lm_zoo import files
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import open_input
-from lm_zoo.json_files import NotJson, parse_json
+from lm_zoo.files.input_files import open_input
+from lm_zoo.files.json_files import NotJson, parse_json
 
 HELD_OUT = ("validation", "test")
 

@@ -11,13 +11,20 @@ TRAINING_VERSION = 1  # of tokenizers: another one trains them anew
 
 
 class ProgressListener:
-    """Is told how preparation goes; this one lets it pass."""
+    """Is told how preparation goes; this one shows nothing.
+
+    Attributes:
+        worked: Whether there was anything to do.
+    """
+
+    worked = False
 
     def begin(self, what, num_bytes=0):
         """Something begins that reads about `num_bytes` of text (0: not known)."""
 
     def update(self, num_bytes):
         """So many bytes of it are done."""
+        self.worked = True
 
     def line(self, text):
         """Something to say in a line."""

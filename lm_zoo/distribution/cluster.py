@@ -6,7 +6,7 @@ import os
 import re
 
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.json_files import NotJson, parse_json
+from lm_zoo.files.json_files import NotJson, parse_json
 
 JOBS = ("chief", "worker", "ps", "evaluator")
 EXPECTED = (

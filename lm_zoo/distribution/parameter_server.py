@@ -13,8 +13,8 @@ import time
 
 import tensorflow as tf
 
-from lm_zoo.distribution.listening import is_listening
-from lm_zoo.distribution.rendezvous import LEAVE_SECONDS
+from lm_zoo.distribution.launch.listening import is_listening
+from lm_zoo.distribution.launch.rendezvous import LEAVE_SECONDS
 from lm_zoo.errors import UserError
 
 WATCH_SECONDS = 1.0

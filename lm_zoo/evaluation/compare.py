@@ -17,7 +17,7 @@ MEASURES = {
 
 @dataclasses.dataclass
 class Comparison:
-    """Evaluations of one text, best first.
+    """Evaluations of one text, best first; printed, it is a table.
 
     Attributes:
         by: The figure that they are ranked by: `perplexity`, `perplexity_per_word`,
@@ -39,6 +39,40 @@ class Comparison:
     def to_dict(self):
         """Returns plain values for JSON."""
         return {"by": self.by, "rows": self.rows, "notes": self.notes}
+
+    def __str__(self):
+        return self.table()
+
+    def table(self):
+        """Returns the comparison as a table of text, with its notes."""
+        measures = self.labels
+        shown = [
+            m
+            for m in measures
+            if any(row.get(name) is not None for row in self.rows for name in (m, _bound(m)))
+        ]
+        headers = [
+            "run",
+            *(measures[m] for m in shown),
+            "ratio",
+            "context",
+            "tokenizer",
+            "parameters",
+        ]
+        rows = [
+            [
+                row["name"],
+                *(_cell(row, measure) for measure in shown),
+                "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
+                row["context"],
+                row["tokenizer"],
+                f"{row['parameters']:,}",
+            ]
+            for row in self.rows
+        ]
+        table = render(headers, rows, "l" + "r" * (len(shown) + 1) + "llr")
+        ranked = f"Best first, by {measures[self.by]}; ratio is to the best."
+        return "\n".join([table, ranked, *self.notes])
 
 
 def compare(ledgers, by="auto", translations=None):
@@ -140,31 +174,6 @@ def check_like_scores(named):
                 what = metric if metric == "num_pairs" else f"the signature of {metric}"
                 advice = "evaluate both alike"
                 raise unlike(what, repr(first), first_name, repr(value), name, advice, "scores")
-
-
-def render_comparison(comparison):
-    """Returns the comparison as a table of text, with its notes."""
-    measures = comparison.labels
-    shown = [
-        m
-        for m in measures
-        if any(row.get(name) is not None for row in comparison.rows for name in (m, _bound(m)))
-    ]
-    headers = ["run", *(measures[m] for m in shown), "ratio", "context", "tokenizer", "parameters"]
-    rows = [
-        [
-            row["name"],
-            *(_cell(row, measure) for measure in shown),
-            "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
-            row["context"],
-            row["tokenizer"],
-            f"{row['parameters']:,}",
-        ]
-        for row in comparison.rows
-    ]
-    table = render(headers, rows, "l" + "r" * (len(shown) + 1) + "llr")
-    ranked = f"Best first, by {measures[comparison.by]}; ratio is to the best."
-    return "\n".join([table, ranked, *comparison.notes])
 
 
 def _cell(row, measure):

@@ -1,9 +1,11 @@
 """Sets reports of figures side by side, and refuses those that are not of the same examples."""
 
+import dataclasses
+
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.figures_report import FiguresReport
 from lm_zoo.figures import NAMES, written
-from lm_zoo.json_files import NotJson, check, natural
+from lm_zoo.files.json_files import NotJson, check, natural
 from lm_zoo.tables import render
 
 _REPORT = {
@@ -18,6 +20,38 @@ _REPORT = {
     "better": {str: str},
     "step": (natural, None),
 }
+
+
+@dataclasses.dataclass
+class FiguresComparison:
+    """Reports of one task, best first; printed, it is a table.
+
+    Attributes:
+        by: The figure that they are ranked by.
+        rows: A dict for each report: `name`, `model`, `parameters`, `step` and its figures.
+    """
+
+    by: str
+    rows: list[dict]
+
+    def to_dict(self):
+        """Returns plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self):
+        return self.table()
+
+    def table(self):
+        """Returns the comparison as a table of text."""
+        rows, by = self.rows, self.by
+        shown = [key for key in rows[0] if key not in ("name", "model", "parameters", "step")]
+        headers = ["run", *(NAMES.get(tag, tag) for tag in shown), "model", "parameters"]
+        cells = [
+            [row["name"], *(written(row[t]) for t in shown), row["model"], f"{row['parameters']:,}"]
+            for row in rows
+        ]
+        table = render(headers, cells, "l" + "r" * len(shown) + "lr")
+        return f"{table}\nBest first, by {NAMES.get(by, by)}."
 
 
 def unlike(what, mine, name, theirs, other_name, advice, figures="figures"):
@@ -42,8 +76,7 @@ def compare_figures(named):
         named: Name -> what `FiguresReport.to_dict` gave.
 
     Returns:
-        `{"by": figure, "rows": [{"name", "model", "parameters", "step", **figures}, ...]}`, best
-        first.
+        A `FiguresComparison`.
 
     Raises:
         UserError: For anything else, and where the reports are unlike, naming the field and both
@@ -71,17 +104,4 @@ def compare_figures(named):
         for name, values in named.items()
     ]
     rows.sort(key=lambda row: row[by], reverse=better[by] == "max")
-    return {"by": by, "rows": rows}
-
-
-def render_figures(comparison):
-    """Returns a comparison as a table of text."""
-    rows, by = comparison["rows"], comparison["by"]
-    shown = [key for key in rows[0] if key not in ("name", "model", "parameters", "step")]
-    headers = ["run", *(NAMES.get(tag, tag) for tag in shown), "model", "parameters"]
-    cells = [
-        [row["name"], *(written(row[t]) for t in shown), row["model"], f"{row['parameters']:,}"]
-        for row in rows
-    ]
-    table = render(headers, cells, "l" + "r" * len(shown) + "lr")
-    return f"{table}\nBest first, by {NAMES.get(by, by)}."
+    return FiguresComparison(by, rows)

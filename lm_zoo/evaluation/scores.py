@@ -3,7 +3,7 @@
 import dataclasses
 
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import NotJson, check, natural
+from lm_zoo.files.json_files import NotJson, check, natural
 
 
 @dataclasses.dataclass

@@ -3,11 +3,10 @@
 import importlib
 import re
 
-from lm_zoo import checksums
 from lm_zoo.export.checks import check_export, check_name
 from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED
 from lm_zoo.export.new_folder import NewFolder, writing
-from lm_zoo.files import expanded
+from lm_zoo.files import checksums, expanded
 
 
 def export(run, output, format="saved_model", **options):

@@ -4,11 +4,11 @@
 # returns lines of text that say what was written and how it was verified.
 FORMATS = {
     "saved_model": ("lm_zoo.export.saved_model", "TensorFlow SavedModel that takes strings"),
-    "hugging_face": ("lm_zoo.weights.hugging_face", "GPT-2 or Llama for transformers"),
-    "keras_hub": ("lm_zoo.weights.keras_hub", "GPT-2 preset for keras-hub"),
+    "hugging_face": ("lm_zoo.weights.transformers.hugging_face", "GPT-2 or Llama for transformers"),
+    "keras_hub": ("lm_zoo.weights.keras.keras_hub", "GPT-2 preset for keras-hub"),
     "litert": ("lm_zoo.export.token_models.litert", "LiteRT model of token ids, for phones"),
     "onnx": ("lm_zoo.export.token_models.onnx", "ONNX models of token ids"),
-    "pytorch": ("lm_zoo.weights.pytorch", "state dict of a recurrent model in safetensors"),
+    "pytorch": ("lm_zoo.weights.torch.pytorch", "state dict of a recurrent model in safetensors"),
 }
 # Flags of `lm-zoo export`, keywords of `write`.
 OPTIONS = {

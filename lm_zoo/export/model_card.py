@@ -7,7 +7,8 @@ import sys
 import keras
 import tensorflow as tf
 
-from lm_zoo import __version__, checkpoints, config_json
+from lm_zoo import __version__, checkpoints
+from lm_zoo.config import config_json
 from lm_zoo.tasks.prediction import CARD_VERSION
 
 FILE_NAME = "model_card.json"

@@ -12,7 +12,7 @@ from lm_zoo.generation.decoding_state import (
     steps_left,
 )
 from lm_zoo.generation.samplers import SamplingSettings, choose_tokens, mark_seen
-from lm_zoo.layers.key_value_cache import written_in_place
+from lm_zoo.layers.attention.key_value_cache import written_in_place
 
 STOP_STEPS = 16  # between two looks at the text for stop strings
 

@@ -11,10 +11,10 @@ from lm_zoo.generation.decoding import MAX_STEPS, decoder_of
 from lm_zoo.generation.decoding_loop import STOP_STEPS, Decoding
 from lm_zoo.generation.multi_device import one_at_a_time, scatter_rows
 from lm_zoo.generation.options import GenerationOptions
-from lm_zoo.generation.prompt_search import search_beams
 from lm_zoo.generation.random_keys import draws, padded, row_keys
 from lm_zoo.generation.rows import Row, last_tokens, tokens_seen
 from lm_zoo.generation.samplers import SamplingSettings
+from lm_zoo.generation.search.prompt_search import search_beams
 from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 

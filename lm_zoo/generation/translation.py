@@ -10,8 +10,8 @@ from lm_zoo.errors import UserError
 from lm_zoo.generation.multi_device import map_on_devices
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.rows import require_probability
+from lm_zoo.generation.search.translation_search import search_sources
 from lm_zoo.generation.translation_options import TranslationOptions
-from lm_zoo.generation.translation_search import search_sources
 from lm_zoo.text.checks import require_strings, require_unicode, require_vocabulary
 
 BATCHES_AHEAD = 16  # read before they are sorted by length into batches

@@ -3,20 +3,20 @@
 import importlib
 
 _PUBLIC = {
-    "Alignment": "alignment",
-    "CausalSelfAttention": "attention",
-    "CrossAttention": "cross_attention",
+    "Alignment": "attention.alignment",
+    "CausalSelfAttention": "attention.self_attention",
+    "CrossAttention": "attention.cross_attention",
     "Dense": "dense",
     "Dropout": "dropout",
-    "Elman": "elman",
+    "Elman": "recurrence.elman",
     "Embedding": "embedding",
     "FeedForward": "feed_forward",
-    "GRU": "gru",
-    "LSTM": "lstm",
+    "GRU": "recurrence.gru",
+    "LSTM": "recurrence.lstm",
     "OutputProjection": "output_projection",
     "RMSNormalization": "normalization",
     "TransformerBlock": "transformer_block",
-    "causal_mask": "key_value_cache",
+    "causal_mask": "attention.key_value_cache",
     "row_losses": "token_losses",
     "token_nll": "token_losses",
 }

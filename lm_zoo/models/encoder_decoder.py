@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
+from lm_zoo.layers.attention.rotary import rotation
+from lm_zoo.layers.attention.sinusoidal import sinusoidal
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
-from lm_zoo.layers.rotary import rotation
-from lm_zoo.layers.sinusoidal import sinusoidal
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require_at_least

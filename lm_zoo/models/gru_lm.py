@@ -2,7 +2,7 @@
 
 import keras
 
-from lm_zoo.layers.gru import GRU
+from lm_zoo.layers.recurrence.gru import GRU
 from lm_zoo.models.recurrent_lm import RecurrentLM
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from lm_zoo.layers.lstm import LSTM
+from lm_zoo.layers.recurrence.lstm import LSTM
 from lm_zoo.models.recurrent_lm import RecurrentLM
 
 
@@ -13,7 +13,9 @@ class LSTMLM(RecurrentLM):
     Its state is a tuple of `(hidden, cell)`, one pair for each layer, all float32 `(batch,
     hidden_dim)`.
 
-    Args, besides those that all of `RecurrentLM` have:
+    Its other arguments are those that all of `RecurrentLM` have.
+
+    Args:
         forget_bias: Added to the forget gates' bias at the start; Zaremba's is 0.
     """
 

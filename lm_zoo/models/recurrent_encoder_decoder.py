@@ -5,14 +5,14 @@ import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
-from lm_zoo.layers.alignment import Alignment
+from lm_zoo.layers.attention.alignment import Alignment
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
-from lm_zoo.layers.gru import GRU
 from lm_zoo.layers.initializers import derive_seed
-from lm_zoo.layers.lstm import LSTM
 from lm_zoo.layers.output_projection import OutputProjection
+from lm_zoo.layers.recurrence.gru import GRU
+from lm_zoo.layers.recurrence.lstm import LSTM
 from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.sequence_to_sequence import (
     SequenceToSequenceModel,

@@ -19,7 +19,7 @@ class RecurrentLM(LanguageModel):
     Dropout is on the embeddings, between layers and before the output, never on the recurrent
     connections (Zaremba et al. 2014).
 
-    Args:
+    Attributes:
         vocab_size: Number of tokens.
         hidden_dim: Width of each layer.
         num_layers: Number of layers.

@@ -2,7 +2,7 @@
 
 import keras
 
-from lm_zoo.layers.elman import Elman
+from lm_zoo.layers.recurrence.elman import Elman
 from lm_zoo.models.recurrent_lm import RecurrentLM
 
 
@@ -12,7 +12,9 @@ class RNNLM(RecurrentLM):
 
     Its state is a tuple with one hidden vector for each layer, all float32 `(batch, hidden_dim)`.
 
-    Args, besides those that all of `RecurrentLM` have:
+    Its other arguments are those that all of `RecurrentLM` have.
+
+    Args:
         activation: `tanh` or `relu`. With `relu`, clip gradients: the state is not bounded.
     """
 

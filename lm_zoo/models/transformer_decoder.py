@@ -6,13 +6,13 @@ import keras
 
 from lm_zoo.checked_fields import require
 from lm_zoo.layers import initializers
+from lm_zoo.layers.attention.rope_scaling import check_rope_scaling
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import EPSILON
 from lm_zoo.layers.normalization import normalization as new_normalization
 from lm_zoo.layers.output_projection import OutputProjection
-from lm_zoo.layers.rope_scaling import check_rope_scaling
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.models.transformer_lm import (
     TransformerLM,
@@ -51,7 +51,7 @@ class TransformerDecoder(TransformerLM):
         context_length: The most tokens in one text.
         position: `learned` or `rope`.
         rope_theta: Base of the rotary wavelengths.
-        rope_scaling: For `rope`: a dict as in `lm_zoo.layers.rope_scaling`, e.g.
+        rope_scaling: For `rope`: a dict as in `lm_zoo.layers.attention.rope_scaling`, e.g.
             `{"rope_type": "linear", "factor": 4}`; None is none.
         normalization: `layer_norm` or `rms_norm`.
         norm_epsilon: Added to variances before their roots are taken.

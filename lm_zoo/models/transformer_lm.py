@@ -9,15 +9,15 @@ from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers import feed_forward as feed_forward_layers
 from lm_zoo.layers import normalization as normalization_layers
-from lm_zoo.layers.documents import read_documents
-from lm_zoo.layers.key_value_cache import (
+from lm_zoo.layers.attention.document_mask import read_documents
+from lm_zoo.layers.attention.key_value_cache import (
     cache_mask,
     causal_mask,
     empty_cache,
     num_slots,
     where_to_write,
 )
-from lm_zoo.layers.rotary import rotation
+from lm_zoo.layers.attention.rotary import rotation
 from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require_at_least

@@ -4,7 +4,7 @@ import pathlib
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
-from lm_zoo.json_files import NotJson, check, file_name, natural, read_json
+from lm_zoo.files.json_files import NotJson, check, file_name, natural, read_json
 from lm_zoo.serving.inference import prediction_engine
 from lm_zoo.serving.signature import DTYPES, Signature
 from lm_zoo.tasks.prediction import CARD, CARD_VERSION, Prediction

@@ -11,10 +11,9 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from lm_zoo import checksums
 from lm_zoo.errors import UserError
-from lm_zoo.files import os_error_of, plain_path, raise_if_of_system
-from lm_zoo.input_files import read_input
+from lm_zoo.files import checksums, os_error_of, plain_path, raise_if_of_system
+from lm_zoo.files.input_files import read_input
 from lm_zoo.serving.inference.engine import warm_up as warm_up_engine
 from lm_zoo.serving.model_folder import find_version
 from lm_zoo.serving.openai.prompt_scores import SCORE_IDS

@@ -222,7 +222,7 @@ class Prediction:
 
 
 CARD_VERSION = 4  # the `format_version` of model cards
-# What `Prediction.to_dict` gives, for `lm_zoo.json_files.check`.
+# What `Prediction.to_dict` gives, for `lm_zoo.files.json_files.check`.
 CARD = {
     "inputs": [
         {

@@ -7,7 +7,7 @@ a dataclass that the checkpoint's metadata carries.
 import dataclasses
 import math
 
-from lm_zoo.json_files import check, natural
+from lm_zoo.files.json_files import check, natural
 
 
 def learning_rate_factor(schedule, step, total_steps, steps_per_epoch):

@@ -4,8 +4,9 @@ import json
 import math
 import pathlib
 
-from lm_zoo import files, json_files
+from lm_zoo import files
 from lm_zoo.errors import UserError
+from lm_zoo.files import json_files
 
 CONFIG = "config.json"  # so it is called in the folders of all these libraries
 

@@ -1,9 +1,6 @@
 """Makes a run of another library's files."""
 
-import json
-import shutil
-
-from lm_zoo import checkpoints, checksums, config_checks, config_json, files
+from lm_zoo import files
 from lm_zoo.config import (
     IMPORTED,
     CorpusConfig,
@@ -11,18 +8,21 @@ from lm_zoo.config import (
     ModelConfig,
     TaskConfig,
     TokenizerConfig,
+    config_checks,
 )
-from lm_zoo.data.cache import writing
 from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.model_tensors import model_tensors
+from lm_zoo.files import checksums
 from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
+from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
-from lm_zoo.weights import hugging_face, keras_hub, pytorch
-from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import, check_unused
+from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
+from lm_zoo.weights.keras import keras_hub
 from lm_zoo.weights.tensor_mapping import assign
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 
 MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = dict(zip(FORMAT_NAMES, (hugging_face, keras_hub, pytorch), strict=True))
@@ -53,12 +53,12 @@ def import_run(source, workdir, format="", tokenizer=None):
     if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
         advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
         checksums.verify(source, "--from", advice, complete=False)
-    with stage("Reading the weights"):
+    with stage("Importing"):
         return _imported(source, folder, name, tokenizer)
 
 
 def _imported(source, folder, name, tokenizer):
-    """Returns the `Run` of files in a format."""
+    """Returns the `Run` that it writes of files in a format."""
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
         foreign = _with_padding(foreign, source, given=tokenizer is not None)
@@ -67,8 +67,8 @@ def _imported(source, folder, name, tokenizer):
             foreign.name, vocab_size=foreign.tokenizer.vocab_size, **config.model.arguments
         )
         assign(foreign.mappings, foreign.source, model)
-    _write(folder, config, foreign.tokenizer, model, _record(foreign, name, source))
     task = task_class(config.task.name)(config, {"text": foreign.tokenizer})
+    write_run(folder, task, model, 0, _record(foreign, name, source))
     return resolve(task.run_class)(folder, task, model, step=0)
 
 
@@ -143,28 +143,3 @@ def _record(foreign, name, source):
             },
         },
     }
-
-
-def _write(folder, config, tokenizer, model, record):
-    """Writes the run. The checkpoint comes last: what a killed import left has none."""
-    existed = folder.path.is_dir()
-    with writing(folder.path, "workdir"), folder.locked():
-        check_unused(folder)  # another import may have been faster
-        try:
-            tokenizer.save(folder.tokenizer_path("text"))
-            files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
-            files.write_atomically(folder.config_path, config_json.dumps(config))
-            checkpoints.save(folder.checkpoints, 0, model_tensors(model), {})
-        except BaseException:
-            _clear(folder, existed)
-            raise
-
-
-def _clear(folder, existed):
-    if not existed:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        return
-    for path in (folder.config_path, folder.data_path, folder.path / ".lock"):
-        path.unlink(missing_ok=True)
-    for path in (folder.fields, folder.checkpoints):
-        shutil.rmtree(path, ignore_errors=True)

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from lm_zoo import checkpoints, input_files
+from lm_zoo import checkpoints
 from lm_zoo.cli.main import main
+from lm_zoo.files import input_files
 
 CONFIG = """
 from lm_zoo.config import *
@@ -205,7 +206,7 @@ def altered(path, change):
         (lambda c: next(iter(c["tensors"].values())).update(shape=[-1]), "shape[0]: expected"),
         (lambda c: c["tensors"].popitem(), "disagree"),
         (lambda c: c.update(metadata=None), "metadata: expected an object"),
-        (lambda c: c.update(format=2), "expected format 1"),
+        (lambda c: c.update(format=3), "expected format 2"),
     ],
 )
 def test_an_altered_manifest_of_a_checkpoint_is_refused(copied, capsys, change, expected):

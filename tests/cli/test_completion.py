@@ -16,8 +16,13 @@ from lm_zoo.models import MODELS
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with a run of translation, as far as completion looks at it, and other files."""
-    from lm_zoo import config_json
-    from lm_zoo.config import CorpusConfig, ExperimentConfig, ModelConfig, TaskConfig
+    from lm_zoo.config import (
+        CorpusConfig,
+        ExperimentConfig,
+        ModelConfig,
+        TaskConfig,
+        config_json,
+    )
 
     root = tmp_path_factory.mktemp("place")
     (root / "runs" / "toy" / "checkpoints" / "step-00000020").mkdir(parents=True)

@@ -6,12 +6,17 @@ import re
 import pytest
 
 from lm_zoo import config as config_lib
-from lm_zoo import config_checks, config_files, config_json
 from lm_zoo.cli import config_overrides
 from lm_zoo.cli.config_overrides import load_config
-from lm_zoo.config import ExperimentConfig, ModelConfig
-from lm_zoo.config_checks import value_at
-from lm_zoo.config_files import read_config, shipped_configs
+from lm_zoo.config import (
+    ExperimentConfig,
+    ModelConfig,
+    config_checks,
+    config_files,
+    config_json,
+)
+from lm_zoo.config.config_checks import value_at
+from lm_zoo.config.config_files import read_config, shipped_configs
 from lm_zoo.errors import UserError
 from lm_zoo.models import MODELS
 from lm_zoo.registration import PROGRAM, Registered
@@ -60,6 +65,14 @@ def load(path):
         return config
 
     return from_arguments
+
+
+def test_an_argument_is_taken_away(load):
+    config = load("--config.model.dropout=default", "--config.corpus.train_files=default")
+    assert "dropout" not in config.model.arguments and config.model.hidden_dim == 20
+    assert config.corpus.train_files == ()
+    assert load("--config.name=default").name == "default"  # a field, and no argument
+    assert load("--config.model.dropout=default", "--config.model.dropout=1").model.dropout == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import lm_zoo
 from lm_zoo.cli.main import main
 
 CONFIG = """
@@ -67,7 +68,10 @@ def test_json_holds_all_of_it(place, tmp_path, capsys):
 def test_a_run_keeps_its_page_among_its_results(place, capsys):
     assert main(["inspect", f"--workdir={place}/run", "--split=test", "--batches=0"]) == 0
     assert (place / "run" / "results" / "inspection-test.html").is_file()
-    assert "Batch of step" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Batch of step" not in shown
+    for run in (place / "run", lm_zoo.load(place / "run")):
+        assert shown.startswith(f"{lm_zoo.inspect(run, 'test')}\n")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from lm_zoo import __main__
 from lm_zoo.cli.main import main
-from lm_zoo.distribution import launcher
+from lm_zoo.distribution.launch import launcher
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def test_a_full_disk_under_standard_output_is_one_line():
 def test_list_shows_what_there_is(capsys):
     from lm_zoo.cli.list_command import KINDS
     from lm_zoo.config import OPTIMIZERS, SCHEDULES
-    from lm_zoo.config_files import shipped_configs
+    from lm_zoo.config.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
     from lm_zoo.registry import MODELS
     from lm_zoo.tasks import TASKS

@@ -4,8 +4,13 @@ import json
 import subprocess
 import sys
 
-from lm_zoo import config_json
-from lm_zoo.config import CorpusConfig, ExperimentConfig, ModelConfig, TaskConfig
+from lm_zoo.config import (
+    CorpusConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TaskConfig,
+    config_json,
+)
 
 RUN = "--workdir=ROOT/run"
 TRAIN = ["train", "--config=quickstart_lstm"]
@@ -72,6 +77,8 @@ def test_they_need_no_tensorflow(tmp_path):
         (tmp_path / name / "checkpoints" / "step-00000020").mkdir(parents=True)
         config = config_json.dumps(ExperimentConfig(**sections))
         (tmp_path / name / "config.json").write_text(config)
+        record = {"corpus": "some", "source": "somewhere", "fields": {}}
+        (tmp_path / name / "data.json").write_text(json.dumps(record))
     (tmp_path / "file").write_text("A text.\n")
     asked = [[a.replace("ROOT", str(tmp_path)) for a in arguments] for arguments, _ in MISTAKES]
     done = subprocess.run(

@@ -7,8 +7,8 @@ import pytest
 
 import lm_zoo
 from lm_zoo import config as config_lib
-from lm_zoo import config_json
 from lm_zoo.cli.main import main
+from lm_zoo.config import config_json
 from lm_zoo.evaluation.ledger import Ledger
 from tests.cli.test_bad_input import refused
 

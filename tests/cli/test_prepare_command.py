@@ -104,6 +104,7 @@ def test_it_says_what_the_text_has_become(place, capsys):
     shown = capsys.readouterr().out
     assert f"{field['splits']['train']['tokens']:,}" in shown and field["directory"] in shown
     assert "was there already" in shown
+    assert shown == f"{lm_zoo.prepare(place / 'config.py')}\n"
 
 
 def test_training_finds_what_was_prepared(place, capsys):

@@ -11,9 +11,9 @@ import pytest
 
 import lm_zoo.run
 from lm_zoo import config as config_lib
-from lm_zoo import config_json
 from lm_zoo.cli.lines import InputLines
 from lm_zoo.cli.main import main
+from lm_zoo.config import config_json
 from lm_zoo.generation import TranslationOptions, translate
 from tests.generation.pair_models import LineTokenizer, decided_model
 

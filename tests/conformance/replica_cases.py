@@ -10,7 +10,6 @@ import types
 
 import numpy as np
 
-from lm_zoo import config_checks
 from lm_zoo.config import (
     PRECISIONS,
     DataConfig,
@@ -19,6 +18,7 @@ from lm_zoo.config import (
     OptimizerConfig,
     RuntimeConfig,
     TaskConfig,
+    config_checks,
 )
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.tokens.token_files import TokenSplit

@@ -19,7 +19,7 @@ import zlib
 import numpy as np
 
 from lm_zoo.config import RuntimeConfig
-from lm_zoo.distribution.launcher import Launcher
+from lm_zoo.distribution.launch.launcher import Launcher
 from tests.conformance.replica_cases import LAYOUTS, Case
 from tests.conformance.task_cases import TaskCase
 

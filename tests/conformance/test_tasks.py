@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 import lm_zoo
-from lm_zoo import checkpoints, config_checks, tasks
+from lm_zoo import checkpoints, tasks
 from lm_zoo.cli.main import main
-from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig
+from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, config_checks
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import Experiment
 from lm_zoo.export.export import export
@@ -221,7 +221,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(trained, tmp_path):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     for split in ("train", "validation"):
         curves = [
-            read_scalars(folder / "tensorboard" / split, "loss")
+            read_scalars(folder / split, "metrics/loss")
             for folder in (stopped, trained.run.folder.path)
         ]
         assert curves[0] == curves[1] and len(curves[0]) == STEPS // INTERVAL

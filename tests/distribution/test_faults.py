@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from lm_zoo.cli.main import LOST_PROCESS
-from lm_zoo.distribution.launcher import USER_ERROR, Launcher, free_ports
-from lm_zoo.distribution.listening import has_outside_interface
-from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+from lm_zoo.distribution.launch.launcher import USER_ERROR, Launcher, free_ports
+from lm_zoo.distribution.launch.listening import has_outside_interface
+from lm_zoo.distribution.launch.private_network import NoPrivateNetwork, PrivateNetwork
 from tests.distribution.sockets import children, interfaces, listening, network_of
 from tests.training.test_resume import CONFIG, ROOT, assert_same_end, newest_step
 from tests.training.test_trainer import final_tensors

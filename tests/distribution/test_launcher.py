@@ -11,7 +11,12 @@ import time
 
 import pytest
 
-from lm_zoo.distribution.launcher import PREEMPTED, USER_ERROR, Launcher, free_ports
+from lm_zoo.distribution.launch.launcher import (
+    PREEMPTED,
+    USER_ERROR,
+    Launcher,
+    free_ports,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BEGINNING = """
@@ -173,7 +178,7 @@ def test_workers_die_with_a_launcher_that_is_killed(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(BEGINNING + "time.sleep(600)")
     code = (
-        "import sys; from lm_zoo.distribution.launcher import Launcher; "
+        "import sys; from lm_zoo.distribution.launch.launcher import Launcher; "
         f"Launcher([sys.executable, {str(program)!r}, {str(tmp_path)!r}], 2).run()"
     )
     launcher = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.distribution.cluster import Cluster
+from lm_zoo.distribution.launch.source_version import source_version
 from lm_zoo.distribution.lost_process import lost_processes_named
-from lm_zoo.distribution.source_version import source_version
 from lm_zoo.errors import LostProcess
 
 CLUSTER = Cluster({"worker": ["a:1", "b:2", "c:3"]}, "worker", 0)

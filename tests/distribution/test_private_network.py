@@ -15,9 +15,9 @@ import time
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.distribution.launcher import Launcher
-from lm_zoo.distribution.listening import has_outside_interface
-from lm_zoo.distribution.private_network import NoPrivateNetwork, PrivateNetwork
+from lm_zoo.distribution.launch.launcher import Launcher
+from lm_zoo.distribution.launch.listening import has_outside_interface
+from lm_zoo.distribution.launch.private_network import NoPrivateNetwork, PrivateNetwork
 from tests.distribution.sockets import interfaces, listening, network_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

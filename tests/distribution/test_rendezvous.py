@@ -12,10 +12,10 @@ import time
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.distribution import meeting, rendezvous
 from lm_zoo.distribution.cluster import Cluster
-from lm_zoo.distribution.cluster_token import VARIABLE, SealedLines
-from lm_zoo.distribution.launcher import free_ports
+from lm_zoo.distribution.launch import meeting, rendezvous
+from lm_zoo.distribution.launch.cluster_token import VARIABLE, SealedLines
+from lm_zoo.distribution.launch.launcher import free_ports
 from lm_zoo.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

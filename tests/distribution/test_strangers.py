@@ -9,16 +9,16 @@ import time
 
 import pytest
 
-from lm_zoo.distribution import meeting, rendezvous
 from lm_zoo.distribution.cluster import Cluster
-from lm_zoo.distribution.cluster_token import (
+from lm_zoo.distribution.launch import meeting, rendezvous
+from lm_zoo.distribution.launch.cluster_token import (
     FILE_VARIABLE,
     VARIABLE,
     SealedLines,
     find_token,
 )
-from lm_zoo.distribution.launcher import free_ports
-from lm_zoo.distribution.listening import listen
+from lm_zoo.distribution.launch.launcher import free_ports
+from lm_zoo.distribution.launch.listening import listen
 from lm_zoo.errors import UserError
 
 TOKEN = "one that nobody guesses"

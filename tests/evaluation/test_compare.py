@@ -6,7 +6,7 @@ import math
 import pytest
 
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.compare import compare, render_comparison
+from lm_zoo.evaluation.compare import compare
 from lm_zoo.evaluation.scores import Scores
 from lm_zoo.tasks.translation.scores import TranslationScores
 from tests.evaluation.test_ledger import make_ledger
@@ -65,14 +65,14 @@ def test_with_one_tokenizer_the_same_text_is_hidden_and_marked():
     per_byte = 2000.0 / math.log(2) / 2100
     assert row["bits_per_byte"] is None
     assert row["bits_per_byte_lower_bound"] == pytest.approx(per_byte)
-    assert f">= {per_byte:.4f}" in render_comparison(comparison).splitlines()[1]
+    assert f">= {per_byte:.4f}" in str(comparison).splitlines()[1]
     with pytest.raises(UserError, match="by: .*received 'bits_per_byte'; take perplexity"):
         compare([better, worse], by="bits_per_byte")
 
 
 def test_figures_of_few_tokens_are_marked():
     comparison = compare([make_ledger(tokens_scored=37, nll_nats=37.0)] * 2)
-    assert "2.7183 *" in render_comparison(comparison)
+    assert "2.7183 *" in str(comparison)
     assert "fewer than 500 tokens" in comparison.notes[-1] and comparison.rows[0]["few_tokens"]
 
 
@@ -110,7 +110,7 @@ def test_it_renders_as_text_and_json():
     comparison = compare(
         {"runs/a": make_ledger(), "runs/b": make_ledger(nll_nats=1999 * math.log(6))}
     )
-    text = render_comparison(comparison)
+    text = str(comparison)
     lines = text.splitlines()
     assert "perplexity per token" in lines[0]
     assert lines[1].startswith("runs/a") and "4.0000" in lines[1] and "1.000" in lines[1]
@@ -147,7 +147,7 @@ def test_translations_are_compared_by_bleu_highest_first():
     assert [row["name"] for row in comparison.rows] == ["b", "a", "c"]
     assert [row["ratio"] for row in comparison.rows] == pytest.approx([1, 2 / 3, 1 / 2])
     assert all(row["bits_per_byte"] is None for row in comparison.rows)
-    lines = render_comparison(comparison).splitlines()
+    lines = str(comparison).splitlines()
     assert "BLEU" in lines[0] and "perplexity" not in lines[0] and "30.00" in lines[1]
     assert "no perplexities" in lines[5] and lines[6] == "bleu: nrefs:1|tok:13a"
 

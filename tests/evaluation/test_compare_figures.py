@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+import lm_zoo
 from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
-from lm_zoo.evaluation.compare_figures import compare_figures, render_figures
+from lm_zoo.evaluation.compare_figures import compare_figures
 from lm_zoo.evaluation.figures_report import FiguresReport
 from tests.evaluation.test_ledger import make_ledger
 
@@ -31,11 +32,11 @@ def report(accuracy=0.5, **changes):
 def test_the_best_comes_first_by_what_is_better():
     named = {"a": report(0.5).to_dict(), "b": report(0.75).to_dict(), "c": report(0.6).to_dict()}
     found = compare_figures(named)
-    assert found["by"] == "accuracy" and [row["name"] for row in found["rows"]] == ["b", "c", "a"]
-    table = render_figures(found).splitlines()
+    assert found.by == "accuracy" and [row["name"] for row in found.rows] == ["b", "c", "a"]
+    table = str(found).splitlines()
     assert "0.7500" in table[1] and table[-1] == "Best first, by accuracy."
     losses = {n: v | {"better": {"loss": "min"}} for n, v in named.items()}
-    assert [row["name"] for row in compare_figures(losses)["rows"]] == ["b", "c", "a"]
+    assert [row["name"] for row in compare_figures(losses).rows] == ["b", "c", "a"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,8 @@ def test_the_command_reads_files_and_refuses_a_ledger_beside_figures(tmp_path, c
         (tmp_path / f"{name}.json").write_text(json.dumps(values.to_dict()))
     assert main(["compare", *paths[:2], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"][0]["accuracy"] == 0.7
+    reports = {path: report(value) for path, value in zip(paths, (0.5, 0.7))}
+    assert str(lm_zoo.compare(reports)) == str(lm_zoo.compare(paths[:2]))
     (tmp_path / "notes.txt").write_text("no run")
     assert main(["compare", *paths[:2], str(tmp_path), str(tmp_path / "notes.txt")]) == 0
     left_out = f"left out, since it is no run: {tmp_path}, {tmp_path / 'notes.txt'}"

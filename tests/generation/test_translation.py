@@ -5,7 +5,7 @@ import pytest
 
 from lm_zoo.errors import UserError
 from lm_zoo.generation import TranslationOptions, generate, translate, translate_stream
-from lm_zoo.generation.translation_search import compiled_search
+from lm_zoo.generation.search.translation_search import compiled_search
 from lm_zoo.registry import build_model
 from tests.generation.pair_models import END, NAMES, LineTokenizer, decided_model
 from tests.generation.toy import BigramModel, letters

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.generation import TranslationOptions
-from lm_zoo.generation.translation_search import (
+from lm_zoo.generation.search.translation_search import (
     automatic_length,
     search_sources,
     search_targets,

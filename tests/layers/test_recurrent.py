@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.elman import Elman
-from lm_zoo.layers.gru import GRU
-from lm_zoo.layers.lstm import LSTM
+from lm_zoo.layers.recurrence.elman import Elman
+from lm_zoo.layers.recurrence.gru import GRU
+from lm_zoo.layers.recurrence.lstm import LSTM
 
 BATCH, LENGTH, INPUT, HIDDEN = 3, 6, 5, 4
 CASES = {

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.attention import CausalSelfAttention
+from lm_zoo.layers.attention.key_value_cache import cache_mask, causal_mask, write
+from lm_zoo.layers.attention.rotary import rotate, rotation
+from lm_zoo.layers.attention.self_attention import CausalSelfAttention
 from lm_zoo.layers.embedding import Embedding
 from lm_zoo.layers.feed_forward import KINDS as FEED_FORWARD_KINDS
 from lm_zoo.layers.feed_forward import FeedForward, gelu
-from lm_zoo.layers.key_value_cache import cache_mask, causal_mask, write
 from lm_zoo.layers.normalization import RMSNormalization, normalization
 from lm_zoo.layers.output_projection import OutputProjection
-from lm_zoo.layers.rotary import rotate, rotation
 
 
 def draw(shape, seed=0, scale=1.0):

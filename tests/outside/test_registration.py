@@ -10,7 +10,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo.cli.main import COMMANDS, flags_of, main
-from lm_zoo.config_files import read_config
+from lm_zoo.config.config_files import read_config
 from lm_zoo.errors import UserError
 from lm_zoo.registering_files import execute
 from lm_zoo.text.tokenizers import TOKENIZERS, ByteTokenizer

@@ -4,7 +4,7 @@ import json
 
 import tensorflow as tf
 
-from lm_zoo import checksums
+from lm_zoo.files import checksums
 from lm_zoo.tasks.prediction import CARD_VERSION, Input, Prediction
 from lm_zoo.text.tokenizers import ByteTokenizer
 

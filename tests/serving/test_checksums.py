@@ -10,9 +10,9 @@ import subprocess
 import pytest
 import tensorflow as tf
 
-from lm_zoo import checksums
 from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
+from lm_zoo.files import checksums
 from lm_zoo.serving.served_model import ServedModel
 from tests.serving.conftest import NAME
 

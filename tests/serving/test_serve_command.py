@@ -15,8 +15,8 @@ import sys
 import pytest
 import tensorflow as tf
 
-from lm_zoo import checksums
 from lm_zoo.cli.main import main
+from lm_zoo.files import checksums
 from lm_zoo.serving.limits import ServingLimits
 from lm_zoo.tasks.prediction import CARD_VERSION
 from tests.serving.conftest import NAME

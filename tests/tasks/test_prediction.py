@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lm_zoo.errors import UserError
+from lm_zoo.files.json_files import NotJson, parse_json
 from lm_zoo.generation import GenerationOptions, TranslationOptions
-from lm_zoo.json_files import NotJson, parse_json
 from lm_zoo.registration import resolve
 from lm_zoo.tasks import TASKS, task_class
 from lm_zoo.tasks.prediction import CARD, Input, Prediction

@@ -2,8 +2,7 @@
 
 import pytest
 
-from lm_zoo import config_checks
-from lm_zoo.config import CorpusConfig, ExperimentConfig
+from lm_zoo.config import CorpusConfig, ExperimentConfig, config_checks
 from lm_zoo.errors import UserError
 from lm_zoo.experiment import prepared_task
 from lm_zoo.tasks.language_modeling.task import LanguageModeling

@@ -17,9 +17,9 @@ from lm_zoo.cli import main as cli
 from lm_zoo.export.in_graph.exported_model import ExportedModel
 from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.text.tokenizers import SentencePieceBPETokenizer
-from lm_zoo.weights import hugging_face
-from lm_zoo.weights.hugging_face_card import model_card
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.transformers import hugging_face
+from lm_zoo.weights.transformers.hugging_face_card import model_card
 from tests.conformance.models import VARIANTS
 from tests.weights.material import (
     GPT2,

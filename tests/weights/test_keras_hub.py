@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import lm_zoo
-from lm_zoo.weights import keras_hub as presets
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.keras import keras_hub as presets
 from tests.conformance.models import VARIANTS
 from tests.weights.material import (
     byte_pairs,

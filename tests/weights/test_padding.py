@@ -11,8 +11,10 @@ import lm_zoo
 from lm_zoo.cli import main as cli
 from lm_zoo.export.in_graph.exported_model import ExportedModel
 from lm_zoo.export.stored_weights import StoredWeights
-from lm_zoo.weights import hugging_face, keras_hub, pytorch
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.keras import keras_hub
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 from tests.conformance.models import TINY, VARIANTS
 from tests.weights.material import (
     GPT2,

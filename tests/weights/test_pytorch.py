@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import lm_zoo
-from lm_zoo.weights import pytorch
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.torch import pytorch
 from tests.conformance.models import TINY, VARIANTS
 from tests.weights.material import (
     characters,

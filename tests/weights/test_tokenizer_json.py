@@ -10,9 +10,12 @@ from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trai
 from lm_zoo.errors import UserError
 from lm_zoo.text.in_graph import module_of
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
-from lm_zoo.weights import hugging_face
-from lm_zoo.weights.hugging_face_tokenizer import read_tokenizer, write_tokenizer
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.transformers import hugging_face
+from lm_zoo.weights.transformers.hugging_face_tokenizer import (
+    read_tokenizer,
+    write_tokenizer,
+)
 from tests.conformance.models import VARIANTS
 from tests.text.strings import STRINGS
 from tests.weights.material import byte_pairs, characters, new_run

@@ -10,7 +10,10 @@ from lm_zoo.text.tokenizers import (
     SentencePieceBPETokenizer,
     SentencePieceUnigramTokenizer,
 )
-from lm_zoo.weights.hugging_face_tokenizer import read_tokenizer, write_tokenizer
+from lm_zoo.weights.transformers.hugging_face_tokenizer import (
+    read_tokenizer,
+    write_tokenizer,
+)
 from tests.weights.material import byte_pairs, characters
 
 TEXTS = [

@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import lm_zoo
-from lm_zoo.weights import hugging_face
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.transformers import hugging_face
 from tests.weights.material import FIXTURES, byte_pairs, characters, largest_difference
 
 ARRAYS = dict(np.load(FIXTURES / "variants_reference.npz"))

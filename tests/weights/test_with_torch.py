@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from lm_zoo.weights import hugging_face, pytorch
 from lm_zoo.weights.importing import import_run
+from lm_zoo.weights.torch import pytorch
+from lm_zoo.weights.transformers import hugging_face
 from tests.conformance.models import TINY, VARIANTS
 from tests.weights.material import (
     byte_pairs,

@@ -19,8 +19,8 @@ import re
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import open_input
-from lm_zoo.json_files import NotJson, natural, parse_json
+from lm_zoo.files.input_files import open_input
+from lm_zoo.files.json_files import NotJson, natural, parse_json
 
 
 class DataAudit:

@@ -29,7 +29,7 @@ class BucketedBatches(Batches):
             `drop`.
         seed: Of the orders.
 
-    Attributes, besides those of `Batches`:
+    Attributes:
         split: The `ExampleSplit`; its texts are `fields`.
         num_tokens: Field name -> tokens in an epoch, end tokens included.
     """

@@ -22,7 +22,7 @@ class PackedBatches(ShuffledBatches):
             documents start.
         seed: Of the order.
 
-    Attributes, besides those of `Batches`:
+    Attributes:
         packing: The `Packing`.
     """
 

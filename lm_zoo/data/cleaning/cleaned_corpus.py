@@ -25,7 +25,7 @@ from lm_zoo.data.fields import Field
 from lm_zoo.data.manifests import MANIFEST, manifest_sha256, write_manifest
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
-from lm_zoo.json_files import (
+from lm_zoo.files.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
     file_name,

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason
-from lm_zoo.input_files import read_input
+from lm_zoo.files.input_files import read_input
 from lm_zoo.text.words import utf8
 
 MAX_BYTES = 1 << 30  # a block of `lm_zoo.data.blocks` has far less

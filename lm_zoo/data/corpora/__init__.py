@@ -8,7 +8,7 @@ raises a `UserError` where its arguments and the rest of the config do not fit.
 import dataclasses
 
 from lm_zoo.config import IMPORTED
-from lm_zoo.config_fields import made_from
+from lm_zoo.config.config_fields import made_from
 from lm_zoo.data.corpora.artificial.synthetic import Synthetic
 from lm_zoo.data.corpora.artificial.synthetic_translation import SyntheticTranslation
 from lm_zoo.data.corpora.catalogue import CATALOGUE

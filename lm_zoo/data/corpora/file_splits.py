@@ -4,7 +4,7 @@ from lm_zoo.data.corpora.corpus import SPLITS
 from lm_zoo.data.digests import json_sha256, sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 READING_VERSION = 3  # part of the fingerprint: raised when the same files give another text
 _COMPRESSION_RATIO = 4  # of text, about, where a file does not tell how long it is

@@ -8,7 +8,7 @@ from lm_zoo.data.corpora.file_lists import find_files
 from lm_zoo.data.corpora.own_files import OwnFiles
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.input_files import open_input_or_pipe, read_at_most
+from lm_zoo.files.input_files import open_input_or_pipe, read_at_most
 
 DOCUMENTS = ("stream", "file", "line", "paragraph")
 MAX_BYTES = 256 << 20  # of a text that is read whole

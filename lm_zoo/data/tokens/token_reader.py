@@ -10,8 +10,8 @@ from lm_zoo.data.digests import sha256_of
 from lm_zoo.data.manifests import MANIFEST, manifest_sha256
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system, reason, sha256_file
-from lm_zoo.input_files import check_regular
-from lm_zoo.json_files import (
+from lm_zoo.files.input_files import check_regular
+from lm_zoo.files.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
     check,

@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from lm_zoo.data.tokens.token_reader import damaged
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 COPIED_BYTES = 1 << 22
 COUNTS = ("characters", "bytes", "words", "unknown", "bytes_lost", "words_lost")

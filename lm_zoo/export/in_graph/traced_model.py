@@ -5,7 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.key_value_cache import is_written_in_place
+from lm_zoo.layers.attention.key_value_cache import is_written_in_place
 
 IDS, ROWS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 

@@ -6,7 +6,7 @@ import re
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 from lm_zoo.serving.http.request_error import RequestError
 
 VARIABLE = "LM_ZOO_API_KEY"

@@ -5,9 +5,9 @@ import dataclasses
 
 import numpy as np
 
+from lm_zoo.files.json_files import NotJson
 from lm_zoo.generation.options import GenerationOptions
 from lm_zoo.generation.random_keys import draws
-from lm_zoo.json_files import NotJson
 from lm_zoo.serving.inference.engine import FUNCTIONS
 from lm_zoo.serving.inference.sequence_group import SequenceGroup
 

@@ -14,7 +14,7 @@ MONITORS = {"loss": min, "accuracy": max, "macro_f1": max}
 class Arguments(BucketArguments):
     """How the label is read off a language model's features.
 
-    Attributes, besides those of `BucketArguments`:
+    Attributes:
         pooling: `mean` of the features of all tokens, or those of the `last` one.
         dropout: Share of the pooled features that is dropped in training.
         label_smoothing: Share of each label's probability that is spread evenly over all labels

@@ -15,7 +15,7 @@ MONITORS = {"loss": min, "bleu": max}  # what `training.best_by` may name, and w
 class Arguments(BucketArguments):
     """How pairs are put into batches, and what is shown and measured at validations.
 
-    Attributes, besides those of `BucketArguments`:
+    Attributes:
         label_smoothing: Share of each target's probability that is spread evenly over the
             vocabulary (Szegedy et al. 2016); curves and validation show the plain loss besides.
         sample_translations: How many validation sources are translated for TensorBoard at each

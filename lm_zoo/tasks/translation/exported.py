@@ -7,8 +7,8 @@ from lm_zoo.export.in_graph.text_groups import within_limit
 from lm_zoo.export.in_graph.token_texts import token_texts
 from lm_zoo.export.in_graph.traced_model import IDS, ROWS
 from lm_zoo.export.in_graph.utf8 import replacing
-from lm_zoo.generation.beams import NOTHING
-from lm_zoo.generation.translation_search import automatic_length, search_targets
+from lm_zoo.generation.search.beams import NOTHING
+from lm_zoo.generation.search.translation_search import automatic_length, search_targets
 from lm_zoo.tasks.translation.exported_scores import InGraphPairScorer
 from lm_zoo.tasks.translation.predictions import PREDICTIONS
 
@@ -106,7 +106,7 @@ class TranslationFunctions:
             num_return_sequences: Texts of each source, int32 scalar.
 
         Returns:
-            A `lm_zoo.generation.beams.Hypotheses` as a dictionary.
+            A `lm_zoo.generation.search.beams.Hypotheses` as a dictionary.
         """
         expected = "num_return_sequences: expected at most num_beams, received"
         fits = num_return_sequences <= num_beams

@@ -54,7 +54,7 @@ class Step:
 class DocumentStep(Step):
     """A step that needs to see only one document; it runs in several processes.
 
-    Attributes, besides those of `Step`:
+    Attributes:
         function: `function(text, settings) -> str or Drop`, with `settings` a `CleaningConfig`. The
             first line of its docstring is what `lm-zoo list cleaning` shows.
         streams: Whether it may be used on text that is one stream and not documents: then the
@@ -74,7 +74,7 @@ class DocumentStep(Step):
 class RecordStep(Step):
     """A step that needs to see all texts of a record; for corpora of several fields.
 
-    Attributes, besides those of `Step`:
+    Attributes:
         function: `function(texts, settings) -> texts or Drop`, with `texts` a dict from the names
             of fields to their texts; otherwise as that of a `DocumentStep`.
         num_texts: How many text fields a record must have; 0 means any number. It sees only these
@@ -99,7 +99,7 @@ class CorpusStep(Step):
     `fit` looks at all signatures and returns a filter whose `check` is called for every
     document, again by several processes.
 
-    Attributes, besides those of `Step`:
+    Attributes:
         signature: `signature(text, settings) -> array` of one dimension. Its docstring's first line
             is what `lm-zoo list cleaning` shows.
         fit: `fit(signatures, settings, directory) -> filter` with

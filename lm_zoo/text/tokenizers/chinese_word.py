@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.json_files import sha256
+from lm_zoo.files.json_files import sha256
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words

@@ -4,7 +4,7 @@ import contextlib
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import reason
-from lm_zoo.json_files import NotJson
+from lm_zoo.files.json_files import NotJson
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ import typing
 import numpy as np
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import read_input
-from lm_zoo.json_files import MAX_LARGE_BYTES
+from lm_zoo.files.input_files import read_input
+from lm_zoo.files.json_files import MAX_LARGE_BYTES
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.library import BATCH_CHARACTERS
 from lm_zoo.text.tokenizers.reading import reading

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import cannot_write, reason, write_atomically
-from lm_zoo.json_files import (
+from lm_zoo.files.json_files import (
     MAX_LARGE_BYTES,
     NotJson,
     check,
@@ -20,6 +20,7 @@ from lm_zoo.json_files import (
 )
 from lm_zoo.registration import of_run
 from lm_zoo.text.special_tokens import CONTROL, TEXT
+from lm_zoo.text.tokenizers.description import as_table, describe
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
 FORMAT_VERSION = 2
@@ -40,7 +41,7 @@ class Tokenizer:
     does the same inside a SavedModel is a module of its own (`lm_zoo.text.in_graph`).
 
     Attributes:
-        CONTENT: What `content` returns, as `lm_zoo.json_files.check` is told it.
+        CONTENT: What `content` returns, as `lm_zoo.files.json_files.check` is told it.
         name: The kind, as in `tokenizer.name` of a config.
         vocab_size: Number of token ids; they run from 0 to `vocab_size - 1`.
         unk_id: The id of what is not in the vocabulary, or None where everything can be written.
@@ -96,6 +97,16 @@ class Tokenizer:
     def __call__(self, texts):
         """Returns the ids of a string, as `encode`, or those of each string of a list, a list."""
         return self.encode(texts) if isinstance(texts, str) else [self.encode(t) for t in texts]
+
+    def __repr__(self):
+        return f"<{self.name} tokenizer, {self.vocab_size:,} tokens>"
+
+    def __str__(self):
+        return as_table(self.describe())
+
+    def describe(self):
+        """Returns what there is to know of it, JSON-ready; printed, a tokenizer shows it."""
+        return describe(self)
 
     def encode_batch(self, texts):
         """Returns several texts' ids, int32 `(total,)`, and their counts, int64 `(texts,)`."""

@@ -6,8 +6,8 @@ import pathlib
 import typing
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import read_input
-from lm_zoo.json_files import MAX_LARGE_BYTES, read_json
+from lm_zoo.files.input_files import read_input
+from lm_zoo.files.json_files import MAX_LARGE_BYTES, read_json
 from lm_zoo.text.cuts import parts
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer

@@ -9,7 +9,6 @@ import tensorflow as tf
 from sklearn import metrics
 
 import lm_zoo
-from lm_zoo import config_checks
 from lm_zoo.config import (
     CorpusConfig,
     ExperimentConfig,
@@ -17,6 +16,7 @@ from lm_zoo.config import (
     OptimizerConfig,
     TaskConfig,
     TrainingConfig,
+    config_checks,
 )
 from lm_zoo.data.labels import LabelTokenizer
 from lm_zoo.errors import UserError

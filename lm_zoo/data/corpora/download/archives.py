@@ -12,7 +12,7 @@ import zipfile
 import zlib
 
 from lm_zoo.errors import UserError
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 MAX_BYTES = 16 << 30  # of all members; the largest standard corpus has 4.2 GB
 MAX_RATIO = 100  # text packs 3 to 10 times; a bomb a thousand times and more

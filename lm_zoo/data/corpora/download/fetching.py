@@ -15,7 +15,7 @@ from lm_zoo.data.corpora.download.http_attempt import (
 )
 from lm_zoo.errors import UserError
 from lm_zoo.files import sync
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 ATTEMPTS = 5  # in a row that bring nothing
 MAX_ATTEMPTS = 100  # of one address, however little each brings

@@ -12,7 +12,7 @@ import urllib.request
 
 from lm_zoo import __version__
 from lm_zoo.files import write_atomically
-from lm_zoo.json_files import NotJson, read_json
+from lm_zoo.files.json_files import NotJson, read_json
 
 STALL_SECONDS = 30.0  # without SLOWEST_BYTES: the connection is given up
 SLOWEST_BYTES = 1024

@@ -10,7 +10,7 @@ from lm_zoo.data.corpora.readers.source_file import SourceFile
 from lm_zoo.data.digests import sha256_of
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded, raise_if_of_system, reason
-from lm_zoo.json_files import NotJson, read_json
+from lm_zoo.files.json_files import NotJson, read_json
 
 MANIFEST = "sha256.json"
 

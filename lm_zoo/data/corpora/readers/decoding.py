@@ -11,7 +11,7 @@ from encodings.aliases import aliases
 from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import reason
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 from lm_zoo.text.words import utf8
 
 BLOCK_BYTES = 1 << 20

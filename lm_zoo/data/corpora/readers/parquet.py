@@ -14,7 +14,7 @@ from lm_zoo.data.corpora.readers.record_text import no_field, texts_of
 from lm_zoo.data.corpora.readers.source_file import MAX_LENGTH
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
-from lm_zoo.input_files import open_input
+from lm_zoo.files.input_files import open_input
 
 MAX_PAGE = MAX_LENGTH + (1 << 20)  # bytes: one text as long as may be, and what stands around it
 MAX_PAGE_VALUES = 1 << 24  # for each Arrow keeps some bytes

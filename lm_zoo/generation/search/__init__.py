@@ -1,0 +1,1 @@
+"""Beam search: over the continuations of prompts, and over translations."""

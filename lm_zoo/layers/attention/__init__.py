@@ -1,0 +1,1 @@
+"""Attention, what it may see, and where tokens stand."""

@@ -1,0 +1,1 @@
+"""Weights as keras-hub reads and writes them."""

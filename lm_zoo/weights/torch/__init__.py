@@ -1,0 +1,1 @@
+"""Recurrent models as PyTorch modules."""

@@ -1,0 +1,1 @@
+"""Folders as transformers reads and writes them: GPT-2 and Llama."""
