@@ -120,6 +120,7 @@ class Experiment:
             self.config,
             self.batches,
             self.folder,
+            config_checks.changed_from_defaults(self.config),
             validate=self._validation(),
             observe=self.task.listener(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,
