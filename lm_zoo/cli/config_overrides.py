@@ -18,6 +18,7 @@ from lm_zoo.errors import UserError
 
 _CONFIG_FLAG = re.compile(r"--?config(?:=(.*))?", re.DOTALL)
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
+DEFAULT = "default"  # takes an argument away
 _SWITCH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -174,6 +175,9 @@ def _apply(config, path, group):
     last, kind = group[-1], _kind(config, path)
     if last.negated and last.text is not None:
         raise UserError(f"--noconfig.{path}: it takes no value, received {last.text!r}.")
+    if last.text == DEFAULT and _is_argument(config, path):
+        config_checks.take_away(config, path)
+        return
     if typing.get_origin(kind) is tuple and typing.get_args(kind)[0] is str:
         value = tuple(part for item in group for part in _strings(path, item))
     elif last.text is None:
@@ -187,6 +191,12 @@ def _apply(config, path, group):
     before = config.model
     set_value(config, path, value)
     _note_left_out(before, config.model)
+
+
+def _is_argument(config, path):
+    """Whether a path is that of an argument of a task, a corpus or a model."""
+    holder, name = value_at(config, path.rpartition(".")[0] or path), path.rpartition(".")[2]
+    return isinstance(holder, NamedConfig) and name not in holder.OWN
 
 
 def _note_left_out(before, after):

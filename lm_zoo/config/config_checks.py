@@ -130,6 +130,17 @@ def set_value(config, path, value):
     setattr(here, name, value)
 
 
+def take_away(config, path):
+    """Takes an argument of a task, a corpus or a model away: its default holds then.
+
+    Args:
+        config: An `ExperimentConfig` that is not resolved yet.
+        path: Of the argument: `model.dropout`.
+    """
+    section, _, name = path.partition(".")
+    vars(getattr(config, section)).pop(name, None)
+
+
 def changed(config, changes):
     """Returns a resolved copy of a config with other values.
 

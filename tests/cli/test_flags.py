@@ -67,6 +67,14 @@ def load(path):
     return from_arguments
 
 
+def test_an_argument_is_taken_away(load):
+    config = load("--config.model.dropout=default", "--config.corpus.train_files=default")
+    assert "dropout" not in config.model.arguments and config.model.hidden_dim == 20
+    assert config.corpus.train_files == ()
+    assert load("--config.name=default").name == "default"  # a field, and no argument
+    assert load("--config.model.dropout=default", "--config.model.dropout=1").model.dropout == 1
+
+
 @pytest.mark.parametrize(
     "arguments, field, expected",
     [
