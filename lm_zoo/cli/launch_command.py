@@ -52,6 +52,10 @@ class LaunchFlags:
 FLAGS = (LaunchFlags,)
 
 
+def first_argument(arguments):
+    return ("--",)
+
+
 def run(flag_values, arguments):
     from lm_zoo import __main__
     from lm_zoo.cli.main import COMMANDS

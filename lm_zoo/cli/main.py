@@ -7,6 +7,7 @@ A command is a module with
     ARGUMENTS                    optional: what its help calls the positional arguments; without,
                                  there are none
     MEANT                        optional: the flag that who gives one means
+    first_argument(arguments)    optional: the names that the first one may be, for completion
     USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
     default_config(arguments)                   optional: the config where no --config is given
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
@@ -57,7 +58,11 @@ COMMANDS = {
     "serve": ("lm_zoo.cli.serve_command", "an exported model over HTTP, with a page to try it"),
     "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
     "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
-    "list": ("lm_zoo.cli.list_command", "tasks, models, corpora, tokenizers and configs"),
+    "list": (
+        "lm_zoo.cli.list_command",
+        "tasks, models, corpora, tokenizers, optimizers, configs, ...",
+    ),
+    "completion": ("lm_zoo.cli.completion_command", "lets bash or zsh complete by the Tab key"),
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")

@@ -59,6 +59,13 @@ def define_task_flags(flag_values, arguments):
     define_input_flags([TEXTS_AT_ONCE], flag_values)
 
 
+def first_argument(arguments):
+    """Returns the names of the predictions: of the run's task, or of all tasks."""
+    tasks = [task_of_arguments(arguments) or ""]
+    tasks = tasks if tasks[0] else TASKS
+    return {name: None for task in tasks for name in declaration(task).predictions}
+
+
 def describe(arguments):
     """Returns what there is to ask for: of the run's task, or of all tasks."""
     task = task_of_arguments(arguments)

@@ -4,9 +4,7 @@ import sys
 import time
 
 from lm_zoo.data.preparation import ProgressListener
-from lm_zoo.progress import SECONDS_BETWEEN_LINES, Bar
-
-MEGABYTE = 1e6
+from lm_zoo.progress import MEGABYTE, SECONDS_BETWEEN_LINES, Bar
 
 
 class PreparationProgress(ProgressListener):

@@ -264,6 +264,8 @@ def test_a_full_disk_under_standard_output_is_one_line():
 
 
 def test_list_shows_what_there_is(capsys):
+    from lm_zoo.cli.list_command import KINDS
+    from lm_zoo.config import OPTIMIZERS, SCHEDULES
     from lm_zoo.config.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
     from lm_zoo.registry import MODELS
@@ -273,10 +275,14 @@ def test_list_shows_what_there_is(capsys):
 
     assert cli.main(["list"]) == 0
     shown = capsys.readouterr().out
-    for kind in ("tasks", "models", "corpora", "cleaning", "tokenizers", "configs"):
+    for kind in KINDS:
         assert f"{kind}:\n" in shown
-    for name in (*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
+    names = [*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()]
+    for name in (*names, *OPTIMIZERS, *SCHEDULES):
         assert f"  {name} " in shown
+    unwrapped = " ".join(shown.split())
+    assert "Arguments: learning_rate, momentum, weight_decay, clip_norm, ema_decay." in unwrapped
+    assert "Arguments: warmup_steps, decay_start_epoch, decay_factor." in unwrapped
     for model in MODELS.values():
         assert all(size in shown for size in model.SIZES)
     assert cli.main(["list", "configs"]) == 0
