@@ -119,7 +119,9 @@ class Trainer:
                 self.distribution.num_workers,
             )
         self._histograms = Histograms(self.train_step, training.histogram_interval)
-        self._counted = "tokens" if "tokens" in task.figures else "weight"
+        self._counted, self._unit = "weight", "examples"  # a sum, and what it is called
+        if "tokens" in task.figures:
+            self._counted = self._unit = "tokens"
         self.plateau = PlateauState()
         self.clock = TrainingClock()
         self.step = 0
@@ -133,8 +135,7 @@ class Trainer:
         self._restore_latest()
         self.curves = Silent()
         if self.is_chief:
-            seen = "tokens" if self._counted == "tokens" else "examples"
-            self.curves = Curves(self.folder.path, self.task.shown, seen)
+            self.curves = Curves(self.folder.path, self.task.shown, self._unit)
         if self.finished:
             self.curves.finish(self.clock.last)
             return self._result(self.finished)
@@ -258,18 +259,17 @@ class Trainer:
         if sums["weight"]:  # none where float16 overflowed in all the steps
             figures = self.task.curves(sums, self.batches)
             speed = (place.seen - before.seen) / (place.milliseconds - before.milliseconds) * 1000
-            if self._counted == "tokens":
+            system[f"{self._unit}_per_second"] = speed
+            if self._unit == "tokens":
                 flops = 3 * self.model.flops_per_token(round(self.batches.mean_length))
-                system |= {"tokens_per_second": speed, "flops_per_second": speed * flops}
-            else:
-                system["examples_per_second"] = speed
+                system["flops_per_second"] = speed * flops
         if applied:
             optimizer["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
             optimizer["loss_scale"] = float(self.train_step.loss_scale.numpy())
         progress = {
             "epoch": self.step / self.batches.steps_per_epoch,
-            f"{'tokens' if self._counted == 'tokens' else 'examples'}_seen": place.seen,
+            f"{self._unit}_seen": place.seen,
             "training_seconds": place.milliseconds / 1000,
         }
         points = figures | system | optimizer

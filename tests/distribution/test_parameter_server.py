@@ -155,6 +155,7 @@ def test_it_stops_on_request_and_goes_on(tmp_path):
     [
         (lambda c: setattr(c.task, "layout", "contiguous"), "task.layout='contiguous' carries"),
         (lambda c: setattr(c.training, "precision", "float16"), "take 'bfloat16' or 'float32'"),
+        (lambda c: setattr(c.training, "histogram_interval", 9), "updates overlap; received 9"),
     ],
 )
 def test_configs_that_need_an_order_of_steps_are_refused(change, message):
