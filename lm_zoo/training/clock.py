@@ -65,6 +65,12 @@ class TrainingClock:
         yield
         self.start()
 
+    @property
+    def seconds(self):
+        """Seconds spent training so far."""
+        running = time.monotonic() - self._since if self._since is not None else 0.0
+        return self._seconds + running
+
     def place(self, step, seen):
         """Returns the `Place` of a step: one for each step, and later ones have a later time.
 
@@ -73,7 +79,6 @@ class TrainingClock:
             seen: Tokens or examples that they were made of.
         """
         if step != self.last.step:
-            running = time.monotonic() - self._since if self._since is not None else 0.0
-            now = int((self._seconds + running) * 1000)
+            now = int(self.seconds * 1000)
             self.last = Place(step, int(seen), max(now, self.last.milliseconds + 1))
         return self.last

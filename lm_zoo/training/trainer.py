@@ -128,7 +128,7 @@ class Trainer:
         self._saved = None  # the step of the last checkpoint
         self.finished = ""
         self._stop_signal = None
-        self._stops = False
+        self._stops = self._time_is_up = False
 
     def train(self):
         """Trains to the end, or to a signal; returns a `TrainingResult`."""
@@ -167,6 +167,7 @@ class Trainer:
                 self._histograms.before(self.step)
                 self.train_step.run(self.step, rates, batches)
                 self.step += len(batches)
+                self._time_is_up = self._check_time()
                 heartbeat()
                 if self._after_step():
                     break
@@ -210,7 +211,8 @@ class Trainer:
 
     def _after_step(self):
         """Curves, validation, checkpoint; returns whether to stop."""
-        training, last = self.config.training, self.step == self.total_steps
+        training = self.config.training
+        last = self.step == self.total_steps or self._time_is_up
         if looked := self._histograms.after():
             self.curves.histograms(self._place(), *looked)
         if self.step % training.log_interval == 0 or last:
@@ -223,7 +225,7 @@ class Trainer:
             saves = True
             patience = training.early_stopping_patience
             if last:
-                self.finished = "finished"
+                self.finished = "finished" if self.step == self.total_steps else "max_seconds"
             elif patience and self.plateau.since_best >= patience:
                 self.finished = "early_stopping"
         if training.checkpoint_interval and self.step % training.checkpoint_interval == 0:
@@ -239,6 +241,11 @@ class Trainer:
                 self._save()
             heartbeat()
         return bool(self.finished or stops)
+
+    def _check_time(self):
+        """Whether `training.max_seconds` are over, the same for all processes."""
+        limit = self.config.training.max_seconds
+        return limit > 0 and self.distribution.sum(float(self.clock.seconds >= limit)) > 0
 
     def _place(self):
         """The `Place` of the steps made so far, all of which are waited for."""
@@ -364,7 +371,7 @@ class Trainer:
     def _warn_of_gaps(self, split, interval, curves):
         """Says which steps a curve has lost, with an event file that was damaged or removed."""
         expected = set(range(interval, self.step + 1, interval))
-        if self.step == self.total_steps:
+        if self.finished in ("finished", "max_seconds"):
             expected.add(self.step)
         if lost := sorted(expected - curves[split]):
             listed = ", ".join(map(str, lost if len(lost) < 8 else [*lost[:3], "...", lost[-1]]))
