@@ -119,9 +119,8 @@ class Trainer:
                 self.distribution.num_workers,
             )
         self._histograms = Histograms(self.train_step, training.histogram_interval)
-        self._counted, self._unit = "weight", "examples"  # a sum, and what it is called
-        if "tokens" in task.figures:
-            self._counted = self._unit = "tokens"
+        self._unit = task.unit
+        self._counted = "tokens" if self._unit == "tokens" else "weight"  # the sum that has it
         self.plateau = PlateauState()
         self.clock = TrainingClock()
         self.step = 0
