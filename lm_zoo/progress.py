@@ -129,7 +129,7 @@ class Stages:
 
     On a terminal there is a bar as long as something is done. Elsewhere a plain line comes now and
     then: what is over within `interval` seconds is not spoken of. It is an
-    `lm_zoo.data.preparation.Observer`, whose counts are bytes of text. Use it as a context manager.
+    `lm_zoo.data.preparation.ProgressListener`, whose counts are bytes of text. Use it as a context manager.
 
     Args:
         stream: Where to write; default: standard error as it is now.
@@ -180,12 +180,9 @@ class Stages:
         """Ends what was begun; without that it does nothing."""
         if self._bar:
             self._bar.close()
-        seconds = time.monotonic() - self._started if self._what else 0
-        is_live, self._bar = self._bar and self._bar.is_live, None
+        self._bar = None
         if self._what and self._last_line > self._started:
             self.line(f"{self._what}: {self._figures()}, done")
-        elif self._counts is _counts and not is_live and seconds >= self.interval:
-            self.line(f"{self._what}: done in {duration(seconds)}")
         self._what, self._counts = "", None
 
     def __enter__(self):

@@ -106,6 +106,20 @@ class RunFolder:
             )
         return UserError(f"{field}: {self.path} has checkpoints, and lost its config.json; {way}.")
 
+    def check_for(self, config, writes=True):
+        """Raises a `UserError` unless a config can be trained here, or its run gone on with.
+
+        Args:
+            config: An `ExperimentConfig`.
+            writes: Whether this process will write.
+        """
+        if writes:
+            files.check_writable(self.path)
+        if self.begun():
+            self.check_config(config)
+        else:
+            self.check_unused()
+
     def check_config(self, config):
         """Raises a `UserError` unless training with `config` can go on here, naming what differs."""
         if "saved" in self.data_record():

@@ -11,7 +11,6 @@ Completed are commands, their flags, names of configs, fields of a config one pa
 from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "bash|zsh"
-USES_TENSORFLOW = False
 FLAGS = ()
 # Each asks `lm-zoo completion words LINE`, or `after LINE` for what comes after the last `=` or `:`
 # alone: they are in Bash's COMP_WORDBREAKS. After what ends so, or by `/` or `.`, the word goes on.

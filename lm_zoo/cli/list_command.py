@@ -18,7 +18,6 @@ from lm_zoo.config.declared_classes import declared
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 
-USES_TENSORFLOW = False  # what a user has registered may, and is imported then
 FLAGS = (RegisterFlag,)
 
 

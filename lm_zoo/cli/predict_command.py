@@ -22,7 +22,7 @@ from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
 from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
-from lm_zoo.errors import UserError
+from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 from lm_zoo.tasks import TASKS, declaration
 from lm_zoo.tasks.prediction import TEXTS_AT_ONCE
@@ -82,6 +82,10 @@ def describe(arguments):
 
 def refuse_unknown(flag, arguments):
     """Says of a flag that another prediction has that this one has not."""
+    known = first_argument(arguments)
+    names = [each for each in arguments if not each.startswith("-")]
+    if len(names) == 1 and names[0] not in known and not any(n in known for n in arguments):
+        raise unknown_name("predict", names[0], known)
     task = task_of_arguments(arguments)
     if not task:
         return ""

@@ -27,7 +27,6 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import check_writable
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
-USES_TENSORFLOW = False
 ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 
@@ -107,7 +106,7 @@ def _show(flag_values, arguments):
 
 
 def _encode(flag_values, arguments):
-    from lm_zoo.cli.tokenizer_report import encoded
+    from lm_zoo.text.tokenizer_measures import encoded
 
     tokenizer = _chosen(flag_values, "encode")
     for text in arguments or [_standard_input()]:

@@ -38,7 +38,6 @@ Python 3.13 takes the indent off a docstring whose lines all have it.
 """
 import dataclasses
 from lm_zoo.checked_fields import field
-USES_TENSORFLOW = False
 
 @dataclasses.dataclass
 class ProbeFlags:
@@ -293,12 +292,14 @@ def test_list_shows_what_there_is(capsys):
 
 
 def test_a_module_that_fails_to_load_shows_what_it_said(tmp_path, monkeypatch, capfd):
+    from lm_zoo.quiet_imports import import_quietly
+
     monkeypatch.syspath_prepend(tmp_path)
     for name, end in (("quiet_one", ""), ("broken_one", "raise ImportError('no')")):
         (tmp_path / f"{name}.py").write_text(f"import os\nos.write(2, b'said by {name}')\n{end}\n")
-    cli.import_quietly("quiet_one")
+    import_quietly("quiet_one")
     with pytest.raises(ImportError, match="no"):
-        cli.import_quietly("broken_one")
+        import_quietly("broken_one")
     assert capfd.readouterr().err == "said by broken_one"
 
 

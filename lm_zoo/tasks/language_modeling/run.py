@@ -116,12 +116,8 @@ class LanguageModelRun(Run):
             corpus = given_text(list(map(str, files)), documents, self.config.data.cache_dir)
             examples = prepared_examples(self.config, corpus, self.preprocessors).split("train")
         tokens = dataclasses.replace(examples.fields["text"], name=pathlib.Path(files[0]).name)
-        ledger = self.task.evaluate(
-            self.model,
-            ExampleSplit(tokens.name, {"text": tokens}),
-            self.distribution,
-            **self._measured(**options),
-        )
+        examples = ExampleSplit(tokens.name, {"text": tokens})
+        ledger = self._evaluated(examples, **self._measured(**options))
         return self._with_origin(ledger, corpus.name)
 
     def report(self, split, options):
