@@ -22,6 +22,9 @@ class Place(typing.NamedTuple):
     milliseconds: int
 
 
+NOWHERE = Place(-1, -1, -1)  # before the first event of a run
+
+
 class TrainingClock:
     """Measures the time spent training, and remembers what a checkpoint must hold of it.
 

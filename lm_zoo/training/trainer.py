@@ -18,7 +18,7 @@ from lm_zoo.data.batching.prefetch import prefetched
 from lm_zoo.distribution.launch.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.files.json_files import NotJson, check
-from lm_zoo.training.clock import TrainingClock
+from lm_zoo.training.clock import NOWHERE, TrainingClock
 from lm_zoo.training.curves import Curves, go_on_from
 from lm_zoo.training.histograms import Histograms
 from lm_zoo.training.hyperparameters import hyperparameters
@@ -134,7 +134,7 @@ class Trainer:
         self._restore_latest()
         self.curves = Silent()
         if self.is_chief:
-            self.curves = Curves(self.folder.path, self.task.shown, self._unit)
+            self.curves = Curves(self.folder.path, self._begin, self.task.shown, self._unit)
         if self.finished:
             self.curves.finish(self.clock.last)
             return self._result(self.finished)
@@ -357,12 +357,13 @@ class Trainer:
         if found:
             self.train_step.restore(found.tensors)
             self._restore_metadata(found)
+        self._begin = self.clock.last if found else NOWHERE
         self._require_same_step()
         if self.is_chief:
             if found:  # a kill may have come between the checkpoint and these
                 self._mark_best()
                 self._prune()
-            curves = go_on_from(self.folder.path, self.clock.last if found else None)
+            curves = go_on_from(self.folder.path, self._begin)
             self._warn_of_gaps("train", self.config.training.log_interval, curves)
             if self.validate is not None:
                 self._warn_of_gaps("validation", self.validation_interval, curves)
