@@ -178,6 +178,7 @@ ALLOWED = {
         "tasks",
     },
     "run_comparison": {"evaluation", "run_folder"},
+    "run_curves": {"figures", "plots", "run_folder", "templates", "training"},
     "run_writing": {"checkpoints", "data", "model_tensors"},
     "tokenizer_tools": {"config_files", "data", "progress", "run_folder", "tasks", "text"},
     "weights": {
@@ -202,6 +203,7 @@ ALLOWED = {
         "config_files",
         "data",
         "distribution",
+        "evaluation",
         "experiment",
         "export",
         "model_tensors",
@@ -249,6 +251,7 @@ ALLOWED = {
         "registry",
         "run",
         "run_comparison",
+        "run_curves",
         "run_folder",
         "serving",
         "tables",
