@@ -21,6 +21,7 @@ _PUBLIC = {
     "prepare": "lm_zoo.corpus_tools",
     "inspect": "lm_zoo.corpus_tools",
     "compare": "lm_zoo.run_comparison",
+    "plot_curves": "lm_zoo.run_curves",
     "train_tokenizer": "lm_zoo.tokenizer_tools",
     "load_tokenizer": "lm_zoo.tokenizer_tools",
     "compare_tokenizers": "lm_zoo.tokenizer_tools",

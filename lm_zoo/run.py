@@ -11,6 +11,7 @@ from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.training_cost import training_cost
 from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.progress import current_stages, stage
@@ -75,7 +76,9 @@ def load(workdir, checkpoint="best", distribution=None):
         with distribution.strategy.scope():
             model = build_task_model(task)
             assign_tensors(model_tensors(model), tensors)
-    return resolve(task.run_class)(folder, task, model, found.step, distribution)
+    run = resolve(task.run_class)(folder, task, model, found.step, distribution)
+    run.training = training_cost(found.metadata.get("clock"), task.unit)
+    return run
 
 
 class Run:
@@ -92,9 +95,12 @@ class Run:
     Attributes:
         config: The `ExperimentConfig` that it was trained with.
         preprocessors: Field name -> tokenizer.
+        training: What the training behind the checkpoint took: a dict with `seen`, `unit` (`tokens`
+            or `examples`) and `seconds`; empty where it is not known.
     """
 
     def __init__(self, folder, task, model, step, distribution=None):
+        self.training = {}
         self.folder = folder
         self.task = task
         self.config = task.config
@@ -162,7 +168,7 @@ class Run:
 
     def _with_origin(self, report, corpus):
         """Says in a report of which corpus and checkpoint it is."""
-        return dataclasses.replace(report, corpus=corpus, step=self.step)
+        return dataclasses.replace(report, corpus=corpus, step=self.step, training=self.training)
 
     def save(self, workdir):
         """Keeps the model as it is now in a folder of its own, which `lm_zoo.load` reads.

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.training_cost import describe_checkpoint
 from lm_zoo.figures import named_figure
 from lm_zoo.tables import render
 
@@ -25,6 +26,7 @@ class FiguresReport:
         better: Tag -> `min` or `max`, of the figures that runs are compared by.
         corpus: Name of the corpus.
         step: Updates behind the checkpoint, or None.
+        training: What they took, from `training_cost`; empty where it is not known.
     """
 
     # What has to agree before two such reports are compared.
@@ -42,6 +44,7 @@ class FiguresReport:
     better: dict[str, str]
     corpus: str = ""
     step: int | None = None
+    training: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, task, model, split, figures, not_scored=0, **more):
@@ -99,7 +102,7 @@ class FiguresReport:
             ("text", f"{self.corpus or 'corpus'}, {self.split}, sha256 {sha256}"),
             ("tokenizers", tokenizers),
             ("model", f"{self.model}, {self.parameters:,} parameters"),
-            ("checkpoint", "-" if self.step is None else f"step {self.step}"),
+            ("checkpoint", describe_checkpoint(self.step, self.training)),
         ]
 
     def __str__(self):

@@ -5,6 +5,7 @@ import math
 
 from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.training_cost import check_cost
 from lm_zoo.figures import (
     FEW_TOKENS,
     bits_per_byte,
@@ -12,6 +13,7 @@ from lm_zoo.figures import (
     perplexity,
     written,
 )
+from lm_zoo.files.json_files import NotJson
 
 FIGURES = (
     "perplexity",
@@ -40,6 +42,7 @@ class Ledger:
     Attributes:
         model: Name of the model.
         step: Updates behind the checkpoint, or None.
+        training: What they took, from `training_cost`; empty where it is not known.
         parameters: Number of parameters.
         corpus: Name of the corpus.
         split: Name of the split.
@@ -80,6 +83,7 @@ class Ledger:
     num_bytes: int = field(0, at_least=0)
     bytes_lost: int = field(0, at_least=0)
     words_lost: int = field(0, at_least=0)
+    training: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, model, tokenizer, split, context, **sums):
@@ -269,8 +273,11 @@ class Ledger:
         """
         try:
             check_fields(self, "ledger")
+            check_cost(self.training, "ledger.training")
         except UserError as error:
             raise UserError(f"{str(error)[:-1]}; evaluate the run anew.") from None
+        except NotJson as error:
+            raise UserError(f"{error}; evaluate the run anew.") from None
         _require(_is_context(self.context), "context", "a context rule", self.context)
         total = self.tokens_scored + self.tokens_not_scored
         for name, most in (

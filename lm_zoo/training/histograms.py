@@ -39,4 +39,6 @@ class Histograms:
         return {"weights": dict(zip(names, weights)), "weights_gradient": finite}, ratios
 
     def _weights(self):
-        return [np.array(tf.convert_to_tensor(v)) for v in self._train_step.model.trainable_variables]
+        return [
+            np.array(tf.convert_to_tensor(v)) for v in self._train_step.model.trainable_variables
+        ]

@@ -12,6 +12,7 @@ from lm_zoo.config import (
 )
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import checksums
+from lm_zoo.files.versions import newest_version
 from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
@@ -32,7 +33,7 @@ def import_run(source, workdir, format="", tokenizer=None):
     """Makes a run of another library's files, as if it had been trained here: step 0.
 
     Args:
-        source: The folder. transformers' GPT-2 and Llama (`config.json`, safetensors, tokenizer),
+        source: The folder, or the one of its versions. transformers' GPT-2 and Llama (`config.json`, safetensors, tokenizer),
             keras-hub's GPT-2 presets, and safetensors with PyTorch's recurrent layers.
         workdir: The run's folder; new or empty.
         format: `hugging_face`, `keras_hub` or `pytorch`; "" finds it out.
@@ -47,6 +48,7 @@ def import_run(source, workdir, format="", tokenizer=None):
     """
     source, folder = files.expanded(source), RunFolder(workdir)
     check_import(source, folder)
+    source = newest_version(source)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
