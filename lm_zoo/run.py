@@ -77,7 +77,7 @@ def load(workdir, checkpoint="best", distribution=None):
             model = build_task_model(task)
             assign_tensors(model_tensors(model), tensors)
     run = resolve(task.run_class)(folder, task, model, found.step, distribution)
-    run.training = training_cost(found.metadata.get("clock"), task.unit)
+    run.clock = found.metadata.get("clock")
     return run
 
 
@@ -100,7 +100,7 @@ class Run:
     """
 
     def __init__(self, folder, task, model, step, distribution=None):
-        self.training = {}
+        self.clock = None  # what the checkpoint has of the training clock
         self.folder = folder
         self.task = task
         self.config = task.config
@@ -115,6 +115,10 @@ class Run:
             f"<{type(self).__name__} {where}: {self.config.model.name}, "
             f"{self.model.num_parameters:,} parameters, step {self.step:,}>"
         )
+
+    @property
+    def training(self):
+        return training_cost(self.clock, self.task.unit)
 
     def predict(self, prediction, *texts, **inputs):
         """Asks the model for one of the task's predictions.
@@ -187,8 +191,11 @@ class Run:
         """
         folder = RunFolder(workdir)
         record = self.folder.data_record() | {"saved": {"from": str(self.folder.path)}}
-        write_run(folder, self.task, self.model, self.step, record, origin=self.folder)
-        return type(self)(folder, self.task, self.model, self.step, self.distribution)
+        metadata = {"clock": self.clock} if self.clock else {}
+        write_run(folder, self.task, self.model, self.step, record, metadata, self.folder)
+        saved = type(self)(folder, self.task, self.model, self.step, self.distribution)
+        saved.clock = self.clock
+        return saved
 
     def export(self, output, format="saved_model", **options):
         """Writes the model for other programs; see `lm_zoo.export.export.export`.
