@@ -28,7 +28,9 @@ def find_checkpoint(directory, choice):
     """
     steps = checkpoints.steps(directory)
     if not steps:
-        raise UserError(f"checkpoint: none in {directory}; train the run to its first checkpoint.")
+        raise UserError(
+            f"checkpoint: none in {directory}; train the run until its first checkpoint."
+        )
     if choice == "best":
         best = checkpoints.read_best(directory)
         if best is not None:
@@ -48,7 +50,7 @@ def find_checkpoint(directory, choice):
         ) from None
     if step not in steps:
         listed = ", ".join(map(str, steps))
-        raise UserError(f"checkpoint: no step {step} in {directory}; there are: {listed}.")
+        raise UserError(f"checkpoint: no step {step} in {directory}; it has: {listed}.")
     return checkpoints.load(checkpoints.path_of(directory, step))
 
 
@@ -64,9 +66,8 @@ def _average(directory, steps, choice):
                 sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)
     if taken < number:
         raise UserError(
-            f"checkpoint: {choice!r} needs {number} checkpoints that followed one another, and "
-            f"{directory} has {taken}; average fewer, or train with a larger "
-            "training.keep_checkpoints."
+            f"checkpoint: {choice!r} needs {number} consecutive checkpoints, and {directory} has "
+            f"{taken}; average fewer, or train with a larger training.keep_checkpoints."
         )
     means = {
         name: (total / number).astype(latest.tensors[name].dtype) for name, total in sums.items()
