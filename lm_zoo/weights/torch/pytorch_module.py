@@ -57,7 +57,7 @@ def readme(kind, settings):
     if tied:
         lines += [
             "",
-            "Encoder and decoder had one table, which is written twice: to go on training, set "
-            "`model.decoder.weight = model.encoder.weight`.",
+            "Encoder and decoder shared one table, which is written twice: before further "
+            "training, set `model.decoder.weight = model.encoder.weight`.",
         ]
     return "\n".join(lines) + "\n"
