@@ -131,10 +131,10 @@ def duplicate_figure(duplicates, number, before=""):
     ]
     plot = bar_plot(
         f"duplicates-{number}",
-        f"{duplicates['unit'].capitalize()} that are there more than once",
+        f"{duplicates['unit'].capitalize()} that occur more than once",
         "; ".join(f"{label}: {share} per cent".replace("\n", " ") for label, share in bars) + ".",
         bars,
-        f"{duplicates['unit']} that repeat one of their split, or stand in another split too",
+        f"{duplicates['unit']} that repeat one of their split, or are in another split too",
         "per cent",
     )
     rows = [(label, f"{share} %") for label, share in bars]

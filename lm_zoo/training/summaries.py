@@ -163,7 +163,7 @@ def truncate(directory, last_step):
         except OSError as error:
             raise UserError(
                 f"cannot remove the events after step {last_step} from {path}: {reason(error)}; "
-                "mend that and run the same command again."
+                "fix this and rerun."
             ) from error
     return curves
 
@@ -268,7 +268,7 @@ def _truncate_file(path, last_step):
                 steps.add(event.step)
     if lost:
         logging.warning(
-            "%s is damaged: %d of its %d bytes cannot be read; the %d whole events are kept",
+            "%s is damaged: %d of its %d bytes cannot be read; the %d intact events are kept",
             path,
             lost,
             len(data),
