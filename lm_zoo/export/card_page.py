@@ -48,7 +48,7 @@ def readable(card):
         "",
         "## Signatures",
         "",
-        "Each with a call that was made, and what it gave. `serving_default` is "
+        "Each with an example call and its result. `serving_default` is "
         f"`{next(iter(card['predictions']))}`.",
     ]
     for name, prediction in card["predictions"].items():
@@ -105,10 +105,11 @@ def _inputs(inputs):
 def _verified(parity):
     """A sentence about what was compared with the Python model."""
     compared = "".join(
-        f"; {choices['equal']} of {choices['total']} {choices['what']} were equal, token for token"
+        f"; {choices['equal']} of {choices['total']} {choices['what']} were identical, token by "
+        "token"
         for choices in parity["choices"].values()
     )
-    return f"A process with TensorFlow alone read {parity['texts']} texts{compared}."
+    return f"A process with only TensorFlow read {parity['texts']} texts{compared}."
 
 
 def _perplexities(values):
@@ -128,7 +129,7 @@ def _perplexities(values):
             f"- On {loss['tokens']:,} of {loss['split_tokens']:,} validation tokens: "
             f"{written(loss['before'])} by the run's weights, {written(loss['after'])} by those here."
         )
-    return lines or ["None was measured: the run has no held-out text, or was not evaluated."]
+    return lines or ["None: the run has no held-out text, or was not evaluated."]
 
 
 def _translations(results):

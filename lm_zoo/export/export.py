@@ -44,7 +44,7 @@ def export(run, output, format="saved_model", **options):
         if option not in known:
             listed = ", ".join(known) or "none"
             raise UserError(
-                f"{option}: the form {format!r} has no such option; expected one of: {listed}."
+                f"{option}: the format {format!r} has no such option; expected one of: {listed}."
             )
     output = expanded(output)
     if format in VERSIONED:
@@ -76,7 +76,7 @@ def _name_of(folder):
 def _checked_name(name):
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise UserError(
-            f"name: expected letters, digits and any of '_.-', received {name!r}; give another "
+            f"name: expected letters, digits and any of '_.-', received {name!r}; choose another "
             "--name."
         )
     return name

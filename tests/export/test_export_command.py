@@ -36,7 +36,7 @@ from lm_zoo.run import load
         (["--workdir=RUN", "--output=OUT", "--signatures=scores"], ["'scores'", "'score'?"]),
         (["--workdir=RUN", "--output=OUT", "--signatures="], ["signatures", "at least one"]),
         (["--workdir=RUN", "--output=OUT", "--name=../up"], ["name", "'../up'"]),
-        (["--workdir=RUN", "--output=ROOT/file"], ["cannot write", "a part of the path is a file"]),
+        (["--workdir=RUN", "--output=ROOT/file"], ["cannot write", "part of the path is a file"]),
         (["--workdir=RUN", "--output=ROOT/file/deeper"], ["cannot write", "is a file"]),
     ],
     ids=lambda value: " ".join(value)[:50],
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written(trained_run, tmp_path, capsys):
 
 
 def test_other_forms_refuse_what_they_do_not_have(trained_run, tmp_path):
-    with pytest.raises(UserError, match="size: the form 'saved_model' has no such option"):
+    with pytest.raises(UserError, match="size: the format 'saved_model' has no such option"):
         export(load(trained_run), tmp_path / "out", size=3)
     with pytest.raises(UserError, match="format: unknown name 'saved'"):
         export(load(trained_run), tmp_path / "out", format="saved")
@@ -88,6 +88,6 @@ def test_a_tokenizer_without_a_form_in_the_graph_is_told_at_once(
     run = load(trained_run)
     monkeypatch.setattr(run.tokenizer, "name", "morphemes")
     monkeypatch.setattr(saved_model, "StoredWeights", None)
-    with pytest.raises(UserError, match="^tokenizer: a SavedModel takes text, and 'morphemes' has"):
+    with pytest.raises(UserError, match="^tokenizer: a SavedModel reads text, but 'morphemes' has"):
         export(run, tmp_path / "here")
     assert list(tmp_path.iterdir()) == []

@@ -64,7 +64,7 @@ def test_it_says_what_was_verified_and_what_the_precision_costs(exported_run):
         r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, next_token \S+, embed",
         exported_run.printed,
     )
-    assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported_run.printed)
+    assert re.search(r"(\d) of \1 greedy texts identical, token by token", exported_run.printed)
     assert re.search(
         r"Perplexity [\d.]+ before, [\d.]+ after \([+-][\d.]+%\), on [\d,]+ of [\d,]+ validation",
         exported_run.printed,
@@ -184,7 +184,7 @@ def test_the_card_says_what_it_is(exported_run, card):
     assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
     assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
     page = (exported_run.version / "assets.extra/lm_zoo/README.md").read_text()
-    for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
+    for part in (card["data"]["licence"], "### generate", "int8", "token by token"):
         assert part in page
     for split in ("train", "validation"):
         digest = card["data"]["fields"]["text"]["sha256"][split]
@@ -215,7 +215,7 @@ def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported_r
     assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
     assert capsys.readouterr().out.endswith(f"Wrote {exported_run.output}/other/8\n")
     page = (exported_run.output / "other/8/assets.extra/lm_zoo/README.md").read_text()
-    assert "read 6 texts." in page and "token for token" not in page
+    assert "read 6 texts." in page and "token by token" not in page
     loaded = tf.saved_model.load(str(exported_run.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
     assert not hasattr(loaded, "generate") and not hasattr(loaded, "prefill")

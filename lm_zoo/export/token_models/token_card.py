@@ -92,7 +92,7 @@ def readable(card):
 
 def _room(card):
     if card["context_length"] is None:
-        return "it has one size for texts of any length"
+        return "its size does not depend on the text's length"
     longest = card["fields"]["text"]["max_length"]
     if longest is None:
         return (

@@ -136,17 +136,18 @@ class Translation(Task):
         has_sources, has_references = options.sources is not None, bool(options.references)
         if options.translations is not None and has_sources:
             raise UserError(
-                "--sources: translations that are there already are measured by --references "
-                "alone; leave --sources or --translations out."
+                "--sources: existing translations are evaluated with --references only; leave "
+                "out --sources or --translations."
             )
         if options.translations is None and has_sources != has_references:
-            raise UserError("--sources and --references: each needs the other; give both.")
+            raise UserError("--sources and --references: expected both or neither; give both.")
         search = {name: value for name, value in options.search.items() if value is not None}
         TranslationOptions(**search).validate()
         if not has_sources and options.metrics and split not in HELD_OUT and not has_references:
             raise UserError(
                 f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
-                f"{split!r}; `--metrics=` measures the perplexity of the training pairs alone."
+                f"{split!r}; for the training pairs only perplexity can be evaluated "
+                "(`--metrics=`)."
             )
 
     @classmethod
@@ -158,8 +159,8 @@ class Translation(Task):
             references = [[target for _, target in folder.held_out_texts(cls.fields, split)]]
         if len(options.translations) != len(references[0]):
             raise UserError(
-                f"--translations: expected {len(references[0]):,} lines, as many as the {split} "
-                f"split has pairs, received {len(options.translations):,}."
+                f"--translations: expected {len(references[0]):,} lines, one per pair of the "
+                f"{split} split, received {len(options.translations):,}."
             )
         return translation_scores(options.translations, references, **options.measuring)
 
