@@ -23,7 +23,7 @@ def prepare(config, listener=None, **changes):
         config: An `ExperimentConfig`; or the name of a shipped config, or the path of a Python file
             with a `get_config()` or of a run's config.json.
         listener: A `lm_zoo.data.preparation.ProgressListener` that is told how it goes, or None.
-        **changes: Fields of the config that have other values; of a section, a dict of them.
+        **changes: Config fields with other values; for a section, a dict of its fields.
 
     Returns:
         A `PreparedText`.
@@ -53,8 +53,8 @@ def inspect(source, split="train", num_examples=3, num_batches=None, listener=No
         split: `train`, `validation` or `test`.
         num_examples: Examples shown, or excerpts of a text that is one stream.
         num_batches: Batches shown; None means 1 of the training split, none of the others.
-        listener: As `prepare` takes it.
-        **changes: As `prepare` takes them.
+        listener: A `ProgressListener`, or None.
+        **changes: Config fields with other values; for a section, a dict of its fields.
 
     Returns:
         An `Inspection`.

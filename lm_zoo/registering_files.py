@@ -43,11 +43,12 @@ def execute(source, flag):
 
 @contextlib.contextmanager
 def executed(path, flag):
-    """Executes a Python file and yields its module; what is done with it inside is the file's too.
+    """Executes a Python file and yields its module; errors inside the block are reported as the
+    file's.
 
     Args:
         path: A `pathlib.Path`.
-        flag: As for `execute`.
+        flag: Name of the flag that gave the file, for errors.
 
     Raises:
         UserError: With file and line, for an error in the file and inside.

@@ -151,20 +151,21 @@ class Registry(collections.UserDict):
         """Adds something of a user's; a file that is executed again replaces its own."""
         if name in self.data and name not in self.outside:
             raise UserError(
-                f"register: {self.kind} {name!r} is lm_zoo's own; give yours another name."
+                f"register: {self.kind} {name!r} is built into lm_zoo; choose another name for "
+                "yours."
             )
         before = self.outside.get(name)
         if before and not _is_same(before, registered):
             raise UserError(
                 f"register: there is a {self.kind} {name!r} already, {_written(before.what)}, "
-                f"registered by {before.source.file or 'this program'}; give "
-                f"{_written(registered.what)} another name."
+                f"registered by {before.source.file or 'this program'}; choose another name for "
+                f"{_written(registered.what)}."
             )
         if not isinstance(registered.what, str):
             self._check(name, registered.what)
         elif not re.fullmatch(r"[\w.]+:\w+", registered.what):
             raise UserError(
-                f"register: {self.kind} {name!r}: expected {self._expected}, or where it stands as "
+                f"register: {self.kind} {name!r}: expected {self._expected}, or its location as "
                 f"'module:name', received {registered.what!r}."
             )
         self.outside[name] = registered
@@ -215,9 +216,9 @@ def of_run(kind, field, name):
     file = _of_runs[kind, name]
     flag = f"--register={file}" if file else "--register=FILE, a file that registers it"
     return UserError(
-        f"{field}: {name!r} is not lm_zoo's own; this run was trained with it registered by "
-        f"{file or 'a program'}: give {flag}; or in Python call "
-        f"lm_zoo.register({kind!r}, {name!r}, ...) first."
+        f"{field}: {name!r} is not built into lm_zoo; this run was trained with it registered by "
+        f"{file or 'a program'}: give {flag}, or in Python first call lm_zoo.register({kind!r}, "
+        f"{name!r}, ...) first."
     )
 
 

@@ -233,8 +233,8 @@ class Run:
             raise unknown_name("split", split, splits)
         if self.config.corpus.name == IMPORTED:
             raise UserError(
-                f"split: the weights in {self.folder.path} were imported, and no {split} text came "
-                "with them; `lm-zoo evaluate --input=FILE` measures text that you give."
+                f"split: the weights in {self.folder.path} were imported without a {split} text; "
+                "`lm-zoo evaluate --input=FILE` evaluates your own text."
             )
 
 
@@ -242,6 +242,6 @@ def _check_all_found(step, distribution):
     """Sees that all processes read the same checkpoint."""
     if distribution.sum(step) != step * distribution.num_workers:
         raise UserError(
-            f"checkpoint: this process found step {step}, others found another; expected a "
-            "--workdir that all processes share and that no one trains in, or a step number."
+            f"checkpoint: this process found step {step}, others a different one; give a "
+            "--workdir that all processes share and that no process trains in, or a step number."
         )

@@ -65,8 +65,8 @@ def _results(run, split):
         path = RunFolder(run).require().results / file
         if not path.is_file():
             raise UserError(
-                f"compare: {run} has no evaluation of its {split} split; run "
-                f"`lm-zoo evaluate --workdir={shlex.quote(str(run))} --split={split}` first."
+                f"compare: {run} has no evaluation on its {split} split; run `lm-zoo evaluate "
+                f"--workdir={shlex.quote(str(run))} --split={split}` first."
             )
     yield _read(path)
     if path.name == file:
@@ -75,7 +75,7 @@ def _results(run, split):
 
 
 def _read(path):
-    return read_kept_json("compare", path, dict, "evaluate the run anew")
+    return read_kept_json("compare", path, dict, "evaluate the run again")
 
 
 def _scores(results, ledger):

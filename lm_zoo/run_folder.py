@@ -56,12 +56,12 @@ class RunFolder:
     def require(self):
         """Raises a `UserError` unless a run was begun here; returns the folder."""
         if not self.path.is_dir():
-            raise UserError(f"workdir: {self.path} does not exist; train a model into it first.")
+            raise UserError(f"workdir: {self.path} does not exist; train a model in it first.")
         if not self.exists():
             if self.begun():
                 raise self.lost_config("workdir")
             raise UserError(
-                f"workdir: {self.path} holds no run (no config.json); expected a folder that "
+                f"workdir: {self.path} is not a run (no config.json); expected a folder that "
                 "`lm-zoo train --workdir=` wrote."
             )
         return self
@@ -102,9 +102,9 @@ class RunFolder:
             workdir = shlex.quote(str(self.path))
             way = (
                 f"`lm-zoo train --workdir={workdir} --config=...` with the config that the run "
-                "began with, overrides included, goes on with it"
+                "began with, including overrides, continues it"
             )
-        return UserError(f"{field}: {self.path} has checkpoints, and lost its config.json; {way}.")
+        return UserError(f"{field}: {self.path} has checkpoints but no config.json; {way}.")
 
     def check_for(self, config, writes=True):
         """Raises a `UserError` unless a config can be trained here, or its run gone on with.
@@ -124,23 +124,23 @@ class RunFolder:
         """Raises a `UserError` unless training with `config` can go on here, naming what differs."""
         if "saved" in self.data_record():
             raise UserError(
-                f"workdir: {self.path} has a model that `Run.save` kept, without an optimizer's "
+                f"workdir: {self.path} has a model that `Run.save` wrote, without optimizer "
                 "state; expected a folder that `lm-zoo train` wrote, or a new one."
             )
         if not self.exists():
             digest = self.data_record().get("config_sha256")
             if digest is not None and digest != config_json.fingerprint(config):
                 raise UserError(
-                    f"workdir: {self.path} lost its config.json, and the run there began with "
-                    "another config than this; give the same one, overrides included."
+                    f"workdir: {self.path} has no config.json, and its run began with a different "
+                    "config; give the same one, including overrides."
                 )
             return
         changed = config_json.differences(self.config(), config)
         if changed:
             listed = "; ".join(f"{key}: {old!r} there, {new!r} now" for key, old, new in changed)
             raise UserError(
-                f"workdir: {self.path} holds a run of another config ({listed}); give the same "
-                "config to go on with it, or another --workdir."
+                f"workdir: {self.path} holds a run with another config ({listed}); give the same "
+                "config to continue it, or another --workdir."
             )
 
     def check_examples(self, examples, splits=SPLITS):
@@ -177,7 +177,7 @@ class RunFolder:
             ]
             if strangers:
                 raise UserError(
-                    f"workdir: {self.path} is not empty and holds no run (found "
+                    f"workdir: {self.path} is not empty and is not a run (found "
                     f"{sorted(strangers)[0]!r}); give an empty or new folder."
                 )
 
@@ -210,7 +210,7 @@ class RunFolder:
         Raises:
             UserError: If token files are missing or damaged.
         """
-        remedy = "restore it from a copy of the run"  # no cache has it
+        remedy = "restore it from a backup of the run"  # no cache has it
         tokens = {
             name: open_tokens(self.held_out_path(name), tokenizer, remedy=remedy)
             for name, tokenizer in preprocessors.items()
@@ -265,7 +265,7 @@ class RunFolder:
         """Returns what `lm-zoo evaluate` left here with a figure in it, by file name."""
         found = {}
         for path in sorted(self.results.glob("*.json")):
-            values = read_kept_json("results", path, dict, "evaluate the run anew")
+            values = read_kept_json("results", path, dict, "evaluate the run again")
             if figure in values:
                 found[path.stem] = values
         return found

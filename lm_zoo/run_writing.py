@@ -16,7 +16,7 @@ def check_unused(folder):
     if not folder.exists():
         folder.check_unused()
     elif not _is_unfinished(folder):
-        raise UserError(f"workdir: {folder.path} holds a run already; give another --workdir.")
+        raise UserError(f"workdir: {folder.path} already holds a run; give another --workdir.")
 
 
 def write_run(folder, task, model, step, record, metadata=None, origin=None):

@@ -83,8 +83,8 @@ def compare_tokenizers(sources, files, train_on=(), repeats=3, encoding="utf-8",
         sources: What `load_tokenizer` takes; or kinds, as `"byte"` or `"bpe:8000"`, which are
             trained on the spot.
         files: The text to measure them on: a file, folder or pattern, or several.
-        train_on: The text to train on, likewise.
-        repeats: How often the time is taken; the shortest counts.
+        train_on: The text to train on: a file, folder or pattern, or several.
+        repeats: Number of timed runs; the shortest counts.
         encoding: Of the files.
         text_field: The field with the text, in JSON, CSV and Parquet files.
 
@@ -117,8 +117,8 @@ def _find_or_train(source, train_on, encoding, text_field):
         return tokenizers.train_tokenizer(config, ())
     if not train_on:
         raise UserError(
-            f"tokenizer compare: {source} must be trained; give text by --train_on, or the folder "
-            f"of a saved tokenizer."
+            f"tokenizer compare: {source} must be trained; give text with --train_on, or the "
+            "folder of a saved tokenizer."
         )
     with stage(f"Training {source}"):
         return tokenizers.train_tokenizer(config, *_texts_of(train_on, encoding, text_field))

@@ -513,3 +513,26 @@ def test_functions_are_traced_without_autograph():
                         yield path, f"line {node.lineno}: expected tf.function(autograph=False)"
 
     assert_no_findings(findings())
+
+
+def test_docstrings_and_errors_are_read_alone():
+    """No argument is explained by another's; an error is one line that ends as a sentence does."""
+
+    def findings():
+        for path in FILES:
+            for node in nodes(path):
+                if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                    for words in re.findall(
+                        r"\b[Ll]ikewise\b|so are the others|: As (?:for|in) `",
+                        ast.get_docstring(node) or "",
+                    ):
+                        yield path, f"docstring of {getattr(node, 'name', 'the module')}: {words}"
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    if node.func.id in ("UserError", "RequestError") and node.args:
+                        parts = getattr(node.args[0], "values", node.args[:1])
+                        texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+                        ends = not isinstance(parts[-1], ast.Constant) or texts[-1][-1] in ".?"
+                        if "\n" in "".join(texts) or not ends:
+                            yield path, f"line {node.lineno}: expected a line that ends in a period"
+
+    assert_no_findings(findings())

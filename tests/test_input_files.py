@@ -61,7 +61,7 @@ def test_a_pipe_that_nobody_writes_to_is_an_error(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError) as caught:
         input_files.open_input_or_pipe(tmp_path / "pipe")
-    assert "no program opened it to write" in reason(caught.value)
+    assert "no program opened it for writing" in reason(caught.value)
 
 
 def test_a_link_of_another_user_is_found_wherever_it_stands(tmp_path, monkeypatch):

@@ -208,7 +208,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
                 setattr(c.training, "best_by", "loss"),
                 setattr(c, "tokenizers", {}),
             ),
-            "config.model.name: encoder_decoder reads a source text and writes a target, and the task",
+            "config.model.name: encoder_decoder reads a source text and writes a target, but the",
         ),
         (
             lambda c: (

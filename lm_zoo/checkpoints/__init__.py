@@ -93,7 +93,7 @@ def save(directory, step, tensors, metadata):
 
 
 def load_latest(directory):
-    """Reads the newest checkpoint that is whole; a damaged newer one is passed over with a warning.
+    """Reads the newest intact checkpoint; damaged newer ones are skipped with a warning.
 
     Args:
         directory: Folder of the run's checkpoints; it need not exist.
@@ -103,7 +103,7 @@ def load_latest(directory):
 
     Raises:
         UserError: If there are checkpoints but none can be read.
-        OSError: As `load`: an older one would be taken for the newest.
+        OSError: If a checkpoint cannot be read for a passing reason, such as too many open files.
     """
     directory = pathlib.Path(directory)
     if directory.is_dir():
@@ -121,7 +121,7 @@ def load_latest(directory):
                 errors.append(error)
             else:
                 if errors:
-                    logging.warning("going back to step %d in %s", found.step, directory)
+                    logging.warning("falling back to step %d in %s", found.step, directory)
                 return found
             if path.exists():
                 logging.warning("%s", errors[-1])
@@ -129,8 +129,8 @@ def load_latest(directory):
             break
     if errors:
         raise UserError(
-            f"{directory}: there are {len(errors)} checkpoints and none can be read; the newest: "
-            f"{errors[0]} Restore one from a copy, or begin again in another folder."
+            f"{directory}: none of the {len(errors)} checkpoints can be read; the newest: "
+            f"{errors[0]} Restore one from a backup, or start again in another folder."
         )
     return None
 

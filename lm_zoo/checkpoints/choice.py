@@ -44,7 +44,7 @@ def check_choice(directory, choice):
 
     Args:
         directory: The folder of a run's checkpoints.
-        choice: As for `find_checkpoint`.
+        choice: "best", "latest", a step number, or "average:N".
 
     Raises:
         UserError: If there is no such checkpoint.
@@ -79,9 +79,8 @@ def _average(directory, steps, choice):
                 sums[name] = sums.get(name, 0.0) + np.asarray(value, np.float64)
     if taken < number:
         raise UserError(
-            f"checkpoint: {choice!r} needs {number} checkpoints that followed one another, and "
-            f"{directory} has {taken}; average fewer, or train with a larger "
-            "training.keep_checkpoints."
+            f"checkpoint: {choice!r} needs {number} consecutive checkpoints, and {directory} has "
+            f"{taken}; average fewer, or train with a larger training.keep_checkpoints."
         )
     means = {
         name: (total / number).astype(latest.tensors[name].dtype) for name, total in sums.items()

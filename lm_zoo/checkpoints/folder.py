@@ -108,7 +108,7 @@ def load(path):
     """
     path = pathlib.Path(path)
     if not path.is_dir():
-        raise UserError(f"checkpoint {path}: there is no such folder.")
+        raise UserError(f"checkpoint {path}: no such folder.")
     try:
         content = read_manifest(path)
         for name, expected in content["files"].items():
@@ -140,7 +140,7 @@ def read_manifest(path):
         if right and version == FORMAT:
             json_files.check(content, _CONTENT)
     except NotJson as error:
-        raise _damaged(path, f"{MANIFEST} cannot be understood ({error})") from None
+        raise _damaged(path, f"{MANIFEST} cannot be parsed ({error})") from None
     if not right:
         raise _damaged(path, f"the checksum of {MANIFEST} is wrong")
     if version != FORMAT:

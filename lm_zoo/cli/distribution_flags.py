@@ -37,7 +37,7 @@ def distribution_for(config, flag_values):
 
 
 def distribution_of_flags(flag_values, same=()):
-    """As `distribution_for`, from `DeviceFlags`.
+    """Meets the other processes, if any, and returns the `Distribution` that `DeviceFlags` ask for.
 
     Args:
         flag_values: The command's flags.

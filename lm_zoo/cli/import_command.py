@@ -60,6 +60,6 @@ def run(flag_values, arguments):
     padding = config.model.arguments.get("vocab_padding", 0)
     if padding:
         print(
-            f"The weights' last {padding:,} rows stand for no token: they are part of the softmax, "
-            "as they were where the model was trained, and are never generated."
+            f"The weights' last {padding:,} rows belong to no token: they are part of the "
+            "softmax, as in the original model, and are never generated."
         )

@@ -28,7 +28,7 @@ def as_text(title, outputs, prediction):
 
     Args:
         title: What stands above them.
-        outputs: As for `as_json`.
+        outputs: Output name -> value, of one text.
         prediction: The `Prediction`.
     """
     single, lists = [], {}

@@ -185,7 +185,8 @@ def named_section(section, name):
     """Returns a section under another name, with those of its arguments that are also the other's.
 
     Args:
-        section: A `TaskConfig`, `CorpusConfig` or `ModelConfig`, whose size is kept likewise.
+        section: A `TaskConfig`, `CorpusConfig` or `ModelConfig`; a model's size is kept if the
+            other model has it.
         name: Its new name.
     """
     if name == section.name:

@@ -18,7 +18,7 @@ def given_config(config, changes):
 
     Args:
         config: An `ExperimentConfig`, or what `read_config` takes.
-        changes: As `config_checks.changed` takes them.
+        changes: Field -> value; for a section, a dict of its fields: `{"training": {"steps": 9}}`.
     """
     if isinstance(config, (str, os.PathLike)):
         config = read_config(os.fspath(config))

@@ -27,14 +27,14 @@ def cache_dir(configured=""):
         foreign = link_of_another_user(path)
     except OSError as error:
         raise UserError(
-            f"data.cache_dir: {str(path)!r:.120} cannot be used: {reason(error)}; name another "
+            f"data.cache_dir: {str(path)!r:.120} cannot be used: {reason(error)}; choose another "
             "folder."
         ) from None
     if foreign:
         raise UserError(
             f"data.cache_dir: {str(foreign)!r} is a symbolic link of another user (uid "
-            f"{os.lstat(foreign).st_uid}), who could choose what is read and written; name the "
-            "folder that it leads to, or one of your own."
+            f"{os.lstat(foreign).st_uid}), who could redirect reads and writes; give the folder "
+            "it points to, or one of your own."
         )
     return path
 
@@ -143,7 +143,7 @@ def _locked(work, on_wait):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if on_wait:
-                on_wait(f"Waiting for another process that is making {work.name} ...")
+                on_wait(f"Waiting for another process that is creating {work.name} ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if is_still(path, lock):
             return lock

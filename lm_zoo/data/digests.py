@@ -58,7 +58,7 @@ def json_sha256(values):
 def _checked_digest(path, before):
     digest = sha256_file(path)
     if _state(path) != before:
-        raise UserError(f"{path}: it changed while it was read; run the same command again.")
+        raise UserError(f"{path}: it changed while it was read; rerun the command.")
     return digest
 
 

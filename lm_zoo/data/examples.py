@@ -74,9 +74,9 @@ class Examples:
             if len(set(counts.values())) > 1:
                 listed = ", ".join(f"{count} of {field}" for field, count in counts.items())
                 raise UserError(
-                    f"token files: expected as many documents of each field in the {name} split, "
-                    f"received {listed}; restore the folders, or delete them if they are in the "
-                    "cache."
+                    f"token files: expected equally many documents of each field in the {name} "
+                    f"split, received {listed}; restore the folders, or delete them if they are "
+                    "in the cache."
                 )
         return ExampleSplit(name, splits)
 

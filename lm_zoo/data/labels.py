@@ -54,7 +54,7 @@ class LabelTokenizer(Tokenizer):
             if len(labels) > MAX_LABELS:
                 raise UserError(
                     f"label: expected at most {MAX_LABELS:,} different labels, received more in "
-                    f"the training split, {text.strip()[:40]!r} among them; name the field with "
+                    f"the training split, such as {text.strip()[:40]!r}; choose the field with "
                     "the label."
                 )
         return cls(sorted(labels))
@@ -90,7 +90,7 @@ class LabelTokenizer(Tokenizer):
         guess = nearest(label, self.labels)
         hint = f" Did you mean {guess!r}?" if guess else ""
         return UserError(
-            f"label: {label[:40]!r} is no label of the training split.{hint} Expected one of: "
+            f"label: {label[:40]!r} is not a label in the training split.{hint} Expected one of: "
             f"{listed}{more}."
         )
 

@@ -67,14 +67,14 @@ def _check_fields(config, corpus, fields):
         raise UserError(
             f"corpus.name: expected records of {' and '.join(names)} for task "
             f"{config.task.name!r}, received {corpus.name!r}, whose records have "
-            f"{' and '.join(corpus.fields)}; take another corpus (`lm-zoo list corpora`) or another "
-            "task.name."
+            f"{' and '.join(corpus.fields)}; use another corpus (`lm-zoo list corpora`) or "
+            "another task.name."
         )
     first = next(field for field in fields if field.name == corpus.fields[0])
     if first.kind == "label" and getattr(config.corpus, "split_by", "") == "document_hash":
         raise UserError(
-            f"corpus.split_by: 'document_hash' goes by the first field, and that is the label "
-            f"{first.name!r}; name a text first in corpus.fields, or set it to 'fraction'."
+            "corpus.split_by: 'document_hash' hashes the first field, which is the label "
+            f"{first.name!r}; put a text first in corpus.fields, or set it to 'fraction'."
         )
 
 

@@ -35,7 +35,8 @@ def split_notes(corpus, examples):
         several = len(corpus.fields) > 1
         documents = sum(sizes[name][1] for name in ("train", *asked))
         why = (
-            f"; there are {documents:,} {'records' if several else 'documents'}, which are not cut"
+            f"; there are {documents:,} {'records' if several else 'documents'}, which are not "
+            "split"
         )
         remedy = "" if several else ", or make documents smaller (corpus.documents)"
     return [

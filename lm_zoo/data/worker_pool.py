@@ -110,8 +110,8 @@ class WorkerPool:
         how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
         why = ", as the system does when memory runs out" if code == -signal.SIGKILL else ""
         return UserError(
-            f"runtime.data_processes: one of {self.processes} processes ended {how}{why}; run the "
-            "same command again, if need be with fewer processes: what is done is kept."
+            f"runtime.data_processes: one of {self.processes} processes ended {how}{why}; rerun, "
+            "with fewer processes if need be: finished work is kept."
         )
 
 
@@ -126,9 +126,9 @@ def _registered():
         for part in (what, getattr(what, "function", None)):
             if getattr(part, "__module__", "") == "__main__":
                 raise UserError(
-                    f"register: {kind} {name!r} is defined in the program that runs, which the "
-                    "processes that prepare text cannot import; move it into a module of its own, "
-                    "or set runtime.data_processes to 1."
+                    f"register: {kind} {name!r} is defined in the running program, which the data "
+                    "processes cannot import; move it into its own module, or set "
+                    "runtime.data_processes to 1."
                 )
     return registration.files(), by_program
 

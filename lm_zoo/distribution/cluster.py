@@ -97,7 +97,7 @@ def parse_tf_config(text):
             if address in seen:
                 raise UserError(
                     f"TF_CONFIG: cluster.{job}[{index}]: {address} is also {seen[address]}; give "
-                    "each process an address of its own."
+                    "each process its own address."
                 )
             seen[address] = f"cluster.{job}[{index}]"
         jobs[job] = list(addresses)
@@ -108,8 +108,8 @@ def parse_tf_config(text):
         raise UserError(f"TF_CONFIG: cluster has no workers; {EXPECTED}.")
     if task_type == "evaluator":
         raise UserError(
-            "TF_CONFIG: task.type: expected chief, worker or ps, received evaluator; the workers "
-            "evaluate themselves, so leave it out."
+            "TF_CONFIG: task.type: expected chief, worker or ps, received evaluator; leave it "
+            "out, the workers evaluate."
         )
     jobs.pop("evaluator", None)
     if sum(map(len, jobs.values())) == 1:
@@ -123,7 +123,7 @@ def _listed(field, addresses):
     if set(addresses) != set(expected):
         raise UserError(
             f"{field}: expected the indices 0 to {len(expected) - 1}, received "
-            f"{', '.join(sorted(addresses))}; name every process of the job."
+            f"{', '.join(sorted(addresses))}; list every process of the job."
         )
     return [addresses[index] for index in expected]
 
@@ -131,7 +131,7 @@ def _listed(field, addresses):
 def _task(values, jobs):
     task = values.get("task")
     if not isinstance(task, dict) or "type" not in task or "index" not in task:
-        raise UserError(f"TF_CONFIG: it does not say which task this process is; {EXPECTED}.")
+        raise UserError(f"TF_CONFIG: it does not say which task this process has; {EXPECTED}.")
     job, index = task["type"], task["index"]
     if not isinstance(job, str) or job not in jobs:
         raise unknown_name("TF_CONFIG: task.type", job, jobs)

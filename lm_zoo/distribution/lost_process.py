@@ -32,7 +32,7 @@ def lost_processes_named(cluster):
         cause = (message.split(_ABORTED)[-1].lstrip(": ").splitlines() or [type(error).__name__])[0]
         raise LostProcess(
             f"cluster: {_who(cluster, message)} ended or cannot be reached ({cause[:120]}); start "
-            "all processes again to go on from the last checkpoint."
+            "all processes again to continue from the last checkpoint."
         ) from error
 
 

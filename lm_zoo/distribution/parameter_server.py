@@ -26,9 +26,9 @@ def check_jobs(cluster):
     for job in ("chief", "worker", "ps"):
         if not cluster.jobs.get(job):
             raise UserError(
-                f"{cluster.origin}: cluster.{job}: expected at least one for parameter_server, "
-                "received none; start with `lm-zoo launch --workers=N --parameter_servers=M -- "
-                "train ...`, or name a chief, workers and ps."
+                f"{cluster.origin}: cluster.{job}: parameter_server needs at least one, received "
+                "none; start with `lm-zoo launch --workers=N --parameter_servers=M -- train "
+                "...`, or name a chief, workers and ps."
             )
 
 
@@ -77,7 +77,7 @@ def wait_for_servers(cluster, seconds):
         missing = [address for address in missing if not is_listening(address)]
         if missing and time.monotonic() > deadline:
             raise UserError(
-                f"cluster: nothing answers at {', '.join(missing)} within {seconds:g} s; start all "
+                f"cluster: no answer from {', '.join(missing)} within {seconds:g} s; start all "
                 "processes, and check the addresses and the network."
             )
         time.sleep(0.1)

@@ -30,8 +30,8 @@ class RowLayout:
     def __post_init__(self):
         if self.num_replicas > self.batch_size:
             raise UserError(
-                f"data.batch_size: expected at least a row for each of {self.num_replicas} "
-                f"replicas, received {self.batch_size}; give a larger batch or fewer devices."
+                f"data.batch_size: expected at least one row for each of the {self.num_replicas} "
+                f"replicas, received {self.batch_size}; use a larger batch or fewer devices."
             )
 
     @property

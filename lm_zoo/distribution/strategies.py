@@ -21,7 +21,7 @@ class Distribution:
     """A strategy, with this process' place in it.
 
     Attributes:
-        name: As in `runtime.strategy`, `auto` resolved.
+        name: The value of `runtime.strategy`, with `auto` resolved.
         strategy: The `tf.distribute.Strategy`.
         devices: Names of this process' devices.
         cluster: The `Cluster`, or None for a process on its own.
@@ -56,6 +56,12 @@ class Distribution:
         return default_distribution() if self.name == "parameter_server" else self
 
     def row_layout(self, batch_size, micro_batches=1):
+        """Returns the `RowLayout` that divides a global batch among the replicas.
+
+        Args:
+            batch_size: Rows of the global batch.
+            micro_batches: Parts of a replica's rows whose gradients are accumulated.
+        """
         return RowLayout(
             batch_size, self.num_replicas, self.num_workers, self.worker, micro_batches
         )
@@ -65,7 +71,7 @@ class Distribution:
         return self.strategy.experimental_local_results(value)
 
     def scatter_rows(self, rows, layout):
-        """Gives each replica of this process its rows, filled up with 0.
+        """Gives each replica of this process its rows, padded with 0.
 
         Args:
             rows: This process' rows of the global batch, a numpy array `(rows, ...)`.
@@ -162,7 +168,7 @@ def make_distribution(runtime):
     name = runtime.strategy
     if runtime.logical_cpus > 1:
         _split_cpu(runtime.logical_cpus)
-    # Looking at devices starts TensorFlow's runtime, which a cluster has to be told before.
+    # Listing devices initialises TensorFlow's runtime; the cluster must be configured first.
     devices = () if cluster else choose_devices(runtime.devices)
     if name == "auto":
         name = _automatic(cluster, devices)
@@ -174,17 +180,17 @@ def check_cluster(name, cluster):
     """Raises a `UserError` if a strategy needs a cluster and there is none, or the reverse.
 
     Args:
-        name: As in `runtime.strategy`.
+        name: The value of `runtime.strategy`.
         cluster: A `Cluster` or None.
     """
     if cluster and name not in ("auto", "multi_worker", "parameter_server"):
         raise UserError(
             f"runtime.strategy: {cluster.origin} describes a cluster of {len(cluster.workers)} "
-            f"workers, {name} runs in one process; unset it, or choose multi_worker."
+            f"workers, but {name} runs in one process; unset it, or use multi_worker."
         )
     if not cluster and name in ("multi_worker", "parameter_server"):
         raise UserError(
-            f"runtime.strategy: {name} needs a cluster, and neither TF_CONFIG nor Slurm describes "
+            f"runtime.strategy: {name} needs a cluster, but neither TF_CONFIG nor Slurm describes "
             "one; start with `lm-zoo launch --workers=N -- train ...`, or set TF_CONFIG."
         )
 
@@ -205,9 +211,9 @@ def _split_cpu(count):
     except RuntimeError:
         if len(tf.config.list_logical_devices("CPU")) != count:
             raise UserError(
-                f"runtime.logical_cpus: TensorFlow is running with "
-                f"{len(tf.config.list_logical_devices('CPU'))} already; ask for {count} in a new "
-                "process."
+                "runtime.logical_cpus: TensorFlow is running with "
+                f"{len(tf.config.list_logical_devices('CPU'))} already; start a new process to "
+                f"get {count}."
             ) from None
 
 
@@ -232,8 +238,8 @@ def choose_devices(asked):
         if not 1 <= count <= len(preferred):
             raise UserError(
                 f"runtime.devices: expected 1 to {len(preferred)} (there are "
-                f"{', '.join(preferred)}), received {count}; runtime.logical_cpus makes several of "
-                "one CPU."
+                f"{', '.join(preferred)}), received {count}; runtime.logical_cpus splits one CPU "
+                "into several."
             )
         return tuple(preferred[:count])
     names = [name.strip().upper().removeprefix("/").removeprefix("DEVICE:") for name in asked]
@@ -266,9 +272,9 @@ def _central_storage(runtime, devices, cluster):
     if runtime.jit_compile and len(devices) > 1:
         # XLA reads variables of its own device only, and here all are on one.
         raise UserError(
-            "runtime.strategy: central_storage keeps the parameters on one device, and what XLA "
-            f"compiles for another cannot read them; received {', '.join(devices)} with "
-            "runtime.jit_compile=True; set it to False, or take mirrored."
+            "runtime.strategy: central_storage keeps the parameters on one device, where code "
+            f"that XLA compiles for another cannot read them; received {', '.join(devices)} with "
+            "runtime.jit_compile=True; set it to False, or use mirrored."
         )
     strategy = tf.distribute.experimental.CentralStorageStrategy(list(devices))
     return Distribution("central_storage", strategy, devices)
@@ -323,7 +329,7 @@ def _tpu(runtime, devices, cluster):
         reason = (str(error) or type(error).__name__).splitlines()[0].split(" used by")[0]
         raise UserError(
             f"runtime.tpu: no TPU at {address!r} ({reason[:160]}); give the name or address of "
-            "one, or take another runtime.strategy."
+            "one, or use another runtime.strategy."
         ) from None
     return Distribution("tpu", strategy, tuple(map(str, strategy.extended.worker_devices)))
 

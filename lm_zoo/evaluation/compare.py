@@ -64,12 +64,12 @@ class Comparison:
             for row in self.rows
         ]
         table = render(headers, rows, "l" + "r" * (len(shown) + 1))
-        ranked = f"Best first, by {measures[self.by]}; ratio is to the best."
+        ranked = f"Best first, by {measures[self.by]}; ratio is relative to the best."
         settings = self._settings()
         return "\n".join([table, ranked, *self.notes, "", cost_table(self.rows), *settings])
 
     def _settings(self):
-        """Yields lines on what figures hang on: one for all, or one for each run."""
+        """Yields lines on what figures depend on: one for all, or one for each run."""
         for what in ("tokenizer", "context"):
             values = {row["name"]: row[what] for row in self.rows}
             if len(set(values.values())) == 1:
@@ -123,32 +123,32 @@ def compare(ledgers, by="auto", translations=None):
     if several and by == best_known and any(ledger.hides_text for _, ledger in named):
         shown = []
         notes.append(
-            "The tokenizers differ, and not all give the whole text back, so there are no "
-            "perplexities to compare."
+            "The tokenizers differ, and not all are lossless, so the perplexities are not "
+            "comparable."
         )
     elif several:
         if by != best_known:
             _check_convertible(named, by)
         shown.remove("perplexity")
         notes.append(
-            "The tokenizers differ, so perplexities per token are unlike: the negative "
+            "The tokenizers differ, so perplexities per token are not comparable: the negative "
             "log-likelihood is given per byte and per word of the text instead."
         )
     if len({describe_context(ledger.context) for _, ledger in named}) > 1:
-        notes.append("The context rules differ: more context makes a figure lower.")
+        notes.append("The context rules differ: more context lowers perplexity.")
     if shown and first.hides_text:
         notes.append(
             f"Not all of the text was predicted: {describe_hidden(first)}. Figures marked >= are "
             "lower bounds."
         )
     if shown and any(ledger.few_tokens for _, ledger in named):
-        notes.append(f"* is of fewer than {FEW_TOKENS} tokens, and says little.")
+        notes.append(f"* is based on fewer than {FEW_TOKENS} tokens, too few to mean much.")
     counted = {k: v for scores in translations.values() for k, v in scores.signatures.items()}
     notes += [f"{metric}: {signature}" for metric, signature in counted.items()]
     rows = [_row(name, ledger, shown, labels, translations.get(name)) for name, ledger in named]
     if any(row[by] is None for row in rows):
         raise UserError(
-            f"by: expected a figure that every ledger has, received {by!r}; take "
+            f"by: expected a figure that every ledger has, received {by!r}; use "
             f"{best_known if by == 'perplexity' and best_known else 'perplexity'}."
         )
     rows.sort(key=lambda row: row[by], reverse=by == best_known)
@@ -175,7 +175,7 @@ def check_like_scores(named):
             first_name, first = next(iter(counted.items()))
             if value != first:
                 what = metric if metric == "num_pairs" else f"the signature of {metric}"
-                advice = "evaluate both alike"
+                advice = "evaluate both the same way"
                 raise unlike(what, repr(first), first_name, repr(value), name, advice, "scores")
 
 
@@ -253,16 +253,16 @@ def _check_convertible(named, by):
             (n, x) for n, x in named if x.tokenizer_fingerprint != first.tokenizer_fingerprint
         )
         raise UserError(
-            f"by: perplexity per token is unlike where tokenizer_fingerprint differs: "
+            "by: perplexities per token are not comparable when tokenizer_fingerprint differs: "
             f"{first.tokenizer_fingerprint[:12]!r} ({first.tokenizer}) in {first_name}, "
-            f"{other.tokenizer_fingerprint[:12]!r} ({other.tokenizer}) in {name}; take "
+            f"{other.tokenizer_fingerprint[:12]!r} ({other.tokenizer}) in {name}; use "
             "bits_per_byte or perplexity_per_word."
         )
     hidden = {name: describe_hidden(ledger) for name, ledger in named if ledger.hides_text}
     if hidden:
         listed = "; ".join(f"in {name} {what}" for name, what in hidden.items())
         raise UserError(
-            f"compare: where tokenizers differ, each has to give the whole text back, because what "
-            f"is not in the tokens was not predicted: {listed}. Take tokenizers such as byte, bpe "
-            "or character, or runs of one tokenizer."
+            "compare: when tokenizers differ, each must be lossless, because text that is lost "
+            f"in tokenization is not predicted: {listed}. Use tokenizers such as byte, bpe or "
+            "character, or runs with one tokenizer."
         )

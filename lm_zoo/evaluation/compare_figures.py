@@ -59,8 +59,8 @@ class FiguresComparison:
 def unlike(what, mine, name, theirs, other_name, advice, figures="figures"):
     """Builds the error for two evaluations that differ in something, as both have it."""
     return UserError(
-        f"compare: {what} differs, so the {figures} are unlike: {mine} in {name}, {theirs} in "
-        f"{other_name}; {advice}."
+        f"compare: {what} differs, so the {figures} are not comparable: {mine} in {name}, "
+        f"{theirs} in {other_name}; {advice}."
     )
 
 
@@ -91,8 +91,8 @@ def compare_figures(named):
             check_cost(values["training"], "training")
         except NotJson as error:
             raise UserError(
-                f"compare: {name} is no report of figures ({error}); compare runs of one task, "
-                "each evaluated by `lm-zoo evaluate`."
+                f"compare: {name} is not a report of figures ({error}); compare runs of one task "
+                "that `lm-zoo evaluate` evaluated."
             ) from None
         for field in FiguresReport.IDENTITY:
             if values[field] != first[field]:

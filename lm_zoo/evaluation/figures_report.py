@@ -65,7 +65,7 @@ class FiguresReport:
             if not math.isfinite(value):
                 raise UserError(
                     f"model: expected finite probabilities on the {split.name} split, received a "
-                    f"{tag} of {value}; load an earlier checkpoint."
+                    f"{tag} of {value}; use an earlier checkpoint."
                 )
         return cls(
             task=task.name,

@@ -61,8 +61,8 @@ class Ledger:
         num_unknown: Tokens that are `<unk>`.
         num_words: White-space separated words and line ends of the text.
         num_bytes: UTF-8 bytes of the text.
-        bytes_lost: Those of them that the tokens do not give back (`lm_zoo.text.lost_text`).
-        words_lost: Words and line ends likewise.
+        bytes_lost: Bytes that decoding the tokens does not restore (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends that decoding the tokens does not restore.
     """
 
     model: str = ""
@@ -102,7 +102,7 @@ class Ledger:
         if not math.isfinite(sums["nll_nats"]):
             raise UserError(
                 f"model: expected finite probabilities on the {split.name} split, received a loss "
-                f"of {sums['nll_nats']}; load an earlier checkpoint."
+                f"of {sums['nll_nats']}; use an earlier checkpoint."
             )
         return cls(
             model=model.name,
@@ -251,17 +251,17 @@ class Ledger:
         names = [each.name for each in dataclasses.fields(cls)]
         for name in names:
             if name not in values:
-                raise UserError(f"ledger.{name}: expected it, found none; evaluate the run anew.")
+                raise UserError(f"ledger.{name}: it is missing; evaluate the run again.")
         for name in values:
             if name not in (*names, *FIGURES, *MARKS):
-                raise UserError(f"ledger.{name}: there is no such field; evaluate the run anew.")
+                raise UserError(f"ledger.{name}: there is no such field; evaluate the run again.")
         ledger = cls(**{name: values[name] for name in names}).validate()
         computed = ledger.to_dict()
         for name in (*FIGURES, *MARKS):
             if name in values and not _equal(values[name], computed[name]):
                 raise UserError(
                     f"ledger.{name}: expected {computed[name]!r} from the sums, received "
-                    f"{values[name]!r}; the ledger was altered, evaluate the run anew."
+                    f"{values[name]!r}; the ledger was altered, evaluate the run again."
                 )
         return ledger
 
@@ -275,9 +275,9 @@ class Ledger:
             check_fields(self, "ledger")
             check_cost(self.training, "ledger.training")
         except UserError as error:
-            raise UserError(f"{str(error)[:-1]}; evaluate the run anew.") from None
+            raise UserError(f"{str(error)[:-1]}; evaluate the run again.") from None
         except NotJson as error:
-            raise UserError(f"{error}; evaluate the run anew.") from None
+            raise UserError(f"{error}; evaluate the run again.") from None
         _require(_is_context(self.context), "context", "a context rule", self.context)
         total = self.tokens_scored + self.tokens_not_scored
         for name, most in (
@@ -329,5 +329,5 @@ def _is_context(context):
 def _require(condition, name, expected, received):
     if not condition:
         raise UserError(
-            f"ledger.{name}: expected {expected}, received {received!r}; evaluate the run anew."
+            f"ledger.{name}: expected {expected}, received {received!r}; evaluate the run again."
         )

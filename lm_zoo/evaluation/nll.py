@@ -30,11 +30,11 @@ def padded_function(model, key, call):
 
     Args:
         model: The model.
-        key: As for `compiled_for`.
+        key: Identifies `call`: the function is compiled once per model and key.
         call: Called as `call(model, token_ids, lengths)`, int32 `(rows, length)` and `(rows,)`.
 
     Returns:
-        A function of the last two.
+        A function of `token_ids` and `lengths`.
     """
     signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
 

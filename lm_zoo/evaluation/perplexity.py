@@ -62,8 +62,8 @@ class Evaluator:
             context_rule = "carried" if limit is None else "windows"
         if context_rule == "carried" and limit is not None:
             raise UserError(
-                f"context_rule: expected 'windows', because the model holds {limit} tokens "
-                "(context_length), received 'carried'."
+                "context_rule: expected 'windows', because the model's context_length is "
+                f"{limit}, received 'carried'."
             )
         self.model = model
         self.tokenizer = tokenizer
@@ -84,7 +84,7 @@ class Evaluator:
             if self.stride > sequence_length:
                 raise UserError(
                     f"stride: expected at most the window ({sequence_length}), received "
-                    f"{self.stride}: tokens would be left out."
+                    f"{self.stride}: tokens would be skipped."
                 )
 
     def evaluate(self, split, on_progress=None):
@@ -131,18 +131,18 @@ class Evaluator:
         num_inputs = split.num_tokens - 1
         if not split.num_tokens:
             raise UserError(
-                f"split: the {split.name} split is empty; name another, or train with "
+                f"split: the {split.name} split is empty; choose another, or train with "
                 f"data.{split.name}_files."
             )
         if num_inputs < 1:
             raise UserError(
                 f"split: expected at least 2 tokens in {split.name}, received {split.num_tokens}: "
-                "nothing has a context to be predicted from."
+                "no token has a context to be predicted from."
             )
         if self.within_documents and split.document_starts is None:
             raise UserError(
-                f"split: expected documents in {split.name}, for the measure is taken within "
-                "documents; received one stream."
+                f"split: expected documents in {split.name}, because perplexity is measured "
+                "within documents; received one stream."
             )
         nats, tokens = 0.0, 0
         for nll, counts in self._calls(split):

@@ -37,8 +37,8 @@ class Scores:
             right = False
         if not right:
             raise UserError(
-                f"scores: expected those that `lm-zoo evaluate` wrote, received {values!r:.80}; "
-                "evaluate the run anew."
+                f"scores: expected scores that `lm-zoo evaluate` wrote, received {values!r:.80}; "
+                "evaluate the run again."
             )
         return cls(values["num_pairs"], values["labels"], values["signatures"], counted)
 

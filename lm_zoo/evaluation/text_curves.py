@@ -7,9 +7,9 @@ def text_curves(totals, text, is_smoothed):
     """Returns tag -> number: loss, perplexity, and bits per byte or their lower bound.
 
     Args:
-        totals: As for `Task.curves`, with the figures `nll` and `tokens`.
-        text: The `TokenSplit` that is predicted.
-        is_smoothed: Whether the objective is another than the loss.
+        totals: Name -> its sum over all rows; `nll` (in nats) and `tokens` are among them.
+        text: The predicted `TokenSplit`.
+        is_smoothed: Whether the objective differs from the loss.
     """
     loss = totals["nll"] / totals["tokens"]
     points = {"loss": loss, "perplexity": perplexity(min(loss, 700.0))}

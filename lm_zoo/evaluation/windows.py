@@ -19,7 +19,7 @@ def plan_windows(num_inputs, window, stride):
 
     Args:
         num_inputs: Tokens that have a successor to predict.
-        window: Most inputs in a window.
+        window: Maximum number of inputs in a window.
         stride: From 1 to `window`.
 
     Returns:
@@ -37,12 +37,14 @@ def plan_document_windows(document_starts, window, stride):
     """Cuts each document by itself as `plan_windows` does; its first input is the end before it.
 
     Args:
-        document_starts: As in `TokenSplit`, int64 `(documents + 1,)`.
-        window: Most inputs in a window.
+        document_starts: Position of each document's preceding end token, and the number of tokens
+            less one; int64 `(documents + 1,)`.
+        window: Maximum number of inputs in a window.
         stride: From 1 to `window`.
 
     Returns:
-        As `plan_windows`, for all documents in their order.
+        Three int64 arrays of shape `(windows,)`, over all documents in order: each window's first
+        input, the input after its last, and the first input whose target it scores.
     """
     first, after = document_starts[:-1], document_starts[1:]
     counts = 1 + np.maximum(0, -((first - after + window) // stride))  # rounded up
@@ -59,7 +61,8 @@ def plan_document_streams(document_starts, num_streams):
     """Cuts a text between documents, into streams about as equal as whole documents allow.
 
     Returns:
-        As `plan_streams`; there may be fewer streams.
+        Two int64 arrays of shape `(streams,)`, at most `num_streams`: each stream's first input,
+        and the one after its last.
     """
     total = document_starts[-1] - document_starts[0]
     wanted = document_starts[0] + np.arange(1, num_streams, dtype=np.int64) * total // num_streams

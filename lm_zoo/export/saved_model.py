@@ -136,7 +136,7 @@ def checked_max_length(model, max_length):
     if max_length < 0 or (limit is not None and max_length > limit):
         expected = "at least 1" if limit is None else f"from 1 to {limit} (the context_length)"
         raise UserError(
-            f"max_length: expected a whole number {expected}, or 0 for the longest, received "
+            f"max_length: expected a whole number {expected}, or 0 for the maximum, received "
             f"{max_length}."
         )
     return max_length or limit

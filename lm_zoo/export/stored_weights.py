@@ -63,7 +63,7 @@ def _stored(weight, precision):
     if precision == "float16" and largest > MAX_FLOAT16:
         raise UserError(
             f"precision: float16 holds numbers up to {MAX_FLOAT16:,.0f}, found {largest:g} in "
-            f"{weight.path}; take bfloat16 or int8."
+            f"{weight.path}; use bfloat16 or int8."
         )
     return (_variable(value, name, tf.as_dtype(precision)),)
 

@@ -28,20 +28,20 @@ _NOT_OF_CONTENT = {
 }
 
 _ADVICE = {
-    errno.ENOSPC: "free space there and run the same command again",
-    errno.EDQUOT: "free space there and run the same command again",
-    errno.EMFILE: "raise the limit on open files (ulimit -n) and run the same command again",
-    errno.ENFILE: "close other programs, which have all files open that the system can have",
-    errno.ENOMEM: "close other programs, or ask for less at once, and run the same command again",
+    errno.ENOSPC: "free space there and rerun",
+    errno.EDQUOT: "free space there and rerun",
+    errno.EMFILE: "raise the limit on open files (ulimit -n) and rerun",
+    errno.ENFILE: "close other programs, the system's limit on open files is reached",
+    errno.ENOMEM: "close other programs, or request less at once, and rerun",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and run the same command again",
-    errno.EACCES: "make the folder writable, or name another one",
-    errno.EPERM: "make the folder writable, or name another one",
-    errno.EROFS: "the disk is read-only: name another folder",
-    errno.ENOTDIR: "a part of the path is a file: name another folder",
-    errno.ENOENT: "make the folder first, or name another one",
-    errno.EISDIR: "a folder has that name: choose another one",
-    errno.ELOOP: "symbolic links lead in a circle: name another folder",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and rerun",
+    errno.EACCES: "make the folder writable, or choose another",
+    errno.EPERM: "make the folder writable, or choose another",
+    errno.EROFS: "the disk is read-only: choose another folder",
+    errno.ENOTDIR: "part of the path is a file: choose another folder",
+    errno.ENOENT: "create the folder first, or choose another",
+    errno.EISDIR: "a folder has that name: choose another",
+    errno.ELOOP: "the symbolic links form a loop: choose another folder",
 }
 
 
@@ -61,14 +61,14 @@ def write_atomically(path, content):
 
 @contextlib.contextmanager
 def writing_atomically(path):
-    """As `write_atomically`, piece by piece: `with writing_atomically(path) as write: write(data)`.
+    """Writes a file piece by piece: `with writing_atomically(path) as write: write(data)`.
 
     Args:
         path: The file to write or replace when the block is over; its folder exists. An error in
             the block leaves it as it was, and nothing else behind.
 
     Raises:
-        UserError: As `write_atomically`; at once where nothing can be written there at all.
+        UserError: If the file cannot be written; at once if nothing can be written in its folder.
     """
     path = pathlib.Path(path)
     temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
@@ -245,5 +245,5 @@ def reason(error):
 def advice(error, writing=True):
     """Returns what a user can do about an `OSError`, met while writing or at something else."""
     if not writing and error.errno in (errno.EACCES, errno.EPERM):
-        return "give this user the permission, or name another place"
-    return _ADVICE.get(error.errno, "mend that and run the same command again")
+        return "give this user permission, or choose another location"
+    return _ADVICE.get(error.errno, "fix this and rerun")

@@ -76,9 +76,7 @@ def _listed(folder, field, advice, sha256):
     try:
         data = read_input(path, MAX_BYTES)
     except FileNotFoundError:
-        raise unusable(
-            f"{folder} has no {FILE_NAME}, so what is in it cannot be verified"
-        ) from None
+        raise unusable(f"{folder} has no {FILE_NAME}, so its contents cannot be verified") from None
     except OSError as error:
         raise_if_of_system(error)
         raise unusable(f"{path} cannot be read ({reason(error)})") from None

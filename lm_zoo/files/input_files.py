@@ -51,10 +51,10 @@ def read_input(path, most):
 
     Args:
         path: The file.
-        most: How many bytes it may have.
+        most: Maximum size in bytes.
 
     Raises:
-        OSError: As `open_input`; or if there are more.
+        OSError: If it is not a regular file that can be opened, or is larger.
     """
     with open_input(path) as file:
         return read_at_most(path, file, most)
@@ -68,13 +68,13 @@ def read_at_most(path, file, most):
         size += len(piece)
         if size > most:
             raise OSError(
-                errno.EOVERFLOW, f"it has more than the {most:,} bytes that are read", str(path)
+                errno.EOVERFLOW, f"it has more than the maximum of {most:,} bytes", str(path)
             )
     return b"".join(pieces)
 
 
 def open_input_or_pipe(path):
-    """Opens a regular file, or a pipe that somebody writes to, as `<(command)` of a shell is one.
+    """Opens a regular file, or a pipe with a writer, such as a shell's `<(command)`.
 
     Args:
         path: The file.
@@ -83,7 +83,8 @@ def open_input_or_pipe(path):
         A buffered binary file, to be used as a context manager.
 
     Raises:
-        OSError: As `open_input`; or for a pipe that nobody opens for writing within `PATIENCE`.
+        OSError: If it cannot be opened, is another kind of file, or is a pipe that no program opens
+            for writing within `PATIENCE` seconds.
     """
     if not stat.S_ISFIFO(os.stat(path).st_mode):
         return open_input(path)
@@ -117,7 +118,7 @@ class _Pipe(io.FileIO):
             if time.monotonic() > deadline:
                 raise OSError(
                     errno.ENXIO,
-                    f"it is a pipe, and for {PATIENCE:g} seconds no program opened it to write",
+                    f"it is a pipe, and in {PATIENCE:g} seconds no program opened it for writing",
                     str(path),
                 )
             time.sleep(0.02)
@@ -134,5 +135,5 @@ def _check_kind(path, mode):
         return
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+    kind = _KINDS.get(stat.S_IFMT(mode), "not a regular file")
     raise OSError(errno.EINVAL, f"it is {kind}; expected a file", str(path))

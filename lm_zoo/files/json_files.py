@@ -46,12 +46,12 @@ def read_kept_json(field, path, expected, remedy):
     Args:
         field: What the file belongs to, for errors.
         path: The file.
-        expected: As for `read_json`.
+        expected: The type or form that its content must have, see `check`.
         remedy: What to do if it is missing or damaged.
 
     Raises:
         UserError: If it cannot be read, or is something else.
-        OSError: If that says nothing of the file, such as too many open ones.
+        OSError: If the cause is not the file, such as too many open files.
     """
     try:
         return read_json(path, expected)
@@ -217,7 +217,7 @@ def _int(text):
 
 
 def _no_constant(name):
-    raise NotJson(f"it has {name}, which is no number of JSON")
+    raise NotJson(f"it has {name}, which is not a JSON number")
 
 
 def _check_depth(value):

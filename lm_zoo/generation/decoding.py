@@ -15,7 +15,7 @@ from lm_zoo.generation.decoding_state import (
 from lm_zoo.generation.random_keys import padded
 from lm_zoo.generation.samplers import SamplingSettings
 
-MAX_STEPS = 64  # steps in one call, where no one waits for them; Ctrl-C does between calls
+MAX_STEPS = 64  # steps per call, so that Ctrl-C takes effect between calls
 
 
 class Decoder:

@@ -53,16 +53,19 @@ class Steps(NamedTuple):
 
 
 def first_step(model, features, decoding, settings, most_tokens, eos_id):
-    """Chooses each row's next token where its last one has been read.
+    """Chooses the next token of each row whose last token is already in the state.
 
     Args:
-        features: What the model made of the last tokens, `(batch, width)`.
+        model: A `LanguageModel`.
+        features: The model's features of the last tokens, `(batch, width)`.
         decoding: A `Decoding` whose state has read its `tokens` too.
-        model: As in `decode`; so are the others.
+        settings: `SamplingSettings`.
+        most_tokens: How many tokens each row may have generated in all, int32 `(batch,)`.
+        eos_id: A token that ends a row, int or int32 scalar; -1 is none.
 
     Returns:
-        `(decoding, tokens, log_probs)`: a `Decoding` as usual, and the step as in `Steps`,
-        `(batch,)` each.
+        `(decoding, tokens, log_probs)`: a `Decoding` as usual, and the chosen tokens and their
+        log-probabilities (nats), `(batch,)` each.
     """
     logits = model.logits(features[:, None])[:, 0]
     return _grow(model, logits, decoding, settings, most_tokens, eos_id)

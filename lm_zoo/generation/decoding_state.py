@@ -32,7 +32,7 @@ def prefill(model, token_ids, lengths, num_slots=None):
         model: A `LanguageModel`.
         token_ids: int32 `(batch, length)`, padded on the right.
         lengths: Tokens of each row, int32 `(batch,)`; 0 leaves a row at the start.
-        num_slots: As for `initial_state`.
+        num_slots: Tokens that the state must hold; None is the model's context.
 
     Returns:
         A `DecodingState`.
@@ -41,10 +41,10 @@ def prefill(model, token_ids, lengths, num_slots=None):
 
 
 def prefill_with_features(model, token_ids, lengths, num_slots=None):
-    """As `prefill`, for texts of at least one token.
+    """Like `prefill`, and also returns features; each text needs at least one token.
 
     Returns:
-        `(state, features)`: with the state, what the model made of each row's last token,
+        `(state, features)`: the `DecodingState`, and the features of each row's last token,
         `(batch, width)`.
     """
     batch_size, length = tf.shape(token_ids)[0], tf.shape(token_ids)[1]

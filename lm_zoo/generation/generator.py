@@ -177,8 +177,8 @@ def _encode_one(model, tokenizer, name, prompt, special_tokens):
     ids = [int(token) for token in tokenizer.encode_prompt(prompt, special_tokens)]
     if not ids:
         raise UserError(
-            f"{name}: expected text, received {prompt!r}, and this tokenizer has no token that a "
-            "text begins with; give a prompt."
+            f"{name}: expected text, received {prompt!r}, but this tokenizer has no begin token; "
+            "give a prompt."
         )
     limit = model.context_length
     if limit is not None and len(ids) > limit:

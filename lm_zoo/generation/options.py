@@ -40,29 +40,33 @@ class GenerationOptions:
             `control`, the token.
     """
 
-    max_new_tokens: int = field(100, at_least=1, help="Most tokens generated per text.")
+    max_new_tokens: int = field(
+        100, at_least=1, help="Maximum number of tokens generated per text."
+    )
     temperature: float = field(
-        1.0, at_least=0, note="0: greedy", help="Divides the logits; 0 takes the likeliest token."
+        1.0, at_least=0, note="0: greedy", help="Divides the logits; 0 is greedy decoding."
     )
     top_k: int = field(
-        0, at_least=0, note="0: all", help="Sample among the k likeliest tokens; 0 is off."
+        0, at_least=0, note="0: all", help="Sample from the k most likely tokens; 0 is off."
     )
     top_p: float = field(
         1.0,
         above=0,
         at_most=1,
         note="1: all",
-        help="Sample among the likeliest tokens of this total probability; 1 is off.",
+        help="Sample from the most likely tokens with this total probability; 1 is off.",
     )
     repetition_penalty: float = field(
-        1.0, above=0, note="1: off", help="Above 1: makes tokens seen before less likely."
+        1.0, above=0, note="1: off", help="Above 1: makes earlier tokens less likely."
     )
     num_beams: int = field(1, at_least=1, help="Above 1: beam search, without sampling.")
-    length_penalty: float = field(1.0, help="Beam search divides by length to this power.")
-    seed: int = field(0, at_least=0, help="Same seed, same text.")
+    length_penalty: float = field(
+        1.0, help="Beam search divides the log-probability by the length to this power."
+    )
+    seed: int = field(0, at_least=0, help="The same seed gives the same text.")
     num_return_sequences: int = field(1, at_least=1, help="Continuations of each prompt.")
-    stop: tuple[str, ...] = field((), repeated=True, help="Text that ends a continuation.")
-    ignore_eos: bool = field(False, help="Go on after an end-of-text token.")
+    stop: tuple[str, ...] = field((), repeated=True, help="Text at which a continuation ends.")
+    ignore_eos: bool = field(False, help="Continue after an end-of-text token.")
     special_tokens: str = special_tokens_option()
 
     def validate(self):
@@ -75,14 +79,14 @@ class GenerationOptions:
             UserError: Naming the option, what was expected and what was received.
         """
         check_fields(self, in_graph=True)
-        require("" not in self.stop, "stop", "strings that are not empty", self.stop)
+        require("" not in self.stop, "stop", "non-empty strings", self.stop)
         if self.num_beams > 1:
             self._check_beams()
         elif self.temperature == 0:
             require(
                 self.num_return_sequences == 1,
                 "num_return_sequences",
-                "1 with temperature 0, which gives the same text each time",
+                "1 with temperature 0, which always gives the same text",
                 self.num_return_sequences,
             )
         return self

@@ -64,11 +64,11 @@ def draws(prompts, num_return_sequences=1):
 
 
 def draws_in_graph(token_ids, lengths, seed):
-    """As `draws`, of one text a prompt, for rows that each have a seed.
+    """Like `draws` with one text per prompt, for rows that each have their own seed.
 
     Args:
-        token_ids: As in `row_keys`; so is `lengths`.
-        lengths: int32 `(batch,)`.
+        token_ids: Prompts, padded on the right, int32 `(batch, length)`.
+        lengths: Tokens of each prompt, int32 `(batch,)`.
         seed: int32 `(batch,)`; only rows of one seed count as equal.
 
     Returns:

@@ -93,6 +93,6 @@ def require_probability(log_prob):
     """Refuses what a model gives whose parameters are not finite."""
     if math.isnan(log_prob):
         raise UserError(
-            "model: expected probabilities, received NaN; its parameters are not finite, so "
-            "load an earlier checkpoint."
+            "model: expected probabilities, received NaN; its parameters are not finite, use an "
+            "earlier checkpoint."
         )

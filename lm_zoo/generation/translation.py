@@ -143,8 +143,8 @@ class _Translator:
             return _Source(text, token_ids, False)
         if self.options.too_long == "error":
             raise UserError(
-                f"{name}: expected at most {limit} tokens (the model's source_length, the end "
-                f"token included), received {len(token_ids)}; shorten it, or use too_long=truncate."
+                f"{name}: expected at most {limit} tokens (the model's source_length, including "
+                f"the end token), received {len(token_ids)}; shorten it, or use too_long=truncate."
             )
         return _Source(text, token_ids[: limit - 1] + token_ids[-1:], True)
 
@@ -201,8 +201,7 @@ def _check(model, source_tokenizer, tokenizer):
         require_vocabulary(given, vocab_size, name)
         if given.end_id is None:
             raise UserError(
-                f"{name}: expected one with a token that ends a text, received {given.name!r} "
-                "without."
+                f"{name}: expected one with an end token, received {given.name!r} without."
             )
 
 

@@ -38,20 +38,22 @@ class TranslationOptions:
         0.0,
         at_least=0,
         note="0: off",
-        help="Above 0: favours translations that look at all of the source.",
+        help="Above 0: favours translations that attend to all of the source.",
     )
     num_return_sequences: int = field(1, at_least=1, help="Translations of each text.")
     max_new_tokens: int = field(
         0,
         at_least=0,
         note="0: by the source's length",
-        help="Most tokens of a translation; 0 is twice the source's and 20 more.",
+        help="Maximum number of tokens per translation; 0 is twice the source's plus 20.",
     )
-    batch_size: int = field(64, at_least=1, help="Most texts translated at once on a device.")
+    batch_size: int = field(
+        64, at_least=1, help="Maximum number of texts translated at once per device."
+    )
     too_long: str = field(
         "error",
         choices=TOO_LONG,
-        help="What becomes of a text that is longer than the model can read.",
+        help="What to do with a text that is longer than the model can read.",
     )
     special_tokens: str = special_tokens_option()
 

@@ -36,10 +36,10 @@ def describe_text(column, tokenizer, tokens, line_lengths=None):
             looked = unknown_words(column, tokens.name, tokenizer)
         unknown = {"tokens": tokens.num_unknown, "share": share, **looked}
     if tokens.document_starts is not None:
-        unit = "tokens of a text, its end included"
+        unit = "tokens of a text, including its end"
         values, times = np.unique(np.diff(tokens.document_starts), return_counts=True)
     else:
-        unit = "characters of a line that is not blank"
+        unit = "characters of a non-blank line"
         values = sorted(line_lengths)
         times = [line_lengths[value] for value in values]
     return {

@@ -11,9 +11,9 @@ from lm_zoo.inspection.preview import preview_batch, preview_examples
 def inspect(task, corpus, examples, batches, split="train", num_examples=3, num_batches=1):
     """Looks at a split of a corpus as a task reads it.
 
-    Memory stays bounded: tokens are counted piece by piece, texts are kept as 64-bit digests of
-    which there is a most, documents' lengths take 16 bytes each. Where less than everything was
-    looked at, the result says so.
+    Memory is bounded: tokens are counted piece by piece, texts are kept as a limited number of
+        64-bit digests, documents' lengths take 16 bytes each. If only a part was examined, the
+        result says so.
 
     Args:
         task: The `Task`.
@@ -28,7 +28,7 @@ def inspect(task, corpus, examples, batches, split="train", num_examples=3, num_
     Returns:
         A JSON-ready dict: `corpus`, `task` and `split`, their names; `fields`, field name -> what
         is known of it; `examples`, how many (`count`; None for a stream) and some, token by token
-        (`shown`); `batches`, likewise; `epoch`, what an epoch of batches is made of, or None;
+        (`shown`); `batches`, some batches; `epoch`, what an epoch of batches consists of, or None;
         `duplicates`, of whole records (`records`) and, where they have several fields, of each
         text field by its name; `sections`, what the task adds.
     """

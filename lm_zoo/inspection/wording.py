@@ -33,10 +33,10 @@ def heading_of_batch(batch):
         state = f"; carried state {'starts anew' if batch['reset'] else 'goes on'}"
     parts = [
         f"{f'{name} ' if len(fields) > 1 else ''}of {of['length']:,}, {of['tokens']:,} tokens, "
-        f"{of['padding']:,} places of padding{_kept_apart(of)}"
+        f"{of['padding']:,} positions of padding{_kept_apart(of)}"
         for name, of in fields.items()
     ]
-    filling = f"; {batch['filling']:,} rows to fill up" if batch["filling"] else ""
+    filling = f"; {batch['filling']:,} padding rows" if batch["filling"] else ""
     return (
         f"Batch of step {batch['step']:,}: {batch['rows']:,} rows{';' if len(fields) > 1 else ''} "
         f"{'; '.join(parts)}{filling}{state}"
@@ -58,7 +58,7 @@ def heading_of_row(report, batch, number, name):
         return f"{heading}: one segment, read through"
     listed = [f"{first}-{last}" for first, last in segments[:12]]
     more = ", ..." if len(segments) > 12 else ""
-    return f"{heading}: segments at places {', '.join(listed)}{more}; none sees another"
+    return f"{heading}: segments at positions {', '.join(listed)}{more}; none sees another"
 
 
 def tables(report):
@@ -143,7 +143,7 @@ def notes(report):
     for duplicates in report["duplicates"].values():
         share = duplicates["share_looked_at"]
         note = (
-            f"Duplicates are estimated from {share:.4%} of all different texts, each with all its "
+            f"Duplicates are estimated from {share:.4%} of all distinct texts, each with all its "
             "copies."
         )
         found += [note] if share < 1 and note not in found else []
@@ -154,13 +154,13 @@ def _field_notes(of_field):
     found = []
     if of_field["tokens_looked_at"] < of_field["tokens"]:
         found.append(
-            f"Token counts are of an even sample of {of_field['tokens_looked_at']:,} of "
+            f"Token counts are from an even sample of {of_field['tokens_looked_at']:,} of "
             f"{of_field['tokens']:,} tokens."
         )
     unknown = of_field.get("unknown")
     if unknown and unknown["tokens"] and unknown["words"]:
         found.append(
-            f"Unknown words were looked for in the first {unknown['characters']:,} characters."
+            f"Unknown words were searched for in the first {unknown['characters']:,} characters."
         )
     listed = len(of_field.get("classes", ()))
     if listed > SHOWN_CLASSES:

@@ -75,6 +75,14 @@ class Dense(ConfigurableLayer):
 
 
 def normal_dense(units, name, seed, stddev, **arguments):
-    """Returns a `Dense` of a normal initial kernel that follows from the seed and its name."""
+    """Returns a `Dense` whose initial kernel is normal and depends only on the seed and its name.
+
+    Args:
+        units: Width of the output.
+        name: Name of the layer.
+        seed: Seed of the owner, or None for new weights each time.
+        stddev: Standard deviation of the initial kernel.
+        **arguments: Further arguments of `Dense`.
+    """
     kernel = initializers.normal(stddev, seed, name)
     return Dense(units, kernel_initializer=kernel, name=name, **arguments)

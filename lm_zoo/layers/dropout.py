@@ -97,7 +97,14 @@ class Dropout(ConfigurableLayer):
 
 
 def named_dropout(rate, seed, name, dtype):
-    """Returns a `Dropout` whose own seed follows from that of its owner and its name."""
+    """Returns a `Dropout` whose seed is derived from its owner's seed and its name.
+
+    Args:
+        rate: Share that is dropped, at least 0 and below 1.
+        seed: Seed of the owner, or None.
+        name: Name of the layer.
+        dtype: Dtype policy.
+    """
     return Dropout(rate, derive_seed(seed, name), name=name, dtype=dtype)
 
 

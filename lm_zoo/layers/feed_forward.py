@@ -23,6 +23,12 @@ class FeedForward(ConfigurableLayer):
         output_stddev: Standard deviation of the output kernel's initial weights.
         seed: Of the initial weights; None draws them anew each time.
         stddev: Standard deviation of the other initial weights.
+
+    Call arguments:
+        x: Shape `(batch, length, hidden_dim)`.
+
+    Returns:
+        Shape `(batch, length, hidden_dim)`, in the compute dtype.
     """
 
     def __init__(

@@ -19,10 +19,12 @@ def derive_seed(seed, name):
 
 
 def uniform(scale, seed, name):
+    """Uniform between minus and plus `scale`; `seed` is the owner's, `name` the weight's."""
     return keras.initializers.RandomUniform(-scale, scale, seed=derive_seed(seed, name))
 
 
 def normal(stddev, seed, name):
+    """Normal with mean 0; `seed` is the owner's, `name` the weight's."""
     return keras.initializers.RandomNormal(0.0, stddev, seed=derive_seed(seed, name))
 
 

@@ -13,7 +13,15 @@ EPSILON = 1e-5  # GPT-2's and Llama 2's
 
 
 def normalization(kind, use_bias, name, dtype, epsilon=EPSILON):
-    """Builds the layer called `kind`."""
+    """Builds a normalisation layer.
+
+    Args:
+        kind: `layer_norm` or `rms_norm`.
+        use_bias: Whether `layer_norm` has a bias.
+        name: Name of the layer.
+        dtype: Dtype policy.
+        epsilon: Added to the variance or the mean square before the root.
+    """
     if kind == "rms_norm":
         return RMSNormalization(epsilon=epsilon, name=name, dtype=dtype)
     if kind == "layer_norm":
@@ -30,6 +38,15 @@ class RMSNormalization(ConfigurableLayer):
     Keras' layer of this name rounds its gain to the compute dtype under a mixed policy, so that
     bfloat16 has no value between 1 and 1.0078. Here the gain stays float32, as in Keras'
     LayerNormalization.
+
+    Args:
+        epsilon: Added to the mean square before the root.
+
+    Call arguments:
+        x: Shape `(..., width)`.
+
+    Returns:
+        The same shape, in the compute dtype.
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs):

@@ -31,14 +31,14 @@ class TransformerBlock(ConfigurableLayer):
         dropout: Share dropped of the attention weights and of each part's output in training.
         use_bias: Whether products and layer normalisations have biases.
         residual_stddev: Standard deviation of the initial weights that write to the residual.
-        seed: Of the initial weights and of dropout; None draws them anew each time.
+        seed: Seed of the initial weights and of dropout; None draws new ones each time.
         stddev: Standard deviation of the other initial weights.
         normalize_first: Whether normalisation stands before each part.
         cross_attention: Whether there is attention to a memory.
         norm_epsilon: Added to variances before their roots are taken.
         attention_bias: Whether self-attention has biases; None means `use_bias`.
         mlp_bias: Whether the feed-forward part has biases; None means `use_bias`.
-        attention_scale: As `scale` of `CausalSelfAttention`.
+        attention_scale: Multiplies self-attention's logits; None is `head_dim**-0.5`.
     """
 
     def __init__(

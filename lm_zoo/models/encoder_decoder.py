@@ -226,7 +226,8 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         return features, state, tf.reduce_mean(weights[-1], 1)
 
     def _read(self, token_ids, state, training=False, document_starts=None, lengths=None):
-        """As `features`, with each block's attention weights besides."""
+        """Returns `(features, state, weights)`: each block's attention weights in addition to
+        `features`."""
         *state, memory = state
         features, state, weights = self.read(
             token_ids, state, training, document_starts, lengths, _masked(memory)

@@ -60,7 +60,8 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         if sources:
             raise UserError(
                 "model: expected one that reads a source, such as encoder_decoder, received "
-                f"{type(self).__name__}, a language model; generate with it, or score texts alone."
+                f"{type(self).__name__}, a language model; generate with it, or score texts "
+                "without sources."
             )
 
     def initial_state(self, batch_size, num_slots=None):
@@ -103,11 +104,11 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
 
         Args:
             token_ids: Integers, shape `(batch, length)`.
-            lengths: As for `features`.
+            lengths: Tokens of each row, int32 `(batch,)`; the rest is padding. None is all.
             training: Whether dropout is on.
 
         Returns:
-            Vectors of shape `(batch, length, width)`; those of padding mean nothing.
+            Vectors of shape `(batch, length, width)`; those of padding are arbitrary.
         """
         token_ids = self.prepare(token_ids)
         state = self.initial_state(tf.shape(token_ids)[0])

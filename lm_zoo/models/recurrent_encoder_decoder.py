@@ -225,7 +225,8 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         return (self._read(token_ids, state)[2][:, None],)
 
     def _read(self, token_ids, state, training=False, document_starts=None, lengths=None):
-        """As `features`, with the attention weights `(batch, length, source_length)` besides."""
+        """Returns `(features, state, weights)`, the weights of shape `(batch, length,
+        source_length)`."""
         states, memory = state
         source_lengths, keys, values = memory
         mask = pad_mask(source_lengths, tf.shape(values)[1])

@@ -25,8 +25,8 @@ class SequenceToSequenceModel(LanguageModel):
     def check_reads(self, sources):
         if not sources:
             raise UserError(
-                f"model: expected a language model, received {type(self).__name__}, which writes "
-                "after reading a source; translate with it, or score texts with their sources."
+                f"model: expected a language model, received {type(self).__name__}, which reads a "
+                "source first; translate with it, or score texts with their sources."
             )
 
     def encode(self, source_ids, lengths=None, training=False):
@@ -55,15 +55,16 @@ class SequenceToSequenceModel(LanguageModel):
         raise NotImplementedError
 
     def initial_state(self, batch_size, num_slots=None, memory=None):
-        """As in `LanguageModel`, after `memory` from `encode`; None is that of an empty source.
+        """Returns the state before the first target token, given `memory` from `encode` (None: an
+        empty source).
 
-        The state is a tuple whose last entry is the memory as it is. It may be of fewer sources
-        than there are rows: as many neighbouring rows (`batch_size / sources`) then share each.
+        The state is a tuple whose last entry is the memory itself. It may have fewer sources than
+        there are rows: `batch_size / sources` neighbouring rows then share each.
         """
         raise NotImplementedError
 
     def features_and_attention(self, token_ids, state):
-        """As `features`, with what each token looks at in its source.
+        """Returns `features`' result, and each token's attention to its source.
 
         Returns:
             `(features, state, weights)`: float32 `(batch, length, source_length)`, those of the
@@ -79,9 +80,11 @@ class SequenceToSequenceModel(LanguageModel):
         Args:
             token_ids: Target ids, shape `(batch, length)`.
             training: Whether dropout is on.
-            document_starts: As in `features`.
+            document_starts: True where a token begins a document, which resets the state; bool
+                `(batch, length)`, or None.
             source_ids: Source ids, shape `(batch, source_length)`; None is an empty source.
-            source_lengths: As in `encode`.
+            source_lengths: Tokens of each source, int32 `(batch,)`; the rest is padding. None is
+                all.
         """
         memory = None
         if source_ids is not None:
@@ -91,12 +94,13 @@ class SequenceToSequenceModel(LanguageModel):
         return self.forward(token_ids, state, training, document_starts)[0]
 
     def attention_weights(self, token_ids, source_ids, source_lengths=None):
-        """Returns what each target token looks at in its source.
+        """Returns each target token's attention to its source.
 
         Args:
             token_ids: Target ids, shape `(batch, length)`.
             source_ids: Source ids, shape `(batch, source_length)`.
-            source_lengths: As in `encode`.
+            source_lengths: Tokens of each source, int32 `(batch,)`; the rest is padding. None is
+                all.
 
         Returns:
             A tuple with a float32 tensor for each layer that attends to the source, first layer
@@ -109,8 +113,8 @@ class SequenceToSequenceModel(LanguageModel):
         length, limit = source_ids.shape[1], self.source_length
         if length is not None and limit is not None and length > limit:
             raise UserError(
-                f"source_ids: expected at most source_length ({limit}) tokens in a row, received "
-                f"{length}. Cut the text, or build the model with a larger source_length."
+                f"source_ids: expected at most source_length ({limit}) tokens per row, received "
+                f"{length}. Shorten the text, or build the model with a larger source_length."
             )
 
 

@@ -78,10 +78,19 @@ class TransformerLM(LanguageModel):
     def read(
         self, token_ids, state, training=False, document_starts=None, lengths=None, memory=None
     ):
-        """As `features`, after `Memory`.
+        """Returns the features of tokens that may attend to a `Memory`.
+
+        Args:
+            token_ids: Integers, shape `(batch, length)`.
+            state: `(position, caches)` from `initial_state` or an earlier call.
+            training: Whether dropout is on.
+            document_starts: True where a token begins a document, bool `(batch, length)`, or None.
+            lengths: Tokens of each row, int32 `(batch,)`; the rest is padding. None is all.
+            memory: `Memory` of a source, or None.
 
         Returns:
-            `(features, state, weights)`: as `run` has them.
+            `(features, state, weights)`: features `(batch, length, hidden_dim)`, the new state, and
+            each block's attention weights to the memory.
         """
         token_ids = self.prepare(token_ids)
         position, caches = state
@@ -117,7 +126,18 @@ class TransformerLM(LanguageModel):
         return features, (position, caches), weights
 
     def read_from_start(self, token_ids, training=False, document_starts=None, memory=None):
-        """Reads texts from their start without a cache; returns `(features, weights)`."""
+        """Reads texts from their start without a cache.
+
+        Args:
+            token_ids: Integers, shape `(batch, length)`.
+            training: Whether dropout is on.
+            document_starts: True where a token begins a document, bool `(batch, length)`, or None.
+            memory: `Memory` of a source, or None.
+
+        Returns:
+            `(features, weights)`: `(batch, length, hidden_dim)`, and each block's attention weights
+            to the memory.
+        """
         token_ids = self.prepare(token_ids)
         length = tf.shape(token_ids)[1]
         if document_starts is None:
@@ -141,17 +161,19 @@ class TransformerLM(LanguageModel):
     def run(
         self, token_ids, positions, mask, caches, position, training, sources=None, memory=None
     ):
-        """What reading with and without a cache share.
+        """Runs all blocks, with or without a cache.
 
         Args:
-            token_ids: Shape `(batch, length)`.
-            positions: Of the tokens, shape `(length,)` or `(batch, length)`.
-            mask: Added to the attention scores.
-            caches: One for each block, or Nones.
-            position: Number of tokens before these in each row, shape `(batch,)`, or None.
+            token_ids: Integers, shape `(batch, length)`.
+            positions: Positions of the tokens, shape `(length,)` or `(batch, length)`.
+            mask: Added to the attention scores, float32 `(length, length)` without a cache, else
+                `(batch, 1, length, slots)`.
+            caches: One `(keys, values)` for each block, each of shape `(batch, num_kv_heads, slots,
+                head_dim)`; or a None for each block.
+            position: Number of tokens before these in each row, int32 `(batch,)`, or None.
             training: Whether dropout is on.
-            sources: With caches and documents, from `read_documents`.
-            memory: `Memory`, for blocks that attend to one.
+            sources: With caches and documents, from `read_documents`; else None.
+            memory: `Memory`, for blocks that attend to one; else None.
 
         Returns:
             `(features, caches, weights)`; the weights are each block's attention to the memory, or
@@ -160,8 +182,9 @@ class TransformerLM(LanguageModel):
         length = token_ids.shape[1]
         if length is not None and length > self.context_length:
             raise UserError(
-                f"token_ids: expected at most context_length ({self.context_length}) tokens in a "
-                f"row, received {length}. Cut the text, or build the model with a longer context."
+                f"token_ids: expected at most context_length ({self.context_length}) tokens per "
+                f"row, received {length}. Shorten the text, or build the model with a longer "
+                "context."
             )
         x = self.embed(token_ids, positions, training)  # (B, T, C)
         turn = None
@@ -188,7 +211,16 @@ class TransformerLM(LanguageModel):
         return x, tuple(new_caches), tuple(weights)
 
     def embed(self, token_ids, positions, training):
-        """Returns the vectors `(batch, length, hidden_dim)` that the first block reads."""
+        """Returns the vectors that the first block reads.
+
+        Args:
+            token_ids: Integers, shape `(batch, length)`.
+            positions: Integers, shape `(length,)` or `(batch, length)`.
+            training: Whether dropout is on.
+
+        Returns:
+            Shape `(batch, length, hidden_dim)`.
+        """
         x = self.token_embedding(token_ids)
         if self.position_embedding is not None:
             x = add_shared(x, self.position_embedding(positions))

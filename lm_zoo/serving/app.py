@@ -141,8 +141,7 @@ async def _error_response(request, error):
 async def _http_error_response(request, error):
     path = field(request.scope["path"])
     messages = {
-        404: f"there is nothing at {path}; completions are at /v1/completions, embeddings at "
-        "/v1/embeddings.",
+        404: f"nothing at {path}; completions are at /v1/completions, embeddings at /v1/embeddings.",
         405: f"{path} is not for {request.method}.",
     }
     message = messages.get(error.status_code, error.detail)

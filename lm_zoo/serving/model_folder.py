@@ -28,10 +28,10 @@ def find_version(folder):
     if versions := _versions(folder):
         return folder.name, *max(versions.items())
     inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and _versions(path))
-    hint = f" There are models in it: give {folder}/{inside[0]}." if inside else ""
+    hint = f" It contains models: give {folder}/{inside[0]}." if inside else ""
     raise UserError(
-        f"model: {folder} holds no exported model (no VERSION/saved_model.pb); give the folder "
-        f"NAME that `lm-zoo export` wrote.{hint}"
+        f"model: {folder} has no exported model (no VERSION/saved_model.pb); give the folder NAME "
+        f"that `lm-zoo export` wrote.{hint}"
     )
 
 

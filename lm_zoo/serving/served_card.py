@@ -34,7 +34,7 @@ def read_card(path):
     except FileNotFoundError:
         raise UserError(
             f"model: {path} holds a SavedModel that is not lm_zoo's ({PATH} is missing); export "
-            "one by `lm-zoo export`."
+            "one with `lm-zoo export`."
         ) from None
     except (OSError, NotJson) as error:
         raise_if_of_system(error)
@@ -42,8 +42,8 @@ def read_card(path):
     if version != CARD_VERSION:
         raise UserError(
             f"model: {path / PATH}: format_version: expected {CARD_VERSION}, received "
-            f"{version!r:.40}: another version of lm_zoo wrote it; export the model again by this "
-            "one."
+            f"{version!r:.40}: another version of lm_zoo wrote it; export the model again with "
+            "this one."
         )
     if not card["predictions"]:
         raise UserError(
@@ -102,9 +102,9 @@ def _check(signature, functions):
     _, specs = signature.function.structured_input_signature
     found = {name: spec.dtype.name for name, spec in specs.items()}
     if found != {name: each.dtype for name, each in inputs.items()}:
-        raise NotJson(f"its inputs are those of another SavedModel, which has {found}")
+        raise NotJson(f"its inputs differ from the SavedModel's, which has {found}")
     if not any(each.is_required and each.each == "row" for each in inputs.values()):
-        raise NotJson("it has no input that each row needs")
+        raise NotJson("it has no required input")
     for name in prediction.row_lengths.values():
         _expect("outputs", name, prediction.outputs)
     signature.defaults  # which have to be of their dtypes

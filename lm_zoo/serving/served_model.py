@@ -23,8 +23,8 @@ from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
 
 UNVERIFIED = (
-    "a SavedModel is a program, which does what it likes when it is loaded: export or copy it "
-    "again, or load it all the same by --trust_unverified if you know who made it"
+    "a SavedModel is a program and can run any code when loaded: export or copy it again, or "
+    "load it with --trust_unverified if you trust its author"
 )
 # What TensorFlow raises for a SavedModel of which something is missing, cut off or altered.
 DAMAGE = (
@@ -168,5 +168,5 @@ def _damaged(path, error):
     raise_if_of_system(os_error_of(str(error), path))
     reason = " ".join(str(error).split())[:200]
     return UserError(
-        f"model: {path} cannot be loaded ({reason}); export the model again, or copy it again."
+        f"model: {path} cannot be loaded ({reason}); copy it or export the model again."
     )

@@ -80,7 +80,7 @@ class Signature:
         for name in self.required:
             if name not in names:
                 raise RequestError(
-                    f"{name}: the signature {self.name!r} needs it, and it was not given.",
+                    f"{name}: the signature {self.name!r} requires it, and it was not given.",
                     param=name,
                 )
 

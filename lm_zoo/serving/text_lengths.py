@@ -37,7 +37,7 @@ def text_lengths(signature, call, model, most):
             continue
         tokenizer, own = model.fields[each.field]
         longest = min(most, own) if own and not each.windowed else most
-        counted = ", its end included" if each.ends else ""
+        counted = ", including the end token" if each.ends else ""
         for row, text in enumerate(call.inputs[name]):
             text = text.decode("utf-8")
             token_ids = tokenizer.encode(text, model.special_tokens_of_signatures)

@@ -11,16 +11,17 @@ from lm_zoo.text.tokenizers.tokenizer import CONTROL
 def token_ends(tokenizer, text, token_ids, special_tokens=CONTROL):
     """Returns how many characters of a text are read after each of its tokens.
 
-    What no token stands for, such as spaces that a tokenizer loses, belongs to the token after it.
+    Characters without a token, such as spaces that a tokenizer drops, belong to the token after
+    them.
 
     Args:
         tokenizer: A `Tokenizer`.
         text: A string.
-        token_ids: Its tokens; start tokens, which are no text, may stand before them.
-        special_tokens: As `Tokenizer.encode` was told.
+        token_ids: Its tokens; start tokens, which have no text, may come first.
+        special_tokens: `control` or `text`, as it was given to `Tokenizer.encode`.
 
     Returns:
-        A list of whole numbers that do not decrease.
+        A non-decreasing list of whole numbers.
     """
     pieces = decoded_pieces(tokenizer, token_ids)
     if "".join(pieces) == text:

@@ -81,23 +81,23 @@ class BatchSize:
         batch_size: Examples at once.
     """
 
-    batch_size: int | None = field(None, at_least=1, help="Examples at once.")
+    batch_size: int | None = field(None, at_least=1, help="Examples per batch.")
 
 
 class Task:
     """What a run is trained to do.
 
-    Training, the run, export, serving, inspection and the command line know this class alone; it
-    knows none of them. It has no state: it may be made anew from its arguments at any time. It names
-    parts and is no loop: it has no training step, no optimizer, no reduction and no files. What it
-    returns are sums per row; whatever divides, clips, reduces or distributes stays in training.
+    Training, the run, export, serving, inspection and the command line know only this class; it
+    knows none of them. It has no state: it can be recreated from its arguments at any time. It has
+    named parts but no loop: no training step, no optimizer, no reduction and no files. It returns
+    sums per row; training divides, clips, reduces and distributes them.
 
     Args:
         config: An `ExperimentConfig`.
         preprocessors: Field name -> `Tokenizer`.
 
     Attributes:
-        name: As in `TASKS`.
+        name: Its name in `TASKS`.
         fields: The `Field`s of a record, in their order.
         figures: Names of the sums that curves are made of. One named `tokens` counts the tokens
             that a step has read, for the speed; without it, examples are counted (`unit`).
@@ -227,7 +227,8 @@ class Task:
             model: The model.
             split: The `ExampleSplit`.
             batches: Its `Batches`, of which one epoch was measured.
-            totals: As for `curves`, and `counts`.
+            totals: Name -> its sum over all rows: `objective`, `weight`, and the names in `figures`
+                and `counts`.
         """
         from lm_zoo.evaluation.figures_report import FiguresReport
 

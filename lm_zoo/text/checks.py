@@ -22,5 +22,5 @@ def require_vocabulary(tokenizer, vocab_size, name="tokenizer"):
     if tokenizer.vocab_size != vocab_size:
         raise UserError(
             f"{name}: expected the model's {vocab_size} token ids, received a tokenizer of "
-            f"{tokenizer.vocab_size}; give the one that the model was trained with."
+            f"{tokenizer.vocab_size}; use the one that the model was trained with."
         )

@@ -74,7 +74,7 @@ def lost_between(data, decoded):
 
 
 def _lost_between_words(data, decoded):
-    """As `lost_between`, where nothing but the white space around the same words differs."""
+    """`lost_between` for texts that differ only in the white space around the same words."""
     gone = [max(0, data.count(space) - decoded.count(space)) for space in _SPACES]
     return Lost(sum(gone), gone[0])
 

@@ -2,6 +2,6 @@
 
 TEXT, CONTROL = SPECIAL_TOKENS = ("text", "control")
 SPECIAL_TOKENS_HELP = (
-    "What a special token that is written out in a text, such as <|endoftext|>, is: text, or "
-    "control, the token."
+    "How a special token written out in a text, such as <|endoftext|>, is read: as text, or as "
+    "the token (control)."
 )

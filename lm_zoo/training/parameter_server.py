@@ -17,9 +17,9 @@ def check(config, batches):
     """
     if batches.carries_state:
         raise UserError(
-            "runtime.strategy: parameter_server makes steps in any order, and task.layout="
-            "'contiguous' carries state from step to step; set task.layout to 'windows' or "
-            "'packed', or take another strategy."
+            "runtime.strategy: parameter_server runs steps in any order, but "
+            "task.layout='contiguous' carries state from step to step; set task.layout to "
+            "'windows' or 'packed', or use another strategy."
         )
     if config.training.histogram_interval:
         raise UserError(
@@ -28,8 +28,9 @@ def check(config, batches):
         )
     if config.training.precision == "float16":
         raise UserError(
-            "runtime.strategy: parameter_server has no loss scaling, for workers would race for "
-            "the scale; received training.precision='float16', take 'bfloat16' or 'float32'."
+            "runtime.strategy: parameter_server has no loss scaling, because workers would race "
+            "to update the scale; received training.precision='float16', use 'bfloat16' or "
+            "'float32'."
         )
 
 
@@ -113,12 +114,12 @@ class AsynchronousTrainStep(TrainStep):
             self._coordinator.join()
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             raise LostProcess(
-                "cluster: a parameter server ended or cannot be reached; start all processes again "
-                "to go on from the last checkpoint."
+                "cluster: a parameter server ended or cannot be reached; start all processes "
+                "again to continue from the last checkpoint."
             ) from error
         results = self._results.numpy()[: self._waiting]
         if not (results[:, -1] == 1.0).all():
-            raise RuntimeError(f"of {self._waiting} steps {int(results[:, -1].sum())} were made")
+            raise RuntimeError(f"{int(results[:, -1].sum())} of {self._waiting} steps were made")
         *sums, norms, steps = results.sum(axis=0)
         self._count(**dict(zip(self.row_sums, sums)), gradient_norm=norms, steps=steps)
         self._results.assign(tf.zeros_like(self._results))

@@ -285,7 +285,8 @@ class TrainStep:
 
         Args:
             step: Number of the step, which dropout follows from.
-            first_row: Index of the first of the rows in the global batch, likewise.
+            first_row: Index of the first of the rows in the global batch, which dropout follows
+                from too.
             features: Name -> tensor with the rows first.
             state: The state that is carried, or `()`.
             scale: What the objective is multiplied by.

@@ -376,8 +376,8 @@ class Trainer:
         if lost := sorted(expected - curves[split]):
             listed = ", ".join(map(str, lost if len(lost) < 8 else [*lost[:3], "...", lost[-1]]))
             logging.warning(
-                "TensorBoard's %s curves in %s lack %d of %d points (steps %s): an event file was "
-                "damaged or removed; the figures are not made again",
+                "TensorBoard's %s curves in %s lack %d of %d points (steps %s): an event file "
+                "was damaged or removed; the points are not recomputed",
                 split,
                 self.folder.path,
                 len(lost),
@@ -392,8 +392,8 @@ class Trainer:
             self.plateau = PlateauState.from_dict(found.metadata["plateau"])
         except NotJson as error:
             raise UserError(
-                f"checkpoint {found.path}: metadata.{error}; restore it from a copy, or remove it "
-                "to go on from the one before."
+                f"checkpoint {found.path}: metadata.{error}; restore it from a backup, or remove "
+                "it to continue from the one before."
             ) from None
         self.finished = found.metadata["finished"]
 

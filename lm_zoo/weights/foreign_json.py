@@ -24,7 +24,7 @@ def read_json(path):
     except FileNotFoundError:
         raise UserError(f"{path.parent}: expected a file {path.name}, found none.") from None
     except OSError as error:
-        raise UserError(f"{path}: could not be read ({files.reason(error)}).") from None
+        raise UserError(f"{path}: cannot be read ({files.reason(error)}).") from None
     except json_files.NotJson as error:
         raise UserError(f"{path}: {error}; copy it again.") from None
 
@@ -45,7 +45,7 @@ class Fields:
         """Returns a whole number of at least 1; without a default it must be there."""
         value = self._value(name, default)
         if type(value) is not int or value < 1:
-            raise self.error(name, "a whole number of at least 1", value)
+            raise self.error(name, "a whole number, at least 1", value)
         return value
 
     def number(self, name, default):
@@ -53,7 +53,7 @@ class Fields:
         value = self._value(name, default)
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not right or not math.isfinite(value) or value < 0:
-            raise self.error(name, "a number of at least 0", value)
+            raise self.error(name, "a number, at least 0", value)
         return float(value)
 
     def flag(self, name, default):

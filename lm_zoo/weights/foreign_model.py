@@ -64,14 +64,14 @@ def check_written(mappings, source, model):
         if not np.array_equal(joined, np.asarray(variables[f"model/{mapping.variable}"])):
             name = next(iter(mapping.tensors))
             raise UserError(
-                f"{source.where(name)}: tensor {name!r} is not what was written; the disk is at "
-                "fault, or the weights hold undefined numbers."
+                f"{source.where(name)}: tensor {name!r} is not what was written; the disk is "
+                "faulty, or the weights contain NaN."
             )
 
 
 def written(kind, model, where):
     """Returns a line that says what `check_written` has found good."""
     return (
-        f"{kind} of {model.num_parameters:,} parameters in {where}; read back, every tensor equals "
-        "the run's, bit by bit"
+        f"{kind} of {model.num_parameters:,} parameters in {where}; every tensor, read back, "
+        "equals the run's bit for bit"
     )

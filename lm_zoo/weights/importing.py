@@ -79,8 +79,8 @@ def _format_of(source):
         if module.recognizes(source):
             return name
     raise UserError(
-        f"--from: {source} has neither a config.json of transformers or keras-hub, nor safetensors "
-        "of PyTorch's recurrent layers; give another folder, or say what it is by --format."
+        f"--from: {source} has neither a config.json from transformers or keras-hub, nor "
+        "safetensors of PyTorch's recurrent layers; give another folder, or give its --format."
     )
 
 
@@ -93,16 +93,16 @@ def _with_padding(foreign, source, given):
     size = foreign.arguments["vocab_size"]
     if foreign.tokenizer is None:
         raise UserError(
-            f"tokenizer: {source} has none that lm_zoo reads; expected one of {size} tokens: give "
-            "it by --tokenizer."
+            f"tokenizer: {source} has none that lm_zoo can read; expected one with {size} tokens: "
+            "give it with --tokenizer."
         )
     padding = size - foreign.tokenizer.vocab_size
     fits = padding < max(MAX_PADDING, size // 16) and (not given or size % 8 == 0)
     if padding and not (padding > 0 and fits):
         raise UserError(
             f"tokenizer: expected {size} tokens, as the weights have, received a "
-            f"{foreign.tokenizer.name} tokenizer of {foreign.tokenizer.vocab_size}; give that of "
-            "the model by --tokenizer."
+            f"{foreign.tokenizer.name} tokenizer of {foreign.tokenizer.vocab_size}; give the "
+            "model's with --tokenizer."
         )
     if not padding:
         return foreign
@@ -134,7 +134,7 @@ def _record(foreign, name, source):
     return {
         "corpus": IMPORTED,
         "source": f"weights of {source.resolve().name} in {name} form",
-        "licence": "that of the weights, which lm_zoo does not know",
+        "licence": "the weights' own, unknown to lm_zoo",
         "fields": {  # no text of any split was seen here
             "text": {"sha256": {}, "tokenizer_fingerprint": foreign.tokenizer.fingerprint}
         },

@@ -99,7 +99,8 @@ def check_tensors(mappings, source, ignored=lambda name: False):
             if name not in source.names:
                 raise UserError(
                     f"{source.where()}: expected a tensor {name!r} of shape {expected}, found "
-                    "none; the weights and the config are not of one model, or a file is missing."
+                    "none; the weights and the config are of different models, or a file is "
+                    "missing."
                 )
             if source.shape(name) != expected:
                 raise UserError(
@@ -111,9 +112,9 @@ def check_tensors(mappings, source, ignored=lambda name: False):
     if strangers:
         name = strangers[0]
         raise UserError(
-            f"{source.where(name)}: unexpected tensor {name!r} of shape {source.shape(name)} "
-            f"({len(strangers)} such); the model has no place for it, so it would not compute the "
-            "same without."
+            f"{source.where(name)}: unexpected tensor {name!r} of shape {source.shape(name)} (one "
+            f"of {len(strangers)}); the model has no counterpart, and without it would compute "
+            "something else."
         )
 
 
@@ -147,7 +148,7 @@ def _finite(source, name):
     array = source.read(name)
     if not np.isfinite(array).all():
         raise UserError(
-            f"{source.where(name)}: tensor {name!r} of shape {array.shape} holds infinite or "
-            "undefined numbers; the file is damaged, or training had diverged."
+            f"{source.where(name)}: tensor {name!r} of shape {array.shape} contains infinite "
+            "numbers or NaN; the file is damaged, or training had diverged."
         )
     return array

@@ -41,7 +41,7 @@ def test_parameters_are_averaged_over_the_latest(directory):
 @pytest.mark.parametrize(
     "choice, message",
     [
-        ("average:5", "needs 5 checkpoints that followed.* has 4; average fewer.*keep_checkpoints"),
+        ("average:5", "needs 5 consecutive checkpoints.* has 4; average fewer.*keep_checkpoints"),
         ("average:0", "a number above 0 after 'average:', received 'average:0'"),
         ("average:", "a number above 0 after 'average:', received 'average:'"),
         ("newest", "expected 'best', 'latest', a step number or 'average:N', received 'newest'"),

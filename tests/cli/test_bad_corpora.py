@@ -193,7 +193,10 @@ def test_no_network_is_one_line_that_names_the_file_to_put_where(place, capsys, 
     "spoil, expected",
     [
         (lambda pack: pack(MEMBERS)[:-200], "truncated"),
-        (lambda pack: pack({**MEMBERS, "../../outside": b"!"}), "would land outside its folder"),
+        (
+            lambda pack: pack({**MEMBERS, "../../outside": b"!"}),
+            "would be written outside its folder",
+        ),
         (lambda pack: pack({**MEMBERS, next(iter(MEMBERS)): b"\0" * (8 << 20)}), "bomb"),
     ],
     ids=["truncated", "outside", "bomb"],

@@ -257,8 +257,8 @@ def test_a_full_disk_under_standard_output_is_one_line():
         done = lm_zoo("list", "configs", stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "lm-zoo list: error: standard output: No space left on device; free space there and run "
-        "the same command again.\n"
+        "lm-zoo list: error: standard output: No space left on device; free space there and rerun."
+        "\n"
     )
 
 

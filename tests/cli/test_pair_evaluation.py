@@ -138,7 +138,7 @@ SOURCES = "--sources=ROOT/sources.txt"
         ),
         (
             (*EVALUATE, "--translations=ROOT/fewer.txt"),
-            ["expected 10 lines, as many as the test split has pairs, received 9"],
+            ["expected 10 lines, one per pair of the test split, received 9"],
         ),
         ((*EVALUATE, "--translations=ROOT/none.txt"), ["--translations", "no file"]),
         (

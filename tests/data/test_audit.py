@@ -135,7 +135,7 @@ def test_a_record_that_ends_early_is_found(tmp_path, batches):
 
 def test_rows_that_are_not_the_steps_are_found_at_once(tmp_path, batches):
     audit = DataAudit(tmp_path, batches, lambda step: slice(0, ROWS))
-    with audit.recording_from(0), pytest.raises(UserError, match="step 1 was given rows of"):
+    with audit.recording_from(0), pytest.raises(UserError, match="step 1 received the rows of"):
         audit.record(0, [batches.batch(0), batches.batch(2)])
 
 

@@ -148,7 +148,9 @@ def test_a_batch_does_not_depend_on_what_came_before(make):
 @pytest.mark.parametrize("make", [ContiguousBatches, WindowBatches])
 def test_a_corpus_shorter_than_one_batch_is_an_error(make, num_tokens):
     make(position_split(25), 4, 6)
-    with pytest.raises(UserError, match=f"train split has {num_tokens} tokens, one batch of 4 x 6"):
+    with pytest.raises(
+        UserError, match=f"train split has {num_tokens} tokens, and one batch of 4 x 6"
+    ):
         make(position_split(num_tokens), 4, 6)
 
 

@@ -156,5 +156,5 @@ def test_any_number_of_fields():
 
 def test_a_stream_has_no_records():
     stream = token_split(np.zeros(9, np.uint16), "train")
-    with pytest.raises(UserError, match="one source for each record; the train split is one str"):
+    with pytest.raises(UserError, match="one source per record; the train split is one str"):
         BucketedBatches({"source": stream}, by=("source",))

@@ -69,7 +69,7 @@ def test_a_second_one_says_that_it_waits_and_finds_it_made(tmp_path):
         publish(work / "whole", tmp_path / "made")
     thread.join(20)
     assert second == [None] and said == [
-        f"Waiting for another process that is making {work.name} ..."
+        f"Waiting for another process that is creating {work.name} ..."
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 

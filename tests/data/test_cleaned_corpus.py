@@ -274,7 +274,7 @@ def test_an_empty_split_names_the_step_that_emptied_it(split, tmp_path):
     for _ in range(2):  # the second time it is in the cache
         with pytest.raises(UserError) as refused:
             cleaned(corpus, tmp_path, "nfc", "length", min_characters=10)
-        message = f"no {split} text is left; 'length' dropped most, 3 of 3 documents"
+        message = f"no {split} text is left; 'length' dropped the most, 3 of 3 documents"
         assert message in str(refused.value) and "fewer than 10 characters" in str(refused.value)
 
 

@@ -70,8 +70,8 @@ def test_an_unknown_label_is_named_with_the_nearest_and_the_known_ones():
     with pytest.raises(UserError) as caught:
         tokenizer.encode("postive")
     assert str(caught.value) == (
-        "label: 'postive' is no label of the training split. Did you mean 'positive'? Expected one "
-        "of: '1', 'negative', 'positive'."
+        "label: 'postive' is not a label in the training split. Did you mean 'positive'? Expected "
+        "one of: '1', 'negative', 'positive'."
     )
     many = LabelTokenizer.train(map(str, range(100)))
     with pytest.raises(UserError, match="and 80 more"):
@@ -110,5 +110,5 @@ def test_texts_and_labels_become_batches(tmp_path):
 def test_a_label_that_is_not_trained_on_is_refused_before_training(split, tmp_path):
     config, corpus = config_of(tmp_path), corpus_of(**{split: [("meh", "neutral")]})
     preprocessors = prepared_preprocessors(config, corpus, FIELDS)
-    with pytest.raises(UserError, match="label: 'neutral' is no label of the training split"):
+    with pytest.raises(UserError, match="label: 'neutral' is not a label in the training split"):
         prepared_examples(config, corpus, preprocessors)

@@ -223,7 +223,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     damaged.write_bytes(damaged.read_bytes()[:-1])
     said = []
     again = prepare(corpus, Watched(), tmp_path / "a", block_characters=2000, on_line=said.append)
-    assert len(said) == 1 and "Going on with what was begun before" in said[0]
+    assert len(said) == 1 and "Resuming earlier work" in said[0]
     held_out = corpus.splits["validation"] + corpus.splits["test"]
     assert held_out == texts[-len(held_out) :]
     assert 0 < len(texts) - len(held_out) < 100 < len(corpus.splits["train"])

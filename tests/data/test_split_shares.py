@@ -47,7 +47,7 @@ def test_five_books_have_no_twentieth_and_it_is_said_before_training(tmp_path):
     assert documents_of(examples) == {"train": 5, "validation": 0, "test": 0}
     (note,) = split_notes(corpus, examples)
     assert "0.05 for validation, which is empty, and of 0.05 for test, which is empty" in note
-    assert "5 documents, which are not cut" in note and "\n" not in note
+    assert "5 documents, which are not split" in note and "\n" not in note
     assert "corpus.validation_files and corpus.test_files" in note and "corpus.documents" in note
     tokens = examples.fields["text"]
     assert tokens.split("validation").num_tokens == 0
@@ -90,7 +90,7 @@ def test_documents_chosen_by_their_hashes_are_looked_at_too(tmp_path):
     corpus, examples, _ = prepared(tmp_path, 3, split_by="document_hash")
     assert documents_of(examples)["train"] == 3
     (note,) = split_notes(corpus, examples)
-    assert "3 documents, which are not cut" in note
+    assert "3 documents, which are not split" in note
 
 
 def test_whole_documents_are_the_nearest_there_are():

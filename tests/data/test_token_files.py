@@ -129,7 +129,7 @@ def test_a_damaged_shard_is_named_and_not_mended(corpus, tmp_path):
     for data, message in [
         (good[:-2], "train-00001.bin is truncated .798 bytes, expected 800."),
         (good + b"\0\0", "train-00001.bin is altered .802 bytes"),
-        (flipped, "train-00001.bin is altered .its checksum"),
+        (flipped, "train-00001.bin was altered .its checksum"),
         (None, "train-00001.bin is missing"),
     ]:
         shard.unlink() if data is None else shard.write_bytes(data)
@@ -153,7 +153,7 @@ def test_a_damaged_manifest_is_an_error(corpus, tmp_path):
         (good[: len(good) // 2], "is not a manifest"),
         ("{}", "is not a manifest"),
         ("[]", "is not a manifest"),
-        (good.replace('"bytes": 920', '"bytes": 460'), "manifest.json is altered"),
+        (good.replace('"bytes": 920', '"bytes": 460'), "manifest.json was altered"),
         (good.replace('"format_version": 3', '"format_version": 2'), "version 2, expected 3"),
     ]:
         assert text != good

@@ -28,7 +28,7 @@ def test_xla_on_several_devices_is_refused(two_devices):
 def test_more_devices_than_rows_are_refused(two_devices):
     distribution = make_distribution(RuntimeConfig("central_storage"))
     assert distribution.num_replicas == 2
-    with pytest.raises(UserError, match="expected at least a row for each of 2 replicas"):
+    with pytest.raises(UserError, match="expected at least one row for each of the 2 replicas"):
         distribution.row_layout(batch_size=1)
 
 

@@ -54,5 +54,5 @@ def test_the_texts_are_the_same(name):
 
 def test_more_replicas_than_rows_are_refused():
     assert found(True)["too_few"].startswith(
-        "data.batch_size: expected at least a row for each of 3"
+        "data.batch_size: expected at least one row for each of the 3"
     )

@@ -186,7 +186,7 @@ def test_a_process_that_hangs_is_noticed_without_being_told_how(faulty_run, undi
 def test_a_process_that_hangs_is_noticed_by_the_launcher(faulty_run, undisturbed):
     run = faulty_run(fault(1, "step", 25, signal.SIGSTOP), stall_seconds=5, max_restarts=10)
     assert run.result.status == 0 and run.result.restarts >= 1, run.said  # a busy machine is slow
-    assert "made no step for 5 s" in run.said
+    assert "made no progress for 5 s" in run.said
     assert_same_end(run.workdir, undisturbed)
 
 

@@ -122,7 +122,7 @@ def test_a_process_that_makes_no_step_is_ended(group):
     one = group("beat()\nif turn == 0: time.sleep(600)", stall_seconds=1)
     result = one.run()
     assert (result.status, result.restarts) == (0, 1)
-    assert "made no step for 1 s" in one.events[0]
+    assert "made no progress for 1 s" in one.events[0]
 
 
 def test_the_stall_clock_begins_with_the_first_step(group):

@@ -154,7 +154,7 @@ def test_it_stops_on_request_and_goes_on(tmp_path):
     "change, message",
     [
         (lambda c: setattr(c.task, "layout", "contiguous"), "task.layout='contiguous' carries"),
-        (lambda c: setattr(c.training, "precision", "float16"), "take 'bfloat16' or 'float32'"),
+        (lambda c: setattr(c.training, "precision", "float16"), "use 'bfloat16' or 'float32'"),
         (lambda c: setattr(c.training, "histogram_interval", 9), "updates overlap; received 9"),
     ],
 )

@@ -137,7 +137,7 @@ def test_a_process_with_another_token_is_hinted_at(monkeypatch):
     with pytest.raises(UserError, match=f"is {VARIABLE} the same there"):
         rendezvous.meet(cluster, SECRET, 1.0)
     chief._chief.result()
-    assert f"some without its {VARIABLE} were turned away" in chief._chief.result()
+    assert f"some without its {VARIABLE} were rejected" in chief._chief.result()
 
 
 def test_without_a_token_nobody_is_told_what_the_chief_is_to_do(monkeypatch):
@@ -200,7 +200,7 @@ def test_the_token_is_read_from_a_file_or_the_environment(tmp_path):
         ({VARIABLE: "   "}, ["received 0"]),
         ({FILE_VARIABLE: "/nowhere/token"}, ["/nowhere/token", "No such file"]),
         ({FILE_VARIABLE: "/dev/null"}, ["/dev/null"]),
-        ({VARIABLE: "0" * 16, FILE_VARIABLE: "/dev/null"}, ["set one of them"]),
+        ({VARIABLE: "0" * 16, FILE_VARIABLE: "/dev/null"}, ["set only one of them"]),
     ],
 )
 def test_tokens_that_are_none(variables, expected):

@@ -48,7 +48,7 @@ def test_a_strategy_that_cannot_run_says_what_it_lacks(capsys, tmp_path, flags, 
 def test_without_a_tpu_there_is_one_line_within_the_time_limit(capsys, tmp_path):
     error = error_of(capsys, tmp_path, "--strategy=tpu", "--config.runtime.connect_seconds=60")
     assert error.startswith("runtime.tpu: no TPU at 'local' (")
-    assert error.endswith("or take another runtime.strategy.")
+    assert error.endswith("or use another runtime.strategy.")
 
 
 def test_a_strategy_of_one_process_is_refused_in_a_cluster(monkeypatch):
@@ -63,7 +63,7 @@ def test_parameter_servers_are_asked_for_by_name(monkeypatch):
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
-    with pytest.raises(UserError, match="cluster.chief: expected at least one for parameter_serv"):
+    with pytest.raises(UserError, match="cluster.chief: parameter_server needs at least one"):
         make_distribution(RuntimeConfig(strategy="parameter_server"))
 
 
@@ -71,7 +71,7 @@ def test_missing_servers_are_named(monkeypatch):
     cluster = {"chief": ["localhost:1"], "worker": ["localhost:2"], "ps": ["localhost:3"]}
     task = {"type": "chief", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
-    with pytest.raises(UserError, match="nothing answers at localhost:2, localhost:3 within 1 s"):
+    with pytest.raises(UserError, match="no answer from localhost:2, localhost:3 within 1 s"):
         make_distribution(RuntimeConfig(strategy="parameter_server", connect_seconds=1))
 
 
@@ -85,5 +85,7 @@ def test_generate_stays_in_one_process(monkeypatch, capsys, tmp_path):
 
 def test_more_replicas_than_rows_are_refused():
     config = ExperimentConfig()
-    with pytest.raises(UserError, match="data.batch_size: expected at least a row for each of 40"):
+    with pytest.raises(
+        UserError, match="data.batch_size: expected at least one row for each of the 40"
+    ):
         RowLayout(config.data.batch_size, num_replicas=40)

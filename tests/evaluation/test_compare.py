@@ -52,7 +52,9 @@ def test_other_tokenizers_are_converted_and_it_is_said():
 )
 def test_text_that_was_not_predicted_cannot_be_compared_across_tokenizers(by, hidden, why):
     lossy = make_ledger(nll_nats=1000.0, **hidden)
-    with pytest.raises(UserError, match=f"what is not in the tokens was not predicted: {why}"):
+    with pytest.raises(
+        UserError, match=f"text that is lost in tokenization is not predicted: {why}"
+    ):
         compare({"a": lossy, "b": make_ledger(**OTHER)}, by)
 
 
@@ -154,7 +156,7 @@ def test_translations_are_compared_by_bleu_highest_first():
     assert all(row["bits_per_byte"] is None for row in comparison.rows)
     lines = str(comparison).splitlines()
     assert "BLEU" in lines[0] and "perplexity" not in lines[0] and "30.00" in lines[1]
-    assert "no perplexities" in lines[5] and lines[6] == "bleu: nrefs:1|tok:13a"
+    assert "the perplexities are not comparable" in lines[5] and lines[6] == "bleu: nrefs:1|tok:13a"
 
 
 def test_perplexities_stand_beside_bleu_where_they_can_be_compared():
@@ -182,5 +184,5 @@ def test_scores_that_were_counted_otherwise_are_refused():
     assert (read.num_pairs, read.labels) == (scores.num_pairs, scores.labels)
     assert (read.values, read.signatures) == (scores.values, scores.signatures)
     for values in ([], {}, scores.to_dict() | {"bleu": "20"}):
-        with pytest.raises(UserError, match="scores: .*evaluate the run anew"):
+        with pytest.raises(UserError, match="scores: .*evaluate the run again"):
             Scores.from_dict(values)

@@ -67,4 +67,4 @@ def test_the_command_reads_files_and_refuses_a_ledger_beside_figures(tmp_path, c
     left_out = f"left out, since it is no run: {tmp_path}, {tmp_path / 'notes.txt'}"
     assert left_out in " ".join(record.getMessage() for record in caplog.records)
     assert main(["compare", paths[0], paths[2]]) == 2
-    assert "is no report of figures (there is no task in it)" in capsys.readouterr().err
+    assert "is not a report of figures (there is no task in it)" in capsys.readouterr().err

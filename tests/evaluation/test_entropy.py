@@ -57,7 +57,7 @@ def test_what_loses_text_has_no_bits_per_byte_but_a_lower_bound(ledgers):
         assert ledger.bits_per_byte_lower_bound == pytest.approx(entropy / 2, rel=0.01)
         assert ledger.bytes_lost == ledger.num_bytes - 2 * 3000 + 1  # one space between two words
         assert ledger.perplexity == pytest.approx(8, rel=0.01) and ledger.words_lost == 0
-    with pytest.raises(UserError, match="has to give the whole text back.*in word .*% of the byte"):
+    with pytest.raises(UserError, match="must be lossless.*in word .*% of the byte"):
         compare(ledgers)
     assert compare({"a": ledgers["word"], "b": ledgers["word"]}).by == "perplexity"
 

@@ -118,7 +118,7 @@ def test_what_is_not_a_ledger_is_refused_by_field(changes, message):
 def test_missing_fields_and_other_values_are_refused():
     values = make_ledger().to_dict()
     del values["text_sha256"]
-    with pytest.raises(UserError, match="ledger.text_sha256: expected it, found none"):
+    with pytest.raises(UserError, match="ledger.text_sha256: it is missing"):
         Ledger.from_dict(values)
     for other in (None, [], "text", 5):
         with pytest.raises(UserError, match="expected a mapping"):

@@ -106,7 +106,7 @@ def test_pairs_that_are_too_long_are_counted_and_the_others_scored():
 def test_parameters_that_are_not_finite_are_said():
     model = build.__wrapped__("recurrent_encoder_decoder")  # another than the other tests'
     model.trainable_variables[0].assign(np.nan * model.trainable_variables[0])
-    with pytest.raises(UserError, match="loss of nan; load an earlier checkpoint"):
+    with pytest.raises(UserError, match="loss of nan; use an earlier checkpoint"):
         TASK.evaluate(model, splits_of(pairs_of(3)))
 
 

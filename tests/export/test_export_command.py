@@ -76,7 +76,7 @@ def test_the_options_of_a_form_are_those_of_its_function():
 
 
 def test_other_forms_refuse_what_they_do_not_have(trained_run, tmp_path):
-    with pytest.raises(UserError, match="size: the form 'saved_model' has no such option"):
+    with pytest.raises(UserError, match="size: the format 'saved_model' has no such option"):
         export(load(trained_run), tmp_path / "out", size=3)
     with pytest.raises(UserError, match="format: unknown name 'saved'"):
         export(load(trained_run), tmp_path / "out", format="saved")
@@ -100,6 +100,6 @@ def test_a_tokenizer_without_a_form_in_the_graph_is_told_at_once(
     run = load(trained_run)
     monkeypatch.setattr(run.tokenizer, "name", "morphemes")
     monkeypatch.setattr(saved_model, "StoredWeights", None)
-    with pytest.raises(UserError, match="^tokenizer: a SavedModel takes text, and 'morphemes' has"):
+    with pytest.raises(UserError, match="^tokenizer: a SavedModel reads text, but 'morphemes' has"):
         export(run, tmp_path / "here")
     assert list(tmp_path.iterdir()) == []

@@ -71,7 +71,7 @@ def test_the_command_writes_files_that_onnx_runtime_reads(trained_run, tmp_path,
 def test_options_of_other_forms_are_refused(trained_run, tmp_path, capsys):
     flags = [f"--workdir={trained_run}", f"--output={tmp_path / 'out'}", "--max_length=8"]
     assert main(["export", "--format=onnx", *flags]) == 2
-    assert "max_length: the form 'onnx' has no such option" in capsys.readouterr().err
+    assert "max_length: the format 'onnx' has no such option" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

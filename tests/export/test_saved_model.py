@@ -64,7 +64,7 @@ def test_it_says_what_was_verified_and_what_the_precision_costs(exported_run):
         r"without lm_zoo, on 6 texts: score \S+e-\d\d, token_logprobs \S+, next_token \S+, embed",
         exported_run.printed,
     )
-    assert re.search(r"(\d) of \1 greedy texts equal, token for token", exported_run.printed)
+    assert re.search(r"(\d) of \1 greedy texts identical, token by token", exported_run.printed)
     assert re.search(
         r"Perplexity [\d.]+ before, [\d.]+ after \([+-][\d.]+%\), on [\d,]+ of [\d,]+ validation",
         exported_run.printed,

@@ -181,5 +181,7 @@ def test_an_export_that_differs_is_not_there(exported_run, tmp_path, monkeypatch
 
 
 def test_a_process_that_fails_is_said(exported_run):
-    with pytest.raises(UserError, match="by a process of its own .*status 1: .*'no_such_package'"):
+    with pytest.raises(
+        UserError, match="a separate process could not run .*status 1: .*'no_such_package'"
+    ):
         run_alone([(str(exported_run.version), [])], ["no_such_package"])

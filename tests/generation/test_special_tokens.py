@@ -77,5 +77,5 @@ def test_training_on_imported_weights_says_what_can_be_done(run, capsys):
     for command in ("train", "inspect"):
         assert cli.main([command, f"--workdir={run.folder.path}"]) == 2
         error = capsys.readouterr().err
-        assert "weights were imported and no text came with them" in error
+        assert "weights were imported without a text" in error
         assert error.count("\n") == 1 and "unknown name" not in error

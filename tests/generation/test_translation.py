@@ -165,7 +165,7 @@ def test_models_and_sources_that_cannot_be_used_are_refused(short_sighted):
         translate(short_sighted, LineTokenizer(7), TOKENIZER, ["a"])
     unending = letters(5)
     unending.end_id = None
-    with pytest.raises(UserError, match="^tokenizer: expected one with a token that ends a text"):
+    with pytest.raises(UserError, match="^tokenizer: expected one with an end token"):
         translate(short_sighted, TOKENIZER, unending, ["a"])
 
 

@@ -207,7 +207,7 @@ def test_lines_of_a_stream_are_its_units():
     assert duplicates["within"][0]["repeats"] == 1
     assert duplicates["across"][1]["shared"] == 1
     assert lengths["texts"] == 3 and lengths["most"] == 5
-    assert lengths["unit"] == "characters of a line that is not blank"
+    assert lengths["unit"] == "characters of a non-blank line"
 
 
 def test_excerpts_of_a_stream_are_spread_evenly():

@@ -126,7 +126,7 @@ def test_every_field_is_counted(report):
     assert source["vocabulary"]["frequent"][1]["text"] == "ein"
     assert target["tokens"] == 1 + 3 + 6 + 3 + 3 + 7
     assert report["epoch"] == {
-        "description": "4 rows, in buckets of like length (65.62% padding)",
+        "description": "4 rows, in buckets by length (65.62% padding)",
         "batches": 2,
         "examples": 5,
         "targets": 22,

@@ -102,8 +102,8 @@ def test_a_run_that_is_stopped_ends_with_the_same_bits(place):
     process.communicate()
     assert process.returncode == 143 and checkpoints.steps(workdir / "checkpoints")[-1] < STEPS
     line = refused(place, "train", f"--workdir={workdir}")
-    assert "config.task.name: 'mood' is not lm_zoo's own; this run was trained with it" in line
-    assert f"registered by {CONFIG}: give --register={CONFIG};" in line
+    assert "config.task.name: 'mood' is not built into lm_zoo; this run was trained with it" in line
+    assert f"registered by {CONFIG}: give --register={CONFIG}," in line
     lm_zoo(place, "train", f"--workdir={workdir}", REGISTER)
     assert_same_tensors(final_tensors(workdir), final_tensors(place / "run"))
 
@@ -166,7 +166,7 @@ def test_python_is_told_what_to_register_and_predicts_then(in_python):
     assert "call lm_zoo.register('task', 'mood', ...) first" in error and "\n" not in error
     assert moods == ["glad", "sad"] and max(log_probs) < 0
     # The text is needed for the training split alone.
-    assert no_corpus.startswith("config.corpus.name: 'moods' is not lm_zoo's own;")
+    assert no_corpus.startswith("config.corpus.name: 'moods' is not built into lm_zoo;")
 
 
 def test_its_export_is_verified_and_served(place, in_python, registered):

@@ -31,8 +31,8 @@ class Other(ByteTokenizer):
     "arguments, words",
     [
         (("modle", "a", Mine), ["unknown name 'modle'", "Did you mean 'model'?"]),
-        (("tokenizer", "byte", Mine), ["tokenizer 'byte' is lm_zoo's own", "another name"]),
-        (("model", "lstm_lm", "a:B"), ["model 'lstm_lm' is lm_zoo's own"]),
+        (("tokenizer", "byte", Mine), ["tokenizer 'byte' is built into lm_zoo", "another name"]),
+        (("model", "lstm_lm", "a:B"), ["model 'lstm_lm' is built into lm_zoo"]),
         (("tokenizer", "my-own", Mine), ["letters, digits and '_'", "'my-own'"]),
         (("tokenizer", "", Mine), ["expected a name"]),
         (("tokenizer", "a", "somewhere"), ["'module:name', received 'somewhere'"]),
@@ -244,8 +244,8 @@ def test_what_a_program_itself_defines_is_refused_in_one_line(tmp_path):
         """,
     )
     for line, name in ((tokenizer, "tokenizer 'mine'"), (step, "cleaning_step 'calm'")):
-        assert line.startswith(f"register: {name} is defined in the program that runs")
-        assert "a module of its own" in line and "runtime.data_processes to 1" in line
+        assert line.startswith(f"register: {name} is defined in the running program")
+        assert "its own module" in line and "runtime.data_processes to 1" in line
 
 
 def test_data_processes_know_what_a_program_registers_from_a_module(tmp_path):

@@ -234,7 +234,7 @@ def test_texts_do_not_hang_on_what_is_beside_them(server, complete):
         ({"stream": "yes"}, ["stream", '"yes"']),
         ({"stream_options": {"x": 1}}, ["stream_options"]),
         ({"seed": 1.5}, ["seed", "1.5"]),
-        ({"frequency_penalty": 0.5}, ["frequency_penalty", "not offer", "0.5"]),
+        ({"frequency_penalty": 0.5}, ["frequency_penalty", "not support", "0.5"]),
         ({"logit_bias": {"5": 1}}, ["logit_bias"]),
         ({"suffix": "end"}, ["suffix"]),
         ({"best_of": 3}, ["best_of", "3"]),

@@ -26,7 +26,7 @@ def test_a_request_that_never_came_whole(model, monkeypatch, caplog, path):
         assert b" 503 " in answer.readline()
         body = json.loads(answer.read().split(b"\r\n\r\n")[1])
     error = body["error"]
-    assert "the server is ending" in (error if "predict" in path else error["message"])
+    assert "the server is shutting down" in (error if "predict" in path else error["message"])
     (line,) = caplog.records
     assert "Cancel 1 running task(s)" in line.getMessage() and not line.exc_info
 

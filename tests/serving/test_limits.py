@@ -108,7 +108,7 @@ def test_a_prediction_of_the_engine_that_takes_too_long_is_given_up(model):
     with Server(slow, ServingLimits(request_seconds=0.5)) as server:
         body = {"signature_name": "generate", "instances": ["the", "the cat"]}
         status, answer = server.ask("POST", f"/v1/models/{NAME}:predict", body)
-        assert status == 504 and "given up after 0.5 seconds" in answer["error"]
+        assert status == 504 and "cancelled after 0.5 seconds" in answer["error"]
         wait_until(lambda: not server.figure("lm_zoo_active_texts"))
 
 

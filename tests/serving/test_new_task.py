@@ -72,7 +72,7 @@ def test_requests_that_agree_share_a_call(server):
         ({"k": [1, 2], "line": ["a", "b"]}, ["k", "one value for all rows"]),
         ({"tone": "soft"}, ['tone: expected one of plain, loud, received "soft"']),
         ({"tone": ["plain"] * 2}, ["tone", "[2]"]),
-        ({"line": ["a" * 12]}, ["line", "at most 12 tokens", "its end included", "13"]),
+        ({"line": ["a" * 12]}, ["line", "at most 12 tokens", "including the end token", "13"]),
         ({"line": [1]}, ["line", "string", "1"]),
         ({"line": "a"}, ["line", "a list of strings"]),
         ({"line": []}, ["line: expected at least 1, received none"]),
@@ -171,7 +171,7 @@ def test_a_person_can_ask_for_it(browser):
         ({"batching": "engine"}, ["predictions, 'reverse'", "the engine knows no 'tone'"]),
         ({"batching": "magic"}, ["batching: expected one of rows, engine, received 'magic'"]),
         ({"outputs": {"labels": "equal:sizes"}}, ["outputs", "received 'sizes'"]),
-        ({"inputs": hand_made.REVERSE.to_dict()["inputs"][:2]}, ["inputs are those of another"]),
+        ({"inputs": hand_made.REVERSE.to_dict()["inputs"][:2]}, ["inputs differ from"]),
     ],
 )
 def test_a_card_that_does_not_fit_is_one_line(tmp_path, changes, words):

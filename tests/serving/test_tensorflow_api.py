@@ -134,7 +134,7 @@ def generate(**inputs):
         (generate(prompt=["the " * 33]), ["prompt", "at most 32", "33"]),
         ({"signature_name": "next_token", "inputs": {"text": ["a"], "k": 0}}, ["k", "at least 1"]),
         ({"signature_name": "next_token", "inputs": {"text": ["a"], "k": 999}}, ["k", "999"]),
-        ({"signature_name": "token_logprobs", "instances": ["the"]}, ["column form"]),
+        ({"signature_name": "token_logprobs", "instances": ["the"]}, ["column format"]),
     ],
 )
 def test_a_bad_request_is_told_what_is_wrong(server, body, words):

@@ -86,7 +86,11 @@ def test_damaged_gpt2_files_are_errors(trained, tmp_path):
     for vocab, merge_lines, message in [
         (json.dumps(vocabulary)[:99], merges, "is damaged"),
         ("[1]", merges, "expected token to id"),
-        (json.dumps(vocabulary), merges + "\nqqq zzz", "merge 'qqq zzz' is not made of tokens"),
+        (
+            json.dumps(vocabulary),
+            merges + "\nqqq zzz",
+            "merge 'qqq zzz' has tokens that are not in the vocabulary",
+        ),
         (json.dumps(vocabulary), merges[: len(merges) // 2] + "\nx", "merge"),
         (json.dumps(without_a_byte), merges, "byte 97 is missing"),
         (json.dumps(vocabulary | {"odd": 9999}), merges, "run from 0 without gaps"),

@@ -43,7 +43,9 @@ def test_words_have_no_spaces_put_between_them():
 
 def test_another_dictionary_is_noticed(tmp_path):
     tokenizer = ChineseWordTokenizer(["我们"], dictionary="0" * 64)
-    with pytest.raises(UserError, match="trained with another dictionary .*SHA-256 000000000000"):
+    with pytest.raises(
+        UserError, match="trained with a different dictionary .*SHA-256 000000000000"
+    ):
         tokenizer.encode("我们")
 
 

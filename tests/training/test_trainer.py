@@ -254,10 +254,10 @@ def test_a_lost_config_is_asked_for_and_put_back(finished, cache, tmp_path, caps
     for command in ("train", "evaluate", "generate", "inspect"):
         assert main([command, f"--workdir={run}"]) == 2
         line = capsys.readouterr().err
-        assert "lost its config.json" in line and "--config=" in line and line.count("\n") == 1
+        assert "no config.json" in line and "--config=" in line and line.count("\n") == 1
     other = tiny_config(cache)
     other.optimizer.learning_rate = 0.01
-    with pytest.raises(UserError, match="began with another config than this"):
+    with pytest.raises(UserError, match="began with a different config"):
         lm_zoo.train(other, run)
     config.runtime.steps_per_call = 2  # how it is executed may differ
     assert lm_zoo.train(config, run).reason == "finished"

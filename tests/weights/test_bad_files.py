@@ -196,16 +196,16 @@ def test_files_that_are_damaged_or_missing(change, expected, sources, tmp_path):
 @pytest.mark.parametrize(
     "change, expected",
     [
-        (lambda m, shard: {"weight_map": {WPE: "../secret.safetensors"}}, "beside the index"),
-        (lambda m, shard: {"weight_map": {WPE: "/etc/passwd"}}, "beside the index"),
-        (lambda m, shard: {"weight_map": {WPE: "config.json"}}, "beside the index"),
-        (lambda m, shard: {"weight_map": {WPE: None}}, "beside the index"),
+        (lambda m, shard: {"weight_map": {WPE: "../secret.safetensors"}}, "next to the index"),
+        (lambda m, shard: {"weight_map": {WPE: "/etc/passwd"}}, "next to the index"),
+        (lambda m, shard: {"weight_map": {WPE: "config.json"}}, "next to the index"),
+        (lambda m, shard: {"weight_map": {WPE: None}}, "next to the index"),
         (lambda m, shard: {"weight_map": {}}, "expected a weight_map"),
         (lambda m, shard: {"weight_map": m | {"x": "no.safetensors"}}, "no.safetensors is missing"),
         (lambda m, shard: {"weight_map": m | {"x": shard}}, "tensor 'x' is in model.safetensors."),
         (
             lambda m, shard: {"weight_map": {k: v for k, v in m.items() if k != WPE}},
-            f"tensor {WPE!r} is in the file alone",
+            f"tensor {WPE!r} is only in the file",
         ),
     ],
 )
@@ -268,7 +268,7 @@ def test_presets_that_are_not_what_they_say(change, expected, sources, tmp_path)
 
 
 def test_the_tokenizer_must_be_the_models(sources, tmp_path):
-    assert "expected one of 61 tokens: give it by --tokenizer" in refusal(
+    assert "expected one with 61 tokens: give it with --tokenizer" in refusal(
         sources / "gpt2", tmp_path, None
     )
     message = refusal(sources / "gpt2", tmp_path, characters(40))
@@ -284,7 +284,7 @@ def test_a_workdir_that_is_used_stays_as_it_is(sources, tmp_path):
         import_run(sources / "gpt2", tmp_path / "used", tokenizer=characters(61))
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["mine.txt"]
     run = import_run(sources / "gpt2", tmp_path / "run", tokenizer=characters(61))
-    with pytest.raises(lm_zoo.UserError, match="holds a run already"):
+    with pytest.raises(lm_zoo.UserError, match="already holds a run"):
         import_run(sources / "gpt2", run.folder.path, tokenizer=characters(61))
 
 

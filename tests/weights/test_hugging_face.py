@@ -193,7 +193,7 @@ def test_an_imported_run_is_a_run_as_any_other(gpt2, tmp_path, capsys):
     assert run.score("abc")[0].num_tokens == 3
     assert cli.main(["evaluate", f"--workdir={workdir}"]) == 2
     error = capsys.readouterr().err
-    assert "no test text came with them" in error and error.count("\n") == 1
+    assert "imported without a test text" in error and error.count("\n") == 1
 
 
 def test_the_export_command_writes_what_the_import_command_reads(run_of_gpt2, tmp_path, capsys):
@@ -205,13 +205,13 @@ def test_the_export_command_writes_what_the_import_command_reads(run_of_gpt2, tm
         cli.main(["export", *flags, "--format=hugging_face", "--shard_bytes=9000", "--name=to"])
         == 0
     )
-    assert "read back, every tensor equals the run's" in capsys.readouterr().out
+    assert "every tensor, read back, equals the run's" in capsys.readouterr().out
     card = (tmp_path / "to" / "1" / "README.md").read_text(encoding="utf-8")
     front, text = card.removeprefix("---\n").split("\n---\n")
     front = {key: json.loads(value) for key, value in (f.split(": ", 1) for f in front.split("\n"))}
     assert front["library_name"] == "transformers" and "gpt2" in front["tags"]
     assert f"{run_of_gpt2.model.num_parameters:,} parameters after 0 steps" in text
-    assert "from_pretrained" in text and "None was measured" in text
+    assert "from_pretrained" in text and "None: the run has" in text
     assert cli.main(["import", f"--from={tmp_path / 'to'}", f"--workdir={tmp_path / 'run'}"]) == 0
     tensors, ids, logits = reference("gpt2")
     assert largest_difference(lm_zoo.load(tmp_path / "run"), ids, logits) < 1e-5

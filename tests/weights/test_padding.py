@@ -139,7 +139,7 @@ def test_weights_padded_elsewhere_are_imported_and_said_to_be(tmp_path, capsys):
     characters(61).save(tmp_path / "tokenizer")
     flags = [f"--from={folder}", f"--tokenizer={tmp_path / 'tokenizer'}"]
     assert cli.main(["import", *flags, f"--workdir={tmp_path / 'run'}"]) == 0
-    assert "last 3 rows stand for no token" in capsys.readouterr().out
+    assert "last 3 rows belong to no token" in capsys.readouterr().out
     run = lm_zoo.load(tmp_path / "run")
     found = run.model(ids).numpy()
     assert found.shape[-1] == 64 and np.abs(found[..., :61] - logits).max() < 1e-5

@@ -222,7 +222,7 @@ OWN, TOKEN = {"Sequence": {"id": "A", "type_id": 0}}, TEMPLATE["single"][0]
                     "pretokenizers": [SPLIT, v["pre_tokenizer"] | {"use_regex": False}],
                 }
             ),
-            "splits by another pattern",
+            "splits with another pattern",
         ),
         (
             lambda v: v.update(
@@ -239,7 +239,7 @@ OWN, TOKEN = {"Sequence": {"id": "A", "type_id": 0}}, TEMPLATE["single"][0]
         (lambda v: v["model"].update(byte_fallback=True), "byte_fallback"),
         (lambda v: v["model"].update(news=1), "its model has news"),
         (lambda v: v.update(news=1), "it has 'news'"),
-        (lambda v: v.update(decoder={"type": "WordPiece"}), "decoder is not ByteLevel alone"),
+        (lambda v: v.update(decoder={"type": "WordPiece"}), "decoder is not just ByteLevel"),
         (lambda v: v.update(post_processor=ROBERTA), "post_processor is 'RobertaProcessing'"),
         (
             lambda v: v.update(post_processor=TEMPLATE | {"single": [OWN, TOKEN]}),
@@ -265,7 +265,7 @@ OWN, TOKEN = {"Sequence": {"id": "A", "type_id": 0}}, TEMPLATE["single"][0]
         ),
         (
             lambda v: v["added_tokens"].append(added("<a>", SIZE, special=False)),
-            "'<a>' is no special token",
+            "'<a>' is text, not a special token",
         ),
         (
             lambda v: v["added_tokens"].append(added(">|", SIZE, normalized=True)),
@@ -274,7 +274,10 @@ OWN, TOKEN = {"Sequence": {"id": "A", "type_id": 0}}, TEMPLATE["single"][0]
         (lambda v: v["added_tokens"].append(added("<a>", SIZE + 1)), "run from 0 without gaps"),
         (lambda v: v["added_tokens"].append(added("a", SIZE)), "'a' has another id in vocab"),
         (lambda v: v["added_tokens"].append({"id": 3}), "expected content and id"),
-        (lambda v: v["added_tokens"].append(added("a\nb", SIZE)), "special tokens of one line"),
+        (
+            lambda v: v["added_tokens"].append(added("a\nb", SIZE)),
+            "special tokens without line breaks",
+        ),
     ],
 )
 def test_what_ours_does_not_do_is_refused_by_name(change, message, tmp_path):

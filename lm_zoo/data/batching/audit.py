@@ -57,9 +57,8 @@ class DataAudit:
                     _truncate(other, step)
             if kept != step:
                 raise UserError(
-                    f"--audit_data: {path} holds {kept} of the {step} steps made so far; expected "
-                    "--audit_data from the first step on. Leave it out, or begin in a new "
-                    "--workdir."
+                    f"--audit_data: {path} holds {kept} of the {step} steps made so far; use "
+                    "--audit_data from the first step. Leave it out, or start in a new --workdir."
                 )
         # A line is written at once: the chief cannot save a step that a worker has not recorded,
         # because no step is made before all take part in it.
@@ -78,8 +77,8 @@ class DataAudit:
             expected = self.batches.batch(number, rows).features
             if not all(np.array_equal(batch.features[name], expected[name]) for name in expected):
                 raise UserError(
-                    f"--audit_data: step {number} was given rows of another step; the data order "
-                    "is broken, please report it."
+                    f"--audit_data: step {number} received the rows of another step; the data "
+                    "order is broken, please report it."
                 )
             start, stop, _ = rows.indices(self.batches.num_rows(number))
             line = {"step": number, "rows": [start, stop]}

@@ -165,7 +165,7 @@ class WindowBatches(ShuffledBatches):
         if not 1 <= stride <= sequence_length:
             raise UserError(
                 f"task.window_stride: expected 0 (one window's length) to {sequence_length} "
-                f"(task.sequence_length), received {stride}: tokens would be left out."
+                f"(task.sequence_length), received {stride}: tokens would be skipped."
             )
         self.split = split
         self.batch_size = batch_size
@@ -228,7 +228,7 @@ def _read(split, starts, lengths, sequence_length):
 
 def _too_short(split, needed, batch_size, sequence_length):
     return UserError(
-        f"data.batch_size: the {split.name} split has {split.num_tokens} tokens, one batch of "
-        f"{batch_size} x {sequence_length} needs {needed}; give more text, or a smaller "
-        f"data.batch_size or task.sequence_length."
+        f"data.batch_size: the {split.name} split has {split.num_tokens} tokens, and one batch of "
+        f"{batch_size} x {sequence_length} needs {needed}; use more text, or a smaller "
+        "data.batch_size or task.sequence_length."
     )

@@ -56,8 +56,8 @@ class BucketedBatches(Batches):
         self.num_tokens = dict(zip(names, lengths.sum(axis=0).tolist()))
         if not self.num_examples:
             raise UserError(
-                f"corpus.train_files: expected at least one record in the {self.split.name} split, "
-                "received none; give more text, or a model that reads longer texts."
+                f"corpus.train_files: expected at least one record in the {self.split.name} "
+                "split, received none; use more text, or a model with a longer context."
             )
         self.num_targets = self.num_tokens[by[-1]]
         self.mean_length = self.num_targets / self.num_examples
@@ -82,7 +82,7 @@ class BucketedBatches(Batches):
         self.padding = 1 - self.num_targets / room
 
     def describe(self):
-        line = f"{self._size}, in buckets of like length ({self.padding:.2%} padding)"
+        line = f"{self._size}, in buckets by length ({self.padding:.2%} padding)"
         if self.num_dropped:
             line += f", {self.num_dropped:,} examples too long and dropped"
         if self.num_truncated:
@@ -143,8 +143,8 @@ def _bounds(longest):
 def _lengths(name, split):
     if split.document_starts is None:
         raise UserError(
-            f"corpus.name: expected documents, one {name} for each record; the {split.name} split "
-            "is one stream."
+            f"corpus.name: expected documents, one {name} per record; the {split.name} split is "
+            "one stream."
         )
     return np.diff(split.document_starts)
 
@@ -160,5 +160,5 @@ def _too_long(split, names, lengths, limits):
     return UserError(
         f"task.too_long: {len(over)} of {len(lengths)} records of the {split} split are too long "
         f"for the model (record {first + 1}: {' and '.join(listed)}); set task.too_long to "
-        "'truncate' or 'drop', or give the model a larger context_length (and source_length)."
+        "'truncate' or 'drop', or use a model with a larger context_length (and source_length)."
     )

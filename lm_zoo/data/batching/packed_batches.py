@@ -29,9 +29,9 @@ class PackedBatches(ShuffledBatches):
     def __init__(self, split, batch_size, sequence_length, across_documents=False, seed=0):
         if split.document_starts is None:
             raise UserError(
-                f"task.layout: 'packed' needs documents, and the {split.name} split is one stream; "
-                "set corpus.documents to 'file', 'line' or 'paragraph', read JSON lines, CSV or "
-                "Parquet by corpus.text_field, or take task.layout='windows'."
+                f"task.layout: 'packed' needs documents, and the {split.name} split is one "
+                "stream; set corpus.documents to 'file', 'line' or 'paragraph', read JSON lines, "
+                "CSV or Parquet by corpus.text_field, or use task.layout='windows'."
             )
         self.split = split
         self.batch_size = batch_size
@@ -43,9 +43,9 @@ class PackedBatches(ShuffledBatches):
         self.num_targets = int(split.document_starts[-1] - split.document_starts[0])
         if self.num_examples < batch_size:
             raise UserError(
-                f"data.batch_size: the documents of the {split.name} split fill {self.num_examples} "
-                f"windows of {sequence_length} tokens, expected at least one batch of "
-                f"{batch_size}; give more text, or a smaller data.batch_size or "
+                f"data.batch_size: the documents of the {split.name} split fill "
+                f"{self.num_examples} windows of {sequence_length} tokens, expected at least one "
+                f"batch of {batch_size}; use more text, or a smaller data.batch_size or "
                 "task.sequence_length."
             )
         self.padding = 1 - self.num_targets / (self.num_examples * sequence_length)

@@ -47,8 +47,9 @@ def pack_documents(document_starts, window):
     documents take some seconds.
 
     Args:
-        document_starts: As in `TokenSplit`, int64 `(documents + 1,)`.
-        window: Most targets in a window.
+        document_starts: Position of each document's preceding end token, and the number of tokens
+            less one; int64 `(documents + 1,)`.
+        window: Maximum number of targets in a window.
 
     Returns:
         A `Packing`, in which every token but the first is a target exactly once.

@@ -151,25 +151,25 @@ def check_steps(config, corpus, fields):
         step = CLEANING_STEPS[name]
         if len(fields) > 1 and not step.records:
             raise UserError(
-                f"cleaning.steps: {name!r} works on documents, and corpus {corpus.name!r} has "
+                f"cleaning.steps: {name!r} works on documents, but corpus {corpus.name!r} has "
                 f"records of {' and '.join(corpus.fields)}; leave it out."
             )
         num_texts = sum(field.kind == "text" for field in fields)
         if len(fields) == 1 and not step.documents:
             raise UserError(
-                f"cleaning.steps: {name!r} works on records of several fields, and corpus "
+                f"cleaning.steps: {name!r} works on records of several fields, but corpus "
                 f"{corpus.name!r} has one text; leave it out."
             )
         if getattr(step, "num_texts", 0) not in (0, num_texts):
             raise UserError(
-                f"cleaning.steps: {name!r} works on records of {step.num_texts} texts, and corpus "
+                f"cleaning.steps: {name!r} works on records of {step.num_texts} texts, but corpus "
                 f"{corpus.name!r} has {num_texts}; leave it out."
             )
         if not corpus.has_documents and not step.streams:
             raise UserError(
-                f"cleaning.steps: {name!r} works on documents, and this text is one stream; set "
-                "corpus.documents to 'file', 'line' or 'paragraph' (for corpus 'text_files'), "
-                "or leave the step out."
+                f"cleaning.steps: {name!r} works on documents, but this text is one stream; set "
+                "corpus.documents to 'file', 'line' or 'paragraph' (for corpus 'text_files'), or "
+                "leave the step out."
             )
         step.require(name, config)
 
@@ -284,16 +284,16 @@ def _check_not_empty(report):
         most = max(steps, key=lambda step: _removed(step["splits"][split]))
         if most["name"] == "record_empty":
             raise UserError(
-                f"corpus.name: of the {total['documents_in']:,} {split} records none has text in "
-                f"each of {' and '.join(report['fields'])}; give other files."
+                f"corpus.name: none of the {total['documents_in']:,} {split} records has text in "
+                f"each of {' and '.join(report['fields'])}; use other files."
             )
         counts, why = most["splits"][split], ""
         if most["reasons"]:
             why = f" ({max(most['reasons'], key=most['reasons'].get)})"
         raise UserError(
-            f"cleaning.steps: no {split} text is left; {most['name']!r} dropped most, "
-            f"{counts['documents_dropped']:,} of {total['documents_in']:,} {unit_of(report)}{why}; "
-            "change its settings or leave it out."
+            f"cleaning.steps: no {split} text is left; {most['name']!r} dropped the most, "
+            f"{counts['documents_dropped']:,} of {total['documents_in']:,} "
+            f"{unit_of(report)}{why}; change its settings or leave it out."
         )
 
 
@@ -306,12 +306,12 @@ def _read_manifest(directory):
     try:
         content = read_json(path, _MANIFEST, MAX_LARGE_BYTES)
         if content["sha256"] != manifest_sha256(content):
-            raise NotJson("its checksum is another")
+            raise NotJson("its checksum differs")
     except (OSError, NotJson) as error:
         raise_if_of_system(error)
         raise UserError(
             f"data.cache_dir: {path} of a cleaned corpus is missing or damaged; delete the folder "
-            f"{directory} and run the same command again."
+            f"{directory} and rerun."
         ) from None
     return content
 

@@ -68,12 +68,12 @@ class StepCounts:
 
 
 def merged_report(settings_of, blocks, sample, has_documents, fields=()):
-    """Puts the blocks' counts together.
+    """Merges the counts of blocks.
 
     Args:
         settings_of: Step -> its settings; the steps in order.
         blocks: Iterator of dictionaries, step -> `StepCounts.to_dict()`.
-        sample: As for `StepCounts`.
+        sample: How many changed and how many dropped documents are kept as examples.
         has_documents: Whether there are documents; a stream counts as one.
         fields: Names of the fields of the records of which documents are made, if they have several.
 

@@ -68,5 +68,5 @@ def read_documents(path, sha256=None):
 def _damaged(path, why):
     return UserError(
         f"data.cache_dir: cleaned text {path} cannot be used: {why}; delete the folder "
-        f"{path.parent} and run the same command again."
+        f"{path.parent} and rerun."
     )

@@ -66,8 +66,8 @@ def corpus_class(name):
     """
     if name == IMPORTED:
         raise UserError(
-            "corpus.name: this run's weights were imported and no text came with them, so it "
-            "cannot be trained on or looked at; generate, score, export and serve it, or train a model "
-            "of its form from the beginning by a --config with a corpus and a new --workdir."
+            "corpus.name: this run's weights were imported without a text, so it can be neither "
+            "trained further nor inspected; generate, score, export and serve work. To train "
+            "such a model, give a --config with a corpus and a new --workdir."
         )
     return CORPORA.find("config.corpus.name", name)

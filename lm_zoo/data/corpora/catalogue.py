@@ -34,14 +34,14 @@ class CatalogueEntry:
     """A standard corpus.
 
     Attributes:
-        name: As in `corpus.name`.
-        about: What it is.
-        tokens: With which tokenizer its counts are the published ones, and these.
-        licence: Under what it may be used.
+        name: The value of `corpus.name`.
+        about: Description.
+        tokens: The published token counts, and the tokenizer that they are for.
+        licence: Its licence.
         downloads: The `Download`s that hold all its files.
         files: Split -> its files' names. The text of one that has none is cut by `splitting`.
-        folders: In which folders of `corpus.data_dir` people have the files, besides itself.
-        other_names: File name -> other names that people give it.
+        folders: Subfolders of `corpus.data_dir` to search for the files, besides the folder itself.
+        other_names: File name -> other names in common use.
         checksums: File name -> its published checksum.
         splitting: How splits without files are cut from the training files.
         documents: What a document is: "stream" or "line".

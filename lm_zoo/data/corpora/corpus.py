@@ -18,17 +18,17 @@ class Corpus:
 
     A record has one text or more, its fields. Of a corpus with one field, a split is either one
     stream (`has_documents` false: the text of a book, or of Penn Treebank) or a sequence of
-    documents that have nothing to do with each other.
+    independent documents.
 
     Subclasses set the attributes and write `fingerprint`, and `texts` (for one field) or `records`.
 
     Attributes:
         fields: Names of the parts of a record, in their order.
-        name: As in `corpus.name` of a config.
-        source: Where the text comes from, for people.
-        licence: Under what it may be used, for people.
+        name: The value of `corpus.name` in a config.
+        source: Where the text comes from, to be shown.
+        licence: Its licence, to be shown.
         has_documents: Whether splits are sequences of documents.
-        is_raw: Whether texts of records may be empty or hold line breaks, which cleaning mends.
+        is_raw: Whether texts of records may be empty or hold line breaks, which cleaning fixes.
         num_bytes: About how many bytes are read for all splits, for progress bars; 0 if not known.
         asked_shares: Split -> the share of the text that it was to get, of validation and test where
             they are cut from the training text as the config says.

@@ -16,9 +16,9 @@ class FileCorpus(Corpus):
     """Files read piece by piece; at most one record or one part of a stream is in memory.
 
     Args:
-        name: As in `corpus.name`.
-        source: Where the text comes from, for people.
-        licence: For people.
+        name: The value of `corpus.name`.
+        source: Where the text comes from, to be shown.
+        licence: Its licence, to be shown.
         groups: Split -> its groups of files, each a tuple of `SourceFile`s: one whose records have
             all fields, or as many as there are fields, whose lines are aligned. What `splitting`
             takes from "train" has no files of its own.
@@ -66,8 +66,8 @@ class FileCorpus(Corpus):
         if records and documents == "stream" and len(records) < len(files):
             text = next(file for file in files if file.format == "text")
             raise UserError(
-                f"corpus.documents: {str(records[0].path)!r} has documents, and of "
-                f"{str(text.path)!r} it is to be said what is one: file, line or paragraph."
+                f"corpus.documents: {str(records[0].path)!r} has documents; say what a document "
+                f"of {str(text.path)!r} is: file, line or paragraph."
             )
         ((setting, column),) = fields.values()
         if column and not records:
@@ -77,8 +77,8 @@ class FileCorpus(Corpus):
             )
         if not hasattr(splitting, "documents" if self.has_documents else "stream"):
             raise UserError(
-                "corpus.split_by: 'document_hash' needs documents, and the text is one stream; set "
-                "corpus.documents to file, line or paragraph."
+                "corpus.split_by: 'document_hash' needs documents, but the text is one stream; "
+                "set corpus.documents to file, line or paragraph."
             )
 
     @functools.cached_property

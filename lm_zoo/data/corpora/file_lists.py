@@ -64,9 +64,9 @@ def _in_folder(field, folder, only_records):
     kept = [path for path in paths if _suffix(path) in suffixes]
     if not kept:
         raise UserError(
-            f"{field}: there is no text in folder {str(folder)!r}; read are "
-            f"{' '.join(READ_IN_FOLDERS)}, and with {' '.join(COMPRESSIONS)} behind; name others "
-            "by a pattern."
+            f"{field}: there is no text in folder {str(folder)!r}; expected files ending in "
+            f"{' '.join(READ_IN_FOLDERS)}, optionally followed by {' '.join(COMPRESSIONS)}; give "
+            "a pattern for others."
         )
     if len(kept) < len(paths):
         logging.getLogger(__name__).warning(

@@ -82,7 +82,7 @@ class FileSplits:
             file = groups[0][0]
             if not is_whole and next(iter(read(groups)), None) is not None:
                 raise UserError(
-                    f"{file.field}: the fractions leave no text to train on; give more text or "
+                    f"{file.field}: the fractions leave no text to train on; use more text or a "
                     "smaller corpus.validation_fraction and corpus.test_fraction."
                 )
             raise UserError(f"{file.field}: there is no text in {str(file.path)!r}.")

@@ -54,7 +54,7 @@ class OwnFiles(HeldOutShares):
         check_encoding(self.encoding)
         if not self.train_files and not (self.reads_folder and self.data_dir):
             raise UserError(
-                f"corpus.train_files: expected one file or more for corpus {self.corpus_name!r}, "
+                f"corpus.train_files: expected one or more files for corpus {self.corpus_name!r}, "
                 "received none."
             )
         groups = {split: self.groups(split) for split in SPLITS}

@@ -18,12 +18,12 @@ class PairEntry:
     """A standard corpus of sentence pairs.
 
     Attributes:
-        name: As in `corpus.name`.
-        about: What it is.
+        name: The value of `corpus.name`.
+        about: Description.
         counts: Published numbers of pairs.
-        licence: Under what it may be used.
+        licence: Its licence.
         origin: Address where it is described.
-        directions: `(source language, target language)` that there are, the default first.
+        directions: Available `(source language, target language)`, the default first.
         parts: Function of the two languages that returns those arguments of a `CatalogueEntry` that
             depend on them; each split's `files` are sources and their targets in turn.
     """
@@ -217,7 +217,7 @@ PAIR_CATALOGUE = (
         about="Multi30k (task 1), captions of Flickr30k's pictures and their translations; test is "
         "2016's",
         counts="29,000 / 1,014 / 1,000 pairs",
-        licence="CC BY-NC-SA 4.0 by its authors' word, there is no licence file",
+        licence="CC BY-NC-SA 4.0 according to its authors, there is no licence file",
         origin="https://github.com/multi30k/dataset",
         directions=(("de", "en"), ("en", "de"))
         + tuple(
@@ -244,7 +244,7 @@ PAIR_CATALOGUE = (
         "Commentary, and for French United Nations and Giga; validation is newstest2013, test "
         "newstest2014",
         counts="de-en: 4,508,785 / 3,000 / 3,003 pairs; fr-en: 40,836,715 / 3,000 / 3,003",
-        licence="not stated for all of its parts; made for research",
+        licence="not stated for all parts; intended for research",
         origin="http://www.statmt.org/wmt14/translation-task.html",
         directions=(("de", "en"), ("en", "de"), ("fr", "en"), ("en", "fr")),
         parts=_wmt14,

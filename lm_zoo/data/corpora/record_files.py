@@ -42,13 +42,14 @@ class RecordFiles(OwnFiles):
             name, _, column = (piece.strip() for piece in part.partition("="))
             if not name or not column or name in columns:
                 raise UserError(
-                    f"corpus.fields: expected FIELD=COLUMN for each field, each once, as "
+                    "corpus.fields: expected FIELD=COLUMN once per field, such as "
                     f"text=review,label=stars; received {part!r}."
                 )
             columns[name] = column
         if len(columns) < 2:
             raise UserError(
-                f"corpus.fields: expected FIELD=COLUMN for two fields or more, as text=review,label="
-                f"stars; received {len(columns)}; for texts alone set corpus.name to 'text_files'."
+                "corpus.fields: expected FIELD=COLUMN for two or more fields, such as "
+                f"text=review,label=stars; received {len(columns)}; for texts without other "
+                "fields set corpus.name to 'text_files'."
             )
         return columns

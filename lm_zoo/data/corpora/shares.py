@@ -12,7 +12,7 @@ class HeldOutShares:
     Attributes:
         validation_fraction: Share of the characters (of a stream), documents or pairs; where text
             is made, of those of the training split, besides them.
-        test_fraction: Likewise.
+        test_fraction: The same share for the test split.
     """
 
     validation_fraction: float = field(0.05, at_least=0, below=1)

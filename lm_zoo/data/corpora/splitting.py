@@ -96,7 +96,7 @@ class ByBytes:
     test: int
 
     def share(self, split):
-        """As `ByFraction.share`; None, since it follows from the text's length."""
+        """Returns None: a share is not configured, it follows from the text's length."""
 
     def stream(self, split, pieces, length):
         """Yields the text of a split; `length()` is the text's in bytes."""

@@ -19,11 +19,11 @@ class TextPairs(OwnFiles):
     Attributes:
         train_target_files: The targets, line by line what `train_files` are translated to; empty
             where each record has both sides.
-        validation_target_files: Likewise, of `validation_files`.
-        test_target_files: Likewise, of `test_files`.
+        validation_target_files: The targets of `validation_files`, line by line.
+        test_target_files: The targets of `test_files`, line by line.
         source_field: For records (JSON, CSV, TSV, Parquet): the field or column with the source;
             dots lead into nested fields, a number means that column of a file without names.
-        target_field: Likewise, with the target.
+        target_field: The field or column with the target, named in the same way.
     """
 
     corpus_name = "text_pairs"
@@ -55,26 +55,26 @@ class TextPairs(OwnFiles):
         target_field = f"corpus.{split}_target_files"
         target_names = getattr(self, f"{split}_target_files")
         if target_names and not names:
-            raise UserError(f"{target_field}: there are no {field} that they are the targets of.")
+            raise UserError(f"{target_field}: there are no {field} for these targets.")
         sources = find_files(field, names, self.data_dir)
         if not target_names:
             for file in sources:
                 if file.format == "text":
                     raise file.error(
-                        f"its lines need targets; name the file that has them by {target_field}, "
-                        "or one of records (.jsonl, .csv, .tsv, .parquet) with both sides."
+                        f"its lines need targets; set {target_field} to their file, or use a file "
+                        "of records (.jsonl, .csv, .tsv, .parquet) with both sides."
                     )
             return [(file,) for file in sources]
         targets = find_files(target_field, target_names, self.data_dir)
         if len(sources) != len(targets):
             raise UserError(
-                f"{target_field}: expected a file for each of the {len(sources)} of {field}, "
+                f"{target_field}: expected one file for each of the {len(sources)} in {field}, "
                 f"received {len(targets)}."
             )
         for file in (*sources, *targets):
             if file.format != "text":
                 raise file.error(
-                    f"it has records, not lines; leave {target_field} empty and name their sides "
-                    "by corpus.source_field and corpus.target_field."
+                    f"it has records, not lines; leave {target_field} empty and name both sides "
+                    "with corpus.source_field and corpus.target_field."
                 )
         return list(zip(sources, targets))

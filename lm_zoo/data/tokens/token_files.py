@@ -68,23 +68,23 @@ def prepare(
     """
     if not tokenizer.in_streams:
         raise UserError(
-            "tokenizer: this one takes line ends together with what stands before them, as Llama "
-            "3's does, and corpora are read line by line; expected another kind. It serves to "
-            "generate, score and export with imported weights."
+            "tokenizer: this one joins line ends to the characters before them, as Llama 3's "
+            "does, but corpora are read line by line; use another kind. It can generate, score "
+            "and export with imported weights."
         )
     cache = cache_dir(cache)
     if corpus.has_documents and tokenizer.end_id is None:
         raise UserError(
-            f"tokenizer.name: expected a tokenizer with an end token or a newline, for documents "
-            f"must end; this {tokenizer.name} tokenizer has neither: train it on text with a "
-            "newline in it, or take another."
+            "tokenizer.name: expected a tokenizer with an end token or a newline, to end "
+            f"documents; this {tokenizer.name} tokenizer has neither: train it on text with a "
+            "newline, or use another."
         )
     directory = cache / f"{corpus.name}-{tokenizer.name}-{_identity(corpus, tokenizer)}"
     with made_once(directory, on_wait=on_line) as work:
         if work is not None:
             blocks = work / f"blocks-{block_characters}"
             if on_line and (done := len(list(blocks.glob("*.json")))):
-                on_line(f"Going on with what was begun before: {done:,} blocks of text are done.")
+                on_line(f"Resuming earlier work: {done:,} blocks of text are done.")
             digests = TextDigests(corpus.has_documents)
             results = process_blocks(
                 digests.watch(cut_blocks(corpus, size=block_characters)),

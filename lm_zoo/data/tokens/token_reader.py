@@ -22,7 +22,7 @@ from lm_zoo.files.json_files import (
 )
 
 FORMAT_VERSION = 3
-MADE_AGAIN = "delete this folder, it will be made again"  # what is in the cache
+MADE_AGAIN = "delete this folder, it will be recreated"  # what is in the cache
 SCANNED_AT_ONCE = 1 << 22  # numbers
 
 
@@ -63,15 +63,15 @@ class TokenSplit:
         num_bytes: UTF-8 bytes of the text.
         num_words: White-space separated words and line ends of the text.
         num_unknown: Tokens that are `<unk>`.
-        bytes_lost: Bytes of the text that the tokens do not give back (`lm_zoo.text.lost_text`).
-        words_lost: Words and line ends likewise.
+        bytes_lost: Bytes of the text that decoding the tokens does not restore
+            (`lm_zoo.text.lost_text`).
+        words_lost: Words and line ends that decoding the tokens does not restore.
         text_sha256: SHA-256, in hex, of the text.
-        document_starts: For a sequence of documents: where each begins, and the number of tokens
-            less one; int64 `(documents + 1,)`. Document i is tokens `document_starts[i]`, which is
-            the end token before it and its only context, to `document_starts[i + 1]`, which is its
-            own end token. None for a stream.
-        vocab_size: Ids from here on belong to no token, and reading one is an error; None does not
-            look.
+        document_starts: For a sequence of documents: position of the end token before each
+            document, and the number of tokens less one; int64 `(documents + 1,)`. For tokens `[end
+            a b end c end]` it is `[0, 3, 5]`: document 1 has context `end` (3) and targets `c end`
+            (4, 5). None for a stream.
+        vocab_size: Ids from here on are invalid, and reading one is an error; None does not check.
     """
 
     name: str
@@ -143,8 +143,8 @@ class TokenSplit:
             place = int(np.flatnonzero((part >= self.vocab_size) | (part < 0))[0])
             raise UserError(
                 f"token files: token {start + place:,} of the {self.name} split is {part[place]}, "
-                f"and the vocabulary has ids from 0 to {self.vocab_size - 1}; delete the folder of "
-                "token files, or restore the run's held_out, for it was altered."
+                f"but the vocabulary has ids from 0 to {self.vocab_size - 1}; delete the altered "
+                "folder of token files, or restore the run's held_out."
             )
 
 
@@ -196,18 +196,18 @@ def open_tokens(directory, tokenizer, cache=None, remedy=MADE_AGAIN):
     if version != FORMAT_VERSION:
         raise UserError(
             f"token files: {directory} has format version {version!r}, expected {FORMAT_VERSION}: "
-            "another lm_zoo wrote it; delete it if it is in the cache, and train the run anew if it "
-            "is in one."
+            "another version of lm_zoo wrote it; delete it if it is in the cache, or retrain the "
+            "run if it is in one."
         )
     if manifest.get("sha256") != manifest_sha256(manifest):
-        raise broken(f"{MANIFEST} is altered (its checksum is another)")
+        raise broken(f"{MANIFEST} was altered (its checksum differs)")
     written_with = manifest["tokenizer"]
     fingerprint = written_with["fingerprint"]
     if fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"tokenizer: {directory} was written with the {written_with.get('name')} tokenizer "
             f"{fingerprint[:12]}, received the {tokenizer.name} tokenizer "
-            f"{tokenizer.fingerprint[:12]}; use the tokenizer that the token files were made with."
+            f"{tokenizer.fingerprint[:12]}; use the tokenizer that made the token files."
         )
     opened = functools.partial(_open_array, directory, cache, broken)
     splits = {
@@ -260,7 +260,7 @@ def _open_array(directory, cache, broken, described, dtype, count):
             raise broken(f"shard {path.name} is {state} ({size} bytes, expected {expected})")
         digest = sha256_file(path) if cache is None else sha256_of(path, cache)
         if digest != described["sha256"]:
-            raise broken(f"shard {path.name} is altered (its checksum is another)")
+            raise broken(f"shard {path.name} was altered (its checksum differs)")
         return np.memmap(path, dtype=dtype.newbyteorder("<"), mode="r")
     except FileNotFoundError:
         raise broken(f"shard {path.name} is missing") from None

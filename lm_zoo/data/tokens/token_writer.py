@@ -52,7 +52,7 @@ def copy_files(source, directory, entry):
             while data := file.read(COPIED_BYTES):
                 copied.write(data)
         if copied.close() != described["sha256"]:
-            raise damaged(source, f"{described['name']} is altered (its checksum is another)")
+            raise damaged(source, f"{described['name']} was altered (its checksum differs)")
 
 
 def _write_documents(directory, name, blocks):

@@ -18,7 +18,7 @@ VARIABLE = "LM_ZOO_CLUSTER_TOKEN"
 FILE_VARIABLE = "LM_ZOO_CLUSTER_TOKEN_FILE"
 MIN_CHARACTERS = 16  # a shorter one can be guessed
 MAX_BYTES = 1 << 16  # of a file with a token
-HOW = "make one by `openssl rand -hex 32`, the same for all processes"
+HOW = "make one with `openssl rand -hex 32`, the same for all processes"
 
 
 def find_token(environment=None):
@@ -30,7 +30,7 @@ def find_token(environment=None):
     environment = os.environ if environment is None else environment
     text, path = environment.get(VARIABLE, ""), environment.get(FILE_VARIABLE, "")
     if text and path:
-        raise UserError(f"{VARIABLE}: {FILE_VARIABLE} is set too; set one of them.")
+        raise UserError(f"{VARIABLE}: {FILE_VARIABLE} is set too; set only one of them.")
     name = VARIABLE
     if path:
         name = f"{FILE_VARIABLE}: {path}"

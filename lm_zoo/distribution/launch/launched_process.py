@@ -17,12 +17,12 @@ class LaunchedProcess:
 
     Args:
         launcher: The `Launcher`, for its command and what it does with lines.
-        job: As in `TF_CONFIG`.
-        index: As in `TF_CONFIG`.
-        tf_config: Its value.
+        job: Its job in the cluster: `chief`, `worker` or `ps`.
+        index: Its index in the job, from 0.
+        tf_config: Value of its environment variable `TF_CONFIG`.
 
     Attributes:
-        name: For people, `worker 0`.
+        name: Name to be shown, `worker 0`.
         last_beat: When `heartbeat` was last called there, on the monotonic clock, or None.
         ended: When it was first seen to have ended, or None.
     """

@@ -126,7 +126,7 @@ class Launcher:
                 stalled = [process for process in workers if process.stalled(self.stall_seconds)]
                 if stalled:
                     first = min(stalled, key=lambda process: process.last_beat)
-                    self.on_event(f"{first.name} made no step for {self.stall_seconds} s")
+                    self.on_event(f"{first.name} made no progress for {self.stall_seconds} s")
                     return STALLED, first.name
                 time.sleep(POLL_SECONDS)
             return self._verdict(workers)
@@ -179,4 +179,4 @@ def free_ports(count):
         found.append(port)
         if len(found) == count:
             return found
-    raise OSError(errno.EADDRINUSE, "no ports are free")
+    raise OSError(errno.EADDRINUSE, "no free ports")

@@ -103,5 +103,6 @@ def _loopback_addresses(host, port):
 def _cannot_listen(address, error):
     why = os.strerror(error.errno) if error.errno else str(error)
     return UserError(
-        f"cluster: cannot listen at {address}: {why}; stop what uses the port, or give another."
+        f"cluster: cannot listen at {address}: {why}; stop the program that uses the port, or "
+        "give another."
     )

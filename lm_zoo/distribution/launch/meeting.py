@@ -58,7 +58,7 @@ class Meeting:
         ]
         if not await self._all_came():
             missing = ", ".join(a for a in self.everyone if a not in self.came)
-            refused = f" (some without its {VARIABLE} were turned away)" if self._refused else ""
+            refused = f" (some without its {VARIABLE} were rejected)" if self._refused else ""
             self.problem = self.problem or (
                 f"cluster: {missing} did not report to {self.chief} within {timeout:g} s{refused}; "
                 "start all processes, and check the addresses and the network."
@@ -129,14 +129,14 @@ class Meeting:
         address, process = message["address"], message["process"]
         if address not in self.everyone:
             return (
-                f"cluster: {process} says that it is {address}, which is not in the cluster of the "
-                f"chief at {self.chief}; give all the same addresses."
+                f"cluster: {process} says that it is {address}, which is not in the cluster of "
+                f"the chief at {self.chief}; give all processes the same addresses."
             )
         before = self.came.get(address, message)["process"]
         if process != before:
             return (
                 f"cluster: both {before} and {process} say that they are {address}; give each "
-                "process a task of its own."
+                "process its own task."
             )
         return None
 
@@ -158,7 +158,7 @@ class Meeting:
                 f"{n}: {ours.get(n)!r:.200} at {self.chief}, {theirs.get(n)!r:.200} at {address}"
                 for n in names[:5]
             )
-            advice = "give all the same command and the same version."
+            advice = "give all processes the same command and the same version."
             self.problem = f"cluster: the processes differ ({listed}); {advice}"
             self._differs = (
                 f"cluster: {self.chief} and {address} differ in {', '.join(names[:5])}, and the "
@@ -175,5 +175,5 @@ def _checked(message):
     if shown["problem"] is None:
         shown["problem"] = ""
     if not all(isinstance(value, str) and value.isprintable() for value in shown.values()):
-        raise ValueError("not text")
+        raise ValueError("not a text")
     return message | shown

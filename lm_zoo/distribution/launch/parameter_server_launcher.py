@@ -41,7 +41,7 @@ class ParameterServerLauncher(Launcher):
                         process.end()
                         group[i] = LaunchedProcess(self, *tasks[i])
                 if chief.stalled(self.stall_seconds):
-                    self.on_event(f"{chief.name} made no step for {self.stall_seconds} s")
+                    self.on_event(f"{chief.name} made no progress for {self.stall_seconds} s")
                     return STALLED, chief.name
                 time.sleep(POLL_SECONDS)
             return (KILLED if chief.status is None else chief.status), chief.name

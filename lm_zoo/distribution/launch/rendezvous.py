@@ -120,5 +120,5 @@ def _read_line(connection, deadline):
             raise _Refused(f"it closed the connection; is {VARIABLE} the same there?")
         data += piece
         if len(data) > MAX_MESSAGE:
-            raise ValueError("its answer has no end")
+            raise ValueError("its answer is too long")
     return data

@@ -14,7 +14,7 @@ from lm_zoo.text.in_graph import module_of
 
 
 class ExportedModel(tf.Module):
-    """A trained model whose functions take and give strings, with no other Python behind them.
+    """A trained model whose functions map strings to strings without any Python at run time.
 
     Its attributes are the functions of the predictions chosen, and their auxiliary functions.
 
@@ -23,8 +23,9 @@ class ExportedModel(tf.Module):
         model: A built model. Its weights are not used; those given are.
         weights: `StoredWeights`.
         names: Which of the task's predictions; None is all.
-        max_length: As for `Task.length_limits`.
-        special_tokens: What a special token that is written out in a text is: `text` or `control`.
+        max_length: Maximum tokens of a text that is read whole and of the state; 0 is the model's
+            limit.
+        special_tokens: How a special token written out in a text is read: `text` or `control`.
 
     Attributes:
         weights: The `StoredWeights`.

@@ -44,7 +44,9 @@ def at_most(name, number, limit):
     """
     if limit is None:
         return []
-    expected = f"{name}: expected at most {limit} tokens a text, its end included, received"
+    expected = (
+        f"{name}: expected at most {limit} tokens per text, including the end token, received"
+    )
     check = tf.debugging.Assert(number <= limit, [expected, number])
     return [] if check is None else [check]
 

@@ -103,13 +103,13 @@ class TracedModel:
         return self._model.initial_state(batch_size, num_slots, *memory)
 
     def features(self, token_ids, state, lengths=None):
-        """As `LanguageModel.features`."""
+        """Returns `(features, state)` after some tokens, see `LanguageModel.features`."""
         one = 1 if token_ids.shape[1] == 1 else None  # a single token needs no loop over time
         reading = self._reading(one, lengths is not None)
         return reading(self._weights(), token_ids, state, *([] if lengths is None else [lengths]))
 
     def logits(self, features):
-        """As `LanguageModel.logits`."""
+        """Returns float32 logits `(..., vocab_size)` of features."""
         with self._using(self._weights()):
             return self._model.logits(features)
 
@@ -158,9 +158,9 @@ class TracedModel:
 
 
 def _forget_gradients():
-    """Takes the marks of gradients of our own off the graph that is being traced.
+    """Removes custom-gradient attributes from the graph that is being traced.
 
-    They are not saved, and who loads the SavedModel would be warned of each.
+    They are not saved, and loading the SavedModel would log a warning for each.
     """
     for operation in tf.compat.v1.get_default_graph().get_operations():
         if "_gradient_op_type" in operation.node_def.attr:

@@ -100,19 +100,20 @@ def _plan(texts, window):
 
 
 def forward_windows(model, texts, windows, state, collect, collected, numbers_per_token=None):
-    """Reads windows side by side, some tokens of each at a time.
+    """Runs windows side by side, a few tokens of each at a time.
 
     Args:
         model: A `TracedModel`.
-        texts: As for `forward_texts`.
+        texts: Token ids, int32 RaggedTensor `(texts, None)`.
         windows: `Windows`, the longest first.
-        state: What the model knows before them, a row for each.
-        collect: As for `forward_texts`; so is `collected`.
-        numbers_per_token: How many numbers the largest tensor has for each token, which bounds the
-            tokens that are read at a time; None means those of the logits.
+        state: The model's state before the windows, a row for each.
+        collect: Function `(collected, chunk) -> collected` of a tensor and a `FeatureChunk`.
+        collected: The tensor before the first chunk; its shape stays.
+        numbers_per_token: Size of the largest tensor per token, which bounds the tokens per step;
+            None is that of the logits.
 
     Returns:
-        As `forward_texts`.
+        The tensor after the last chunk.
     """
     token_ids, longest = texts.flat_values, windows.sizes[0]
     total, rows = tf.size(token_ids), tf.size(windows.sizes)

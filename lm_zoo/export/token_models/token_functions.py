@@ -78,8 +78,8 @@ def check_size(weights, form):
     """Raises a `UserError` for `StoredWeights` that one file does not hold."""
     if weights.num_bytes > MAX_BYTES:
         raise UserError(
-            f"format: a file of {form!r} holds at most {MAX_BYTES:,} bytes of weights, the model "
-            f"has {weights.num_bytes:,}; take saved_model."
+            f"format: a file of {form!r} holds at most {MAX_BYTES:,} bytes of weights, but the "
+            f"model has {weights.num_bytes:,}; use saved_model."
         )
 
 

@@ -53,8 +53,8 @@ def compare(model, token_ids, score, decode, state):
         model: The Python `LanguageModel`, with the weights that were exported.
         token_ids: int32 array `(batch, length + 1)`.
         score: `TokenFunctions.score` in the runtime: arrays in and out.
-        decode: Function `(tokens, state) -> (logits, state)`, likewise, where `state` is what the
-            runtime takes.
+        decode: Function `(tokens, state) -> (logits, state)` in the runtime: arrays in and out;
+            `state` is in the runtime's form.
         state: The state before the first token.
 
     Returns:
@@ -84,7 +84,7 @@ def _difference(name, found, expected):
     if not largest <= TOLERANCE:
         raise UserError(
             f"export: {name} differs by {largest:.1e} from the Python model, expected at most "
-            f"{TOLERANCE:.0e}, so nothing was written; this is a defect of lm_zoo or of the "
-            "converter: please report it."
+            f"{TOLERANCE:.0e}, so nothing was written; this is a bug in lm_zoo or the converter: "
+            "please report it."
         )
     return largest

@@ -81,6 +81,6 @@ def different(name, text, found, expected):
     """Returns the error for an output that differs."""
     return UserError(
         f"export: {name} of {text!r:.60} gives {found!s:.200} in the SavedModel, but "
-        f"{expected!s:.200} in Python, so nothing was written; this is a defect of lm_zoo or "
+        f"{expected!s:.200} in Python, so nothing was written; this is a bug in lm_zoo or "
         "TensorFlow: please report it."
     )

@@ -29,7 +29,7 @@ class Choices:
 
     def __str__(self):
         tied = f" ({self.tied} up to a tie)" if self.tied else ""
-        return f"{self.equal} of {self.total} {self.what} equal, token for token{tied}"
+        return f"{self.equal} of {self.total} {self.what} identical, token by token{tied}"
 
 
 @dataclasses.dataclass
@@ -53,7 +53,7 @@ class ParityReport:
             listed = ", ".join(f"{name} {self.largest_difference[name]:.1e}" for name in plain)
             yield f"Verified by a process without lm_zoo, on {self.texts} texts: {listed}"
         for name, choices in self.choices.items():
-            yield f"Verified likewise: {choices}; {name} {self.largest_difference[name]:.1e}"
+            yield f"Also verified: {choices}; {name} {self.largest_difference[name]:.1e}"
 
 
 class Parity:
@@ -105,8 +105,8 @@ class Parity:
         """Compares what the calls gave with Python, and notes the difference in the report.
 
         Args:
-            name: Of the prediction.
-            calls: As `calls` gave them.
+            name: Name of the prediction.
+            calls: The calls that `calls` returned.
             found: Output name -> array, for each of them.
             report: The `ParityReport`.
 
@@ -122,7 +122,7 @@ class Parity:
         """Returns a prediction's inputs by name.
 
         Args:
-            name: Of the prediction.
+            name: Name of the prediction.
             texts: Field name -> texts.
             **settings: Values in place of the defaults.
         """

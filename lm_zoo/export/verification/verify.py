@@ -62,9 +62,9 @@ def run_alone(models, needs=()):
         command = [sys.executable, "-I", str(PROCESS), str(request), str(answer)]
         finished = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if finished.returncode or not answer.exists():
-            lines = finished.stderr.strip().splitlines() or ["it said nothing"]
+            lines = finished.stderr.strip().splitlines() or ["no output"]
             raise UserError(
-                "export: the SavedModel could not be run by a process of its own (exit status "
+                "export: a separate process could not run the SavedModel (exit status "
                 f"{finished.returncode}: {lines[-1]:.500})."
             )
         return json.loads(answer.read_text(encoding="utf-8"))

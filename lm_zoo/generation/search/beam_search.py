@@ -103,7 +103,8 @@ def advance(step, settings, search, num_steps):
     """Takes steps until all prompts are done, or the number of steps is reached.
 
     Args:
-        step: As in `beam_step.continuations`.
+        step: Called as `step(memory, state, tokens, active)`, returns a `Reading`; see
+            `beam_step.continuations`.
         settings: `beams.Settings`.
         search: A `Search`.
         num_steps: int32 scalar.
@@ -149,14 +150,14 @@ def advance(step, settings, search, num_steps):
 
 
 def choose(settings, index, growing, candidates, state, coverage, stopped=None):
-    """Ends the second half of a step: some candidates end, others go on.
+    """Second half of a step: some candidates end, others continue.
 
     Args:
         settings: `beams.Settings`.
         index: How many tokens the beams had before, int32 scalar.
         growing: `Growing` before the step.
-        candidates: As `beam_step.continuations` gives them; so are the two that follow.
-        state: The parents' state.
+        candidates: `Candidates` of this step.
+        state: The parents' state after the step.
         coverage: The parents' coverage, or `()`.
         stopped: Candidates that end for another reason than the end token or their length, bool
             `(batch, candidates)`.

@@ -77,14 +77,15 @@ def _continued(log_probs, values, logits):
 
 
 def ended_scores(settings, index, candidates, coverage, source_lengths):
-    """What candidates are ranked by if they end.
+    """Returns the ranking scores of candidates if they end.
 
     Args:
         settings: `Settings`.
         index: How many tokens came before the last one, int32 scalar.
         candidates: `Candidates`.
-        coverage: Of their parents, as in `Beams`.
-        source_lengths: As in `Prompts`.
+        coverage: Attention that each source token received so far in each beam, float32 `(batch,
+            num_beams, source_length)`, or `()`.
+        source_lengths: Tokens of each prompt's source, int32 `(batch,)`.
 
     Returns:
         float64 `(batch, candidates)`.
@@ -140,8 +141,9 @@ def best_going_on(settings, candidates, state, coverage, ends):
     Args:
         settings: `Settings`.
         candidates: `Candidates`.
-        state: Of their parents, after the step.
-        coverage: Likewise, or `()`.
+        state: The parents' state after the step.
+        coverage: The parents' coverage after the step, float32 `(batch, num_beams,
+            source_length)`, or `()`.
         ends: Candidates that end, bool `(batch, candidates)`.
     """
     batch_size, num_beams = tf.shape(ends)[0], settings.num_beams
@@ -166,7 +168,7 @@ def cannot_improve(settings, index, longest, beams, ended):
     Args:
         settings: `Settings`.
         index: How many tokens came before the beams' last one, int32 scalar.
-        longest: As in `Prompts`.
+        longest: Maximum tokens of each prompt's texts, including the end token, int32 `(batch,)`.
         beams: `Beams`.
         ended: `Hypotheses`, with scores in float64.
 

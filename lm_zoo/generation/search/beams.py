@@ -108,11 +108,12 @@ class Candidates(NamedTuple):
     """Continuations of each prompt's beams, best first.
 
     Attributes:
-        parents: Which beam each goes on from, int32 `(batch, candidates)`.
+        parents: Index of the beam that each continues, int32 `(batch, candidates)`.
         tokens: All of its tokens, int32 `(batch, candidates, length)`.
         last_tokens: The last of them, int32 `(batch, candidates)`.
-        log_probs: Of all of them, as ranked, float64 `(batch, candidates)`.
-        own_log_probs: As in `Beams`, `(batch, candidates)`, or `()`.
+        log_probs: Sum over all tokens, as used for ranking, float64 `(batch, candidates)`.
+        own_log_probs: The model's own log-probabilities, float64 `(batch, candidates)`, if the
+            ranking uses others; else `()`.
     """
 
     parents: tf.Tensor

@@ -19,7 +19,7 @@ def longest_targets(model, source_lengths, max_new_tokens):
 
     Args:
         model: A `SequenceToSequenceModel`.
-        source_lengths: int32 `(batch,)`.
+        source_lengths: Tokens of each source, int32 `(batch,)`, numpy or tensor.
         max_new_tokens: int32, a scalar or `(batch,)`; 0 means `automatic_length`.
 
     Returns:
@@ -49,7 +49,7 @@ def search_targets(
     Args:
         model: A built `SequenceToSequenceModel`.
         source_ids: int32 `(batch, source_length)`, each with its end token, padded on the right.
-        source_lengths: int32 `(batch,)`.
+        source_lengths: Tokens of each source, int32 `(batch,)`, numpy or tensor.
         end_id: The target token that begins and ends each text; an int or int32 scalar.
         num_beams: An int or int32 scalar of at least 1.
         max_new_tokens: The most tokens of a text, its end token included: an int, or int32, a
@@ -116,9 +116,9 @@ def search_sources(model, source_ids, source_lengths, end_id, options):
 
     Args:
         model: A built `SequenceToSequenceModel`.
-        source_ids: As in `search_targets`, numpy or tensors, as are the two that follow.
-        source_lengths: int32 `(batch,)`.
-        end_id: An int.
+        source_ids: Sources, padded on the right, int32 `(batch, length)`, numpy or tensor.
+        source_lengths: Tokens of each source, int32 `(batch,)`, numpy or tensor.
+        end_id: Id of the end token.
         options: `TranslationOptions`.
 
     Returns:

@@ -9,7 +9,18 @@ _LOOPS = threading.local()  # whether the loop of `written_in_place` is being tr
 
 
 def empty_cache(batch_size, num_heads, slots, head_dim, dtype):
-    """Returns `(keys, values)`, zeros of shape `(batch, num_heads, slots, head_dim)`."""
+    """Returns an empty cache for one layer.
+
+    Args:
+        batch_size: Number of rows, an int or scalar tensor.
+        num_heads: Key/value heads.
+        slots: Tokens that it can hold, an int or scalar tensor.
+        head_dim: Width of a head.
+        dtype: Of keys and values.
+
+    Returns:
+        `(keys, values)`, zeros of shape `(batch, num_heads, slots, head_dim)`.
+    """
     zeros = tf.zeros((batch_size, num_heads, slots, head_dim), dtype)
     return zeros, zeros
 
@@ -112,7 +123,7 @@ def where_to_write(position, lengths):
 
 
 def causal_mask(length):
-    """Returns what is added to scores `(..., length, length)`: 0, and -1e30 for later tokens."""
+    """Returns the mask added to scores `(..., length, length)`: 0, and -1e30 for later tokens."""
     return additive_mask(tf.range(length)[None] <= tf.range(length)[:, None])
 
 
@@ -131,7 +142,12 @@ def self_attention_mask(x, mask):
 
 
 def cache_mask(position, length, context_length):
-    """Returns what is added to scores of `length` new tokens over a cache that holds them.
+    """Returns the mask that is added to the scores of `length` new tokens over their cache.
+
+    Args:
+        position: Number of tokens before these in each row, int32 `(batch,)`.
+        length: Number of new tokens, an int or scalar tensor.
+        context_length: Slots of the cache, an int or scalar tensor.
 
     Returns:
         float32, shape `(batch, 1, length, context_length)`: token t of a row sees the slots up to

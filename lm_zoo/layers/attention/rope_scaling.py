@@ -46,8 +46,8 @@ def check_rope_scaling(scaling):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value <= 0:
             raise UserError(
-                f"rope_scaling.{name}: expected a number above 0 for rope_type {kind!r}, received "
-                f"{value!r}."
+                f"rope_scaling.{name}: expected a number above 0 for rope_type {kind!r}, "
+                f"received {value!r}."
             )
     if not isinstance(values.get("truncate", True), bool):
         raise UserError(
@@ -67,9 +67,10 @@ def rope_frequencies(head_dim, theta, scaling=None):
     Args:
         head_dim: Width of a head; even.
         theta: Base of the wavelengths.
-        scaling: As `check_rope_scaling` returns it, or None. `linear` (Chen et al. 2023) divides
-            all angles; `llama3` (Llama 3.1) only those of long wavelengths; `yarn` (Peng et al.
-            2023) those too, by a ramp, and multiplies cosines and sines by a factor.
+        scaling: A dict checked by `check_rope_scaling`, with `rope_type`, or None. `linear` (Chen
+            et al. 2023) divides all angles; `llama3` (Llama 3.1) only those of long wavelengths;
+            `yarn` (Peng et al. 2023) those too, by a ramp, and multiplies cosines and sines by a
+            factor.
 
     Returns:
         `(angles, factor)`: float32 `(head_dim / 2,)`, in radians, and what cosines and sines are

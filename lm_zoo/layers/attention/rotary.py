@@ -6,13 +6,13 @@ from lm_zoo.layers.attention.rope_scaling import rope_frequencies
 
 
 def rotation(positions, head_dim, theta, scaling=None):
-    """Returns what `rotate` needs at each position.
+    """Returns the cosines and sines that `rotate` needs at each position.
 
     Args:
         positions: Integers, shape `(length,)` or `(batch, length)`.
         head_dim: Width of a head; even.
         theta: Base of the wavelengths; 10,000 in the paper and Llama 2, 500,000 in Llama 3.
-        scaling: As `lm_zoo.layers.attention.rope_scaling` has it, or None.
+        scaling: A dict with `rope_type`, checked by `check_rope_scaling`, or None.
 
     Returns:
         `(cosines, sines)`: float32, `positions.shape + (head_dim / 2,)`, with an axis for the heads

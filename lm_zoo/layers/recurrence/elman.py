@@ -44,7 +44,8 @@ class Elman(RecurrentLayer):
 
 def _elman(activate, slope, projected, kernel, hidden, *masks):
     """Args: projected (T, B, H) and kernel (H, H) in the compute dtype; hidden (B, H) in float32;
-    masks as in `recur`. `slope` gives the activation's derivative from its value."""
+    masks: none, one or two of bool (T, B, 1): document starts, active rows. `slope` gives the
+    activation's derivative from its value."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):

@@ -36,8 +36,8 @@ class GRU(RecurrentLayer):
 @tf.custom_gradient
 def _gru(projected, kernel, bias, hidden, *masks):
     """Args: projected (T, B, 3H) and kernel (H, 3H) in the compute dtype; bias (3H,) and hidden
-    (B, H) in float32; masks as in `recur`. Returns outputs (T, B, H) in the compute dtype, and the
-    last hidden."""
+    (B, H) in float32; masks: none, one or two of bool (T, B, 1): document starts, active rows.
+    Returns outputs (T, B, H) in the compute dtype, and the last hidden (B, H)."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):

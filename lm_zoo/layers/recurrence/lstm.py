@@ -48,8 +48,8 @@ class LSTM(RecurrentLayer):
 @tf.custom_gradient
 def _lstm(projected, kernel, hidden, cell, *masks):
     """Args: projected (T, B, 4H) and kernel (H, 4H) in the compute dtype; hidden and cell (B, H)
-    in float32; masks as in `recur`. Returns outputs (T, B, H) in the compute dtype,
-    and the last hidden and cell."""
+    in float32; masks: none, one or two of bool (T, B, 1): document starts, active rows. Returns
+    outputs (T, B, H) in the compute dtype, and the last hidden and cell (B, H)."""
     dtype, batch, width = projected.dtype, projected.shape[1], kernel.shape[0]
 
     def step(state, slices):

@@ -70,10 +70,10 @@ class RecurrentLayer(ConfigurableLayer):
             inputs: Shape `(batch, length, input_dim)`.
             state: From `initial_state`, or from the piece before; None, as in `keras.Sequential`,
                 reads a text from its start and gives the outputs alone.
-            document_starts: Where the state is put to zero before a step: bool `(batch, length)`,
+            document_starts: Where the state is reset to zero before a step: bool `(batch, length)`,
                 or None for nowhere.
             lengths: How many steps each row has, int32 `(batch,)`, or None for all: after them its
-                state stays as it is, and outputs mean nothing.
+                state stays as it is, and outputs are arbitrary.
             mask: The same as Keras has it: True where a step is one of the row's, bool `(batch,
                 length)`, or None for everywhere.
 
@@ -93,7 +93,7 @@ class RecurrentLayer(ConfigurableLayer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        masks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
+        masks = ()  # each bool (T, B, 1): where a document starts, and where a row is active
         if document_starts is not None:
             masks = (tf.transpose(document_starts)[..., None],)
         elif lengths is not None:
@@ -110,9 +110,15 @@ class RecurrentLayer(ConfigurableLayer):
         return bias
 
     def recur(self, projected, recurrent_kernel, bias, state, *masks):
-        """Runs the recurrence over `projected` (length, batch, num_gates * hidden_dim).
+        """Runs the recurrence over projected inputs.
 
-        `masks` is nothing, or one tensor for `reset_at_starts`, or that and one for `keep_inactive`.
+        Args:
+            projected: `inputs @ kernel + bias`, `(length, batch, num_gates * hidden_dim)`.
+            recurrent_kernel: `(hidden_dim, num_gates * hidden_dim)`, in the compute dtype.
+            bias: float32, of `bias_shape`.
+            state: float32 `(batch, hidden_dim)`, or a tuple of `states_per_layer` such tensors.
+            *masks: None, one or two bool tensors `(length, batch, 1)`: where a document starts
+                (the state is reset), and where a row is active (elsewhere it keeps its state).
 
         Returns:
             `(outputs, state)`: outputs of shape `(length, batch, hidden_dim)`.
@@ -124,14 +130,14 @@ class RecurrentLayer(ConfigurableLayer):
 
 
 def reset_at_starts(masks, *tensors):
-    """Puts rows to zero where a document starts: for states before a step, and their gradients.
+    """Zeroes rows where a document starts: states before a step, and their gradients.
 
-    It selects rather than multiplies, so that not even an infinity gets from one document into the
-    next.
+    It selects rather than multiplies, so that not even an infinity leaks from one document into
+    the next.
 
     Args:
-        masks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
-            tensor of shape `(..., batch, 1)`.
+        masks: An empty sequence, which changes nothing, or one whose first entry is a bool tensor
+            of shape `(..., batch, 1)`.
         *tensors: Shape `(..., batch, width)`.
 
     Returns:

@@ -30,15 +30,15 @@ class AccessLog:
             self._thread.start()
 
     def note(self, client, method, path, status, seconds, size):
-        """Notes a request that was answered.
+        """Logs a request that was answered.
 
         Args:
             client: `(address, port)`, or None.
-            method: As it was sent; "-" where that is not known.
-            path: Likewise, without what follows a question mark.
-            status: Of the answer.
-            seconds: From the request to the end of its answer.
-            size: Bytes of the answer's content.
+            method: As sent by the client; "-" if unknown.
+            path: As sent by the client, without the query; "-" if unknown.
+            status: HTTP status of the response.
+            seconds: From the request to the end of its response.
+            size: Bytes of the response's content.
         """
         if self._thread is None:
             return

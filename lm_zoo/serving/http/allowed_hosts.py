@@ -56,8 +56,8 @@ def host_check(hosts):
         found = _HOST.fullmatch(host.lower())
         if hosts is not None and not (found and found[1] in hosts):
             raise RequestError(
-                f"Host: this server does not answer for {shown(host)}; start it with "
-                "--allowed_hosts and that name, if it is yours.",
+                f"Host: this server does not answer for {shown(host)}; if it is yours, start the "
+                "server with --allowed_hosts and that name.",
                 403,
             )
         return app

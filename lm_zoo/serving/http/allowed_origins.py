@@ -48,8 +48,8 @@ def origin_check(origins):
         if ANY in origins or all(origin.lower() in origins for origin in foreign):
             return CORSMiddleware(app, **cors)
         raise RequestError(
-            f"Origin: this server does not answer pages of {shown(foreign[0])}; start it with "
-            "--cors_origins and that origin, if it may ask.",
+            f"Origin: this server does not answer pages from {shown(foreign[0])}; to allow it, "
+            "start the server with --cors_origins and that origin.",
             403,
         )
 

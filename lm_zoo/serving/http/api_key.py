@@ -29,7 +29,7 @@ def read_api_key(path, environment):
         return None if VARIABLE not in environment else _checked(VARIABLE, environment[VARIABLE])
     path = expanded(path)
     if not path.is_file():
-        raise UserError(f"api_key_file: {path} is not a file; give one that holds the key alone.")
+        raise UserError(f"api_key_file: {path} is not a file; give one that holds only the key.")
     try:
         with open_input(path) as file:
             content = file.read(MAX_BYTES + 1)
@@ -41,10 +41,10 @@ def read_api_key(path, environment):
 def _checked(name, key):
     """Returns the key; the message never shows what was received instead."""
     if not re.fullmatch("[!-~]{1,4096}", key):
-        received = f"{len(key)} characters, others among them" if key else "nothing"
+        received = f"{len(key)} characters, some of them not allowed" if key else "nothing"
         raise UserError(
             f"{name}: expected a key of at most 4,096 visible ASCII characters without spaces, "
-            f"received {received}; make one by `openssl rand -hex 32`."
+            f"received {received}; make one with `openssl rand -hex 32`."
         )
     return key
 

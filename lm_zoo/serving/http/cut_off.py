@@ -36,7 +36,9 @@ class CutOff:
         except asyncio.CancelledError:
             if scope["type"] != "http" or begun:
                 raise
-            error = RequestError("the server is ending; ask again later.", 503, code="ending")
+            error = RequestError(
+                "the server is shutting down; try again later.", 503, code="ending"
+            )
             body = error.body_for(scope["path"])
             await JSONResponse(body, error.status, error.headers)(scope, receive, send)
 

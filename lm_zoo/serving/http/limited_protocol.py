@@ -188,7 +188,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 def _too_many_bytes(most):
     return RequestError(
-        f"headers: expected at most {most:,} bytes of a request's line and headers, received more; "
-        "send less, or start the server with a larger --max_header_bytes.",
+        f"headers: expected at most {most:,} bytes for the request line and headers, received "
+        "more; send less, or start the server with a larger --max_header_bytes.",
         431,
     )

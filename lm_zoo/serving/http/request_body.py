@@ -56,11 +56,11 @@ def parse_object(body):
         value = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise RequestError(
-            f"body: expected UTF-8, received the byte 0x{body[error.start]:02x} at place "
+            f"body: expected UTF-8, received byte 0x{body[error.start]:02x} at offset "
             f"{error.start}."
         ) from None
     except RecursionError:
-        raise RequestError("body: expected JSON, received one nested too deeply.") from None
+        raise RequestError("body: expected JSON, received JSON nested too deeply.") from None
     except json.JSONDecodeError as error:
         raise RequestError(
             f"body: expected JSON, received something else: {error.msg} (line {error.lineno}, "

@@ -83,7 +83,7 @@ def refused(name, expected, received):
 
 
 def unexpected(name, expected, value):
-    """As `refused`, of a JSON value."""
+    """Returns the `RequestError` for a JSON value that is not what was expected."""
     return refused(name, expected, shown(value))
 
 
@@ -119,9 +119,10 @@ def not_offered(model, what, prediction):
         prediction: The name that such a prediction usually has.
     """
     return RequestError(
-        f"{what} need a prediction such as {prediction!r}, which this model does not have: its task "
-        f"is {model.task!r}, and it was exported with {', '.join(map(repr, model.signatures))}. Ask "
-        f"for these at /v1/models/{model.name}:predict, or export it with another signature.",
+        f"{what} need a prediction such as {prediction!r}, which this model lacks: its task is "
+        f"{model.task!r}, and it was exported with {', '.join(map(repr, model.signatures))}. Send "
+        f"requests for these to /v1/models/{model.name}:predict, or export it with another "
+        "signature.",
         501,
         code="not_offered",
     )
@@ -130,14 +131,16 @@ def not_offered(model, what, prediction):
 def queue_full(waiting):
     """The error for a request that cannot even wait."""
     return RequestError(
-        f"the server is busy: {waiting} texts wait already; try again later.", 503, code="busy"
+        f"the server is busy: {waiting} texts are already waiting; try again later.",
+        503,
+        code="busy",
     )
 
 
 def too_slow(seconds):
     """The error for a request that was not done in time."""
     return RequestError(
-        f"the request was given up after {seconds:g} seconds; ask for less, or try again later.",
+        f"the request was cancelled after {seconds:g} seconds; request less, or try again later.",
         504,
         code="timeout",
     )

@@ -22,7 +22,7 @@ OUTPUTS = {
 class PredictionEngine:
     """Answers calls of a signature as the signature itself does, by the engine.
 
-    One that no one waits for any more is given up.
+    Abandoned requests are cancelled.
 
     Args:
         engine: An `Engine`.
@@ -62,7 +62,7 @@ def check(prediction, functions):
     options = {field.name for field in dataclasses.fields(GenerationOptions)}
     required = [each for each in prediction.inputs if each.is_required]
     if len(required) != 1 or not required[0].field:
-        raise NotJson("inputs: expected one text for the engine to go on from")
+        raise NotJson("inputs: expected one text for the engine to continue")
     for what, found, known in (
         ("inputs", [each.name for each in prediction.inputs if not each.is_required], options),
         ("outputs", prediction.outputs, OUTPUTS),

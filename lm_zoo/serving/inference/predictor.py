@@ -81,5 +81,5 @@ def _reason(message):
     """What a graph's own check says of an input, without where it stands in the graph."""
     found = re.search(r"assertion failed: ((?:\[[^\]]*\] ?)+)", str(message))
     if not found:
-        return "the model refused the input."
+        return "the model rejected the input."
     return " ".join(found[1].replace("[", "").replace("]", "").split()) + "."

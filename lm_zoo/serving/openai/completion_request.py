@@ -90,7 +90,7 @@ class CompletionRequest:
         if body.get("best_of") not in (None, request.n):
             raise RequestError(
                 f"best_of: expected n ({request.n}) or nothing, received "
-                f"{shown(body['best_of'])}: texts are not chosen among.",
+                f"{shown(body['best_of'])}: the server does not choose among texts.",
                 param="best_of",
             )
         if len(request.prompts) * request.n > limits.max_rows:
@@ -105,7 +105,7 @@ def _check_parameters(body):
     for name, nothing in NOT_OFFERED.items():
         if name in body and body[name] not in nothing:
             raise RequestError(
-                f"{name}: this server does not offer it; leave it out, received "
+                f"{name}: this server does not support it; leave it out, received "
                 f"{shown(body[name])}.",
                 param=name,
             )

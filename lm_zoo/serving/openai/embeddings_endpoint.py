@@ -105,7 +105,7 @@ class EmbeddingsEndpoint:
             if tokenizer.encode(text, mode).tolist() == value:  # texts alone can be embedded
                 return text
         raise RequestError(
-            "input: expected text, or token ids that this model's tokenizer gives for a text, "
+            "input: expected text, or the token ids of a text by this model's tokenizer, "
             f"received {shown(value)}; send the text.",
             param="input",
         )

@@ -61,8 +61,8 @@ class PromptReader:
             token_ids = [int(token) for token in self.tokenizer.start_ids]
         if not token_ids:
             raise RequestError(
-                "prompt: expected text, received an empty one, and no token begins a text with "
-                "this model's tokenizer.",
+                "prompt: expected text, received an empty one, but this model's tokenizer has no "
+                "begin token.",
                 param="prompt",
             )
         require_length("prompt", len(token_ids), self.most)

@@ -85,7 +85,7 @@ def answer(outputs, by_rows):
 def _of_instances(instances, signature, max_rows):
     if not isinstance(instances, list) or not instances:
         raise RequestError(
-            f"instances: expected a list with a value for each text, received {shown(instances)}."
+            f"instances: expected a list with one value per text, received {shown(instances)}."
         )
     if len(instances) > max_rows:
         raise too_many_rows("instances", max_rows, len(instances))
@@ -94,8 +94,8 @@ def _of_instances(instances, signature, max_rows):
     for index, row in enumerate(rows):
         if row.keys() != rows[0].keys():
             raise RequestError(
-                f"instances: expected the same inputs in all, received {shown(sorted(rows[0]))} in "
-                f"the first and {shown(sorted(row))} in number {index + 1}."
+                f"instances: expected the same inputs in each, received {shown(sorted(rows[0]))} "
+                f"in the first and {shown(sorted(row))} in number {index + 1}."
             )
     values = {}
     for name in rows[0]:

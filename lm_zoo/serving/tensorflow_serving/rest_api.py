@@ -66,7 +66,7 @@ class TensorFlowApi:
         verb = request.path_params["verb"]
         if verb != "predict":
             raise RequestError(
-                f"{shown(verb)}: this model has no signatures for that; the verb is predict."
+                f"{shown(verb)}: this model has no signatures for it; use the verb predict."
             )
         return await answer_in_time(request, self._limits, self._predict)
 
@@ -75,8 +75,8 @@ class TensorFlowApi:
         values, by_rows = json_tensors.values_of(body, signature, self._limits.max_rows)
         if by_rows and signature.prediction.row_lengths:
             raise RequestError(
-                f"instances: {signature.name!r} gives several values a text; ask in the column "
-                'form, {"inputs": {...}}.'
+                f"instances: {signature.name!r} returns several values per text; use the column "
+                'format, {"inputs": {...}}.'
             )
         call = signature.call(values, self._limits)
         outputs = await self._predictor.predict(signature, call)

@@ -26,17 +26,17 @@ class EvaluationOptions:
         (),
         is_path=True,
         names_result=True,
-        help="Files of your own text (patterns, folders, .jsonl, .gz, ...), measured as they are "
-        "instead of a split.",
+        help="Files with your own text (patterns, folders, .jsonl, .gz, ...), evaluated as they "
+        "are instead of a split.",
     )
     documents: str | None = field(
         None,
-        help="What a document is in the text of --input: stream (all is one text), file, line or "
-        "paragraph; default: stream, or file where the run measures within documents.",
+        help="What a document of --input is: stream (all is one text), file, line or paragraph; "
+        "default: stream, or file if the run is evaluated within documents.",
     )
-    batch_size: int | None = field(None, at_least=1, help="Streams or windows at once.")
+    batch_size: int | None = field(None, at_least=1, help="Streams or windows per batch.")
     sequence_length: int | None = field(None, at_least=1, help="Tokens per call: the window.")
-    stride: int | None = field(None, at_least=1, help="New tokens that each window scores.")
+    stride: int | None = field(None, at_least=1, help="New tokens scored by each window.")
     context: str = field(
         "auto",
         choices=CONTEXT_RULES,

@@ -58,7 +58,7 @@ class LanguageModelFunctions:
         return {"tokens": self._token_texts(tokens), "log_probs": log_probs}
 
     def generate(self, prompt, *settings):
-        """As `InGraphGenerator.generate`."""
+        """Continues prompts; `settings` are those of `InGraphGenerator.generate`, in its order."""
         with self._model.widened():
             return self._generator.generate(prompt, *settings)
 

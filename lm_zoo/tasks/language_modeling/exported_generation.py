@@ -205,13 +205,14 @@ class InGraphGenerator:
             state: From `prefill`, `concat_rows`, `gather_rows`, or the call before.
             tokens: The last token of each row, int32 `(batch,)`.
             token_index: How many tokens of each row have been generated, int32 `(batch,)`.
-            active: Rows that go on; the others stay as they are. bool `(batch,)`.
-            temperature: As in `generate`, `(batch,)`; so are `top_k` and `top_p`.
-            top_k: int32.
-            top_p: float32.
+            active: Rows that continue, bool `(batch,)`; the others stay as they are.
+            temperature: Divides the logits, float32 `(batch,)`; 0 is greedy decoding.
+            top_k: Sample from the k most likely tokens, int32 `(batch,)`; 0 is off.
+            top_p: Sample from the most likely tokens with this total probability, float32
+                `(batch,)`; 1 is off.
             key: From `row_keys`, int32 `(batch,)`.
             num_steps: int32 scalar.
-            num_top: How many of the likeliest tokens to give with each, int32 scalar.
+            num_top: Number of most likely tokens to return with each, int32 scalar.
 
         Returns:
             A dict: `state`; `tokens`, int32 `(batch, steps)`, -1 after a row's end token and where

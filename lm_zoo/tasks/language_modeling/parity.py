@@ -24,7 +24,8 @@ MAX_NEXT_TOKENS = 5  # tokens after each prompt
 
 
 class LanguageModelParity(Parity):
-    """As `Parity`: greedy texts are made in one call and step by step, as servers do."""
+    """`Parity` of language models: greedy texts are generated in one call and step by step, as
+    servers do."""
 
     @property
     def tokenizer(self):

@@ -10,9 +10,11 @@ from lm_zoo.tasks.prediction import (
 )
 
 _ANSWERS = "lm_zoo.tasks.language_modeling.answers"
-_TEXT = Input("text", "string", field="text", windowed=True, help="Texts, each read on its own.")
+_TEXT = Input(
+    "text", "string", field="text", windowed=True, help="Texts, each processed on its own."
+)
 _PROMPT = Input("prompt", "string", field="text", help='Texts to continue; "" begins a text.')
-_K = Input("k", "int32", 5, each="call", at_least=1, help="How many tokens, likeliest first.")
+_K = Input("k", "int32", 5, each="call", at_least=1, help="Number of tokens, most likely first.")
 _SPECIAL_TOKENS = inputs_of(GenerationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)
 
 _SAMPLING = inputs_of(
@@ -47,7 +49,7 @@ PREDICTIONS = {
         },
         answer=f"{_ANSWERS}:token_logprobs",
         function="token_logprobs",
-        help="The tokens of all texts, one text's after another's, and their log-probabilities.",
+        help="The tokens of all texts, concatenated, and their log-probabilities.",
     ),
     "next_token": Prediction(
         inputs=(_TEXT, _K, *_SPECIAL_TOKENS),
@@ -55,7 +57,7 @@ PREDICTIONS = {
         answer=f"{_ANSWERS}:next_token",
         function="next_token",
         example={"k": 3},
-        help="The likeliest tokens after each text, and their log-probabilities.",
+        help="The most likely next tokens of each text, and their log-probabilities.",
     ),
     "generate": Prediction(
         inputs=(_PROMPT, *_SAMPLING, *_SEARCH),
@@ -82,6 +84,6 @@ PREDICTIONS = {
         outputs={"vector": "vector"},
         answer=f"{_ANSWERS}:embed",
         function="embed",
-        help="A vector of each text: the mean of what the model makes of its tokens.",
+        help="One vector per text: the mean of the model's features over its tokens.",
     ),
 }

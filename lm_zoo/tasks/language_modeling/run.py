@@ -94,7 +94,7 @@ class LanguageModelRun(Run):
         )
 
     def evaluate_text(self, files, documents=None, **options):
-        """Measures perplexity on text of your own, which is tokenized as it is and not cleaned.
+        """Evaluates perplexity on your own text, which is tokenized as it is and not cleaned.
 
         Args:
             files: A path or a list of them: files, folders or patterns, as corpus `text_files`
@@ -102,7 +102,8 @@ class LanguageModelRun(Run):
             documents: What a document is in a text file: `stream` (nothing: all is one text),
                 `file`, `line` or `paragraph`; None is `file` where the run measures within
                 documents, else `stream`.
-            **options: As for `evaluate`: `batch_size`, `sequence_length`, `stride`, `context`.
+            **options: Fields of the task's `EvaluationOptions`: `batch_size`, `sequence_length`,
+                `stride`, `context`.
 
         Returns:
             A `Ledger`, whose `split` is the first file's name.

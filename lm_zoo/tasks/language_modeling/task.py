@@ -37,9 +37,9 @@ class LanguageModeling(Task):
     def check_model_class(cls, name, model_class):
         if issubclass(model_class, SequenceToSequenceModel):
             raise UserError(
-                f"config.model.name: {name} reads a source text and writes a target, and the task "
-                f"{cls.name} has one text alone; expected a language model (`lm-zoo list models`), "
-                "or the task translation with a corpus of pairs (`lm-zoo list corpora`)."
+                f"config.model.name: {name} reads a source text and writes a target, but the task "
+                f"{cls.name} has only one text; expected a language model (`lm-zoo list models`), "
+                "or the task translation with a parallel corpus (`lm-zoo list corpora`)."
             )
 
     def model_arguments(self):
@@ -51,9 +51,9 @@ class LanguageModeling(Task):
             return
         if arguments.layout == "contiguous":
             raise UserError(
-                f"config.task.layout: expected 'windows' or 'packed', because "
-                f"{self.config.model.name} holds {limit} tokens of context and cannot carry state "
-                "on; received 'contiguous'."
+                "config.task.layout: expected 'windows' or 'packed', because "
+                f"{self.config.model.name} has a context of {limit} tokens and cannot carry "
+                "state; received 'contiguous'."
             )
         if arguments.sequence_length > limit:
             raise UserError(

@@ -23,8 +23,8 @@ def classify(run, text, k):
     for number, one in enumerate(ids, 1):
         if limit is not None and len(one) > limit:
             raise UserError(
-                f"text: expected at most {limit} tokens a text, its end included, received "
-                f"{len(one)} in number {number}; shorten it."
+                f"text: expected at most {limit} tokens per text, including the end token, "
+                f"received {len(one)} in number {number}; shorten it."
             )
     order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))  # less padding
     found, begin = np.zeros((len(ids), len(labels))), 0

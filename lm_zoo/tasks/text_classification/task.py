@@ -40,7 +40,8 @@ class TextClassification(Task):
         if issubclass(model_class, SequenceToSequenceModel):
             raise UserError(
                 f"config.model.name: the task {cls.name} needs a language model for its features "
-                f"(`lm-zoo list models`); received {name}, which reads a source and writes a text."
+                f"(`lm-zoo list models`); received {name}, which reads a source and writes a "
+                "target."
             )
 
     def model_arguments(self):
@@ -49,8 +50,8 @@ class TextClassification(Task):
     def with_head(self, model):
         if len(self.labels) < 2:
             raise UserError(
-                f"label: expected two labels or more in the training split, received "
-                f"{', '.join(map(repr, self.labels))} alone."
+                "label: expected two or more labels in the training split, received only "
+                f"{', '.join(map(repr, self.labels))}."
             )
         arguments = self.arguments
         head = TextClassifier(

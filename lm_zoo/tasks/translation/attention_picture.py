@@ -15,7 +15,7 @@ def require_matplotlib(field):
         import matplotlib  # noqa: F401
     except ImportError:
         raise UserError(
-            f"{field}: drawing attention needs matplotlib; install it by: pip install "
+            f"{field}: drawing attention needs matplotlib; install it with: pip install "
             '"lm_zoo[translation]".'
         ) from None
 

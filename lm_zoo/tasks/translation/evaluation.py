@@ -49,14 +49,14 @@ class TranslationEvaluation:
         if self.num_truncated:
             lines.append(f"Of {self.num_truncated:,} sources only the beginning was read.")
         if self.num_cut_off:
-            lines.append(f"{self.num_cut_off:,} translations were cut off at the most tokens.")
+            lines.append(f"{self.num_cut_off:,} translations were cut off at the maximum length.")
         return "\n".join(lines)
 
 
 def evaluate_translations(
     run, sources, references, metrics=METRICS, tokenize="13a", lowercase=False, **options
 ):
-    """Translates sources, and measures the translations.
+    """Translates sources and evaluates the translations.
 
     Each process of the run's distribution translates its share; all get the same result.
 
@@ -73,7 +73,8 @@ def evaluate_translations(
         A `TranslationEvaluation`.
 
     Raises:
-        UserError: As `translate` and `translation_scores`, what can be found before the work then.
+        UserError: For a source, reference or option that cannot be used; before translating if
+            possible.
     """
     check_metrics(metrics, tokenize, lowercase)
     check_references(len(sources), references)

@@ -10,52 +10,55 @@ from lm_zoo.tasks.translation.arguments import METRICS
 
 @dataclasses.dataclass
 class EvaluationOptions:
-    """What is translated, how it is searched for, and what it is measured by.
+    """What to translate, how to search, and which metrics to use.
 
     Attributes:
-        batch_size: Pairs at once, for perplexity; None is the config's.
-        sources: Texts that are measured instead of a split, with `references`; a list of strings.
+        batch_size: Pairs per batch, for perplexity; None is the config's.
+        sources: Source texts evaluated instead of a split, with `references`; a list of strings.
         references: The translation of each source, a list of strings; several such lists are
-            several references of each (perplexity is that of the first).
-        translations: Translations that are there already, measured instead of the model's.
-        metrics: What translations are measured by; () is perplexity alone.
-        tokenize: BLEU's tokenization, as sacrebleu calls it.
+            several references for each (perplexity uses the first).
+        translations: Existing translations, evaluated instead of the model's.
+        metrics: Metrics for translations; () is perplexity only.
+        tokenize: BLEU's tokenization, by its sacrebleu name.
         lowercase: Whether BLEU and chrF ignore case.
-        max_pairs: How many are translated, the first ones; 0 is all.
-        num_beams: As in `TranslationOptions`, and the next three.
-        length_penalty: Power of the length that a log-probability is divided by.
-        coverage_penalty: Above 0 favours translations that look at all of the source.
-        max_new_tokens: Most tokens of a translation; 0 is twice the source's and 20 more.
-        too_long: What becomes of a source that is longer than the model can read; None: `error`,
-            unless the run truncates them in training.
+        max_pairs: Number of pairs translated, from the first; 0 is all.
+        num_beams: Beams of the search; 1 is greedy.
+        length_penalty: The log-probability is divided by the length to this power.
+        coverage_penalty: Above 0 favours translations that attend to all of the source.
+        max_new_tokens: Maximum number of tokens per translation; 0 is twice the source's plus 20.
+        too_long: What to do with a source that is longer than the model can read; None: `error`,
+            unless the run truncated them in training.
     """
 
-    batch_size: int | None = field(None, at_least=1, help="Pairs at once.")
+    batch_size: int | None = field(None, at_least=1, help="Pairs per batch.")
     sources: list | None = field(
-        None, lines=1, help="A text a line, measured instead of a split, with --references."
+        None,
+        lines=1,
+        help="One source text per line, evaluated instead of a split, with --references.",
     )
     references: list | None = field(
         None,
         lines="any",
         names_result=True,
-        help="The translation of each line of --sources; several files, by commas, are several "
-        "references of each (perplexity is that of the first).",
+        help="The translation of each line of --sources; several files, separated by commas, are "
+        "several references for each (perplexity uses the first).",
     )
     translations: list | None = field(
         None,
         lines=1,
-        help="Translations that are there already, a line each, to be measured instead of the "
-        "model's.",
+        help="Existing translations, one per line, evaluated instead of the model's.",
     )
     metrics: tuple[str, ...] = field(
         tuple(METRICS),
-        help="What translations are measured by; nothing (--metrics=) is perplexity alone.",
+        help="Metrics for translations; empty (--metrics=) is perplexity only.",
     )
     tokenize: str = field(
-        "13a", help="BLEU's tokenization, as sacrebleu calls it: 13a, intl, zh, char, none, ..."
+        "13a", help="BLEU's tokenization, by its sacrebleu name: 13a, intl, zh, char, none, ..."
     )
     lowercase: bool = field(False, help="Whether BLEU and chrF ignore case.")
-    max_pairs: int = field(0, at_least=0, help="How many are translated, the first ones; 0 is all.")
+    max_pairs: int = field(
+        0, at_least=0, help="Number of texts translated, from the first; 0 is all."
+    )
     num_beams: int = same_field(TranslationOptions, "num_beams")
     length_penalty: float = same_field(TranslationOptions, "length_penalty")
     coverage_penalty: float = same_field(TranslationOptions, "coverage_penalty")
@@ -63,8 +66,8 @@ class EvaluationOptions:
     too_long: str | None = field(
         None,
         choices=TOO_LONG,
-        help="What becomes of a source that is longer than the model can read; default: an error, "
-        "unless the run truncates them in training.",
+        help="What to do with a source that is longer than the model can read; default: an error, "
+        "unless the run truncated them in training.",
     )
 
     def check(self, split):

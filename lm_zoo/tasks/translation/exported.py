@@ -95,13 +95,13 @@ class TranslationFunctions:
     def _search(self, text, num_beams, max_new_tokens, length_penalty, num_return_sequences):
         """Finds the best target texts of sources.
 
-        As `lm_zoo.generation.translate` does, it makes nothing of a source of nothing but spaces.
+        Like `lm_zoo.generation.translate`, it returns nothing for a source of only spaces.
 
         Args:
             text: Sources, strings `(batch,)`.
-            num_beams: Beams of each source, int32 scalar; 1 is greedy.
-            max_new_tokens: Most tokens of a text, its end token included, int32 `(batch,)`; 0 is
-                twice the source's and 20 more.
+            num_beams: Beams per source, int32 scalar; 1 is greedy.
+            max_new_tokens: Maximum number of tokens per text, including its end token, int32
+                `(batch,)`; 0 is twice the source's plus 20.
             length_penalty: float32 scalar.
             num_return_sequences: Texts of each source, int32 scalar.
 

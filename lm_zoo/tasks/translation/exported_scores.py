@@ -33,7 +33,7 @@ class InGraphPairScorer:
         """Scores texts; the arguments are those of `token_log_probs`.
 
         Returns:
-            As `totals`; the end of a text is one of its tokens.
+            A dict of sums per text, see `totals`; the tokens include the end token.
         """
         return totals(self.token_log_probs(texts, sources))
 
@@ -77,10 +77,11 @@ class InGraphPairScorer:
     def embed(self, sources):
         """Returns the mean of the encoder's vectors over each source, float32 `(batch, width)`.
 
-        The end token is read, and does not count. The vector of no other tokens is zero.
+        The end token is read but not part of the mean. The vector of a source without other tokens
+        is zero.
 
         Args:
-            sources: As for `token_log_probs`.
+            sources: Strings `(batch,)`.
         """
         sizes = tf.cast(sources.row_lengths(), tf.int32)
 

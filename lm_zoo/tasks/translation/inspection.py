@@ -47,17 +47,17 @@ def ratio_section(sources, targets):
         for low, high, count in ratio["histogram"]
     ]
     histogram = Histogram(
-        "How long targets are for their sources",
-        f"Half of the targets have at most {ratio['p50']:.2f} tokens for each of their source's, "
-        f"the longest {ratio['most']:.2f}.",
+        "Length of targets relative to their sources",
+        f"Half of the targets have at most {ratio['p50']:.2f} tokens per source token, the "
+        f"longest {ratio['most']:.2f}.",
         bars,
-        "target tokens per token of the source (where each bin begins)",
+        "target tokens per source token (where each bin begins)",
         "pairs",
     )
     section = Section(
         title="Ratio of lengths",
         values=ratio,
-        caption="Target tokens per token of the source, end tokens included",
+        caption="Target tokens per source token, including end tokens",
         headers=["least", "5 %", "25 %", "median", "75 %", "95 %", "99 %", "most", "mean"],
         rows=[[f"{ratio[name]:,.2f}" for name in names]],
         align="r" * len(names),

@@ -21,7 +21,7 @@ def require_sacrebleu(field="metrics"):
         from sacrebleu import metrics
     except ImportError:
         raise UserError(
-            f"{field}: BLEU, chrF and TER are counted by the package sacrebleu, which is not "
+            f"{field}: BLEU, chrF and TER need the package sacrebleu, which is not "
             'installed; run `pip install "lm_zoo[translation]"`.'
         ) from None
     return metrics
@@ -31,11 +31,11 @@ def check_references(num_translations, references):
     """Returns the references as a list of lists, one or more for all translations.
 
     Args:
-        num_translations: How many there are, or are to be.
-        references: As in `translation_scores`.
+        num_translations: Number of translations.
+        references: A string for each translation; or a list of several such lists.
 
     Raises:
-        UserError: If there are not as many as translations, or none.
+        UserError: If their number differs from that of the translations, or is 0.
     """
     references = list(references)
     several = bool(references) and not isinstance(references[0], str)
@@ -48,7 +48,7 @@ def check_references(num_translations, references):
                 f"{len(part)}{which}."
             )
     if not num_translations:
-        raise UserError("references: expected at least one translation to measure, received none.")
+        raise UserError("references: expected at least one translation to evaluate, received none.")
     return sets
 
 
@@ -104,11 +104,11 @@ def bleu_counts(hypotheses, references):
 
     Args:
         hypotheses: Translations, a list of strings; it may be empty.
-        references: As in `translation_scores`.
+        references: A string for each translation; or a list of several such lists.
 
     Returns:
-        int64 `(10,)`: n-grams of the translations that their references have, for n of 1 to 4; all
-        their n-grams, likewise; tokens of the translations; and of the references.
+        int64 `(10,)`: matched n-grams of the translations for n from 1 to 4; all their n-grams for
+        n from 1 to 4; tokens of the translations; tokens of the references.
     """
     metric = _metric("bleu")
     if not hypotheses:
@@ -146,7 +146,8 @@ def _metric(name, tokenize="13a", lowercase=False):
     except (ImportError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"tokenize: sacrebleu cannot count by {tokenize!r} here ({reason:.160}); take another."
+            f"tokenize: sacrebleu does not support {tokenize!r} here ({reason:.160}); choose "
+            "another."
         ) from None
 
 

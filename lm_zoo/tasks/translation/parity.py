@@ -17,7 +17,8 @@ NUM_BEAMS = (1, 4)
 
 
 class TranslationParity(Parity):
-    """As `Parity`: sources are translated with each of `NUM_BEAMS`, and all beams compared."""
+    """`Parity` of translation: sources are translated with each of `NUM_BEAMS`; all beams are
+    compared."""
 
     @property
     def max_new_tokens(self):

@@ -12,9 +12,7 @@ from lm_zoo.tasks.prediction import (
 _ANSWERS = "lm_zoo.tasks.translation.answers"
 _TO_TRANSLATE = Input("text", "string", field="source", ends=True, help="Texts to translate.")
 _TARGET = Input("text", "string", field="target", ends=True, help="Translations to score.")
-_SOURCE = Input(
-    "source", "string", field="source", ends=True, help="What each text is a translation of."
-)
+_SOURCE = Input("source", "string", field="source", ends=True, help="The source of each text.")
 _TO_EMBED = Input("text", "string", field="source", ends=True, help="Texts, read as sources.")
 _SPECIAL_TOKENS = inputs_of(TranslationOptions, "special_tokens", special_tokens=ONLY_IN_PYTHON)
 
@@ -40,8 +38,8 @@ PREDICTIONS = {
         auxiliary=("beams",),
         options=TranslationOptions,
         example={"num_return_sequences": 2},
-        help="Translations of each text by beam search, best first. A score is the log-probability "
-        "over the number of tokens to the power of length_penalty.",
+        help="Translations of each text by beam search, best first. A score is the "
+        "log-probability divided by the number of tokens to the power of length_penalty.",
     ),
     "score": Prediction(
         inputs=(_SOURCE, _TARGET, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
@@ -49,8 +47,8 @@ PREDICTIONS = {
         answer=f"{_ANSWERS}:score",
         function="score",
         auxiliary=("score_ids",),
-        help="Log-probability in nats, number of tokens and perplexity of each text after its "
-        "source; the end of the text is one of its tokens.",
+        help="Log-probability in nats, number of tokens and perplexity of each text given its "
+        "source; the tokens include the end token.",
     ),
     "token_logprobs": Prediction(
         inputs=(_SOURCE, _TARGET, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
@@ -61,14 +59,14 @@ PREDICTIONS = {
         },
         answer=f"{_ANSWERS}:token_logprobs",
         function="token_logprobs",
-        help="The tokens of all texts, one text's after another's, each one's end after it, and "
-        "their log-probabilities.",
+        help="The tokens of all texts, concatenated, each with its end token, and their "
+        "log-probabilities.",
     ),
     "embed": Prediction(
         inputs=(_TO_EMBED, *_SPECIAL_TOKENS, TEXTS_AT_ONCE),
         outputs={"vector": "vector"},
         answer="lm_zoo.tasks.language_modeling.answers:embed",
         function="embed",
-        help="A vector of each text: the mean of the encoder's vectors over its tokens.",
+        help="One vector per text: the mean of the encoder's vectors over its tokens.",
     ),
 }

@@ -58,10 +58,10 @@ class TranslationRun(Run):
 
         Args:
             texts: A string or a list of strings.
-            sources: The source of each text, likewise.
-            batch_size: Texts read at once.
-            special_tokens: What a special token that is written out in a text is: `text`, or
-                `control`, the token.
+            sources: The source of each text, a string or a list of strings.
+            batch_size: Texts per batch.
+            special_tokens: How a special token written out in a text is read: as `text`, or as the
+                token (`control`).
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         sources = [sources] if isinstance(sources, str) else list(sources)

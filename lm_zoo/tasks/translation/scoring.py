@@ -70,7 +70,7 @@ def _encoded(name, texts, tokenizer, limit_name, limit, special_tokens):
     for number, ids in enumerate(found, 1):
         if limit is not None and len(ids) > limit:
             raise UserError(
-                f"{name}: expected at most {limit} tokens (the model's {limit_name}, the end token "
-                f"included), received {len(ids)} in number {number}; shorten it."
+                f"{name}: expected at most {limit} tokens (the model's {limit_name}, including "
+                f"the end token), received {len(ids)} in number {number}; shorten it."
             )
     return found

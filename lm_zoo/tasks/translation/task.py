@@ -137,8 +137,8 @@ class Translation(Task):
             references = [[target for _, target in folder.held_out_texts(cls.fields, split)]]
         if len(options.translations) != len(references[0]):
             raise UserError(
-                f"--translations: expected {len(references[0]):,} lines, as many as the {split} "
-                f"split has pairs, received {len(options.translations):,}."
+                f"--translations: expected {len(references[0]):,} lines, one per pair of the "
+                f"{split} split, received {len(options.translations):,}."
             )
         return translation_scores(options.translations, references, **options.measuring)
 

@@ -14,7 +14,7 @@ def language(text, settings):
     if found not in settings.languages:
         return Drop(f"in another language: {found}", f"probability {probability:.2f}")
     if probability < settings.min_language_probability:
-        return Drop("not surely in the language", f"{found}, probability {probability:.2f}")
+        return Drop("language uncertain", f"{found}, probability {probability:.2f}")
     return text
 
 
@@ -25,7 +25,7 @@ def check_language(settings):
     if not settings.languages:
         raise UserError(
             "cleaning.languages: expected the languages to keep for the step 'language', such as "
-            f"en,de; received none. Known are: {listed}."
+            f"en,de; received none. Known: {listed}."
         )
     for name in settings.languages:
         if name not in known:

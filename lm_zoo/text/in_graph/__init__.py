@@ -48,8 +48,8 @@ def module_class(tokenizer):
     found = IN_GRAPH.get(tokenizer.name) or tokenizer.in_graph_class
     if not found:
         raise UserError(
-            f"tokenizer: a SavedModel takes text, and {tokenizer.name!r} has no module of "
-            f"TensorFlow ops; name one as its in_graph_class, or in lm_zoo.text.in_graph.IN_GRAPH "
-            f"(there are: {', '.join(sorted(IN_GRAPH))}), or export in another form."
+            f"tokenizer: a SavedModel reads text, but {tokenizer.name!r} has no module of "
+            "TensorFlow ops; set its in_graph_class, add one to lm_zoo.text.in_graph.IN_GRAPH "
+            f"(it has: {', '.join(sorted(IN_GRAPH))}), or export in another format."
         )
     return resolve(found)

@@ -87,8 +87,8 @@ def train_tokenizer(config, texts, num_bytes=0):
     loaded = load_tokenizer(path)
     if loaded.name != config.name:
         raise UserError(
-            f"tokenizer.path: expected a {config.name} tokenizer in {path}, found a "
-            f"{loaded.name} one; set tokenizer.name to {loaded.name!r} or give another path."
+            f"tokenizer.path: expected a {config.name} tokenizer in {path}, found {loaded.name}; "
+            f"set tokenizer.name to {loaded.name!r} or give another path."
         )
     return loaded
 

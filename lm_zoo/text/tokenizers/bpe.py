@@ -87,15 +87,15 @@ class BytePairTokenizer(LibraryTokenizer):
         missing = [byte for char, byte in known.items() if char not in self.vocabulary]
         if missing:
             raise UserError(
-                f"tokenizer: expected all 256 bytes in the vocabulary, byte {missing[0]} is "
-                f"missing; give a byte-level vocabulary like GPT-2's."
+                f"tokenizer: expected all 256 bytes in the vocabulary, but byte {missing[0]} is "
+                "missing; give a byte-level vocabulary like GPT-2's."
             )
         special = set(self.specials)
         for token in special:
             if not token or "\n" in token:
                 raise UserError(
-                    f"tokenizer: expected special tokens of one line, received {token!r}; text is "
-                    "cut into parts between lines."
+                    f"tokenizer: expected special tokens without line breaks, received {token!r}; "
+                    "text is split at line breaks."
                 )
         for token in self.vocabulary:
             if token not in special and not (token and all(c in known for c in token)):
@@ -106,8 +106,8 @@ class BytePairTokenizer(LibraryTokenizer):
         for pair in self.merges:
             if len(pair) != 2 or any(t not in self.vocabulary for t in (*pair, "".join(pair))):
                 raise UserError(
-                    f"tokenizer: merge {' '.join(pair)!r} is not made of tokens in the vocabulary; "
-                    f"give the vocabulary and merges of one tokenizer."
+                    f"tokenizer: merge {' '.join(pair)!r} has tokens that are not in the "
+                    "vocabulary; give the vocabulary and merges of one tokenizer."
                 )
 
     @classmethod

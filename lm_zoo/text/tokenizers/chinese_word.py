@@ -49,7 +49,7 @@ class ChineseWordTokenizer(Tokenizer):
         self.pieces = [utf8(word) for word in (UNKNOWN_TEXT, "\n", *words)]
         self._ids = IdOf((word, i) for i, word in enumerate(("", "\n", *words)))
         if len(self._ids) != self.vocab_size:
-            raise UserError("tokenizer: expected different words, none empty and none a newline.")
+            raise UserError("tokenizer: expected distinct words, none of them empty or a newline.")
 
     @classmethod
     def train(cls, texts, vocab_size=0, min_count=1):
@@ -78,9 +78,9 @@ class ChineseWordTokenizer(Tokenizer):
         dictionary = installed_dictionary()
         if dictionary.sha256 != self.dictionary:
             raise UserError(
-                f"tokenizer: it was trained with another dictionary than the installed jieba's "
-                f"(SHA-256 {self.dictionary[:12]}..., here {dictionary.sha256[:12]}...); install "
-                f"the version of jieba that it was trained with, or train it again."
+                "tokenizer: it was trained with a different dictionary than the installed jieba "
+                f"has (SHA-256 {self.dictionary[:12]}..., here {dictionary.sha256[:12]}...); "
+                "install the jieba version that it was trained with, or train it again."
             )
         return dictionary
 

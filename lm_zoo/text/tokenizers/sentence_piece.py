@@ -77,15 +77,15 @@ class SentencePieceTokenizer(Tokenizer):
         proto = _parsed(model)
         kind = KINDS.get(proto.trainer_spec.model_type)
         if kind != self.name:
-            found = f"a {kind} one" if kind else "one of another kind"
+            found = f"a {kind} one" if kind else "another kind"
             hint = f"set tokenizer.name to {kind!r} or " if kind else ""
             raise UserError(
                 f"tokenizer: expected a {self.name} model, found {found}; {hint}give another file."
             )
         if proto.trainer_spec.treat_whitespace_as_suffix:
             raise UserError(
-                "tokenizer: this SentencePiece model puts spaces behind words, which lm_zoo cannot "
-                "read in parts; give one that has them before words."
+                "tokenizer: this SentencePiece model attaches spaces to the end of words, which "
+                "lm_zoo does not support; give one that attaches them to the start."
             )
         return proto
 
@@ -267,6 +267,6 @@ def _parsed(model):
 
 def _not_a_model():
     return UserError(
-        "tokenizer: expected a SentencePiece model, found something else or a damaged one; copy it "
+        "tokenizer: expected a SentencePiece model, found another file or a damaged one; copy it "
         "again, or give another file."
     )

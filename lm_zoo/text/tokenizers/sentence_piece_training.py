@@ -39,7 +39,7 @@ def train_model(kind, texts, vocab_size):
     sentences = list(_sentences(texts))
     sentences = _without_rare_characters(sentences, max(1, (vocab_size - 259) // 2))
     if not sentences:
-        raise UserError("tokenizer: there is no line to learn from; give text to train on.")
+        raise UserError("tokenizer: there are no lines to learn from; give text to train on.")
     file = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(

@@ -278,18 +278,18 @@ def load(directory, classes):
         raise _damaged(path, error) from None
     if version != FORMAT_VERSION:
         raise UserError(
-            f"tokenizer: {path} has format version {version!r}, expected {FORMAT_VERSION}; read it "
-            f"with the lm_zoo that wrote it, or train it again."
+            f"tokenizer: {path} has format version {version!r}, expected {FORMAT_VERSION}; use "
+            "the lm_zoo version that wrote it, or train it again."
         )
     name, content = values["name"], values["content"]
     if name not in classes:
         listed = ", ".join(sorted(classes))
         raise of_run("tokenizer", f"tokenizer: {path}", name) or UserError(
-            f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}; one of your own has "
-            "to be registered (--register=FILE, or lm_zoo.register in Python)."
+            f"tokenizer: {path} is of kind {name!r}, expected one of: {listed}; your own must be "
+            "registered (--register=FILE, or lm_zoo.register in Python)."
         )
     if values["fingerprint"] != _fingerprint(name, content):
-        raise _damaged(path, "its checksum is another")
+        raise _damaged(path, "its checksum differs")
     try:
         check(content, classes[name].CONTENT, "content")
         tokenizer = classes[name].from_content(content)
@@ -304,8 +304,8 @@ def load(directory, classes):
 
 def _damaged(path, why):
     return UserError(
-        f"tokenizer: {path} is damaged or was altered ({why}); copy it again from where it was "
-        "saved, or train it again."
+        f"tokenizer: {path} is damaged or was altered ({why}); copy it again from its source, or "
+        "train it again."
     )
 
 

@@ -40,8 +40,8 @@ def frequent_words(counts, vocab_size, min_count):
     words = [word for word, count in counts.items() if count >= min_count]
     if not words:
         raise UserError(
-            f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
-            f"tokenizer.min_count."
+            f"tokenizer: no word occurs {min_count} times; give more text, or a lower "
+            "tokenizer.min_count."
         )
     words.sort(key=lambda word: (-counts[word], word))
     return words[: vocab_size - 2] if vocab_size else words
@@ -73,7 +73,7 @@ class WordTokenizer(Tokenizer):
         self._ids = IdOf((utf8(word), i) for i, word in enumerate(self.words))
         wrong = len(self._ids) != self.vocab_size
         if wrong or any(split_words(w) != [w] for w in self._ids):
-            raise UserError("tokenizer: expected different words without white space in them.")
+            raise UserError("tokenizer: expected distinct words without white space.")
         self._ids[LINE_END] = self.eos_id
         special = (utf8(UNK), utf8(EOS))
         self._ids_of_text = IdOf((w, i) for w, i in self._ids.items() if w not in special)

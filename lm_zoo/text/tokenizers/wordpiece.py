@@ -64,7 +64,7 @@ class WordPieceTokenizer(LibraryTokenizer):
         if len(self.vocabulary) != self.vocab_size:
             twice = next(p for i, p in enumerate(self.pieces) if self.vocabulary[p] != i)
             raise UserError(
-                f"tokenizer: the vocabulary has {twice!r} twice; each id needs its own."
+                f"tokenizer: the vocabulary has {twice!r} twice; each id needs a token of its own."
             )
         for piece in self.pieces:
             utf8(piece)
@@ -92,7 +92,7 @@ class WordPieceTokenizer(LibraryTokenizer):
         learner = library_tokenizer({UNK: 0}, lowercase=False, strip_accents=False)
         words = _count_words(learner, as_texts(texts))
         if not words:
-            raise UserError("tokenizer: there is no word to learn from; give text to train on.")
+            raise UserError("tokenizer: there are no words to learn from; give text to train on.")
         # Left to itself, the trainer numbers characters, and leaves out rare ones, in the order of
         # a hash table, which is another one each time: they are all given.
         first, inside = _alphabet(words, vocab_size - len(SPECIALS))

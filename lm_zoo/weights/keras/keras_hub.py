@@ -99,8 +99,8 @@ def write(run, folder):
     folder, model = pathlib.Path(folder), run.model
     if run.config.model.name != TRANSFORMER:
         raise UserError(
-            f"--format=keras_hub: expected a {TRANSFORMER} of GPT-2's form, received a "
-            f"{run.config.model.name}; recurrent models have --format=pytorch."
+            f"--format=keras_hub: expected a {TRANSFORMER} with GPT-2's architecture, received a "
+            f"{run.config.model.name}; use --format=pytorch for recurrent models."
         )
     held = gpt2.held_by(model) | {
         "feed_forward": ("gelu",),

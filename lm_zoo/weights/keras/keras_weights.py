@@ -60,8 +60,8 @@ class KerasWeights:
         array = self._arrays[name]
         if array.dtype.kind not in "fV" or array.external or array.is_virtual:
             raise UserError(
-                f"{self.path}: tensor {name!r} of shape {array.shape}: expected numbers with a "
-                f"point, in this file; received {array.dtype}; save the preset again in float32."
+                f"{self.path}: tensor {name!r} of shape {array.shape}: expected floating-point "
+                f"numbers, received {array.dtype}; save the preset again in float32."
             )
         try:
             return np.asarray(array[()], np.float32)
@@ -127,6 +127,6 @@ class _ErrorKeepingFile(io.FileIO):
 def _damaged(path, error):
     raise_if_of_system(error)
     return UserError(
-        f"{path}: expected a Keras weights file, found another or a damaged one ({error}); copy it "
-        "again."
+        f"{path}: expected a Keras weights file, found another file or a damaged one ({error}); "
+        "copy it again."
     )

@@ -95,8 +95,8 @@ def write(run, folder, shard_bytes=0):
     folder, name, model = pathlib.Path(folder), run.config.model.name, run.model
     if name not in recurrent.GATES:
         raise UserError(
-            f"--format=pytorch: expected {', '.join(recurrent.GATES)}, received a {name}; "
-            "Transformers have --format=hugging_face."
+            f"--format=pytorch: expected {', '.join(recurrent.GATES)}, received a {name}; use "
+            "--format=hugging_face for Transformers."
         )
     mappings = list(recurrent.tensor_mappings(name, arguments_of(model), NAMES))
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _names(source):
     if "bias" not in names or not tables:
         raise UserError(
             f"{source.where()}: expected a table and an output layer with a bias "
-            f"({NAMES['encoder']}, {NAMES['decoder']}, {NAMES['bias']}) beside the recurrent "
+            f"({NAMES['encoder']}, {NAMES['decoder']}, {NAMES['bias']}) besides the recurrent "
             f"layers, found {', '.join(others) or 'neither'}."
         )
     output = names["bias"].removesuffix("bias") + "weight"

@@ -135,8 +135,8 @@ def _architecture_of(run):
     """Returns the name and module of the architecture that a run's model is one of."""
     if run.config.model.name != TRANSFORMER:
         raise UserError(
-            f"--format=hugging_face: expected a {TRANSFORMER}, received a {run.config.model.name}; "
-            "recurrent models have --format=pytorch."
+            f"--format=hugging_face: expected a {TRANSFORMER}, received a "
+            f"{run.config.model.name}; use --format=pytorch for recurrent models."
         )
     reasons = []
     for kind, architecture in ARCHITECTURES.items():
@@ -147,8 +147,8 @@ def _architecture_of(run):
         only = " or ".join(map(repr, held[name]))
         reasons.append(f"{kind} has {name}={only}, not {getattr(run.model, name)!r}")
     raise UserError(
-        f"--format=hugging_face: transformers has no model of this form ({'; '.join(reasons)}); "
-        "export it as a SavedModel."
+        "--format=hugging_face: transformers has no model with this architecture "
+        f"({'; '.join(reasons)}); export it as a SavedModel."
     )
 
 
@@ -158,5 +158,5 @@ def _check_tied(source, table, head):
         raise UserError(
             f"{source.where(head)}: tensor {head!r} of shape {source.shape(head)} is not "
             f"{table!r} of shape {source.shape(table)}, although tie_word_embeddings is true in "
-            f"{CONFIG}; set it to false there if the head has weights of its own."
+            f"{CONFIG}; set it to false there if the head has its own weights."
         )

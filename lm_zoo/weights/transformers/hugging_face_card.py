@@ -46,8 +46,8 @@ def model_card(run, kind, class_name):
     if model.vocab_padding:
         lines += [
             "",
-            f"The last {model.vocab_padding:,} of {model.num_rows:,} rows stand for no token; they "
-            "are part of the softmax.",
+            f"The last {model.vocab_padding:,} of {model.num_rows:,} rows belong to no token; "
+            "they are part of the softmax.",
         ]
     return "\n".join(lines) + "\n"
 
@@ -72,7 +72,7 @@ def _use(tokenizer):
 
 def _perplexities(run):
     if run.folder is None:
-        return ["None was measured."]
+        return ["Not evaluated."]
     best, lines = checkpoints.read_best(run.folder.checkpoints), []
     if best is not None:
         lines.append(f"- Best validation loss while training: {best.value:.4f} nats.")
@@ -81,4 +81,4 @@ def _perplexities(run):
             f"- {name}: {ledger['perplexity']} per token, {ledger['tokens_scored']:,} tokens "
             f"scored, {ledger['tokens_not_scored']:,} not."
         )
-    return lines or ["None was measured: the run has no held-out text, or was not evaluated."]
+    return lines or ["None: the run has no held-out text, or was not evaluated."]

@@ -32,7 +32,9 @@ def read_rope(fields):
         raise fields.error(f"{name}: rope_type", f"default, {', '.join(SCALINGS)}", kind)
     for key in rope:
         if key not in (*_OTHERS, *_NUMBERS):
-            raise fields.error(f"{name}: {key}", "nothing, for lm_zoo does not know it", rope[key])
+            raise fields.error(
+                f"{name}: {key}", "no such field, because lm_zoo does not support it", rope[key]
+            )
     if kind == "default":
         return float(theta), None
     return float(theta), _scaling(fields, name, kind, rope)

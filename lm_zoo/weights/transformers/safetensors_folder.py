@@ -98,14 +98,14 @@ class SafetensorsFolder:
             return found[0]
         if found:
             raise UserError(
-                f"{self.folder}: expected {FILE} or {INDEX}, found {len(found)} .safetensors files "
-                f"and neither; give {INDEX} too, or a folder with one file."
+                f"{self.folder}: expected {FILE} or {INDEX}, found {len(found)} other "
+                f".safetensors files; give {INDEX} too, or a folder with one file."
             )
         pickles = sorted(path.name for pattern in PICKLES for path in self.folder.glob(pattern))
         if pickles:
             raise UserError(
                 f"{self.folder}: expected {FILE}, found {pickles[0]}, a pickle, which can run "
-                "programs and is never read here; save the weights as safetensors."
+                "code and is never read; save the weights as safetensors."
             )
         raise UserError(f"{self.folder}: expected {FILE} or {INDEX}, found neither.")
 
@@ -122,12 +122,12 @@ class SafetensorsFolder:
         except (SafetensorError, OSError) as error:
             raise_if_of_system(_os_error(error, path))
             raise UserError(
-                f"{path}: expected a safetensors file, found another or a damaged one ({error}); "
-                "copy it again."
+                f"{path}: expected a safetensors file, found another file or a damaged one "
+                f"({error}); copy it again."
             ) from None
         differing = sorted(set(names) ^ set(names if expected is None else expected))
         if differing:
-            place = "in the file alone" if differing[0] in names else f"in {INDEX} alone"
+            place = "only in the file" if differing[0] in names else f"in {INDEX} alone"
             raise UserError(
                 f"{path}: tensor {differing[0]!r} is {place}; give the files of one model."
             )
@@ -220,8 +220,8 @@ def _shards(index):
     for tensor, name in weight_map.items():
         if not isinstance(name, str) or not re.fullmatch(r"[^/\\\0]+\.safetensors", name):
             raise UserError(
-                f"{index}: tensor {tensor!r}: expected the name of a .safetensors file beside the "
-                f"index, received {name!r:.80}; files elsewhere are not read."
+                f"{index}: tensor {tensor!r}: expected the name of a .safetensors file next to "
+                f"the index, received {name!r:.80}; files elsewhere are not read."
             )
         shards.setdefault(name, []).append(tensor)
     return shards

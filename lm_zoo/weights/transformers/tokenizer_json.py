@@ -35,8 +35,8 @@ class Around(typing.NamedTuple):
 def unlike(path, why):
     """Returns the error of a tokenizer that ours cannot do."""
     return UserError(
-        f"{path}: lm_zoo has no tokenizer like this one ({why}); expected GPT-2's or Llama 3's "
-        "form, or a SentencePiece tokenizer.model beside it, or give --tokenizer."
+        f"{path}: lm_zoo does not support this tokenizer ({why}); expected GPT-2's or Llama 3's "
+        "kind, or a SentencePiece tokenizer.model next to it, or give --tokenizer."
     )
 
 
@@ -53,7 +53,7 @@ def read_byte_pairs(path, eos_ids=()):
     values = read_json(path)
     for name in values:
         if name not in _PARTS:
-            raise unlike(path, f"it has {name!r}, which lm_zoo does not know")
+            raise unlike(path, f"it has {name!r}, which lm_zoo does not support")
     vocabulary, merges, ignore_merges = _model(path, values.get("model"))
     if _flat(path, "normalizer", values.get("normalizer"), "normalizers"):
         kinds = _kinds(_flat(path, "normalizer", values["normalizer"], "normalizers"))
@@ -61,7 +61,7 @@ def read_byte_pairs(path, eos_ids=()):
     split = _split(path, values.get("pre_tokenizer"))
     decoders = _flat(path, "decoder", values.get("decoder"), "decoders")
     if any(part.get("type") != "ByteLevel" for part in decoders):
-        raise unlike(path, f"its decoder is not ByteLevel alone: {_kinds(decoders)}")
+        raise unlike(path, f"its decoder is not just ByteLevel: {_kinds(decoders)}")
     added = added_tokens(path, values.get("added_tokens") or [])
     for token, number in added.items():
         if vocabulary.get(token, number) != number:
@@ -114,7 +114,7 @@ def added_tokens(path, tokens):
                 if token.get(flag):
                     raise unlike(path, f"its added token {name!r} has {flag}")
             if not token.get("special"):
-                raise unlike(path, f"its added token {name!r} is no special token but text")
+                raise unlike(path, f"its added token {name!r} is text, not a special token")
             if not isinstance(name, str) or type(token["id"]) is not int:
                 raise TypeError
     except (KeyError, TypeError, AttributeError):
@@ -171,7 +171,7 @@ def _split(path, before):
         isolated = part.get("behavior") == "Isolated" and not part.get("invert")
         if pattern == split.pattern and isolated:
             return name
-    raise unlike(path, f"its pre_tokenizer splits by another pattern: {pattern!r:.60}")
+    raise unlike(path, f"its pre_tokenizer splits with another pattern: {pattern!r:.60}")
 
 
 def _template(path, part):

@@ -44,7 +44,7 @@ class TokenizerSettings:
         special = set(tokenizer.specials)
         for token in self._decoder():
             if token not in special:
-                raise unlike(self._path, f"its added token {token!r} is no special token")
+                raise unlike(self._path, f"its added token {token!r} is not a special token")
 
     def with_added(self, tokenizer, eos_ids):
         """Returns a `BytePairTokenizer` with the special tokens of `added_tokens.json`."""
@@ -73,7 +73,9 @@ class TokenizerSettings:
         """The same of a SentencePiece tokenizer, which may have a `tokenizer.json` beside it."""
         has_space = tokenizer.leading_space is not None
         if self.adds_space is not None and bool(self.adds_space) != has_space:
-            raise unlike(self._path, f"add_prefix_space is {self.adds_space}, not so its .model")
+            raise unlike(
+                self._path, f"add_prefix_space is {self.adds_space}, which differs from its .model"
+            )
         known = {tokenizer.token_text(i): i for i in range(tokenizer.vocab_size)}
         for token in self._added:
             self._check_padding(self._added_path, token, known)

@@ -89,14 +89,17 @@ def test_the_peak_of_a_process_that_reads_them_one_after_another(tmp_path):
     expected = {
         "repeated.parquet": (40, ""),
         "delta.parquet": (40, ""),
-        "list.parquet": (1, "row 2: the texts in the list 't' are 2,400,000,300 bytes"),
+        "list.parquet": (1, "row 2: the texts in the list 't' have 2,400,000,300 bytes"),
         "many.parquet": (0, "row 1: 't.list.element': the page that begins here has 20,000,000"),
         "page.parquet": (1, "row 2: the text is longer than 128 MiB"),
         "books.parquet": (40, ""),
-        "deep.jsonl": (1, "line 2: not JSON that can be read (a value has more than 4,194,304"),
+        "deep.jsonl": (1, "line 2: this JSON cannot be read (a value has more than 4,194,304"),
         "deep.json": (1, "line 2: not JSON (a value has more than 4,194,304 brackets"),
         "wide.csv": (1, "line 3: the record that begins here is longer than 32 MiB"),
-        "rows.csv": (1, "line 3: the record that begins here, for a quote is not closed"),
+        "rows.csv": (
+            1,
+            "line 3: the record that begins here, because the quote that opens in line",
+        ),
         "dictionary.txt.xz": (0, "it takes more than 128 MiB to decompress"),
         "long.txt.bz2": (0, "line 1: the line is longer than 128 MiB"),
     }

@@ -185,8 +185,8 @@ def test_wrong_bytes_are_refused_with_both_checksums(site, download, path):
         (status(404), "HTTP status 404"),
         (status(403), "HTTP status 403"),
         (status(204), "HTTP status 204"),
-        (sends(CONTENT[:-1]), "it has 299,999 bytes there, expected 300,000"),
-        (says_length(299_999), "it has 299,999 bytes there, expected 300,000"),
+        (sends(CONTENT[:-1]), "the server's file has 299,999 bytes, expected 300,000"),
+        (says_length(299_999), "the server's file has 299,999 bytes, expected 300,000"),
     ],
 )
 def test_what_will_not_change_is_not_tried_again(site, download, path, trick, expected):
@@ -219,7 +219,7 @@ def test_a_lie_about_the_length_is_found_by_the_checksum(site, download, path):
 def test_more_than_can_be_right_is_not_taken(site, download, path, monkeypatch):
     monkeypatch.setattr(http_attempt, "MAX_BYTES", 100_000)
     download = Download(download.name, download.addresses, download.checksum)
-    assert "sends more than 100,000 bytes" in refusal(download, path)
+    assert "the server sent more than 100,000 bytes" in refusal(download, path)
 
 
 def test_the_next_address_is_tried_and_all_reasons_are_told(site, download, path):

@@ -150,7 +150,7 @@ def test_what_was_unpacked_and_then_changed_is_refused(wiki, cache):
     path.write_text("changed")
     assert f"delete the folder {text_folder(cache)}" in refusal(cache)
     path.unlink()
-    assert "is not as it was unpacked" in refusal(cache)
+    assert "was changed after it was unpacked" in refusal(cache)
 
 
 def test_an_archive_without_the_published_files_leaves_nothing(wiki, site, cache, monkeypatch):

@@ -163,7 +163,7 @@ def test_unequal_numbers_of_lines_are_told(pair_folder, longer, more):
     message = pair_folder.refusal("a.de", train_target_files=("a.en",))
     counts = (4, 4 + more) if longer == "target" else (4 + more, 4)
     assert re.search(
-        rf"a.en': it has {counts[1]} lines, and .*a.de', .*, has {counts[0]};", message
+        rf"a.en': it has {counts[1]} lines, but .*a.de', .*, has {counts[0]};", message
     )
 
 
@@ -177,14 +177,14 @@ def test_what_cannot_be_used_is_one_line(pair_folder):
     pair_folder.write("a.jsonl", '{"de": "x", "en": "y"}\n{"de": "x"}\n')
     fields = {"source_field": "de", "target_field": "en"}
     refused = pair_folder.refusal
-    assert "expected one file or more" in refused()
+    assert "expected one or more files" in refused()
     assert "blank.en': there is no text" in refused("a.de", train_target_files=("blank.en",))
     assert "empty.en': there is no text" in refused("a.de", train_target_files=("empty.en",))
     assert "byte 0xff at offset 4, in line 3" in refused("a.de", train_target_files=("bad.en",))
     assert "there is no file" in refused("a.de", train_target_files=("no.en",))
     message = refused("a.de", "a.de", train_target_files=("a.en",))
-    assert message.startswith("corpus.train_target_files: expected a file for each of the 2")
-    assert "corpus.train_target_files, or one of records" in refused("a.de")
+    assert message.startswith("corpus.train_target_files: expected one file for each of the 2")
+    assert "corpus.train_target_files to their file, or use" in refused("a.de")
     assert "has records, not lines" in refused("a.de", train_target_files=("a.tsv",))
     message = refused("a.de", train_target_files=("a.en",), test_target_files=("a.en",))
     assert "there are no corpus.test_files" in message

@@ -75,7 +75,7 @@ def test_parquet_gives_the_texts_that_were_written(folder):
     whole = (folder.path / "a.parquet").read_bytes()
     for cut in (3, len(whole) // 2, len(whole) - 1):
         folder.write("cut.parquet", whole[:cut])
-        with pytest.raises(UserError, match="not a Parquet file that can be read") as caught:
+        with pytest.raises(UserError, match="this is not a readable Parquet file") as caught:
             folder.texts("cut.parquet", text_field="text")
         one_line(caught)
 
@@ -138,7 +138,7 @@ BAD = [
     ("a.jsonl", '{"t": 3}', "line 1: expected text in 't', received 3"),
     ("a.jsonl", '{"t": ["a", 1]}', "line 1: expected text in 't', received ['a', 1]"),
     ("a.jsonl", '\n{"t": "\\ud83d"}', "line 2: the text has a lone surrogate (U+D83D)"),
-    ("a.jsonl", '{"t":' + "[" * 200_000, "line 1: not JSON that can be read"),
+    ("a.jsonl", '{"t":' + "[" * 200_000, "line 1: this JSON cannot be read"),
     ("a.jsonl", b'{"t": "a"}\n{"t": "caf\xe9"}', "UTF-8: byte 0xe9 at offset 21, in line 2"),
     ("a.json", '[{"t": "a"},\n{"t": "b"}\n', "line 3: not JSON (expected ',' or ']'"),
     ("a.json", '[{"t": "a"},\n{"t": "b"}] x', "line 2: not JSON (there is more after the array)"),

@@ -321,7 +321,7 @@ def test_a_file_is_named_from_the_home_folder(folder, monkeypatch):
 
 def test_no_files_and_no_text_left_are_errors(folder):
     with pytest.raises(
-        UserError, match="corpus.train_files: expected one file or more for corpus 'text_files'"
+        UserError, match="corpus.train_files: expected one or more files for corpus 'text_files'"
     ):
         folder.corpus()
     folder.write("short", "a")

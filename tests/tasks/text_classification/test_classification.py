@@ -247,5 +247,5 @@ def test_the_head_is_made_as_the_arguments_say():
 def test_one_label_is_none_to_choose_from():
     task = make_task()
     task.preprocessors["label"] = LabelTokenizer(["only"])
-    with pytest.raises(UserError, match="label: expected two labels or more.*'only' alone"):
+    with pytest.raises(UserError, match="label: expected two or more labels.* only 'only'"):
         task.with_head(build_model("gru_lm", vocab_size=VOCAB, hidden_dim=4))

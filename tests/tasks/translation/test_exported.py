@@ -156,7 +156,7 @@ def test_the_warm_up_requests_are_answered(loaded, translation_run, card):
 
 
 def test_the_card_and_the_report_say_what_it_is(translation_run, card, run):
-    assert "token for token; translate" in translation_run.report
+    assert "token by token; translate" in translation_run.report
     choices = card["parity"]["choices"]["translate"]
     assert choices["equal"] == choices["total"] >= 10
     source, target = (card["fields"][name] for name in ("source", "target"))
@@ -181,7 +181,7 @@ def test_the_card_and_the_report_say_what_it_is(translation_run, card, run):
     "text, settings, words",
     [
         ([b"caf\xe9"], {}, "text: expected valid UTF-8"),
-        (["a" * 100], {}, "text: expected at most 100 tokens a text, its end included"),
+        (["a" * 100], {}, "text: expected at most 100 tokens per text, including the end token"),
         (["a"], {"num_beams": 0}, "num_beams: expected a whole number of at least 1"),
         (
             ["a", "b"],

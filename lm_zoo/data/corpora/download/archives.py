@@ -59,9 +59,11 @@ def unpack(archive, members, directory, field):
         RuntimeError,  # and for a member that needs a password
     ) as error:
         detail = " ".join(str(error).split()).rstrip(".")
-        raise budget.error(f"is truncated or damaged ({detail}); delete it, and fetch it again.")
+        raise budget.error(f"is truncated or damaged ({detail}); delete it and download it again.")
     if wanted:
-        raise budget.error(f"has no member {min(wanted)!r}; it is truncated or another archive.")
+        raise budget.error(
+            f"has no member {min(wanted)!r}; it is truncated or a different archive."
+        )
     return digests
 
 
@@ -81,14 +83,14 @@ class _Budget:
         if self._used > self._limit:
             raise self.error(
                 f"unpacks to more than {self._limit:,} bytes, over {MAX_RATIO} times its size: a "
-                "decompression bomb; nothing of it is used."
+                "decompression bomb; it was not used."
             )
 
     def check_name(self, name):
         parts = name.replace("\\", "/").split("/")
         if parts[0] == "" or ".." in parts or re.match("[A-Za-z]:", name):
             raise self.error(
-                f"has a member {name!r} that would land outside its folder; nothing of it is used."
+                f"has a member {name!r} that would be written outside its folder; it was not used."
             )
 
 

@@ -115,7 +115,7 @@ def _receive_all(address, download, file, part, show):
                 raise PermanentDownloadError(f"{error} ({failures} attempts)") from None
             wait = max(FIRST_WAIT_SECONDS * 2 ** (failures - 1), error.wait)
             time.sleep(min(wait, MAX_WAIT_SECONDS))
-    raise PermanentDownloadError(f"the connection broke {MAX_ATTEMPTS} times")
+    raise PermanentDownloadError(f"the connection failed {MAX_ATTEMPTS} times")
 
 
 def _written(received, total, speed):

@@ -61,7 +61,7 @@ def receive(address, download, file, part, show):
             file.truncate(0)
         if download.num_bytes and total not in (None, download.num_bytes):
             raise PermanentDownloadError(
-                f"it has {total:,} bytes there, expected {download.num_bytes:,}"
+                f"the server's file has {total:,} bytes, expected {download.num_bytes:,}"
             )
         _keep_version(address, response, part)
         received = _receive_body(response, file, start, total, download.num_bytes, show)
@@ -90,11 +90,11 @@ def _open(request, file):
         cause = error.reason
         if isinstance(cause, socket.gaierror):
             raise PermanentDownloadError(
-                "the server's name is not known here; is there a network?"
+                "the server's name cannot be resolved; check the network"
             ) from None
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise PermanentDownloadError(
-                f"its certificate is refused ({cause.verify_message})"
+                f"its certificate was rejected ({cause.verify_message})"
             ) from None
         raise TransientDownloadError(_words(cause)) from None
     except (OSError, http.client.HTTPException) as error:
@@ -111,7 +111,7 @@ def _place(response, start, file):
         )
         if not match or int(match[1]) != start:
             file.truncate(0)
-            raise TransientDownloadError("the server sent another part than was asked for")
+            raise TransientDownloadError("the server sent a different range than requested")
         return start, int(match[2]) if match[2] != "*" else total and start + total
     if response.status != 200:
         raise PermanentDownloadError(f"HTTP status {response.status}")
@@ -134,7 +134,7 @@ def _receive_body(response, file, start, total, expected, show):
         window_bytes += len(data)
         if received > limit:
             file.truncate(0)
-            raise PermanentDownloadError(f"it sends more than {limit:,} bytes")
+            raise PermanentDownloadError(f"the server sent more than {limit:,} bytes")
         show(received, total)
         now = time.monotonic()
         if now - window_began > STALL_SECONDS:

@@ -98,9 +98,9 @@ class NamedFiles:
         except UserError as error:
             listed = _listed(self._names)
             raise UserError(
-                f"corpus.name: could not fetch {download.name} of {self.entry.name!r} "
-                f"({str(error).rstrip('.')}); get it elsewhere and put it at {path}, or name a "
-                f"folder that has {listed} by --config.corpus.data_dir=FOLDER."
+                f"corpus.name: could not download {download.name} of {self.entry.name!r} "
+                f"({str(error).rstrip('.')}); get it elsewhere and put it at {path}, or give a "
+                f"folder that has {listed} with --config.corpus.data_dir=FOLDER."
             ) from None
 
     def _unpacked(self, downloads, cache, here):
@@ -120,8 +120,8 @@ class NamedFiles:
             path = text / name
             if not path.is_file() or sha256_of(path, cache) != digests.get(name):
                 raise UserError(
-                    f"corpus.name: {path} is not as it was unpacked; delete the folder {text} and "
-                    "run the same command again."
+                    f"corpus.name: {path} was changed after it was unpacked; delete the folder "
+                    f"{text} and rerun."
                 )
         return {name: text / name for name in self._names}
 
@@ -170,7 +170,7 @@ def _check(path, checksum, cache):
     if received != checksum:
         raise UserError(
             f"corpus.name: {str(path)!r} is not the published file: expected {checksum}, received "
-            f"{received}; delete it and fetch it again, or read it as corpus 'text_files'."
+            f"{received}; delete it and download it again, or read it as corpus 'text_files'."
         )
 
 

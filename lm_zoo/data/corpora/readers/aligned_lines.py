@@ -29,8 +29,8 @@ def aligned_lines(files, encoding, read_lines):
             )
             number = counts[files.index(other)]
             raise other.error(
-                f"it has {number:,} lines, and {str(first.path)!r}, whose lines it should "
-                f"translate, has {counts[0]:,}; give files of as many lines."
+                f"it has {number:,} lines, but {str(first.path)!r}, which it should match line by "
+                f"line, has {counts[0]:,}; give files with equally many lines."
             )
         has_text = [there or bool(text) for there, text in zip(has_text, texts)]
         count += 1

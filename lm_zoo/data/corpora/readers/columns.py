@@ -12,16 +12,16 @@ def lines_of_columns(source, encoding, fields, numbers=False):
         source: The `SourceFile`.
         encoding: Its encoding.
         fields: Config field -> the column's number, from 1.
-        numbers: As in `record_text.text_of`; here all are texts.
+        numbers: Ignored, since columns of lines are always text; other readers of records need it.
 
     Raises:
-        UserError: For a column that is no number, or a line that has fewer.
+        UserError: For a column that is not a number, or a line with fewer columns.
     """
     for setting, column in fields.items():
         if not (column.isascii() and column.isdecimal() and int(column)):
             raise UserError(
-                f"{setting}: {str(source.path)!r} has lines of columns; expected a column's number "
-                f"from 1, received {column!r}."
+                f"{setting}: {str(source.path)!r} has columns; expected a column number, from 1, "
+                f"received {column!r}."
             )
     places = [int(column) - 1 for column in fields.values()]
     for number, line in lines(source, pieces(source, encoding)):

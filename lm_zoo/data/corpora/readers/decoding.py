@@ -58,7 +58,7 @@ def blocks(source):
                 "again with a smaller dictionary or window (xz -9, or zstd without --long)."
             ) from None
         raise source.error(
-            f"it is truncated or damaged ({detail}); make or fetch it again."
+            f"it is truncated or damaged ({detail}); create or download it again."
         ) from None
     except OSError as error:
         raise source.error(f"could not be read: {reason(error)}.") from None
@@ -137,8 +137,8 @@ def pieces(source, encoding):
         encoding: Any that Python knows.
 
     Raises:
-        UserError: As `blocks`, and for bytes that are not of the encoding, with file, line and
-            offset (of the decompressed bytes).
+        UserError: If the file cannot be read or decompressed, or has bytes that are invalid in the
+            encoding; with file, line and offset (of the decompressed bytes).
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, lines, at_start = 0, 0, True
@@ -168,7 +168,7 @@ def _not_encoded(name, encoding, byte, offset, line):
     shown = "UTF-8" if codecs.lookup(encoding).name == "utf-8" else encoding
     return UserError(
         f"{name} is not {shown}: byte 0x{byte:02x} at offset {offset}, in line {line:,}; set "
-        "corpus.encoding to what it is in, or convert it to UTF-8 first (e.g. with iconv)."
+        "corpus.encoding to its encoding, or convert it to UTF-8 first (e.g. with iconv)."
     )
 
 

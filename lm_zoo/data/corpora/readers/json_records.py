@@ -33,7 +33,7 @@ def _parsed(source, text, number):
     except json.JSONDecodeError as error:
         raise source.error(f"not JSON ({error.msg}, column {error.colno}).", number) from None
     except (RecursionError, ValueError) as error:
-        raise source.error(f"not JSON that can be read ({error}).", number) from None
+        raise source.error(f"this JSON cannot be read ({error}).", number) from None
 
 
 def json_values(source, encoding, fields, numbers=False):
@@ -53,7 +53,7 @@ def json_values(source, encoding, fields, numbers=False):
         yield from json_lines(source, encoding, fields, numbers, whole)
         return
     if buffer.lstrip()[0] != "[":
-        raise source.error("expected a JSON array of objects, or an object a line.", 1)
+        raise source.error("expected a JSON array of objects, or one object per line.", 1)
     for number, value in _array_values(source, itertools.chain([buffer], text_pieces)):
         yield texts_of(source, value, fields, number, numbers=numbers)
 

@@ -37,7 +37,7 @@ class ValueEnd:
             if self._structure > MAX_STRUCTURE:
                 raise ValueError(
                     f"a value has more than {MAX_STRUCTURE:,} brackets, commas and digits outside "
-                    "its texts"
+                    "its strings"
                 )
             if stop == len(text) or (self._in_text and text[stop] != '"'):
                 place = stop  # the rest is not there yet, perhaps of an escape

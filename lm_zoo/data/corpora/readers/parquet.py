@@ -40,7 +40,7 @@ def parquet_rows(source, encoding, fields, numbers=False):
         import pyarrow.parquet
     except ImportError:
         raise source.error(
-            'reading Parquet needs pyarrow; install it by: pip install "lm_zoo[parquet]".'
+            'reading Parquet needs pyarrow; install it with: pip install "lm_zoo[parquet]".'
         ) from None
     if source.compression:
         raise source.error("a Parquet file is compressed inside; decompress it first.")
@@ -78,7 +78,7 @@ def parquet_rows(source, encoding, fields, numbers=False):
     except (pyarrow.ArrowException, ValueError, OSError, EOFError, zlib.error, ZstdError) as error:
         raise_if_of_system(error)
         detail = " ".join(str(error).split())
-        raise source.error(f"not a Parquet file that can be read ({detail:.300}).") from None
+        raise source.error(f"this is not a readable Parquet file ({detail:.300}).") from None
     source.check_unchanged()
 
 
@@ -99,7 +99,7 @@ def _columns(file, fields):
 
 
 def _batch_rows(source, raw, group, columns, before, streams):
-    """Returns how many rows of a row group may be read at once, from what its pages say.
+    """Returns how many rows of a row group may be read at once, judging by its page headers.
 
     That is 0 where a page is too large, but can be read a text at a time.
 
@@ -107,12 +107,12 @@ def _batch_rows(source, raw, group, columns, before, streams):
         source: The `SourceFile`.
         raw: The opened file.
         group: The row group's metadata.
-        columns: As `_columns` gives them.
+        columns: `(number, path, is_list)` of each column to read.
         before: How many rows there are before it.
         streams: Whether all columns can be read a text at a time.
 
     Raises:
-        UserError: For what would take too much memory whatever is done, by its first row.
+        UserError: If a row needs too much memory in any case; names the first row.
     """
     largest = 1
     for number, path, is_list in columns:
@@ -126,7 +126,7 @@ def _batch_rows(source, raw, group, columns, before, streams):
         if is_list and values > MAX_LIST_VALUES:
             raise source.error(
                 f"{path!r}: the row group that begins here has {values:,} values in lists, more "
-                f"than the {MAX_LIST_VALUES:,} that are read; {_SMALLER_GROUPS}.",
+                f"than the maximum of {MAX_LIST_VALUES:,}; {_SMALLER_GROUPS}.",
                 before + 1,
                 "row",
             )
@@ -145,18 +145,18 @@ def _check_page(source, page, path, is_list, row, streams):
 
     if page.num_bytes > MAX_PAGE and not streams:
         raise refused(
-            f"the page that begins here takes {page.num_bytes:,} bytes, more than the "
-            f"{MAX_PAGE:,} that are read at once; {_SMALLER_GROUPS}"
+            f"the page that begins here takes {page.num_bytes:,} bytes, more than the maximum of "
+            f"{MAX_PAGE:,}; {_SMALLER_GROUPS}"
         )
     if page.num_values > MAX_PAGE_VALUES:
         raise refused(
-            f"the page that begins here has {page.num_values:,} values, more than the "
-            f"{MAX_PAGE_VALUES:,} that are read at once; {_SMALLER_GROUPS}"
+            f"the page that begins here has {page.num_values:,} values, more than the maximum of "
+            f"{MAX_PAGE_VALUES:,}; {_SMALLER_GROUPS}"
         )
     if is_list and page.encoding == DELTA_BYTE_ARRAY:
         raise refused(
-            "lists in the encoding DELTA_BYTE_ARRAY are not read, for a few bytes can stand for "
-            "any size; write the file in another one"
+            "lists in the encoding DELTA_BYTE_ARRAY are not supported, because a few bytes can "
+            "expand to any size; write the file with another one"
         )
 
 
@@ -220,8 +220,8 @@ def _check_list(source, batch, place, field, number):
         raise source.error(f"expected text in {field!r}, received {scalar.type}.", number, "row")
     if len(values) > MAX_LIST:
         raise source.error(
-            f"there are {len(values):,} texts in the list {field!r}, more than the {MAX_LIST:,} "
-            "that are read; cut it into several rows.",
+            f"the list {field!r} has {len(values):,} texts, more than the maximum of "
+            f"{MAX_LIST:,}; split it into several rows.",
             number,
             "row",
         )
@@ -229,8 +229,8 @@ def _check_list(source, batch, place, field, number):
     size = (pyarrow.compute.sum(lengths).as_py() or 0) + len(values)
     if size > MAX_LENGTH:
         raise source.error(
-            f"the texts in the list {field!r} are {size:,} bytes, more than the {MAX_LENGTH:,} "
-            "that are read; cut it into several rows.",
+            f"the texts in the list {field!r} have {size:,} bytes, more than the maximum of "
+            f"{MAX_LENGTH:,}; split it into several rows.",
             number,
             "row",
         )

@@ -185,7 +185,7 @@ def _exactly(file, count):
 
 
 def _ends():
-    raise OSError("a page ends too early")
+    raise OSError("a page is truncated")
 
 
 class _Section(io.RawIOBase):

@@ -78,7 +78,9 @@ class _Record:
             if self._length > MAX_RECORD:
                 what = "the record that begins here"
                 if self.is_quoted:
-                    what += f", for a quote is not closed that opens in line {self.opened:,},"
+                    what += (
+                        f", because the quote that opens in line {self.opened:,} is never closed,"
+                    )
                 raise too_long(self._source, self._first, what, limit=MAX_RECORD)
             if self._quotes and line.count('"') % 2:  # doubled ones within a field do not count
                 self.is_quoted = not self.is_quoted

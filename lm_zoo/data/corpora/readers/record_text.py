@@ -59,8 +59,8 @@ def _unicode(source, text, number, unit):
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise source.error(
-            f"the text has a lone surrogate (U+{ord(text[error.start]):04X}), which is no "
-            "character; mend or remove it.",
+            f"the text has a lone surrogate (U+{ord(text[error.start]):04X}), which is not a "
+            "character; fix or remove it.",
             number,
             unit,
         ) from None
@@ -77,11 +77,11 @@ def no_field(source, names, field, setting, number, unit="line"):
     listed = ", ".join(sorted(map(str, names))[:12]) or "no fields"
     if not field:
         return UserError(
-            f"{setting}: {str(source.path)!r} has records; name the field with the text. "
+            f"{setting}: {str(source.path)!r} has records; set this to the field with the text. "
             f"It has: {listed}."
         )
     return source.error(
-        f"there is no field {field!r}; it has: {listed}. Name the one with the text by {setting}.",
+        f"there is no field {field!r}; it has: {listed}. Set {setting} to the one with the text.",
         number,
         unit,
     )

@@ -42,7 +42,7 @@ def decompressed(file):
                 length = (tag >> 2) + 1
                 offset = int.from_bytes(_bytes(file, 2 if tag & 3 == 2 else 4), "little")
             if not 0 < offset <= len(window):
-                raise OSError("Snappy refers back too far")
+                raise OSError("a Snappy back-reference is out of range")
             left -= length
             start = len(window) - offset
             found = window[start : start + length]
@@ -51,7 +51,7 @@ def decompressed(file):
                 yield bytes(window[:-WINDOW])
                 del window[:-WINDOW]
         if left < 0:
-            raise OSError("Snappy's block is longer than it says")
+            raise OSError("a Snappy block is longer than declared")
     yield bytes(window)
 
 
@@ -64,11 +64,11 @@ def _length(file):
         if byte < 128:
             return value
         if shift > 35:
-            raise OSError("Snappy's block is damaged")
+            raise OSError("a Snappy block is damaged")
 
 
 def _bytes(file, count):
     data = file.read(count)
     if len(data) < count:
-        raise OSError("Snappy's block ends too early")
+        raise OSError("a Snappy block is truncated")
     return data

@@ -92,9 +92,7 @@ class SourceFile:
             raise_if_of_system(error)
             unchanged = False
         if not unchanged:
-            raise self.error(
-                "it changed while it was in use; run the command again once it stays as it is."
-            )
+            raise self.error("it changed while it was in use; rerun when it no longer changes.")
 
 
 def _state(path):
