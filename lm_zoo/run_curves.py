@@ -1,6 +1,7 @@
 """The validation curves of several runs on one page: `lm-zoo compare --plot`, `lm_zoo.plot_curves`."""
 
 import os
+from collections.abc import Iterable
 
 from lm_zoo.errors import UserError
 from lm_zoo.figures import NAMES
@@ -8,12 +9,13 @@ from lm_zoo.files import expanded, make_folder_for, write_atomically
 from lm_zoo.plots import curves_plot
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.templates import render
+from lm_zoo.types import Path
 
 AXES = ("steps", "tokens or examples seen", "seconds of training")
 _LEFT_OUT = ("perplexity",)  # the loss says the same
 
 
-def plot_curves(runs, path):
+def plot_curves(runs: Iterable[Path], path: Path) -> None:
     """Draws the validation curves of runs: by steps, by tokens seen and by the time of training.
 
     Args:
@@ -37,9 +39,7 @@ def curves_page(folders):
     curves = {name: _validation(name, folder.require()) for name, folder in folders.items()}
     first, *others = curves.values()
     tags = [tag for tag in first if tag not in _LEFT_OUT and all(tag in other for other in others)]
-    plots = [
-        (f"Validation {_label(tag)}", _plots(tag, curves)) for tag in tags
-    ]
+    plots = [(f"Validation {_label(tag)}", _plots(tag, curves)) for tag in tags]
     return render("curves.html", title="Curves of runs", names=list(curves), plots=plots)
 
 
@@ -50,9 +50,7 @@ def _plots(tag, curves):
         points = {name: [(at[number], y) for at, y in of[tag]] for name, of in curves.items()}
         best = "; ".join(f"{name} ends at {values[-1][1]:.4g}" for name, values in points.items())
         title = f"{_label(tag)} by {axis}"
-        found.append(
-            curves_plot(f"{tag}-{number}", title, f"{best}.", points, axis, _label(tag))
-        )
+        found.append(curves_plot(f"{tag}-{number}", title, f"{best}.", points, axis, _label(tag)))
     return found
 
 

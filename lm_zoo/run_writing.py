@@ -34,7 +34,9 @@ def write_run(folder, task, model, step, record, metadata=None, origin=None):
     Raises:
         UserError: If the folder is used or cannot be written; nothing is left behind.
     """
-    from lm_zoo.model_tensors import model_tensors  # it loads TensorFlow, which a check needs not
+    from lm_zoo.model_tensors import (
+        model_tensors,  # it loads TensorFlow, which a check needs not
+    )
 
     existed = folder.path.is_dir()
     with writing(folder.path, "workdir"), folder.locked():

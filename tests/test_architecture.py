@@ -39,9 +39,13 @@ def nodes(path):
 
 @functools.cache
 def imports(path):
-    """Names of the modules that a file imports, anywhere in it."""
-    found = []
+    """Names of the modules that a file imports, anywhere in it; not those for type checkers alone."""
+    found, checkers = [], set()
     for node in nodes(path):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            checkers |= set(map(id, node.body))
+        if id(node) in checkers:
+            continue
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -84,6 +88,7 @@ OPEN_TO_ALL = (
     "prediction",
     "registering_files",
     "registration",
+    "types",
 )
 # What each part may import of lm_zoo besides what is open to all.
 ALLOWED = {
@@ -133,6 +138,7 @@ ALLOWED = {
     "inspection": {"data", "plots", "tables", "templates", "text"},
     "registry": {"models"},
     "serving": {"checksums", "generation", "limits", "templates", "text", "versions"},
+    "types": set(),
     "training": {
         "checkpoints",
         "data",

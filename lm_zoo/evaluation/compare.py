@@ -39,14 +39,14 @@ class Comparison:
     notes: list[str]
     labels: dict[str, str]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns plain values for JSON."""
         return {"by": self.by, "rows": self.rows, "notes": self.notes}
 
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the comparison as a table of text, with its notes."""
         measures = self.labels
         shown = [

@@ -39,14 +39,14 @@ class FiguresComparison:
     by: str
     rows: list[dict]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns plain values for JSON."""
         return dataclasses.asdict(self)
 
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the comparison as a table of text."""
         rows, by = self.rows, self.by
         shown = [key for key in rows[0] if key not in ("name", *_OF_RUNS)]
