@@ -32,7 +32,7 @@ from lm_zoo.files.json_files import (
     read_json,
     sha256,
 )
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 
 BLOCK_CHARACTERS = 1 << 22
 
@@ -88,7 +88,7 @@ def cut_blocks(corpus, size=BLOCK_CHARACTERS):
         numbers = itertools.count()
         texts, characters = [], 0
         for text in corpus.texts(split):
-            for piece in [text] if corpus.has_documents else parts(text, size):
+            for piece in [text] if corpus.has_documents else split_text(text, size):
                 texts.append(piece)
                 characters += len(piece)
                 if characters >= size:

@@ -197,7 +197,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
     ) -> Any:
         x = self.source_features(source_ids, lengths, training)
         lengths = lengths_of(source_ids, lengths)
-        return lengths, tuple(block.memory_attention.read(x) for block in self.blocks)
+        return lengths, tuple(block.memory_attention.project_memory(x) for block in self.blocks)
 
     def source_features(
         self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
@@ -244,7 +244,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         """Returns `(features, state, weights)`: each block's attention weights in addition to
         `features`."""
         *state, memory = state
-        features, state, weights = self.read(
+        features, state, weights = self.apply_to_tokens(
             token_ids, state, training, document_starts, lengths, _masked(memory)
         )
         return features, (*state, memory), weights
@@ -262,14 +262,14 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             memory = self.empty_memory(tf.shape(token_ids)[0])
         else:
             memory = self.encode(source_ids, source_lengths, training)
-        features, _ = self.read_from_start(token_ids, training, document_starts, _masked(memory))
+        features, _ = self.apply_from_start(token_ids, training, document_starts, _masked(memory))
         return self.logits(features)
 
     def attention_weights(
         self, token_ids: Tensor, source_ids: Tensor, source_lengths: Tensor | None = None
     ) -> Any:
         memory = _masked(self.encode(source_ids, source_lengths))
-        return self.read_from_start(token_ids, memory=memory)[1]
+        return self.apply_from_start(token_ids, memory=memory)[1]
 
     def embed(self, token_ids: Tensor, positions: Tensor, training: bool) -> Tensor:
         x = self._positioned(self.token_embedding(token_ids), self.position_embedding, positions)

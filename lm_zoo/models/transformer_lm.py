@@ -81,10 +81,12 @@ class TransformerLM(LanguageModel):
     ) -> Tensor:
         """Reads the next tokens; a row must not be fed more tokens in all, or of one document, than
         its state has slots (`context_length`, unless `initial_state` was told otherwise)."""
-        features, state, _ = self.read(token_ids, state, training, document_starts, lengths)
+        features, state, _ = self.apply_to_tokens(
+            token_ids, state, training, document_starts, lengths
+        )
         return features, state
 
-    def read(
+    def apply_to_tokens(
         self,
         token_ids: Tensor,
         state: Tensor,
@@ -112,7 +114,7 @@ class TransformerLM(LanguageModel):
         slots = num_slots(caches[0])
         if document_starts is not None:
             documents = read_documents(document_starts, position, slots)
-            features, caches, weights = self.run(
+            features, caches, weights = self.apply_blocks(
                 token_ids,
                 documents.positions,
                 documents.mask,
@@ -127,7 +129,7 @@ class TransformerLM(LanguageModel):
         # Padding may stand beyond the last slot, where there is no position.
         positions = tf.minimum(position[:, None] + tf.range(length)[None], slots - 1)  # (B, T)
         one_token = token_ids.shape[1] == 1 and lengths is not None
-        features, caches, weights = self.run(
+        features, caches, weights = self.apply_blocks(
             token_ids,
             positions,
             cache_mask(position, length, slots),
@@ -140,7 +142,7 @@ class TransformerLM(LanguageModel):
         position = position + (length if lengths is None else lengths)
         return features, (position, caches), weights
 
-    def read_from_start(
+    def apply_from_start(
         self,
         token_ids: Tensor,
         training: bool = False,
@@ -167,7 +169,7 @@ class TransformerLM(LanguageModel):
             nothing_read = tf.zeros((tf.shape(token_ids)[0],), tf.int32)
             positions, mask, *_ = read_documents(document_starts, nothing_read, num_slots=0)
         no_caches = (None,) * self.num_layers
-        features, _, weights = self.run(
+        features, _, weights = self.apply_blocks(
             token_ids, positions, mask, no_caches, None, training, memory=memory
         )
         return features, weights
@@ -176,14 +178,14 @@ class TransformerLM(LanguageModel):
         self, token_ids: Tensor, lengths: Tensor | None = None, training: bool = False
     ) -> Any:
         # No token sees one after it, so padding on the right needs no mask.
-        return self.read_from_start(token_ids, training)[0]
+        return self.apply_from_start(token_ids, training)[0]
 
     def call(
         self, token_ids: Tensor, training: bool = False, document_starts: Tensor | None = None
     ) -> Tensor:
-        return self.logits(self.read_from_start(token_ids, training, document_starts)[0])
+        return self.logits(self.apply_from_start(token_ids, training, document_starts)[0])
 
-    def run(
+    def apply_blocks(
         self,
         token_ids: Tensor,
         positions: Tensor,

@@ -12,7 +12,7 @@ PART_CHARACTERS = 1 << 20
 SAFE_CUT = re.compile(r"\S(?= ?\n)")
 
 
-def parts(text, size=PART_CHARACTERS, safe_cut=SAFE_CUT):
+def split_text(text, size=PART_CHARACTERS, safe_cut=SAFE_CUT):
     """Cuts a text into consecutive parts of at least `size` characters, the last one excepted.
 
     Where the text has no safe place, a part is longer; put together the parts are the text.

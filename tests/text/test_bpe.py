@@ -7,7 +7,7 @@ import pytest
 
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.tokenizers import (
     BytePairTokenizer,
     library,
@@ -45,7 +45,7 @@ def test_cutting_a_long_text_changes_no_token(trained, training_text, monkeypatc
     library_ids = tokenizer._library.encode(text).ids
     for size in (1, 7, 1000):
         monkeypatch.setattr(library, "CHUNK_CHARACTERS", size)
-        chunks = list(parts(text, size))
+        chunks = list(split_text(text, size))
         assert len(chunks) > 10 and "".join(chunks) == text
         assert tokenizer.encode(text).tolist() == library_ids
 

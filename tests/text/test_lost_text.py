@@ -7,7 +7,7 @@ import pytest
 
 from lm_zoo.data.corpora.corpus import TextCorpus
 from lm_zoo.data.tokens.token_files import prepare
-from lm_zoo.text.cuts import lines, parts
+from lm_zoo.text.cuts import lines, split_text
 from lm_zoo.text.lost_text import MAX_LINE_BYTES, Lost, encode_measured, lost_between
 from lm_zoo.text.tokenizers import (
     BytePairTokenizer,
@@ -134,5 +134,5 @@ def test_lines_are_cut_wherever_a_text_can_be():
     rng = random.Random(2)
     for _ in range(300):
         text = "".join(rng.choices("ab \n\t", k=rng.randrange(40)))
-        assert list(lines(text)) == list(parts(text, 1)) or text == text[:1]
+        assert list(lines(text)) == list(split_text(text, 1)) or text == text[:1]
         assert "".join(lines(text)) == text

@@ -5,7 +5,7 @@ import pytest
 
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.tokenizers import TOKENIZERS, foreign_kind, train_tokenizer
 from tests.text.conftest import SENTENCE_PIECE
 from tests.text.strings import STRINGS
@@ -27,7 +27,7 @@ def test_a_stream_in_parts_has_the_ids_of_the_whole_in_loaded_models(
 ):
     tokenizer, processor = foreign_model
     text = "".join(STRINGS[3:9]) + "a\n \n  b\n\n\nc \nd" + training_text[:5000]
-    cut = list(parts(text, size))
+    cut = list(split_text(text, size))
     ids, counts = tokenizer.encode_parts(cut, [True, *[False] * (len(cut) - 1)])
     assert len(counts) == len(cut) > 5
     assert ids.tolist() == tokenizer.encode(text).tolist()

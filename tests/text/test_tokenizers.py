@@ -10,7 +10,7 @@ import pytest
 
 from lm_zoo.config import TokenizerConfig
 from lm_zoo.errors import UserError
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.tokenizers import TOKENIZERS, load_tokenizer, train_tokenizer
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
 from tests.text.conftest import SIZES
@@ -60,7 +60,7 @@ def test_many_texts_at_once_have_the_ids_that_each_has(tokenizer):
 @pytest.mark.parametrize("size", [1, 50, 4000])
 def test_a_stream_in_parts_has_the_ids_of_the_whole(tokenizer, training_text, size):
     text = "".join(STRINGS) + training_text[:9000] + "\n".join(STRINGS)
-    cut = list(parts(text, size))
+    cut = list(split_text(text, size))
     ids, counts = tokenizer.encode_parts(cut, [True, *[False] * (len(cut) - 1)])
     assert len(counts) == len(cut) > 5 and ids.tolist() == tokenizer.encode(text).tolist()
 

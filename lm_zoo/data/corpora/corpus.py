@@ -7,7 +7,7 @@ import hashlib
 import itertools
 
 from lm_zoo.data.digests import json_sha256
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.words import utf8
 
 SPLITS = ("train", "validation", "test")
@@ -176,7 +176,7 @@ class TextCorpus(Corpus):
         return json_sha256(self.sha256)
 
     def texts(self, split):
-        return parts(self.splits[split])
+        return split_text(self.splits[split])
 
 
 def cut(text, validation_fraction, test_fraction):

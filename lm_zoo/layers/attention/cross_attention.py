@@ -15,8 +15,8 @@ from lm_zoo.types import Tensor
 class CrossAttention(ConfigurableLayer):
     """Multi-head attention (Vaswani et al. 2017): queries of one text, keys and values of another.
 
-    The keys and values are worked out once for a source (`read`), whatever number of tokens is then
-    written. The softmax is float32 under every dtype policy.
+    The keys and values are worked out once for a source (`project_memory`), whatever number of
+    tokens is then written. The softmax is float32 under every dtype policy.
 
     Args:
         hidden_dim: Width of input, memory and output.
@@ -55,7 +55,7 @@ class CrossAttention(ConfigurableLayer):
             layer.build((None, None, self.hidden_dim))
         self.weight_dropout.build()
 
-    def read(self, memory: Tensor) -> Any:
+    def project_memory(self, memory: Tensor) -> Any:
         """Returns keys and values `(batch, num_heads, source_length, head_dim)` of a source.
 
         Args:
@@ -65,7 +65,7 @@ class CrossAttention(ConfigurableLayer):
         return self._heads(keys), self._heads(values)
 
     def empty(self, batch_size: int) -> Any:
-        """Returns what `read` would of a source of one slot, which a mask hides: zeros."""
+        """Returns the projection of a source of one slot, which a mask hides: zeros."""
         zeros = tf.zeros((batch_size, self.num_heads, 1, self.head_dim), self.compute_dtype)
         return zeros, zeros
 
@@ -76,8 +76,8 @@ class CrossAttention(ConfigurableLayer):
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
-            keys_and_values: From `read`. Where there are fewer sources than rows of `x`, as many
-                neighbouring rows share each: the beams of a search, for which it is not copied.
+            keys_and_values: From `project_memory`. Where there are fewer sources than rows of `x`,
+                as many neighbouring rows share each: the beams of a search, for which it is not copied.
                 Without a mask the encoder's vectors themselves, shape `(batch, source_length,
                 hidden_dim)`.
             mask: Added to the scores, shape `(sources, 1, 1, source_length)`. None, as in models
@@ -90,7 +90,7 @@ class CrossAttention(ConfigurableLayer):
             the outputs alone.
         """
         is_plain = mask is None
-        keys, values = self.read(keys_and_values) if is_plain else keys_and_values
+        keys, values = self.project_memory(keys_and_values) if is_plain else keys_and_values
         shape, num_sources = tf.shape(x), tf.shape(keys)[0]
         # The G rows of a source are read as one longer row.
         rows = shape[0] // tf.maximum(num_sources, 1)
@@ -111,7 +111,7 @@ class CrossAttention(ConfigurableLayer):
         return outputs if is_plain else (outputs, weights)
 
     def flops_per_token(self, source_length: int) -> int:
-        """Of a token written; the products of `read` are counted for as many source tokens."""
+        """Of a token written; `project_memory` is counted for as many source tokens."""
         return 8 * self.hidden_dim**2 + 4 * self.hidden_dim * source_length
 
     def _heads(self, x):

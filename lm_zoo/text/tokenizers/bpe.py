@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files.input_files import read_input
 from lm_zoo.files.json_files import MAX_LARGE_BYTES, natural, read_json
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.tokenizers.bpe_splits import SPLITS
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
@@ -152,7 +152,7 @@ class BytePairTokenizer(LibraryTokenizer):
                 chunk
                 for text in as_texts(texts)
                 for document in text.split(END_OF_TEXT)
-                for chunk in parts(document, CHUNK_CHARACTERS)
+                for chunk in split_text(document, CHUNK_CHARACTERS)
             ),
             trainer,
         )

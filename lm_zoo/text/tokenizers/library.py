@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lm_zoo.text.cuts import SAFE_CUT, parts
+from lm_zoo.text.cuts import SAFE_CUT, split_text
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.words import utf8
@@ -71,7 +71,7 @@ def encode_texts(library, texts, safe_cut=SAFE_CUT):
 
     for text in texts:
         utf8(text)  # the library would panic on a lone surrogate
-        for chunk in parts(text, CHUNK_CHARACTERS, safe_cut):
+        for chunk in split_text(text, CHUNK_CHARACTERS, safe_cut):
             chunks.append(chunk)
             owners.append(num_texts)
             waiting += len(chunk)

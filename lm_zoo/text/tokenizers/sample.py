@@ -1,6 +1,6 @@
 """A sample of a large text for the tokenizers whose training holds it in memory."""
 
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.words import utf8
 
 SAMPLE_CHARACTERS = 1 << 16
@@ -23,7 +23,7 @@ def spread(texts, limit, num_bytes=0):
         return
     seen = taken = 0
     for text in texts:
-        for part in parts(text, SAMPLE_CHARACTERS):
+        for part in split_text(text, SAMPLE_CHARACTERS):
             if taken >= limit:
                 return
             size = len(utf8(part))

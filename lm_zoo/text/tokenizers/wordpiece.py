@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lm_zoo.errors import UserError
 from lm_zoo.files.input_files import read_input
 from lm_zoo.files.json_files import MAX_LARGE_BYTES, read_json
-from lm_zoo.text.cuts import parts
+from lm_zoo.text.cuts import split_text
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
@@ -170,7 +170,7 @@ class WordPieceTokenizer(LibraryTokenizer):
 
     def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         library, ends, begin = self._library_for(special_tokens), [], 0
-        for chunk in parts(text, CHUNK_CHARACTERS):
+        for chunk in split_text(text, CHUNK_CHARACTERS):
             encoded = library.encode(chunk, add_special_tokens=False)
             ends += [begin + end for _, end in encoded.offsets]
             begin += len(chunk)
@@ -250,7 +250,7 @@ def _count_words(library, texts):
     counts = collections.Counter()
     for text in texts:
         utf8(text)  # the library would panic on a lone surrogate
-        for chunk in parts(text, CHUNK_CHARACTERS):
+        for chunk in split_text(text, CHUNK_CHARACTERS):
             normalized = library.normalizer.normalize_str(chunk)
             words = library.pre_tokenizer.pre_tokenize_str(normalized)
             counts.update(word for word, _ in words)
