@@ -416,7 +416,7 @@ def test_nothing_is_unpickled_or_evaluated():
 
 # Files that are our own and new, or the installation's; all others are read by `input_files`.
 READS_BY_ITSELF = {
-    "cli/list_command.py": "shipped configs",
+    "cli/commands/list_command.py": "shipped configs",
     "data/prepared_text.py": "what Linux says of this process",
     "data/corpora/readers/json_records.py": "a line of text that is in memory",
     "data/tokens/token_writer.py": "blocks that this process has just made",

@@ -44,25 +44,52 @@ from lm_zoo.progress import stages_shown
 from lm_zoo.tables import definitions
 
 COMMANDS = {
-    "prepare": ("lm_zoo.cli.prepare_command", "fetch, clean and tokenize a config's text"),
-    "inspect": ("lm_zoo.cli.inspect_command", "look at the data as the model sees it"),
-    "launch": ("lm_zoo.cli.launch_command", "a command as several processes that train together"),
-    "train": ("lm_zoo.cli.train_command", "train a model, or go on with a run that was stopped"),
-    "evaluate": ("lm_zoo.cli.evaluate_command", "perplexity of a run's model, with its ledger"),
-    "predict": ("lm_zoo.cli.predict_command", "whatever a run's task can be asked for"),
-    "generate": ("lm_zoo.cli.generate_command", "text from a run's model"),
-    "translate": ("lm_zoo.cli.translate_command", "text in another language from a run's model"),
-    "score": ("lm_zoo.cli.score_command", "log-probability and perplexity of each given text"),
-    "export": ("lm_zoo.cli.export_command", "a run's model for other programs"),
-    "import": ("lm_zoo.cli.import_command", "a run of weights that were trained elsewhere"),
-    "serve": ("lm_zoo.cli.serve_command", "an exported model over HTTP, with a page to try it"),
-    "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
-    "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
+    "prepare": ("lm_zoo.cli.commands.prepare_command", "fetch, clean and tokenize a config's text"),
+    "inspect": ("lm_zoo.cli.commands.inspect_command", "look at the data as the model sees it"),
+    "launch": (
+        "lm_zoo.cli.commands.launch_command",
+        "a command as several processes that train together",
+    ),
+    "train": (
+        "lm_zoo.cli.commands.train_command",
+        "train a model, or go on with a run that was stopped",
+    ),
+    "evaluate": (
+        "lm_zoo.cli.commands.evaluate_command",
+        "perplexity of a run's model, with its ledger",
+    ),
+    "predict": ("lm_zoo.cli.commands.predict_command", "whatever a run's task can be asked for"),
+    "generate": ("lm_zoo.cli.commands.generate_command", "text from a run's model"),
+    "translate": (
+        "lm_zoo.cli.commands.translate_command",
+        "text in another language from a run's model",
+    ),
+    "score": (
+        "lm_zoo.cli.commands.score_command",
+        "log-probability and perplexity of each given text",
+    ),
+    "export": ("lm_zoo.cli.commands.export_command", "a run's model for other programs"),
+    "import": (
+        "lm_zoo.cli.commands.import_command",
+        "a run of weights that were trained elsewhere",
+    ),
+    "serve": (
+        "lm_zoo.cli.commands.serve_command",
+        "an exported model over HTTP, with a page to try it",
+    ),
+    "compare": ("lm_zoo.cli.commands.compare_command", "runs side by side"),
+    "tokenizer": (
+        "lm_zoo.cli.commands.tokenizer_command",
+        "train, show, use and compare tokenizers",
+    ),
     "list": (
-        "lm_zoo.cli.list_command",
+        "lm_zoo.cli.commands.list_command",
         "tasks, models, corpora, tokenizers, optimizers, configs, ...",
     ),
-    "completion": ("lm_zoo.cli.completion_command", "lets bash or zsh complete by the Tab key"),
+    "completion": (
+        "lm_zoo.cli.commands.completion_command",
+        "lets bash or zsh complete by the Tab key",
+    ),
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")

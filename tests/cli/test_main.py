@@ -263,7 +263,7 @@ def test_a_full_disk_under_standard_output_is_one_line():
 
 
 def test_list_shows_what_there_is(capsys):
-    from lm_zoo.cli.list_command import KINDS
+    from lm_zoo.cli.commands.list_command import KINDS
     from lm_zoo.config import OPTIMIZERS, SCHEDULES
     from lm_zoo.config.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
