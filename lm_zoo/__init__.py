@@ -29,10 +29,10 @@ if TYPE_CHECKING:  # what `__getattr__` finds
     from lm_zoo.registration import register as register
     from lm_zoo.registry import build_model as build_model
     from lm_zoo.registry import list_models as list_models
-    from lm_zoo.run import load as load
-    from lm_zoo.run import train as train
-    from lm_zoo.run_comparison import compare as compare
-    from lm_zoo.run_curves import plot_curves as plot_curves
+    from lm_zoo.runs.run import load as load
+    from lm_zoo.runs.run import train as train
+    from lm_zoo.runs.run_comparison import compare as compare
+    from lm_zoo.runs.run_curves import plot_curves as plot_curves
     from lm_zoo.tokenizer_tools import compare_tokenizers as compare_tokenizers
     from lm_zoo.tokenizer_tools import load_tokenizer as load_tokenizer
     from lm_zoo.tokenizer_tools import train_tokenizer as train_tokenizer
@@ -46,13 +46,13 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "build_model": "lm_zoo.registry",
     "list_models": "lm_zoo.registry",
-    "load": "lm_zoo.run",
+    "load": "lm_zoo.runs.run",
     "import_run": "lm_zoo.weights.importing",
-    "train": "lm_zoo.run",
+    "train": "lm_zoo.runs.run",
     "prepare": "lm_zoo.corpus_tools",
     "inspect": "lm_zoo.corpus_tools",
-    "compare": "lm_zoo.run_comparison",
-    "plot_curves": "lm_zoo.run_curves",
+    "compare": "lm_zoo.runs.run_comparison",
+    "plot_curves": "lm_zoo.runs.run_curves",
     "train_tokenizer": "lm_zoo.tokenizer_tools",
     "load_tokenizer": "lm_zoo.tokenizer_tools",
     "compare_tokenizers": "lm_zoo.tokenizer_tools",

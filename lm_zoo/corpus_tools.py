@@ -11,14 +11,14 @@ from lm_zoo.data.preparation import ProgressListener, prepared_corpus
 from lm_zoo.data.prepared_text import PreparedText
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.progress import stage
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 from lm_zoo.types import Path
 
 if TYPE_CHECKING:
     from lm_zoo.config import ExperimentConfig
     from lm_zoo.inspection.inspection import Inspection
-    from lm_zoo.run import Run
+    from lm_zoo.runs.run import Run
 
 
 def prepare(

@@ -12,7 +12,7 @@ from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
 from lm_zoo.registry import build_model, registered_model
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from lm_zoo.tasks import task_class
 from lm_zoo.training import parameter_server
 from lm_zoo.training.trainer import Trainer, total_steps

@@ -11,7 +11,7 @@ from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import expanded
 from lm_zoo.progress import current_stages, stage
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 from lm_zoo.text import tokenizers
 from lm_zoo.text.tokenizer_measures import TokenizerComparison, measure

@@ -69,7 +69,7 @@ def part_of(name):
         return "prediction"  # declarations, which all may read
     if rest[:1] == ["tasks"] and rest[1:] and (ROOT / "lm_zoo" / "tasks" / rest[1]).is_dir():
         return "each task"  # found by its name: nothing general imports it
-    if rest[:1] in (["config"], ["files"]) and rest[1:]:
+    if rest[:1] in (["config"], ["files"], ["runs"]) and rest[1:]:
         return rest[1]  # each of these is open to some
     return rest[0] if rest else "__init__"
 
@@ -203,6 +203,7 @@ ALLOWED = {
         "text",
         "versions",
     },
+    "runs": set(),
     "run": {
         "checkpoints",
         "config_checks",

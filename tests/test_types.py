@@ -26,7 +26,7 @@ from typing import assert_type
 import lm_zoo
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.layers import Dense
-from lm_zoo.run import Run
+from lm_zoo.runs.run import Run
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 result = lm_zoo.train("quickstart_lstm", pathlib.Path("runs/mine"), seed=3)

@@ -42,8 +42,8 @@ def make_translation_run(tmp_path_factory):
 def _train_and_export(root):
     from lm_zoo import config as c
     from lm_zoo.export.export import export
-    from lm_zoo.run import load, train
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run import load, train
+    from lm_zoo.runs.run_folder import RunFolder
 
     config = c.ExperimentConfig(
         task=c.TaskConfig("translation", sample_translations=0),

@@ -12,7 +12,7 @@ from lm_zoo.quiet_imports import import_quietly
 def check_checkpoint(flag_values):
     """Raises a `UserError` unless the run of `RunFlags` has the checkpoint that is asked for."""
     from lm_zoo.checkpoints.choice import check_choice
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     check_choice(RunFolder(flag_values.workdir).checkpoints, flag_values.checkpoint)
 

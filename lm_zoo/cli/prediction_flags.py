@@ -46,7 +46,7 @@ def prediction_of_run(name, flag_values):
     Raises:
         UserError: If there is no run, or its task has no such prediction.
     """
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     task = RunFolder(flag_values.workdir).require().config().task.name
     return prediction_of(task, declaration(task).predictions, name, "workdir")
@@ -76,6 +76,6 @@ def load_on_devices(flag_values):
     """Loads the run of `RunFlags` for the devices of `DeviceFlags`."""
     check_checkpoint(flag_values)
     load_tensorflow()
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     return load(flag_values.workdir, flag_values.checkpoint, distribution_of_flags(flag_values))

@@ -36,7 +36,7 @@ def run_of_arguments(arguments):
     *_, workdir = ["", *values_given("workdir", arguments)]  # the last one counts
     if not workdir:
         return None
-    from lm_zoo.run_folder import RunFolder  # loads NumPy, which help needs not
+    from lm_zoo.runs.run_folder import RunFolder  # loads NumPy, which help needs not
 
     folder = RunFolder(workdir)
     return folder if folder.exists() else None

@@ -128,7 +128,7 @@ class Task:
     EvaluationOptions = BatchSize
     rows_are_independent = True
     predictions = {}
-    run_class = "lm_zoo.run:Run"
+    run_class = "lm_zoo.runs.run:Run"
     functions_class = ""
     parity_class = "lm_zoo.export.verification.parity:Parity"
 

@@ -13,7 +13,9 @@ def check_import(source, folder):
         source: The folder of the weights, a `pathlib.Path`.
         folder: The `RunFolder`.
     """
-    from lm_zoo.run_writing import check_unused  # it loads NumPy, which help needs not
+    from lm_zoo.runs.run_writing import (
+        check_unused,  # it loads NumPy, which help needs not
+    )
 
     if not source.is_dir():
         raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")

@@ -18,8 +18,8 @@ from lm_zoo.files.versions import newest_version
 from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
-from lm_zoo.run_folder import RunFolder
-from lm_zoo.run_writing import write_run
+from lm_zoo.runs.run_folder import RunFolder
+from lm_zoo.runs.run_writing import write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.types import Path
 from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
@@ -29,7 +29,7 @@ from lm_zoo.weights.torch import pytorch
 from lm_zoo.weights.transformers import hugging_face
 
 if TYPE_CHECKING:
-    from lm_zoo.run import Run
+    from lm_zoo.runs.run import Run
 
 MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = dict(zip(FORMAT_NAMES, (hugging_face, keras_hub, pytorch), strict=True))

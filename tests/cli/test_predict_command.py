@@ -6,7 +6,7 @@ import math
 import pytest
 
 import lm_zoo
-import lm_zoo.run
+import lm_zoo.runs.run
 from lm_zoo import config as config_lib
 from lm_zoo.cli.main import main
 from lm_zoo.tasks import TASKS, declaration
@@ -130,14 +130,14 @@ def test_a_process_reads_standard_input_and_answers_batch_by_batch(place):
 
 
 def test_answers_are_written_before_a_later_batch_fails(place, capsys, monkeypatch):
-    real = lm_zoo.run.Run.predict
+    real = lm_zoo.runs.run.Run.predict
 
     def predict(self, name, texts, **values):
         if "" in texts:
             raise lm_zoo.UserError("text: expected some, received ''.")
         return real(self, name, texts, **values)
 
-    monkeypatch.setattr(lm_zoo.run.Run, "predict", predict)
+    monkeypatch.setattr(lm_zoo.runs.run.Run, "predict", predict)
     texts = [f"--text={text}" for text in ("a", "b", "", "c")]
     command = ["predict", "score", f"--workdir={place}/run", "--batch_size=2", "--json", *texts]
     assert main(command) == 2
@@ -206,7 +206,7 @@ def test_no_input_is_named_as_a_flag_that_the_command_has(task):
 def test_mistakes_get_one_line_before_the_model_is_loaded(
     place, capsys, monkeypatch, arguments, words
 ):
-    monkeypatch.setattr(lm_zoo.run, "load", None)
+    monkeypatch.setattr(lm_zoo.runs.run, "load", None)
     line = refused(capsys, place, "predict", "--workdir=ROOT/run", *arguments)
     for word in words:
         assert word.replace("ROOT", str(place)) in line
@@ -229,7 +229,7 @@ def test_mistakes_get_one_line_before_the_model_is_loaded(
 def test_mistakes_about_two_texts_get_one_line(
     place, translation_run, capsys, monkeypatch, arguments, words
 ):
-    monkeypatch.setattr(lm_zoo.run, "load", None)
+    monkeypatch.setattr(lm_zoo.runs.run, "load", None)
     line = refused(capsys, place, "predict", f"--workdir={translation_run.run}", *arguments)
     for word in words:
         assert word in line

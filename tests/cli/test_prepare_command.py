@@ -14,7 +14,7 @@ import pytest
 
 import lm_zoo
 from lm_zoo.cli.main import main
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from tests.data.small_corpora import random_documents
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import lm_zoo.run
+import lm_zoo.runs.run
 from lm_zoo import config as config_lib
 from lm_zoo.cli.lines import InputLines
 from lm_zoo.cli.main import main
@@ -47,7 +47,7 @@ def workdir(tmp_path_factory):
 @pytest.fixture
 def command(a_run, monkeypatch, capsys, workdir):
     """Returns a function that translates with `a_run`: arguments to `(status, output, errors)`."""
-    monkeypatch.setattr(lm_zoo.run, "load", lambda *arguments: a_run)
+    monkeypatch.setattr(lm_zoo.runs.run, "load", lambda *arguments: a_run)
 
     def call(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -189,7 +189,7 @@ def test_bad_bytes_in_a_pipe_are_named(command):
 def test_a_run_whose_task_has_no_such_prediction_is_refused(
     monkeypatch, capsys, tmp_path, name, task, has
 ):
-    monkeypatch.setattr(lm_zoo.run, "load", None)
+    monkeypatch.setattr(lm_zoo.runs.run, "load", None)
     flag = {"translate": "--num_beams=2", "generate": "--prompt=abc"}[name]
     assert main([name, workdir_of(task, tmp_path), flag]) == 2
     line = f"workdir: the task {task} has no prediction {name!r}; it has {has}."

@@ -7,7 +7,7 @@ from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification.verify import run_alone
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from lm_zoo.tasks import task_class
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.conformance.models import PAIR_VARIANTS, VARIANTS

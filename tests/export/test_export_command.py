@@ -12,7 +12,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.export import saved_model
 from lm_zoo.export.export import export
 from lm_zoo.export.formats import FORMATS, OPTIONS
-from lm_zoo.run import load
+from lm_zoo.runs.run import load
 
 
 @pytest.mark.parametrize(

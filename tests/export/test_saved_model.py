@@ -13,7 +13,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from lm_zoo.cli.main import main
 from lm_zoo.export.warmup import predict_request
-from lm_zoo.run import load
+from lm_zoo.runs.run import load
 from lm_zoo.tasks.prediction import Prediction
 from lm_zoo.text.tokenizers import load_tokenizer
 from tests.export.warmup_file import read_warmup

@@ -13,7 +13,7 @@ from lm_zoo.export.saved_model import PreparedExport
 from lm_zoo.export.verification.parity import Parity
 from lm_zoo.export.verification.tensor_json import array, tensor
 from lm_zoo.export.verification.verify import run_alone
-from lm_zoo.run import load
+from lm_zoo.runs.run import load
 
 
 def test_tensors_are_the_same_after_json():

@@ -47,7 +47,7 @@ def train_and_export(folder, model, arguments, tokenizer, vocab_size=0):
     from lm_zoo import config as c
     from lm_zoo.experiment import Experiment
     from lm_zoo.export.export import export
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     rng = random.Random(0)
     lines = [_sentence(rng) for _ in range(150)]
@@ -75,7 +75,7 @@ def train_and_export(folder, model, arguments, tokenizer, vocab_size=0):
 @pytest.fixture(scope="session")
 def run(exported_run):
     """The run, as `lm_zoo.load` gives it."""
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     return load(exported_run / "run")
 

@@ -15,7 +15,7 @@ MODELS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_texts_and_scores_are_those_of_the_run(name, tmp_path):
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
     from lm_zoo.serving.limits import ServingLimits
     from lm_zoo.serving.served_model import ServedModel
 

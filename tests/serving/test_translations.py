@@ -26,7 +26,7 @@ def model(translation_run):
 
 @pytest.fixture(scope="module")
 def run(translation_run):
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     return load(translation_run.run)
 

@@ -35,8 +35,8 @@ FLAGS = (CompareFlags,)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run_comparison import compare
-    from lm_zoo.run_curves import plot_curves
+    from lm_zoo.runs.run_comparison import compare
+    from lm_zoo.runs.run_curves import plot_curves
 
     left_out = list(filter(_is_no_run, arguments))
     arguments = [name for name in arguments if name not in left_out]
@@ -56,7 +56,7 @@ def run(flag_values, arguments):
 
 def _is_no_run(name):
     """Whether a pattern (`runs/*`) has named something that is there, and no run."""
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     path = expanded(name)
     is_one = path.suffix == ".json" if path.is_file() else RunFolder(name).begun()

@@ -67,7 +67,7 @@ def _options_of(task):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     check_split(flag_values.split)
     folder = RunFolder(flag_values.workdir).require()
@@ -79,7 +79,7 @@ def run(flag_values, arguments):
     if getattr(options, "needs_model", True):
         check_checkpoint(flag_values)
     load_tensorflow()
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     report = task_class(config.task.name).evaluate_given(config, folder, name, options)
     if report is None:

@@ -68,7 +68,7 @@ MEANT = "name"
 
 def run(flag_values, arguments):
     from lm_zoo.export.export import export
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     config = RunFolder(flag_values.workdir).require().config()
     given = [flag_values[option.name] for option in dataclasses.fields(FormFlags)]
@@ -77,7 +77,7 @@ def run(flag_values, arguments):
     check_export(config, declaration(config.task.name).predictions, output, form, options)
     check_checkpoint(flag_values)
     load_tensorflow()
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     loaded = load(flag_values.workdir, flag_values.checkpoint)
     path, report = export(loaded, output, form, **options)

@@ -42,7 +42,7 @@ MEANT = "from"
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
     from lm_zoo.tokenizer_tools import load_tokenizer
 
     source, form = flag_values["from"].value, flag_values.format or ""

@@ -49,7 +49,7 @@ FLAGS = (CorpusFlags, InspectFlags)
 
 def run(flag_values, arguments):
     from lm_zoo.corpus_tools import inspect
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     if (flag_values.config is None) == (flag_values.workdir is None):
         raise UserError("inspect: expected either --config or --workdir.")

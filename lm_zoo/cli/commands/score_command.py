@@ -60,7 +60,7 @@ def run(flag_values, arguments):
     prediction.checked([*before, texts], options)  # before the model is loaded
     check_checkpoint(flag_values)
     load_tensorflow()
-    from lm_zoo.run import load
+    from lm_zoo.runs.run import load
 
     loaded = load(flag_values.workdir, flag_values.checkpoint)
     # Of pairs, one that is too long for the model is refused before any is scored.

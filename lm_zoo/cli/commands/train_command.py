@@ -56,7 +56,7 @@ def default_config(arguments):
 
 def run(flag_values, arguments):
     from lm_zoo.distribution.cluster import find_cluster
-    from lm_zoo.run_folder import RunFolder
+    from lm_zoo.runs.run_folder import RunFolder
 
     profile_steps = _profile_steps(flag_values.profile_steps)
     folder = RunFolder(flag_values.workdir)

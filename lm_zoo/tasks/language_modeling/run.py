@@ -14,7 +14,7 @@ from lm_zoo.evaluation.scoring import score_texts
 from lm_zoo.generation import GenerationOptions, generate
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.limits import BATCH_SIZE
-from lm_zoo.run import Run
+from lm_zoo.runs.run import Run
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.types import Array, Path, Texts
 

@@ -61,7 +61,7 @@ def evaluate_translations(
     Each process of the run's distribution translates its share; all get the same result.
 
     Args:
-        run: A `lm_zoo.run.Run` of a model that reads a source.
+        run: A `lm_zoo.runs.run.Run` of a model that reads a source.
         sources: A list of strings.
         references: A string for each of them; or a list of several such lists.
         metrics: Any of `bleu`, `chrf` and `ter`.

@@ -10,7 +10,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.generation.translation import TranslationOptions, translate
 from lm_zoo.limits import BATCH_SIZE
-from lm_zoo.run import Run
+from lm_zoo.runs.run import Run
 from lm_zoo.tasks.translation.embedding import embed_sources
 from lm_zoo.tasks.translation.evaluation import evaluate_translations
 from lm_zoo.tasks.translation.report import TranslationReport

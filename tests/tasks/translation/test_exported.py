@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from lm_zoo.cli.main import main
 from lm_zoo.export.in_graph import text_groups, windowed_forward
 from lm_zoo.export.saved_model import PreparedExport
-from lm_zoo.run import load
+from lm_zoo.runs.run import load
 from lm_zoo.text.tokenizers import load_tokenizer
 from tests.export.warmup_file import read_warmup
 

@@ -11,7 +11,7 @@ from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.scores import Scores, is_scores
 from lm_zoo.files import expanded
 from lm_zoo.files.json_files import read_kept_json
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from lm_zoo.evaluation.compare import Comparison

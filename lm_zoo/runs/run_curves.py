@@ -7,7 +7,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.figures import NAMES
 from lm_zoo.files import expanded, make_folder_for, write_atomically
 from lm_zoo.plots import curves_plot
-from lm_zoo.run_folder import RunFolder
+from lm_zoo.runs.run_folder import RunFolder
 from lm_zoo.templates import render
 from lm_zoo.types import Path
 

@@ -17,8 +17,8 @@ from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.progress import current_stages, stage
 from lm_zoo.registration import resolve
-from lm_zoo.run_folder import RunFolder
-from lm_zoo.run_writing import write_run
+from lm_zoo.runs.run_folder import RunFolder
+from lm_zoo.runs.run_writing import write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
 from lm_zoo.types import Path, Texts
