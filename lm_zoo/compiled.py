@@ -1,8 +1,17 @@
 """What is compiled for a model, made once and kept as long as the model lives."""
 
+import logging
 import weakref
 
 _MADE = weakref.WeakKeyDictionary()  # model -> key -> what was made
+
+
+def _is_of_use(record):
+    # Traces are made for some shapes on purpose, a bounded number: no one who runs us can change it.
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+logging.getLogger("tensorflow").addFilter(_is_of_use)
 
 
 def compiled_for(model, key, make):

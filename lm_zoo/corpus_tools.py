@@ -9,6 +9,7 @@ from lm_zoo.data.examples import prepared_examples, prepared_preprocessors
 from lm_zoo.data.preparation import ProgressListener, prepared_corpus
 from lm_zoo.data.prepared_text import PreparedText
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.progress import stage
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 
@@ -82,7 +83,8 @@ def inspect(source, split="train", num_examples=3, num_batches=None, listener=No
     # How long rows may be is the model's to say.
     batches = task.batches(found, build_task_model(task)) if num_batches else None
     looked_at = corpus, examples, batches, split, num_examples, num_batches
-    return Inspection(report.inspect(task, *looked_at))
+    with stage("Counting"):
+        return Inspection(report.inspect(task, *looked_at))
 
 
 def _run_folder(source):

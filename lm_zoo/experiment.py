@@ -11,7 +11,6 @@ from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.data.split_shares import split_notes
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError
-from lm_zoo.files import check_writable
 from lm_zoo.registry import build_model, registered_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import task_class
@@ -62,12 +61,7 @@ class Experiment:
 
     def _begin(self, listener):
         """Finds text and tokenizers: the run's own, if one was begun."""
-        if self.distribution.is_chief:
-            check_writable(self.folder.path)
-        if self.folder.begun():
-            self.folder.check_config(self.config)
-        else:
-            self.folder.check_unused()
+        self.folder.check_for(self.config, writes=self.distribution.is_chief)
         begun = self.folder if self.folder.begun() else None
         self.corpus, self.task = prepared_task(self.config, begun, listener)
 
@@ -120,6 +114,7 @@ class Experiment:
             self.config,
             self.batches,
             self.folder,
+            config_checks.changed_from_defaults(self.config),
             validate=self._validation(),
             observe=self.task.listener(self.model, self.examples, self.corpus, self.distribution),
             profile_steps=profile_steps,

@@ -13,6 +13,7 @@ from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
+from lm_zoo.progress import current_stages, stage
 from lm_zoo.registration import resolve
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.run_writing import write_run
@@ -30,7 +31,7 @@ def train(config, workdir, profile_steps=None, **changes):
             with a `get_config()` or of a run's config.json.
         workdir: The run's folder; new, empty, or one of the same config.
         profile_steps: `(first, last)`: steps to record with TensorFlow's profiler, or None.
-        **changes: Fields of the config that have other values; of a section, a dict of them.
+        **changes: Config fields with other values; for a section, a dict of its fields.
 
     Returns:
         A `TrainingResult`.
@@ -63,16 +64,17 @@ def load(workdir, checkpoint="best", distribution=None):
     folder = RunFolder(workdir).require()
     config = folder.config()
     kind = task_class(config.task.name)
-    found = find_checkpoint(folder.checkpoints, checkpoint)
-    _check_all_found(found.step, distribution)
-    task = kind(config, folder.preprocessors(kind.fields))
-    tensors = dict(found.tensors)
-    for name in found.tensors:
-        if name.startswith("ema/"):
-            tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
-    with distribution.strategy.scope():
-        model = build_task_model(task)
-        assign_tensors(model_tensors(model), tensors)
+    with stage(f"Loading {workdir}", distribution.is_chief):
+        found = find_checkpoint(folder.checkpoints, checkpoint)
+        _check_all_found(found.step, distribution)
+        task = kind(config, folder.preprocessors(kind.fields))
+        tensors = dict(found.tensors)
+        for name in found.tensors:
+            if name.startswith("ema/"):
+                tensors["model/" + name.removeprefix("ema/")] = found.tensors[name]
+        with distribution.strategy.scope():
+            model = build_task_model(task)
+            assign_tensors(model_tensors(model), tensors)
     return resolve(task.run_class)(folder, task, model, found.step, distribution)
 
 
@@ -136,8 +138,15 @@ class Run:
         Returns:
             The task's `Report`.
         """
-        report = self.task.evaluate(self.model, self.examples(split), self.distribution, **options)
+        report = self._evaluated(self.examples(split), **options)
         return self._with_origin(report, self.folder.data_record()["corpus"])
+
+    def _evaluated(self, examples, **options):
+        """Returns the `Report` of an `ExampleSplit`; a command shows how far it is."""
+        with stage(f"Evaluating {examples.name}", self.distribution.is_chief) as update:
+            return self.task.evaluate(
+                self.model, examples, self.distribution, on_progress=update, **options
+            )
 
     def report(self, split, options):
         """Evaluates what `lm-zoo evaluate` was asked for.
@@ -191,8 +200,9 @@ class Run:
         if split != "train":
             return self.folder.held_out_examples(self.preprocessors, split)
         with self.distribution.chief_first():
-            corpus = prepared_corpus(self.config, self.task.fields)
-            examples = prepared_examples(self.config, corpus, self.preprocessors)
+            with current_stages() as listener:
+                corpus = prepared_corpus(self.config, self.task.fields, listener)
+                examples = prepared_examples(self.config, corpus, self.preprocessors, listener)
         self.folder.check_examples(examples, ("train",))
         return examples.split("train")
 

@@ -23,8 +23,8 @@ def compare(runs, split="test"):
     other tasks by the first figure of which more is better, such as accuracy.
 
     Args:
-        runs: A list of runs' folders or ledger files that `lm-zoo evaluate` has written; or a dict
-            of such, or of what `Run.evaluate` returned, by the names that are shown.
+        runs: A list of `Run`s, runs' folders or ledger files, which `lm-zoo evaluate` has measured;
+            or a dict of such, or of what `Run.evaluate` returned, by the names that are shown.
         split: Which split's evaluations are read of folders.
 
     Returns:
@@ -34,7 +34,7 @@ def compare(runs, split="test"):
         UserError: For a run without that evaluation, and where the figures are unlike, naming the
             field and both values.
     """
-    named = runs if isinstance(runs, dict) else {os.fspath(run): run for run in runs}
+    named = runs if isinstance(runs, dict) else {os.fspath(_path_of(run)): run for run in runs}
     if not named:
         raise UserError("compare: expected at least one run, received none.")
     results = {name: list(_results(run, split)) for name, run in named.items()}
@@ -45,6 +45,12 @@ def compare(runs, split="test"):
     return ledgers_comparison.compare(ledgers, translations=scores)
 
 
+def _path_of(run):
+    """Returns the path of a `Run`'s folder, or the path that was given."""
+    folder = getattr(run, "folder", None)
+    return folder.path if folder else run
+
+
 def _results(run, split):
     """Yields what evaluating a run's split gave: the evaluation, and what was found besides."""
     file = f"evaluation-{split}.json"
@@ -53,6 +59,7 @@ def _results(run, split):
         yield found.pop(file)
         yield from found.values()
         return
+    run = _path_of(run)
     path = expanded(run)
     if not path.is_file():
         path = RunFolder(run).require().results / file

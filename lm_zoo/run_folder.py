@@ -28,7 +28,7 @@ class RunFolder:
             held_out/      token ids of the validation and test splits
         held_out.jsonl of records with several fields: those of validation and test as text
         checkpoints/   step-00001234/ ..., best.json
-        tensorboard/   train/ and validation/
+        train/, validation/, time/, events.out.tfevents...   for TensorBoard
         results/       the ledgers that evaluation wrote
         audit/         with --audit_data, what each worker trained on at each step
 
@@ -42,7 +42,6 @@ class RunFolder:
         self.fields = self.path / "fields"
         self.held_out_records = self.path / "held_out.jsonl"
         self.checkpoints = self.path / "checkpoints"
-        self.tensorboard = self.path / "tensorboard"
         self.results = self.path / "results"
         self.audit = self.path / "audit"
 
@@ -106,6 +105,20 @@ class RunFolder:
                 "began with, including overrides, continues it"
             )
         return UserError(f"{field}: {self.path} has checkpoints but no config.json; {way}.")
+
+    def check_for(self, config, writes=True):
+        """Raises a `UserError` unless a config can be trained here, or its run gone on with.
+
+        Args:
+            config: An `ExperimentConfig`.
+            writes: Whether this process will write.
+        """
+        if writes:
+            files.check_writable(self.path)
+        if self.begun():
+            self.check_config(config)
+        else:
+            self.check_unused()
 
     def check_config(self, config):
         """Raises a `UserError` unless training with `config` can go on here, naming what differs."""

@@ -9,7 +9,6 @@ from lm_zoo.config import config_json
 from lm_zoo.data.cache import writing
 from lm_zoo.data.examples import save_preprocessors
 from lm_zoo.errors import UserError
-from lm_zoo.model_tensors import model_tensors
 
 
 def check_unused(folder):
@@ -34,6 +33,8 @@ def write_run(folder, task, model, step, record, origin=None):
     Raises:
         UserError: If the folder is used or cannot be written; nothing is left behind.
     """
+    from lm_zoo.model_tensors import model_tensors  # it loads TensorFlow, which a check needs not
+
     existed = folder.path.is_dir()
     with writing(folder.path, "workdir"), folder.locked():
         check_unused(folder)  # another process may have been faster

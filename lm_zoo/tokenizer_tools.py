@@ -7,6 +7,7 @@ from lm_zoo.data.examples import prepared_preprocessors
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import expanded
+from lm_zoo.progress import current_stages, stage
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 from lm_zoo.text import tokenizers
@@ -37,11 +38,14 @@ def train_tokenizer(kind, files=(), vocab_size=0, min_count=1, encoding="utf-8",
     """
     if files:
         config = TokenizerConfig(name=kind, vocab_size=vocab_size, min_count=min_count)
-        return tokenizers.train_tokenizer(config, *_texts_of(files, encoding, text_field))
+        with stage(f"Training {kind}"):
+            return tokenizers.train_tokenizer(config, *_texts_of(files, encoding, text_field))
     config = given_config(kind, {})
     fields = fields_of(config)
     texts = [field for field in fields if field.kind == "text"]
-    *_, tokenizer = prepared_preprocessors(config, prepared_corpus(config, fields), texts).values()
+    with current_stages() as listener:
+        corpus = prepared_corpus(config, fields, listener)
+        *_, tokenizer = prepared_preprocessors(config, corpus, texts, listener).values()
     return tokenizer
 
 
@@ -116,7 +120,8 @@ def _find_or_train(source, train_on, encoding, text_field):
             f"tokenizer compare: {source} must be trained; give text with --train_on, or the "
             "folder of a saved tokenizer."
         )
-    return tokenizers.train_tokenizer(config, *_texts_of(train_on, encoding, text_field))
+    with stage(f"Training {source}"):
+        return tokenizers.train_tokenizer(config, *_texts_of(train_on, encoding, text_field))
 
 
 def _texts_of(files, encoding, text_field):

@@ -10,8 +10,8 @@ def read_scalars(directory, tag):
     """Returns a curve as `(step, value)` in the order they were written, in float32's precision.
 
     Args:
-        directory: The folder of one split, e.g. `<run>/tensorboard/train`.
-        tag: E.g. `loss`.
+        directory: The folder of one split, e.g. `<run>/train`.
+        tag: E.g. `metrics/loss`.
     """
     return [
         (event.step, float(tensor_util.make_ndarray(value.tensor)))

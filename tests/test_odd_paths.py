@@ -117,7 +117,7 @@ def test_a_terminal_without_the_signs_of_a_text_breaks_nothing(odd_folder, monke
 
 def test_tensorboard_finds_the_curves(odd_folder):
     runs = EventMultiplexer().AddRunsFromDirectory(str(odd_folder / "run[1]")).Reload()
-    events = runs.Tensors("tensorboard/train", "loss")
+    events = runs.Tensors("train", "metrics/loss")
     assert [event.step for event in events] == [1, 2]
 
 

@@ -105,17 +105,19 @@ def finished(request, tmp_path_factory):
 def test_it_learns_and_shows_what_it_has_learned(finished):
     workdir, settings, result = finished
     assert (result.step, result.reason, result.best_by) == (48, "finished", "loss")
-    train, validation = workdir / "tensorboard" / "train", workdir / "tensorboard" / "validation"
-    plain, smoothed = (dict(read_scalars(train, tag)) for tag in ("loss", "smoothed_loss"))
+    train, validation = workdir / "train", workdir / "validation"
+    plain, smoothed = (
+        dict(read_scalars(train, tag)) for tag in ("metrics/loss", "metrics_other/smoothed_loss")
+    )
     assert list(plain) == list(smoothed) == [8, 16, 24, 32, 40, 48]
     assert plain[48] < plain[8] / 1.5
     assert smoothed[48] > plain[48]  # the floor of the smoothed loss is above 0
-    (_, first), (_, last) = read_scalars(validation, "bleu")
+    (_, first), (_, last) = read_scalars(validation, "metrics_other/bleu")
     assert 0 <= first <= last <= 100 and last > 10
-    events = EventAccumulator(str(train)).Reload()
-    table = events.Tensors("translations")[-1].tensor_proto.string_val[0].decode()
+    events = EventAccumulator(str(validation)).Reload()
+    table = events.Tensors("samples/translations")[-1].tensor_proto.string_val[0].decode()
     assert "| source | translation | reference |" in table and table.count("\n") == 3
-    width, height, png = events.Tensors("attention/0")[-1].tensor_proto.string_val
+    width, height, png = events.Tensors("samples/attention/0")[-1].tensor_proto.string_val
     assert png.startswith(b"\x89PNG") and int(width) > 100 and int(height) > 100
 
 
@@ -153,10 +155,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(finished, tmp_path):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-    for split, tag in (("train", "smoothed_loss"), ("validation", "bleu")):
-        curves = [
-            read_scalars(w / "tensorboard" / split, tag) for w in (tmp_path / "stopped", workdir)
-        ]
+    for split, tag in (
+        ("train", "metrics_other/smoothed_loss"),
+        ("validation", "metrics_other/bleu"),
+    ):
+        curves = [read_scalars(w / split, tag) for w in (tmp_path / "stopped", workdir)]
         assert curves[0] == curves[1]
 
 
@@ -187,7 +190,7 @@ def test_the_best_checkpoint_and_early_stopping_can_go_by_bleu(tmp_path):
     result = lm_zoo.train(settings, tmp_path / "run")
     assert (result.reason, result.step, result.best_step) == ("early_stopping", 6, 2)
     assert result.best_by == "bleu"
-    curve = dict(read_scalars(tmp_path / "run" / "tensorboard" / "validation", "bleu"))
+    curve = dict(read_scalars(tmp_path / "run" / "validation", "metrics_other/bleu"))
     assert result.best == pytest.approx(curve[2], abs=1e-4)
     assert checkpoints.read_best(tmp_path / "run" / "checkpoints") == (2, result.best)
 

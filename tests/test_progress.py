@@ -1,11 +1,11 @@
-"""The bar that training, text, translations and downloads share."""
+"""What commands show of what takes a while: the bar, and the stages that are shown by it."""
 
 import io
 import re
 
 import pytest
 
-from lm_zoo.progress import Bar, duration
+from lm_zoo.progress import Bar, Stages, current_stages, duration, stage, stages_shown
 
 
 class Terminal(io.StringIO):
@@ -67,3 +67,67 @@ def test_anywhere_else_it_is_silent(kind, monkeypatch):
 )
 def test_durations_read_well(seconds, text):
     assert duration(seconds) == text
+
+
+def test_elsewhere_than_on_a_terminal_it_is_plain_lines():
+    stream = io.StringIO()
+    with Stages(stream, interval=0) as progress:
+        progress.begin("cleaning", 20_000_000)
+        progress.update(5_000_000)
+        progress.line("Waiting for another process")
+        progress.begin("tokenizing")
+        progress.update(30_000_000)
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("cleaning: 5 of 20 MB  ") and lines[0].endswith(" MB/s")
+    assert lines[1] == "Waiting for another process"
+    assert lines[2].startswith("cleaning: 5 of 20 MB  ") and lines[2].endswith(" MB/s, done")
+    assert lines[3].startswith("tokenizing: 30 MB  ")
+    assert progress.worked
+
+
+def test_what_is_over_soon_is_not_spoken_of():
+    stream = io.StringIO()
+    with Stages(stream) as progress:
+        progress.begin("cleaning", 100)
+        progress.begin("tokenizing", 100)
+        assert not progress.worked
+        progress.update(100)
+    assert stream.getvalue() == "" and progress.worked
+
+
+def test_a_mistake_ends_the_display(terminal):
+    stream = terminal
+    with pytest.raises(ZeroDivisionError), Stages(stream) as progress:
+        progress.begin("tokenizing", 0)
+        progress.update(1_000_000)
+        raise ZeroDivisionError
+    assert "\x1b[?25h" in stream.getvalue()  # the cursor is shown again
+
+
+def test_on_a_terminal_there_is_a_bar(terminal):
+    stream = terminal
+    with Stages(stream) as progress:
+        progress.begin("tokenizing", 2_000_000)
+        progress.update(1_000_000)
+        progress.line("[bold]Waiting[/bold]")
+        progress.update(2_000_000)
+    shown = stream.getvalue()
+    assert "tokenizing" in shown and "━" in shown and "[bold]Waiting[/bold]\n" in shown
+
+
+def test_stages_are_those_of_a_command(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stderr", terminal)
+    with stage("Loading") as update, current_stages() as listener:
+        assert update is None and listener is None, "nothing is shown of a program's own work"
+    with stages_shown():
+        with stage("Loading"):
+            pass
+        with stage("Evaluating") as update:
+            update(500, 2000)
+        with stage("Hidden", is_shown=False) as update:
+            assert update is None
+    shown = shown_in(terminal)
+    assert re.search(r"Loading ━+ +0s", shown) and re.search(
+        r"Evaluating [━╸]+ 500 of 2,000", shown
+    )
+    assert "Hidden" not in shown and shown.endswith("\r"), "what was shown is gone at the end"

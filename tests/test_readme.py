@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from lm_zoo.cli.main import main
-from lm_zoo.data.corpora.artificial.synthetic_translation import draw_pairs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDERS = ("lm_zoo", "configs", "tools", "docker")  # which guides stand in, beside what they are of
@@ -19,52 +18,56 @@ PAGES = [
 ]
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]
+PROGRAMS = "lm-zoo|printf|cat"  # those whose lines are run, in the pages' order
 SHORT = ["--config.training.steps=2", "--config.model.num_layers=1"]
 
 
 def commands():
-    """The `lm-zoo` commands of all pages' indented blocks, continued lines put together, once each."""
+    """The commands of all pages' indented blocks, continued lines put together, once each."""
     joined = "\n".join(TEXTS.values()).replace("\\\n", " ")
-    lines = [" ".join(line.split()) for line in re.findall(r"^ {4}(lm-zoo .*)$", joined, re.M)]
-    return [shlex.split(line) for line in dict.fromkeys(lines)]
+    lines = [
+        " ".join(line.split()) for line in re.findall(rf"^ {{4}}((?:{PROGRAMS}) .*)$", joined, re.M)
+    ]
+    return list(dict.fromkeys(lines))
 
 
-def run(command):
-    arguments = command[1:]
+def run(line):
+    if not line.startswith("lm-zoo "):
+        subprocess.run(["bash", "-c", line], check=True)
+        return
+    arguments = shlex.split(line)[1:]
     if "train" in arguments and any(a.startswith("--config=") for a in arguments):
         arguments += SHORT
         if "--config=synthetic_translation" not in arguments:
             arguments += ["--config.task.sample_length=8"]
-    assert main(arguments) == 0, command
+    assert main(arguments) == 0, line
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where a reader of the README would be: with the quickstart's second run, and some text."""
+    """Where a reader of the pages would be: beside them, with the quickstart's second run."""
     folder = tmp_path_factory.mktemp("reader")
-    (folder / "README.md").write_text("The class is an object.\nA function is one too.\n")
-    for name, texts in zip(("source", "target"), zip(*draw_pairs(2, seed=9))):
-        (folder / f"toy.{name}").write_text("\n".join(texts) + "\n")
-    (folder / "mine.txt").write_text("It was a dark and stormy night. " * 1500)
-    (folder / "chinese.txt").write_text("春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。\n" * 1500)
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("LM_ZOO_CACHE", str(folder / "cache"))
         name = "quickstart_transformer"
-        run(["lm-zoo", "train", f"--config={name}", f"--workdir=runs/{name}"])
-        run(["lm-zoo", "evaluate", f"--workdir=runs/{name}"])
+        run(f"lm-zoo train --config={name} --workdir=runs/{name}")
+        run(f"lm-zoo evaluate --workdir=runs/{name}")
         yield folder
 
 
 def test_every_command_runs(folder, capsys):
     found = commands()
-    assert {command[1] for command in found} == {
+    assert {line.split()[1] for line in found if line.startswith("lm-zoo")} == {
         "train", "evaluate", "generate", "score", "compare", "prepare", "inspect", "tokenizer",
         "launch",
         "list", "export", "import", "translate", "predict",
     }  # fmt: skip
-    for command in found:
-        run(command)
+    for line in found:
+        run(line)
     output = capsys.readouterr().out
     assert "perplexity per token" in output and "transformer_decoder" in output
 
@@ -74,7 +77,7 @@ def test_every_piece_of_python_runs(folder):
     programs = ["\n".join(blocks) for blocks in pages if blocks]  # a page's pieces are one program
     assert len(programs) == 3
     if not (folder / "runs" / "quickstart_lstm").exists():
-        run(["lm-zoo", "train", "--config=quickstart_lstm", "--workdir=runs/quickstart_lstm"])
+        run("lm-zoo train --config=quickstart_lstm --workdir=runs/quickstart_lstm")
     for program in programs:
         done = subprocess.run(
             [sys.executable, "-c", program],
@@ -117,5 +120,4 @@ def test_the_quickstarts_commands_are_those_of_the_command_line(folder, capsys):
     assert len(lines) == 3
     for line in lines:
         line = line.replace("$runs", "runs").replace("$model", "transformer")
-        line = line.replace("quickstart_lstm", "quickstart_transformer")
-        run(shlex.split(line))
+        run(line.replace("quickstart_lstm", "quickstart_transformer"))

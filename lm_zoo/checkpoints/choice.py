@@ -26,11 +26,7 @@ def find_checkpoint(directory, choice):
     Raises:
         UserError: If there is no such checkpoint, or it cannot be read.
     """
-    steps = checkpoints.steps(directory)
-    if not steps:
-        raise UserError(
-            f"checkpoint: none in {directory}; train the run until its first checkpoint."
-        )
+    steps, choice = check_choice(directory, choice), str(choice)
     if choice == "best":
         best = checkpoints.read_best(directory)
         if best is not None:
@@ -38,27 +34,46 @@ def find_checkpoint(directory, choice):
         choice = "latest"
     if choice == "latest":
         return checkpoints.load_latest(directory)
-    choice = str(choice)
     if choice.startswith(AVERAGE):
         return _average(directory, steps, choice)
-    try:
-        step = int(choice)
-    except ValueError:
+    return checkpoints.load(checkpoints.path_of(directory, int(choice)))
+
+
+def check_choice(directory, choice):
+    """Returns the steps that there are; no checkpoint is read, nor is TensorFlow loaded.
+
+    Args:
+        directory: The folder of a run's checkpoints.
+        choice: `best`, `latest`, a step number or `average:N`.
+
+    Raises:
+        UserError: If there is no such checkpoint.
+    """
+    steps, choice = checkpoints.steps(directory), str(choice)
+    if not steps:
         raise UserError(
-            "checkpoint: expected 'best', 'latest', a step number or 'average:N', received "
-            f"{choice!r}."
-        ) from None
-    if step not in steps:
-        listed = ", ".join(map(str, steps))
-        raise UserError(f"checkpoint: no step {step} in {directory}; it has: {listed}.")
-    return checkpoints.load(checkpoints.path_of(directory, step))
+            f"checkpoint: none in {directory}; train the run until its first checkpoint."
+        )
+    if choice.startswith(AVERAGE):
+        number = choice.removeprefix(AVERAGE)
+        is_right = number.isdecimal() and int(number) > 0
+        require(is_right, "checkpoint", f"a number above 0 after {AVERAGE!r}", choice)
+    elif choice not in ("best", "latest"):
+        try:
+            step = int(choice)
+        except ValueError:
+            raise UserError(
+                "checkpoint: expected 'best', 'latest', a step number or 'average:N', received "
+                f"{choice!r}."
+            ) from None
+        if step not in steps:
+            listed = ", ".join(map(str, steps))
+            raise UserError(f"checkpoint: no step {step} in {directory}; it has: {listed}.")
+    return steps
 
 
 def _average(directory, steps, choice):
-    number = choice.removeprefix(AVERAGE)
-    is_right = number.isdecimal() and int(number) > 0
-    require(is_right, "checkpoint", f"a number above 0 after {AVERAGE!r}", choice)
-    number, taken, latest, sums = int(number), 0, None, {}
+    number, taken, latest, sums = int(choice.removeprefix(AVERAGE)), 0, None, {}
     for found in _backwards(directory, steps, number):
         latest, taken = latest or found, taken + 1
         for name, value in found.tensors.items():

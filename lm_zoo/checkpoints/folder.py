@@ -16,14 +16,13 @@ import pathlib
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from lm_zoo import files
 from lm_zoo.errors import UserError
 from lm_zoo.files import json_files
 from lm_zoo.files.json_files import NotJson, file_name, natural, sha256
 
-FORMAT = 1
+FORMAT = 2
 BUNDLE = "tensors"
 MANIFEST = "manifest.json"
 STEP_FOLDER = re.compile(r"step-(\d{8,})")
@@ -32,6 +31,8 @@ STEP_FOLDER = re.compile(r"step-(\d{8,})")
 def _dtype(name):
     """the name of a kind of number"""
     try:
+        import tensorflow as tf  # here, since which checkpoints there are is asked without it
+
         return isinstance(name, str) and tf.as_dtype(name).is_numpy_compatible
     except TypeError:
         return False
@@ -154,6 +155,8 @@ def read_manifest(path):
 
 def _write_bundle(folder, tensors):
     """Writes the tensors; returns name -> dtype and shape. File trouble comes as an `OSError`."""
+    import tensorflow as tf
+
     names = sorted(tensors)
     with tf.device("CPU"), files.plain_path(folder) as path:
         values = [tf.convert_to_tensor(tensors[name]) for name in names]
@@ -176,6 +179,8 @@ def _write_bundle(folder, tensors):
 
 
 def _read_bundle(path, listed):
+    import tensorflow as tf
+
     names = sorted(listed)
     try:
         with tf.device("CPU"), files.plain_path(path) as folder:

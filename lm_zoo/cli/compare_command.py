@@ -18,7 +18,6 @@ from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
 
 ARGUMENTS = "RUN..."
-USES_TENSORFLOW = False
 
 
 @dataclasses.dataclass

@@ -22,6 +22,7 @@ import pathlib
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.distribution_flags import DeviceFlags, distribution_of_flags
 from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli.loading import check_checkpoint, check_split, load_tensorflow
 from lm_zoo.cli.option_flags import define_option_flags, options_of_flags
 from lm_zoo.cli.results import show_and_keep
 from lm_zoo.cli.run_flags import task_of_arguments
@@ -66,17 +67,21 @@ def _options_of(task):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run import load
     from lm_zoo.run_folder import RunFolder
 
+    check_split(flag_values.split)
     folder = RunFolder(flag_values.workdir).require()
     config = folder.config()
-    kind = task_class(config.task.name)
-    options = options_of_flags(kind.EvaluationOptions, flag_values)
-    # What can be found to be wrong is found before the model is loaded.
-    name = _name_of(kind.EvaluationOptions, flag_values)
-    kind.check_evaluation(config, folder, name, options)
-    report = kind.evaluate_given(config, folder, name, options)
+    options = options_of_flags(declaration(config.task.name).evaluation_options, flag_values)
+    name = _name_of(type(options), flag_values)
+    if hasattr(options, "check"):
+        options.check(name)
+    if getattr(options, "needs_model", True):
+        check_checkpoint(flag_values)
+    load_tensorflow()
+    from lm_zoo.run import load
+
+    report = task_class(config.task.name).evaluate_given(config, folder, name, options)
     if report is None:
         same = ("split", "checkpoint", *_options_of(config.task.name))
         distribution = distribution_of_flags(flag_values, same)

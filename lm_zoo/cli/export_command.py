@@ -13,8 +13,11 @@ import dataclasses
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli.loading import check_checkpoint, load_tensorflow
+from lm_zoo.export.checks import check_export
 from lm_zoo.export.formats import FORMATS
 from lm_zoo.generation.options import special_tokens_option
+from lm_zoo.tasks import declaration
 
 
 @dataclasses.dataclass
@@ -29,6 +32,7 @@ class FormFlags:
     )
     max_length: int = field(
         0,
+        at_least=0,
         help="Most tokens of a text that is read whole, and of what the model's state holds; 0 is "
         "all it can.",
     )
@@ -59,12 +63,19 @@ MEANT = "name"
 
 def run(flag_values, arguments):
     from lm_zoo.export.export import export
-    from lm_zoo.run import load
+    from lm_zoo.run_folder import RunFolder
 
+    config = RunFolder(flag_values.workdir).require().config()
     given = [flag_values[option.name] for option in dataclasses.fields(FormFlags)]
     options = {flag.name: flag.value for flag in given if flag.present}
+    output, form = flag_values.output, flag_values.format
+    check_export(config, declaration(config.task.name).predictions, output, form, options)
+    check_checkpoint(flag_values)
+    load_tensorflow()
+    from lm_zoo.run import load
+
     loaded = load(flag_values.workdir, flag_values.checkpoint)
-    path, report = export(loaded, flag_values.output, flag_values.format, **options)
+    path, report = export(loaded, output, form, **options)
     if report:
         print(report)
     print(f"Wrote {path}")

@@ -43,6 +43,7 @@ class CorpusFlags(ConfigFlag):
 
     data_dir: str | None = field(
         None,
+        is_path=True,
         help="The folder that has the config's text: the files of a named corpus, which are not "
         "fetched then, or those that corpus.train_files name. Short for --config.corpus.data_dir.",
     )

@@ -13,13 +13,18 @@ model of nn.LSTM, nn.GRU or nn.RNN. Every tensor is used, in its shape, or the i
 import dataclasses
 
 from lm_zoo.checked_fields import field
+from lm_zoo.cli.loading import load_tensorflow
+from lm_zoo.files import expanded
+from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
 
 
 @dataclasses.dataclass
 class ImportFlags:
     from_: str = field(None, is_path=True, required=True, help="Folder of the weights.")
     workdir: str = field(None, is_path=True, required=True, help="Folder of the run; new or empty.")
-    format: str = field("", help="hugging_face, keras_hub or pytorch; by default found out.")
+    format: str | None = field(
+        None, choices=FORMAT_NAMES, help="What the folder is of; by default found out."
+    )
     tokenizer: str = field(
         "",
         is_path=True,
@@ -32,11 +37,16 @@ MEANT = "from"
 
 
 def run(flag_values, arguments):
+    from lm_zoo.run_folder import RunFolder
     from lm_zoo.tokenizer_tools import load_tokenizer
+
+    source, form = flag_values["from"].value, flag_values.format or ""
+    check_import(expanded(source), RunFolder(flag_values.workdir))
+    tokenizer = load_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
+    load_tensorflow()
     from lm_zoo.weights.importing import import_run
 
-    tokenizer = load_tokenizer(flag_values.tokenizer) if flag_values.tokenizer else None
-    run = import_run(flag_values["from"].value, flag_values.workdir, flag_values.format, tokenizer)
+    run = import_run(source, flag_values.workdir, form, tokenizer)
     config, record = run.config, run.folder.data_record()
     print(
         f"Imported {record['source']} as a {config.model.name} with a {config.tokenizer.name} "

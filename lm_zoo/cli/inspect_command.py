@@ -16,8 +16,10 @@ import pathlib
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
+from lm_zoo.cli.loading import check_own_files, check_split, load_tensorflow
 from lm_zoo.cli.results import show_and_keep
 from lm_zoo.errors import UserError
+from lm_zoo.progress import current_stages
 
 
 @dataclasses.dataclass
@@ -46,22 +48,24 @@ FLAGS = (CorpusFlags, InspectFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.corpus_tools import inspect
     from lm_zoo.run_folder import RunFolder
 
     if (flag_values.config is None) == (flag_values.workdir is None):
         raise UserError("inspect: expected either --config or --workdir.")
+    check_split(flag_values.split)
     folder = RunFolder(flag_values.workdir).require() if flag_values.workdir else None
-    with_data_dir(folder.config() if folder else flag_values.config, flag_values.data_dir)
+    config = folder.config() if folder else flag_values.config
+    check_own_files(with_data_dir(config, flag_values.data_dir))
+    load_tensorflow()
     changes = {} if flag_values.data_dir is None else {"corpus.data_dir": flag_values.data_dir}
-    with PreparationProgress() as progress:
+    with current_stages() as listener:
         report = inspect(
             flag_values.workdir or flag_values.config,
             flag_values.split,
             flag_values.examples,
             flag_values.batches,
-            progress,
+            listener,
             **changes,
         )
     path = _page_path(flag_values.output, folder, f"inspection-{flag_values.split}.html")

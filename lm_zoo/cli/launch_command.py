@@ -16,6 +16,7 @@ closed to others.
 
 import contextlib
 import dataclasses
+import re
 import shlex
 import sys
 
@@ -23,7 +24,6 @@ from lm_zoo.checked_fields import field
 from lm_zoo.errors import UserError, unknown_name
 
 ARGUMENTS = "-- COMMAND ..."
-USES_TENSORFLOW = False
 
 
 @dataclasses.dataclass
@@ -50,6 +50,12 @@ class LaunchFlags:
 
 
 FLAGS = (LaunchFlags,)
+# What TensorFlow says at every log level of an operation that is then done in another way.
+_NOTE = re.compile(r"E\d{4} \S+ +\d+ util\.cc:\d+\] oneDNN supports ")
+
+
+def first_argument(arguments):
+    return ("--",)
 
 
 def run(flag_values, arguments):
@@ -136,4 +142,6 @@ def _given(flag_values):
 
 
 def _print_line(name, line, is_error):
+    if _NOTE.match(line):
+        return
     print(f"[{name}] {line}", file=sys.stderr if is_error else sys.stdout, flush=True)

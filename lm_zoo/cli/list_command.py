@@ -1,4 +1,4 @@
-"""Shows what there is: tasks, models with their sizes, corpora, cleaning, tokenizers, configs.
+"""Shows what there is: tasks, models with their sizes and arguments, corpora, tokenizers, configs, ...
 
     lm-zoo list
     lm-zoo list configs
@@ -7,8 +7,10 @@ Without an argument it shows all of them.
 """
 
 import ast
+import dataclasses
 import shutil
 
+from lm_zoo import config
 from lm_zoo.cli.flags import RegisterFlag
 from lm_zoo.config import config_checks
 from lm_zoo.config.config_files import shipped_configs
@@ -16,9 +18,11 @@ from lm_zoo.config.declared_classes import declared
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 
-ARGUMENTS = "[tasks|models|corpora|cleaning|tokenizers|configs]"
-USES_TENSORFLOW = False  # what a user has registered may, and is imported then
 FLAGS = (RegisterFlag,)
+
+
+def first_argument(arguments):
+    return KINDS
 
 
 def run(flag_values, arguments):
@@ -86,6 +90,25 @@ def tokenizers():
     return [(name, first_line(tokenizer.__doc__)) for name, tokenizer in TOKENIZERS.items()]
 
 
+def optimizers():
+    return _choices(config.OPTIMIZERS, config.OptimizerConfig)
+
+
+def schedules():
+    return _choices(config.SCHEDULES, config.ScheduleConfig)
+
+
+def _choices(choices, section):
+    """Returns `(name, what it is and its arguments)` of the names that a section may have."""
+    names = [each.name for each in dataclasses.fields(section) if each.name != "name"]
+    own = {name for _, arguments in choices.values() for name in arguments}
+    rows = []
+    for choice, (about, arguments) in choices.items():
+        has = [name for name in names if name in arguments or name not in own]
+        rows.append((choice, f"{about} Arguments: {', '.join(has)}."))
+    return rows
+
+
 def configs():
     """Returns `(name, first line of its docstring)` of every shipped config; none is executed."""
     rows = []
@@ -99,4 +122,6 @@ def first_line(docstring):
     return (docstring or "").strip().split("\n")[0]
 
 
-KINDS = {each.__name__: each for each in (tasks, models, corpora, cleaning, tokenizers, configs)}
+_SHOWN = (tasks, models, corpora, cleaning, tokenizers, optimizers, schedules, configs)
+KINDS = {each.__name__: each for each in _SHOWN}
+ARGUMENTS = f"[{'|'.join(KINDS)}]"

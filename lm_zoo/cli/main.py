@@ -7,7 +7,7 @@ A command is a module with
     ARGUMENTS                    optional: what its help calls the positional arguments; without,
                                  there are none
     MEANT                        optional: the flag that who gives one means
-    USES_TENSORFLOW              optional, default True: whether to load TensorFlow before `run`
+    first_argument(arguments)    optional: the names that the first one may be, for completion
     default_config(arguments)                   optional: the config where no --config is given
     define_task_flags(flag_values, arguments)   optional: adds those of the run's task
     describe(arguments)                         optional: what its help says besides of the run
@@ -15,7 +15,8 @@ A command is a module with
                                                 returns a sentence about the flags that there are
     run(flag_values, arguments)  does it; returns the exit status, None meaning 0
 
-and imports TensorFlow only inside `run`, so that help answers at once.
+and `run` calls `lm_zoo.cli.loading.load_tensorflow` after what finds mistakes without TensorFlow, so
+that help and they are answered at once.
 """
 
 import errno
@@ -39,7 +40,7 @@ from lm_zoo.cli.run_flags import execute_registering, run_of_arguments
 from lm_zoo.cli.streams import abandon_stdout, checked_arguments, never_fail_to_encode
 from lm_zoo.errors import LostProcess, UserError, did_you_mean
 from lm_zoo.files import advice, is_of_system, os_error_of, reason
-from lm_zoo.quiet_imports import import_quietly
+from lm_zoo.progress import stages_shown
 from lm_zoo.tables import definitions
 
 COMMANDS = {
@@ -57,7 +58,11 @@ COMMANDS = {
     "serve": ("lm_zoo.cli.serve_command", "an exported model over HTTP, with a page to try it"),
     "compare": ("lm_zoo.cli.compare_command", "runs side by side"),
     "tokenizer": ("lm_zoo.cli.tokenizer_command", "train, show, use and compare tokenizers"),
-    "list": ("lm_zoo.cli.list_command", "tasks, models, corpora, tokenizers and configs"),
+    "list": (
+        "lm_zoo.cli.list_command",
+        "tasks, models, corpora, tokenizers, optimizers, configs, ...",
+    ),
+    "completion": ("lm_zoo.cli.completion_command", "lets bash or zsh complete by the Tab key"),
 }
 
 HELP_FLAGS = ("-h", "-help", "--help", "--helpfull", "--helpshort")
@@ -78,7 +83,8 @@ def main(argv=None):
             checked_arguments(arguments)
             if arguments and arguments[0] in COMMANDS:
                 program = f"lm-zoo {arguments[0]}"
-            status = _dispatch(arguments)
+            with stages_shown():
+                status = _dispatch(arguments)
         finally:
             sys.stdout.flush()
     except (UserError, LostProcess) as error:
@@ -165,8 +171,6 @@ def _dispatch(arguments):
         return 0
     flag_values, positional = _parse(command, module, rest)
     _log_warnings_only(f"lm-zoo {command}")
-    if getattr(module, "USES_TENSORFLOW", True):
-        import_quietly("tensorflow")
     return module.run(flag_values, positional) or 0
 
 

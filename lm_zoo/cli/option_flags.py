@@ -44,6 +44,11 @@ class _Paths(flags.ListParser):
         return [_Path().parse(path) for path in super().parse(argument)]
 
 
+def is_path_flag(flag):
+    """Whether a flag's values are paths."""
+    return isinstance(flag.parser, (_Path, _Paths))
+
+
 def define_option_flags(cls, flag_values, label=""):
     """Adds a flag for each field that has none yet.
 

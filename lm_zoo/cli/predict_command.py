@@ -22,7 +22,7 @@ from lm_zoo.cli.flags import RunFlags
 from lm_zoo.cli.option_flags import define_input_flags
 from lm_zoo.cli.prediction_text import as_json, as_text
 from lm_zoo.cli.run_flags import task_of_arguments
-from lm_zoo.errors import UserError
+from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.tables import definitions
 from lm_zoo.tasks import TASKS, declaration
 from lm_zoo.tasks.prediction import TEXTS_AT_ONCE
@@ -59,6 +59,13 @@ def define_task_flags(flag_values, arguments):
     define_input_flags([TEXTS_AT_ONCE], flag_values)
 
 
+def first_argument(arguments):
+    """Returns the names of the predictions: of the run's task, or of all tasks."""
+    tasks = [task_of_arguments(arguments) or ""]
+    tasks = tasks if tasks[0] else TASKS
+    return {name: None for task in tasks for name in declaration(task).predictions}
+
+
 def describe(arguments):
     """Returns what there is to ask for: of the run's task, or of all tasks."""
     task = task_of_arguments(arguments)
@@ -75,6 +82,10 @@ def describe(arguments):
 
 def refuse_unknown(flag, arguments):
     """Says of a flag that another prediction has that this one has not."""
+    known = first_argument(arguments)
+    names = [each for each in arguments if not each.startswith("-")]
+    if len(names) == 1 and names[0] not in known and not any(n in known for n in arguments):
+        raise unknown_name("predict", names[0], known)
     task = task_of_arguments(arguments)
     if not task:
         return ""

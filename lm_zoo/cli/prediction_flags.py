@@ -1,6 +1,7 @@
 """Flags of the prediction that a command asks a run for, made of its inputs."""
 
 from lm_zoo.cli.distribution_flags import distribution_of_flags
+from lm_zoo.cli.loading import check_checkpoint, load_tensorflow
 from lm_zoo.cli.option_flags import define_input_flags
 from lm_zoo.cli.run_flags import task_of_arguments
 from lm_zoo.errors import UserError
@@ -73,6 +74,8 @@ def require_one_process(command):
 
 def load_on_devices(flag_values):
     """Loads the run of `RunFlags` for the devices of `DeviceFlags`."""
+    check_checkpoint(flag_values)
+    load_tensorflow()
     from lm_zoo.run import load
 
     return load(flag_values.workdir, flag_values.checkpoint, distribution_of_flags(flag_values))

@@ -15,8 +15,7 @@ import json
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
 from lm_zoo.errors import UserError
-
-USES_TENSORFLOW = False
+from lm_zoo.progress import current_stages
 
 
 @dataclasses.dataclass
@@ -33,7 +32,6 @@ FLAGS = (CorpusFlags, PrepareFlags)
 
 
 def run(flag_values, arguments):
-    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.corpus_tools import prepare
 
     if flag_values.config is None:
@@ -41,8 +39,8 @@ def run(flag_values, arguments):
     config = with_data_dir(flag_values.config, flag_values.data_dir)
     if flag_values.processes is not None:
         config.runtime.data_processes = flag_values.processes
-    with PreparationProgress() as progress:
-        prepared = prepare(config, progress)
+    with current_stages() as listener:
+        prepared = prepare(config, listener)
     if flag_values.json:
         prepared = json.dumps(prepared.to_dict(), indent=2, ensure_ascii=False)
     print(prepared)

@@ -18,6 +18,7 @@ import json
 from lm_zoo.checked_fields import field
 from lm_zoo.cli import prediction_flags
 from lm_zoo.cli.flags import RunFlags
+from lm_zoo.cli.loading import check_checkpoint, load_tensorflow
 from lm_zoo.errors import UserError
 from lm_zoo.figures import perplexity, written, written_or_bound
 
@@ -53,12 +54,14 @@ def define_task_flags(flag_values, arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.run import load
-
     prediction = prediction_flags.prediction_of_run("score", flag_values)
     options = prediction_flags.settings_of_flags(prediction, flag_values)
     *before, texts = _read(prediction, flag_values)
     prediction.checked([*before, texts], options)  # before the model is loaded
+    check_checkpoint(flag_values)
+    load_tensorflow()
+    from lm_zoo.run import load
+
     loaded = load(flag_values.workdir, flag_values.checkpoint)
     # Of pairs, one that is too long for the model is refused before any is scored.
     at_once = max(len(texts), 1) if before else options["batch_size"]

@@ -27,9 +27,13 @@ import sys
 
 from lm_zoo.checked_fields import field
 from lm_zoo.cli.flags import RegisterFlag
+from lm_zoo.cli.loading import load_tensorflow
 from lm_zoo.cli.option_flags import options_of_flags
 from lm_zoo.errors import UserError
+from lm_zoo.progress import stage
+from lm_zoo.serving.http.api_key import read_api_key
 from lm_zoo.serving.limits import ServingLimits
+from lm_zoo.serving.model_folder import find_version
 from lm_zoo.text.special_tokens import SPECIAL_TOKENS, SPECIAL_TOKENS_HELP
 
 
@@ -106,22 +110,18 @@ def run(flag_values, arguments):
         received = "--trust_unverified as well" if trust else repr(sha256)
         raise UserError(f"--sha256: expected 64 hexadecimal digits alone, received {received}.")
     limits = options_of_flags(ServingLimits, flag_values).validate()
+    key = read_api_key(flag_values.api_key_file, os.environ)
     try:
         from lm_zoo.serving import server
-        from lm_zoo.serving.app import make_app
         from lm_zoo.serving.http.access_log import AccessLog
         from lm_zoo.serving.http.allowed_hosts import allowed_hosts
         from lm_zoo.serving.http.allowed_origins import allowed_origins
-        from lm_zoo.serving.http.api_key import read_api_key
         from lm_zoo.serving.http.open_files import allowed_connections
     except ModuleNotFoundError as error:
         package = error.name.partition(".")[0]
         raise UserError(
             f"serve: the package {package} is missing; pip install 'lm_zoo[serve]' brings it."
         ) from None
-    from lm_zoo.serving.served_model import ServedModel
-
-    key = read_api_key(flag_values.api_key_file, os.environ)
     origins = allowed_origins(flag_values.cors_origins)
     connections = allowed_connections(limits.max_connections)
     if connections < limits.max_connections:
@@ -133,9 +133,16 @@ def run(flag_values, arguments):
         limits = dataclasses.replace(limits, max_connections=connections)
     bound = server.bind(flag_values.host, flag_values.port)
     hosts = allowed_hosts(bound.getsockname()[0], flag_values.allowed_hosts)
+    find_version(flag_values.model)
+    load_tensorflow()
+    from lm_zoo.serving.app import make_app
+    from lm_zoo.serving.served_model import ServedModel
+
     special_tokens = flag_values.special_tokens or ""
-    model = ServedModel(flag_values.model, sha256, trust, special_tokens)
-    model.warm_up()
+    with stage(f"Loading {flag_values.model}"):
+        model = ServedModel(flag_values.model, sha256, trust, special_tokens)
+    with stage("Warming up"):
+        model.warm_up()
     wait_seconds = flag_values.batch_wait_ms / 1000
     log = AccessLog(flag_values.log_format, sys.stdout)
     size = flag_values.max_batch_size

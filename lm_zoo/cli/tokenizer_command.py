@@ -12,8 +12,8 @@ vocab.txt, a SentencePiece .model, GPT-2's folder), or, for `compare`, as NAME o
 which is then trained on the files that --train_on names. Of a run or a config whose records have
 several texts it is the tokenizer of the last one.
 
-Without text or ids as arguments, `encode` takes all of standard input as one text, and `decode`
-ids between white space. `--input` and `--train_on` take files, folders and patterns.
+`encode` shows the tokens of each text with their ids. Without text or ids as arguments, it takes
+all of standard input as one text, and `decode` ids between white space. `--input` and `--train_on` take files, folders and patterns.
 """
 
 import dataclasses
@@ -27,7 +27,6 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import check_writable
 
 ARGUMENTS = "train|show|encode|decode|compare [TOKENIZER... | TEXT... | ID...]"
-USES_TENSORFLOW = False
 ACTIONS = ("train", "show", "encode", "decode", "compare")
 
 
@@ -37,10 +36,10 @@ class TokenizerFlags:
     vocab_size: int = field(0, at_least=0, help="For train: largest vocabulary; 0 is no limit.")
     min_count: int = field(1, at_least=1, help="For train: rarer words and characters are unknown.")
     input: tuple[str, ...] = field(
-        (), repeated=True, help="For train and compare: the text; may be repeated."
+        (), repeated=True, is_path=True, help="For train and compare: the text; may be repeated."
     )
     train_on: tuple[str, ...] = field(
-        (), repeated=True, help="For compare: the text to train on; may be repeated."
+        (), repeated=True, is_path=True, help="For compare: the text to train on; may be repeated."
     )
     encoding: str = field("utf-8", help="Encoding of the text that is read from files.")
     text_field: str = field("", help="The field with the text, in JSON, CSV and Parquet files.")
@@ -51,6 +50,10 @@ class TokenizerFlags:
 
 
 FLAGS = (ConfigFlag, TokenizerFlags)
+
+
+def first_argument(arguments):
+    return ACTIONS
 
 
 def run(flag_values, arguments):
@@ -103,6 +106,8 @@ def _show(flag_values, arguments):
 
 
 def _encode(flag_values, arguments):
+    from lm_zoo.text.tokenizer_measures import encoded
+
     tokenizer = _chosen(flag_values, "encode")
     for text in arguments or [_standard_input()]:
         ids = tokenizer.encode(text).tolist()
@@ -110,7 +115,7 @@ def _encode(flag_values, arguments):
             tokens = [tokenizer.token_text(i) for i in ids]
             print(json.dumps({"text": text, "ids": ids, "tokens": tokens}, ensure_ascii=False))
         else:
-            print(*ids)
+            print(encoded(tokenizer, text, ids))
 
 
 def _decode(flag_values, arguments):

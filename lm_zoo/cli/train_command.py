@@ -15,10 +15,12 @@ import sys
 from lm_zoo.checked_fields import field, require
 from lm_zoo.cli.distribution_flags import distribution_for
 from lm_zoo.cli.flags import CorpusFlags, with_data_dir
+from lm_zoo.cli.loading import check_own_files, load_tensorflow
 from lm_zoo.cli.run_flags import run_of_arguments
 from lm_zoo.config import STRATEGIES
 from lm_zoo.errors import UserError
 from lm_zoo.figures import named_figure
+from lm_zoo.progress import current_stages
 
 SIGNAL_STATUS = {"SIGINT": 130, "SIGTERM": 143}  # as shells report them
 
@@ -53,7 +55,7 @@ def default_config(arguments):
 
 
 def run(flag_values, arguments):
-    from lm_zoo.distribution.parameter_server import chief_leaves
+    from lm_zoo.distribution.cluster import find_cluster
     from lm_zoo.run_folder import RunFolder
 
     profile_steps = _profile_steps(flag_values.profile_steps)
@@ -63,6 +65,12 @@ def run(flag_values, arguments):
     if flag_values.config is None:
         raise UserError("--config is required to begin a run; `lm-zoo list configs` shows some.")
     config = with_data_dir(flag_values.config, flag_values.data_dir)
+    if not find_cluster():  # of several processes the first alone writes, and says what is wrong
+        folder.check_for(config)
+    check_own_files(config)
+    load_tensorflow()
+    from lm_zoo.distribution.parameter_server import chief_leaves
+
     distribution = distribution_for(config, flag_values)
     if distribution.name != "parameter_server":
         return _train(config, flag_values, distribution, profile_steps)
@@ -72,14 +80,13 @@ def run(flag_values, arguments):
 
 def _train(config, flag_values, distribution, profile_steps):
     """Trains to the end, or to a signal; returns the exit status."""
-    from lm_zoo.cli.preparation_progress import PreparationProgress
     from lm_zoo.distribution.launch.rendezvous import wait_until_gone
     from lm_zoo.distribution.lost_process import lost_processes_named
     from lm_zoo.experiment import Experiment
 
     with lost_processes_named(distribution.cluster):
-        with PreparationProgress() as progress:
-            experiment = Experiment(config, flag_values.workdir, progress, distribution)
+        with current_stages() as listener:
+            experiment = Experiment(config, flag_values.workdir, listener, distribution)
         if distribution.is_chief:
             print(experiment.describe(), flush=True)
         result = experiment.train(profile_steps, flag_values.audit_data)

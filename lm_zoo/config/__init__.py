@@ -11,8 +11,43 @@ import dataclasses
 from lm_zoo.checked_fields import field
 from lm_zoo.config.config_fields import NamedConfig
 
-OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "adafactor", "lion")
-SCHEDULES = ("constant", "epoch_decay", "plateau", "cosine", "inverse_sqrt", "warmup_stable_decay")
+# name -> (what it is, the fields of `OptimizerConfig` that it has and others have not)
+OPTIMIZERS = {
+    "sgd": ("Stochastic gradient descent.", ()),
+    "momentum": ("Stochastic gradient descent with momentum.", ("momentum",)),
+    "adam": ("Adam (Kingma & Ba 2015).", ("beta1", "beta2", "epsilon")),
+    "adamw": ("AdamW (Loshchilov & Hutter 2019).", ("beta1", "beta2", "epsilon")),
+    "adafactor": (
+        "Adafactor (Shazeer & Stern 2018), which needs little memory; its learning rate is "
+        "relative to the size of each variable.",
+        (),
+    ),
+    "lion": ("Lion (Chen et al. 2023): the sign of an interpolated momentum.", ("beta1", "beta2")),
+}
+# name -> (what it is, the fields of `ScheduleConfig` that it has and others have not)
+SCHEDULES = {
+    "constant": ("The peak rate throughout.", ()),
+    "epoch_decay": (
+        "Times decay_factor each epoch, from decay_start_epoch on.",
+        ("decay_start_epoch", "decay_factor"),
+    ),
+    "plateau": (
+        "Times decay_factor when validation has not improved for plateau_patience validations.",
+        ("decay_factor", "plateau_patience"),
+    ),
+    "cosine": (
+        "Half a cosine, from the peak after the warm-up to final_factor at the last step.",
+        ("final_factor",),
+    ),
+    "inverse_sqrt": (
+        "One over the square root of the step, from the end of the warm-up (Vaswani et al. 2017).",
+        (),
+    ),
+    "warmup_stable_decay": (
+        "The peak rate, then linear over the last decay_fraction of the steps, to final_factor.",
+        ("decay_fraction", "final_factor"),
+    ),
+}
 STRATEGIES = (
     "auto",
     "one_device",
@@ -143,7 +178,7 @@ class OptimizerConfig:
     """The update rule. Gradients are averaged over tokens, then clipped by global norm.
 
     Attributes:
-        name: `sgd`, `momentum`, `adam`, `adamw`, `adafactor` or `lion`.
+        name: One of `OPTIMIZERS`.
         learning_rate: Peak learning rate; the schedule multiplies it. Adafactor's is relative: it
             multiplies the root mean square of each variable (at least 0.001).
         momentum: For `momentum`.
@@ -172,12 +207,7 @@ class ScheduleConfig:
     """The learning rate over time, as a factor on `optimizer.learning_rate`.
 
     Attributes:
-        name: `constant`; `epoch_decay` (times `decay_factor` each epoch from `decay_start_epoch`
-            on); `plateau` (times `decay_factor` when validation has not improved for
-            `plateau_patience` validations); `cosine` (from 1 at the first step after the warm-up to
-            `final_factor` at the last step); `inverse_sqrt` (of the step, from the end of the
-            warm-up); `warmup_stable_decay` (flat, then linear over the last `decay_fraction` of
-            the steps, to `final_factor` at the last).
+        name: One of `SCHEDULES`.
         warmup_steps: Updates of linear warm-up, before the first at the full rate; with
             `inverse_sqrt`, up to it.
         decay_start_epoch: First epoch, counted from 0, that is trained at a reduced rate.
@@ -207,6 +237,8 @@ class TrainingConfig:
         validation_interval: Steps between validations; 0 means at the end of each epoch.
         checkpoint_interval: Steps between checkpoints; 0 means at each validation.
         log_interval: Steps between points on the TensorBoard curves.
+        histogram_interval: Steps between histograms of each variable and its gradient, with the size
+            of its update beside its own, on TensorBoard; 0 is off. It changes nothing else.
         keep_checkpoints: How many of the latest checkpoints are kept (the best is kept besides).
         early_stopping_patience: Validations without improvement before training stops; 0 is off.
         best_by: What the best checkpoint, `plateau` and early stopping go by: `loss`, or another
@@ -219,6 +251,7 @@ class TrainingConfig:
     validation_interval: int = field(0, at_least=0)
     checkpoint_interval: int = field(0, at_least=0)
     log_interval: int = field(10, at_least=1)
+    histogram_interval: int = field(0, at_least=0)
     keep_checkpoints: int = field(2, at_least=1)
     early_stopping_patience: int = field(0, at_least=0)
     best_by: str = "loss"

@@ -7,7 +7,13 @@ import copy
 import dataclasses
 
 from lm_zoo.checked_fields import check_fields, field_types, require
-from lm_zoo.config import CorpusConfig, ModelConfig, TaskConfig, TokenizerConfig
+from lm_zoo.config import (
+    CorpusConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TaskConfig,
+    TokenizerConfig,
+)
 from lm_zoo.config.config_fields import NamedConfig, made_from, unknown_field
 from lm_zoo.config.config_json import flatten
 from lm_zoo.config.declared_classes import declared
@@ -153,6 +159,26 @@ def changed(config, changes):
         check_field_path(config, path)
         set_value(config, path, paths[path])
     return resolve(config)
+
+
+def changed_from_defaults(config):
+    """Returns field -> value of a resolved config: what is no default, and names.
+
+    Args:
+        config: An `ExperimentConfig`.
+    """
+    plain = ExperimentConfig(model=ModelConfig(config.model.name))
+    for name in ("task", "corpus"):
+        section = getattr(config, name)
+        fields = dataclasses.fields(arguments_class(section))
+        defaults = {field.name: field.default for field in fields}
+        setattr(plain, name, type(section)(section.name, **defaults))
+    plain = flatten(plain)
+    return {
+        path: value
+        for path, value in flatten(config).items()
+        if path in NAMES or path not in plain or value != plain[path]
+    }
 
 
 def named_section(section, name):

@@ -32,6 +32,9 @@ class PreparedText:
     examples: object
     seconds: float
 
+    def __repr__(self):
+        return f"<{type(self).__name__} of {self.corpus.name}>"
+
     def __str__(self):
         return as_text(self.to_dict())
 

@@ -1,11 +1,10 @@
 """Writes a run in one of the forms, into a folder that appears whole or not at all."""
 
 import importlib
-import inspect
 import re
 
-from lm_zoo.errors import UserError, unknown_name
-from lm_zoo.export.formats import EDITED, FORMATS, OF_ANY_TASK, OF_OTHERS, VERSIONED
+from lm_zoo.export.checks import check_export, check_name
+from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED
 from lm_zoo.export.new_folder import NewFolder, writing
 from lm_zoo.files import checksums, expanded
 
@@ -29,30 +28,15 @@ def export(run, output, format="saved_model", **options):
         UserError: For options that cannot be used, a folder that cannot be written, and a result
             that does not do what the run does. Nothing is left over then.
     """
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    task = run.task.name
-    if format not in OF_ANY_TASK and task not in OF_OTHERS:
-        raise UserError(
-            f"format: {format!r} is for the task {' or '.join(OF_OTHERS)}, and this "
-            f"{run.config.model.name} has the task {task}; expected "
-            f"{' or '.join(map(repr, OF_ANY_TASK))}."
-        )
+    check_export(run.config, run.task.predictions, output, format, options)
     write = importlib.import_module(FORMATS[format][0]).write
-    known = list(inspect.signature(write).parameters)[2:]
-    for option in options:
-        if option not in known:
-            listed = ", ".join(known) or "none"
-            raise UserError(
-                f"{option}: the format {format!r} has no such option; expected one of: {listed}."
-            )
     output = expanded(output)
     if format in VERSIONED:
         name = options["name"] = options.get("name") or _name_of(run.folder.path.resolve())
-        parent = output / _checked_name(name)
+        check_name(name)
+        parent = output / name
         place = NewFolder(parent, lambda: next_version(parent))
     else:
-        _check_empty(output)
         place = NewFolder(output.absolute().parent, lambda: output.absolute().name)
     with place as folder:
         report = write(run, folder.path, **options)
@@ -71,19 +55,3 @@ def next_version(folder):
 def _name_of(folder):
     """Returns the name that a model has from its folder; others' signs would not do in addresses."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name).lstrip(".-")
-
-
-def _checked_name(name):
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
-        raise UserError(
-            f"name: expected letters, digits and any of '_.-', received {name!r}; choose another "
-            "--name."
-        )
-    return name
-
-
-def _check_empty(output):
-    if output.is_dir() and any(output.iterdir()):
-        raise UserError(f"output: {output} is not empty; give a new or empty folder.")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"output: {output} is a file; expected a folder.")

@@ -1,8 +1,7 @@
 """The forms that a run is exported in."""
 
 # name -> (module, what it is). The module's `write(run, folder, **options)` fills a new folder and
-# returns lines of text that say what was written and how it was verified. Its options are flags of
-# `lm-zoo export`.
+# returns lines of text that say what was written and how it was verified.
 FORMATS = {
     "saved_model": ("lm_zoo.export.saved_model", "TensorFlow SavedModel that takes strings"),
     "hugging_face": ("lm_zoo.weights.transformers.hugging_face", "GPT-2 or Llama for transformers"),
@@ -10,6 +9,12 @@ FORMATS = {
     "litert": ("lm_zoo.export.token_models.litert", "LiteRT model of token ids, for phones"),
     "onnx": ("lm_zoo.export.token_models.onnx", "ONNX models of token ids"),
     "pytorch": ("lm_zoo.weights.torch.pytorch", "state dict of a recurrent model in safetensors"),
+}
+# Flags of `lm-zoo export`, keywords of `write`.
+OPTIONS = {
+    "saved_model": ("name", "precision", "max_length", "signatures", "special_tokens"),
+    "hugging_face": ("shard_bytes",),
+    "litert": ("max_length",),
 }
 # Of those that are data and no program, the page is for the user to go on with.
 EDITED = {"hugging_face": ("README.md",), "keras_hub": ("README.md",), "pytorch": ("README.md",)}

@@ -8,8 +8,6 @@ import pathlib
 import secrets
 import shutil
 
-import tensorflow as tf
-
 from lm_zoo.files import cannot_write, os_error_of, sync
 
 PREFIX = ".lm_zoo-export-"  # ours alone, since what a killed export left is removed
@@ -101,8 +99,9 @@ def writing(path):
         if error.errno is None:
             raise
         raise cannot_write(path, error) from error
-    except tf.errors.OpError as error:
-        if met := os_error_of(str(error)):
+    except Exception as error:
+        is_of_tensorflow = type(error).__module__.startswith("tensorflow.")
+        if is_of_tensorflow and (met := os_error_of(str(error))):
             raise cannot_write(path, met) from error
         raise
 

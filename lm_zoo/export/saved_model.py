@@ -7,7 +7,8 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.export import model_card
 from lm_zoo.export.card_page import readable
-from lm_zoo.export.in_graph.exported_model import ExportedModel, checked_names
+from lm_zoo.export.checks import checked_names
+from lm_zoo.export.in_graph.exported_model import ExportedModel
 from lm_zoo.export.new_folder import writing
 from lm_zoo.export.stored_weights import StoredWeights
 from lm_zoo.export.verification import precision_loss
@@ -15,6 +16,7 @@ from lm_zoo.export.verification.tensor_json import array
 from lm_zoo.export.verification.verify import verify
 from lm_zoo.export.warmup import FILE_NAME, predict_request, write_warmup
 from lm_zoo.generation.options import TEXT, require_special_tokens
+from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class
 
@@ -49,8 +51,10 @@ def write(
             does.
     """
     prepared = PreparedExport(run, name, precision, max_length, signatures, special_tokens)
-    prepared.exported.save(folder)
-    report, examples = verify(folder, prepared.parity)
+    with stage("Tracing"):
+        prepared.exported.save(folder)
+    with stage("Verifying by a process without lm_zoo"):
+        report, examples = verify(folder, prepared.parity)
     return prepared.finish(folder, report, examples)
 
 
@@ -70,7 +74,7 @@ class PreparedExport:
         require_special_tokens(special_tokens)
         self.run, self.task = run, run.task
         self.name = name or run.folder.path.resolve().name
-        names = checked_names(self.task, signatures)
+        names = checked_names(self.task.name, self.task.predictions, signatures)
         longest = checked_max_length(run.model, max_length)
         self.limits = self.task.length_limits(run.model, max_length)
         for field in self.task.fields:
@@ -103,7 +107,8 @@ class PreparedExport:
         """
         weights, loss = self.exported.weights, None
         if weights.precision != "float32":
-            loss = precision_loss.measure(self.run, self.model)
+            with stage("Measuring what the precision costs"):
+                loss = precision_loss.measure(self.run, self.model)
         extra = pathlib.Path(folder, EXTRA)
         own = extra / "lm_zoo"
         card = model_card.model_card(self.run, self.name, weights, self.limits, loss, report)

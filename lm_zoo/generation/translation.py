@@ -42,7 +42,9 @@ class Translation:
     rank: int = 0
 
 
-def translate(model, source_tokenizer, tokenizer, sources, options=None, devices=()):
+def translate(
+    model, source_tokenizer, tokenizer, sources, options=None, devices=(), on_progress=None
+):
     """Translates texts.
 
     A translation is a function of model, source and options: the sources around it change nothing
@@ -56,6 +58,7 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
         options: `TranslationOptions`.
         devices: Names of the devices that batches are spread over; none is the one that TensorFlow
             chooses. The model's parameters have to be on each.
+        on_progress: Called as `on_progress(done, of how many)` after each translation, or None.
 
     Returns:
         For each source a list of at least one and at most `num_return_sequences` `Translation`s,
@@ -69,7 +72,12 @@ def translate(model, source_tokenizer, tokenizer, sources, options=None, devices
         model, source_tokenizer, tokenizer, options, devices, "source {}".format
     )
     sources = [translator.encode(number, source) for number, source in enumerate(sources, 1)]
-    return list(translator.translate(sources))
+    found = []
+    for translations in translator.translate(sources):
+        found.append(translations)
+        if on_progress:
+            on_progress(len(found), len(sources))
+    return found
 
 
 def translate_stream(

@@ -17,6 +17,9 @@ class Inspection:
     def __init__(self, values):
         self.values = values
 
+    def __repr__(self):
+        return f"<{type(self).__name__} of {self.values['corpus']}, {self.values['split']}>"
+
     def __str__(self):
         width = min(shutil.get_terminal_size((100, 24)).columns, 160)
         return as_text(self.values, width) + "\n"

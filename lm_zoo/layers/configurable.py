@@ -33,6 +33,12 @@ class Configurable:
         return {**super().get_config(), **own}
 
 
+class ConfigurableLayer(Configurable, keras.layers.Layer):
+    """A layer with an output for each token of its input: a Keras mask is that of both."""
+
+    supports_masking = True
+
+
 def _plain(value):
     is_initializer = isinstance(value, keras.initializers.Initializer)
     return keras.initializers.serialize(value) if is_initializer else value

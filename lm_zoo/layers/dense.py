@@ -4,12 +4,12 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.layers import initializers
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.wide_sums import add_shared
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class Dense(Configurable, keras.layers.Layer):
+class Dense(ConfigurableLayer):
     """Keras' layer of this name, with a bias whose gradient is summed in float32.
 
     Keras' own sums it in the compute dtype, which loses most of it in bfloat16.

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import UserError
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.initializers import derive_seed
 
 _active = threading.local()  # a mirrored strategy traces each replica in a thread of its own
@@ -51,7 +51,7 @@ def dropout_scope(seed, step, first_row=0):
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class Dropout(Configurable, keras.layers.Layer):
+class Dropout(ConfigurableLayer):
     """Sets a share `rate` of the inputs to 0 in training, and scales the rest by 1 / (1 - rate).
 
     Inside a `dropout_scope`, masks are a function of the scope's arguments and of the index of the

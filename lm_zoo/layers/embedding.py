@@ -3,11 +3,11 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class Embedding(Configurable, keras.layers.Layer):
+class Embedding(ConfigurableLayer):
     """A lookup whose gradient is a dense tensor.
 
     Keras' embedding has a sparse gradient, whose repeated rows most Keras optimizers and all
@@ -42,6 +42,8 @@ class Embedding(Configurable, keras.layers.Layer):
         )
 
     def call(self, ids):
+        if not ids.dtype.is_integer:  # `keras.Sequential` gives floats
+            ids = tf.cast(ids, tf.int32)
         return tf.cast(_lookup(self.table, ids), self.compute_dtype)
 
     @property

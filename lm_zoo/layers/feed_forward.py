@@ -4,14 +4,14 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
 
 KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class FeedForward(Configurable, keras.layers.Layer):
+class FeedForward(ConfigurableLayer):
     """Two products with an activation between them, or a gated unit (SwiGLU, Shazeer 2020).
 
     Args:

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 
 KINDS = ("layer_norm", "rms_norm")
 
@@ -32,7 +32,7 @@ def normalization(kind, use_bias, name, dtype, epsilon=EPSILON):
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class RMSNormalization(Configurable, keras.layers.Layer):
+class RMSNormalization(ConfigurableLayer):
     """Divides by the root mean square over the last axis (Zhang and Sennrich 2019).
 
     Keras' layer of this name rounds its gain to the compute dtype under a mixed policy, so that

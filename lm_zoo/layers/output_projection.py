@@ -3,11 +3,11 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class OutputProjection(Configurable, keras.layers.Layer):
+class OutputProjection(ConfigurableLayer):
     """Logits as products with one vector per token, its own or the tied embedding's.
 
     Args:

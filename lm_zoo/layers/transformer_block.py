@@ -3,8 +3,9 @@
 import keras
 
 from lm_zoo.layers.attention.cross_attention import CrossAttention
+from lm_zoo.layers.attention.key_value_cache import self_attention_mask
 from lm_zoo.layers.attention.self_attention import CausalSelfAttention
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dropout import named_dropout
 from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
@@ -13,7 +14,7 @@ from lm_zoo.layers.normalization import normalization as new_normalization
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class TransformerBlock(Configurable, keras.layers.Layer):
+class TransformerBlock(ConfigurableLayer):
     """Self-attention, attention to a memory if asked for, and feed-forward, each with a residual.
 
     Each part is normalised: before it (`normalize_first`), so that the residual stays as it is, or
@@ -128,7 +129,7 @@ class TransformerBlock(Configurable, keras.layers.Layer):
     def call(
         self,
         x,
-        mask,
+        mask=None,
         rotation=None,
         cache=None,
         position=None,
@@ -142,18 +143,23 @@ class TransformerBlock(Configurable, keras.layers.Layer):
         Args:
             x: Shape `(batch, length, hidden_dim)`.
             mask: Added to the scores of self-attention: `causal_mask(length)`, or with a cache
-                `cache_mask(...)`, or that of `read_documents`.
+                `cache_mask(...)`, or that of `read_documents`. None or a Keras mask, as in
+                `keras.Sequential`, stand for the causal mask, and give `x` alone.
             rotation: From `lm_zoo.layers.attention.rotary.rotation`, or None.
             cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
             position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
             sources: With a cache and documents: from `read_documents`.
             training: Whether dropout is on.
-            memory: With `cross_attention`: keys and values from `memory_attention.read`.
-            memory_mask: Added to the scores over the memory, `(batch, 1, 1, source_length)`.
+            memory: With `cross_attention`: keys and values from `memory_attention.read`; without a
+                memory mask the encoder's vectors, shape `(batch, source_length, hidden_dim)`.
+            memory_mask: Added to the scores over the memory, `(batch, 1, 1, source_length)`; None
+                hides nothing.
 
         Returns:
-            `(x, cache, memory_weights)`; the weights of attention to the memory, or None.
+            `(x, cache, memory_weights)`; the weights of attention to the memory, or None. Without
+            a given mask `x` alone.
         """
+        mask, is_plain = self_attention_mask(x, mask)
 
         def add(x, norm, part, dropout):
             """Adds what `part` makes of x, and returns whatever else it returned."""
@@ -172,17 +178,16 @@ class TransformerBlock(Configurable, keras.layers.Layer):
                 training=training,
             )
 
+        def attend_to_memory(x):
+            found = self.memory_attention(x, memory, memory_mask, training=training)
+            return (found, None) if memory_mask is None else found
+
         weights = None
         x, cache = add(x, self.attention_norm, attend, self.attention_dropout)
         if self.memory_attention is not None:
-            x, weights = add(
-                x,
-                self.memory_norm,
-                lambda x: self.memory_attention(x, memory, memory_mask, training=training),
-                self.memory_dropout,
-            )
+            x, weights = add(x, self.memory_norm, attend_to_memory, self.memory_dropout)
         x, _ = add(x, self.mlp_norm, lambda x: (self.mlp(x), None), self.mlp_dropout)
-        return x, cache, weights
+        return x if is_plain else (x, cache, weights)
 
     def flops_per_token(self, sequence_length):
         flops = self.attention.flops_per_token(sequence_length) + self.mlp.flops_per_token()

@@ -9,7 +9,7 @@ import re
 
 from starlette.responses import HTMLResponse
 
-from lm_zoo import html_page
+from lm_zoo.templates import Markup, escape, render
 
 # In this order they are one script.
 SCRIPTS = ("page.js", "tokens.js", "form.js", "results.js", "completions.js", "start.js")
@@ -46,10 +46,11 @@ def _about(model):
 def _page(name, about, predictions):
     described = f'{{"name":{json.dumps(name)},"predictions":{predictions}}}'
     described = described.replace("<", "\\u003c")  # so that nothing in it ends its element
-    body = _part("page.html").replace("{{ABOUT}}", html_page.escaped(about))
+    body = _part("page.html").replace("{{ABOUT}}", escape(about))
     script = "".join(map(_part, SCRIPTS))
     body = f"{body.replace('{{MODEL}}', described)}<script>\n{script}</script>"
-    page = html_page.page(name, body, _part("style.css"))
+    style = Markup(_part("style.css"))
+    page = render("page.html", title=name, body=Markup(body), style=style)
     return page, _policy(page)
 
 

@@ -235,21 +235,14 @@ class Task:
         return FiguresReport.of(self, model, split, figures, dropped)
 
     @classmethod
-    def check_evaluation(cls, config, folder, split, options):
-        """Raises a `UserError` for what cannot be evaluated, before the model is loaded.
+    def evaluate_given(cls, config, folder, split, options):
+        """Returns the `Report` of what needs no model, since its output is given; else None.
 
         Args:
             config: The run's `ExperimentConfig`.
             folder: Its `RunFolder`.
             split: Name of the split.
             options: An `EvaluationOptions`.
-        """
-
-    @classmethod
-    def evaluate_given(cls, config, folder, split, options):
-        """Returns the `Report` of what needs no model, since its output is given; else None.
-
-        The arguments are those of `check_evaluation`.
         """
         return None
 

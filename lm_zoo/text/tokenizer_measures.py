@@ -10,13 +10,30 @@ from lm_zoo.text.lost_text import encode_measured
 from lm_zoo.text.words import split_words, utf8
 
 
+def encoded(tokenizer, text, ids):
+    """Returns a text's tokens as lines to read: each with its id, and what they come to.
+
+    Args:
+        tokenizer: The tokenizer.
+        text: The text.
+        ids: Its token ids.
+    """
+    rows = [(str(token), f"'{tokenizer.token_text(token)}'") for token in ids]
+    unknown = sum(token == tokenizer.unk_id for token in ids)
+    said = f"{len(ids):,} tokens for {len(text):,} characters ({len(utf8(text)):,} bytes)"
+    said += f", {unknown:,} of them unknown" if unknown else ""
+    decoded = tokenizer.decode(ids)
+    said += "" if decoded == text else f"; they stand for {decoded!r}"
+    return "\n".join([render(("id", "token"), rows, "rl"), said + "."])
+
+
 def measure(tokenizer, texts, repeats=3):
     """Encodes texts and says how that went.
 
     Args:
         tokenizer: The tokenizer.
         texts: Strings, in memory.
-        repeats: How often the time is taken; the shortest counts.
+        repeats: Number of timed runs; the shortest counts.
 
     Returns:
         A dict: `vocabulary`; `num_tokens`; `fertility`, tokens a word (`lm_zoo.text.words`: what

@@ -21,6 +21,11 @@ def check(config, batches):
             "task.layout='contiguous' carries state from step to step; set task.layout to "
             "'windows' or 'packed', or use another strategy."
         )
+    if config.training.histogram_interval:
+        raise UserError(
+            "training.histogram_interval: expected 0 with runtime.strategy='parameter_server', whose "
+            f"updates overlap; received {config.training.histogram_interval}."
+        )
     if config.training.precision == "float16":
         raise UserError(
             "runtime.strategy: parameter_server has no loss scaling, because workers would race "

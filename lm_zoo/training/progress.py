@@ -47,7 +47,7 @@ class Progress:
         """
         figures = _figures(figures)
         shown = figures
-        if self._bar.console.width < 100:
+        if self._bar.width < 100:
             shown = shown.replace("perplexity", "ppl").replace("tokens/s", "tok/s")
         self._bar.update(step, shown)
         if not self._is_plain:

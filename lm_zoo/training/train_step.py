@@ -38,6 +38,8 @@ class TrainStep:
 
     Attributes:
         sums: Name -> variable: what the steps since `take_sums` added up.
+        gradients: With `training.histogram_interval`, the clipped mean gradient of the last step,
+            a variable for each trainable one; else empty.
     """
 
     def __init__(self, task, model, batches, config, distribution=None):
@@ -73,6 +75,12 @@ class TrainStep:
         if config.optimizer.ema_decay:
             self.ema = tuple(
                 tf.Variable(tf.convert_to_tensor(v), trainable=False, name="ema")
+                for v in self.model.trainable_variables
+            )
+        self.gradients = ()
+        if config.training.histogram_interval:
+            self.gradients = tuple(
+                tf.Variable(tf.zeros(v.shape), trainable=False)
                 for v in self.model.trainable_variables
             )
         # Sums since the last point on the curves: part of a checkpoint, so that a resumed run draws
@@ -337,6 +345,10 @@ class TrainStep:
                 variable.value, self._update_variable, args=(gradient, learning_rate), group=False
             )
         self._count_update()
+        for kept, gradient in zip(self.gradients, gradients):
+            self.strategy.extended.update(
+                kept, lambda kept, g: kept.assign(g), args=(gradient,), group=False
+            )
         for average, variable in zip(self.ema, variables):
             self.strategy.extended.update(
                 average, self._update_average, args=(variable.value,), group=False

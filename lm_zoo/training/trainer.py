@@ -8,23 +8,26 @@ import contextlib
 import dataclasses
 import math
 import signal
-import time
 
 import tensorflow as tf
 from absl import logging
 
 from lm_zoo import checkpoints
-from lm_zoo.config import config_json
 from lm_zoo.data.batching.audit import DataAudit
 from lm_zoo.data.batching.prefetch import prefetched
 from lm_zoo.distribution.launch.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.files.json_files import NotJson, check
+from lm_zoo.training.clock import TrainingClock
+from lm_zoo.training.curves import Curves, go_on_from
+from lm_zoo.training.histograms import Histograms
+from lm_zoo.training.hyperparameters import hyperparameters
+from lm_zoo.training.memory import peak_memory
 from lm_zoo.training.parameter_server import AsynchronousTrainStep
+from lm_zoo.training.profiler import Profiler
 from lm_zoo.training.progress import Progress
 from lm_zoo.training.schedules import PlateauState, learning_rate_factor
 from lm_zoo.training.silent import Silent
-from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
 from lm_zoo.training.train_step import TrainStep
 
 MIN_LOSS_SCALE = 2.0**-10  # below this, overflow is not the scale's fault
@@ -64,6 +67,7 @@ class Trainer:
         config: The `ExperimentConfig`.
         batches: The training `Batches`.
         folder: The `RunFolder`.
+        settings: Field of the config -> value: what is shown of it on TensorBoard.
         validate: Called without arguments, returns a `Report` of the validation split, or None if
             there is no such split.
         observe: Called without arguments at each validation, returns `ValidationSummaries`; or None.
@@ -80,6 +84,7 @@ class Trainer:
         config,
         batches,
         folder,
+        settings,
         validate=None,
         observe=None,
         profile_steps=None,
@@ -91,6 +96,7 @@ class Trainer:
         self.config = config
         self.batches = batches
         self.folder = folder
+        self.settings = settings
         self.validate = validate
         self.observe = observe
         self.profile_steps = profile_steps
@@ -112,7 +118,12 @@ class Trainer:
                 self.distribution.worker,
                 self.distribution.num_workers,
             )
+        self._histograms = Histograms(self.train_step, training.histogram_interval)
+        self._counted, self._unit = "weight", "examples"  # a sum, and what it is called
+        if "tokens" in task.figures:
+            self._counted = self._unit = "tokens"
         self.plateau = PlateauState()
+        self.clock = TrainingClock()
         self.step = 0
         self._saved = None  # the step of the last checkpoint
         self.finished = ""
@@ -122,24 +133,27 @@ class Trainer:
     def train(self):
         """Trains to the end, or to a signal; returns a `TrainingResult`."""
         self._restore_latest()
-        self.summaries = RunSummaries(self.folder.tensorboard) if self.is_chief else Silent()
+        self.curves = Silent()
+        if self.is_chief:
+            self.curves = Curves(self.folder.path, self.task.shown, self._unit)
         if self.finished:
-            self._finish_summaries()
+            self.curves.finish(self.clock.last)
             return self._result(self.finished)
         self.progress = Progress(self.total_steps, self.step) if self.is_chief else Silent()
-        self._clock, self._clock_step = time.monotonic(), self.step
         with contextlib.ExitStack() as stack:
-            stack.callback(self.summaries.close)
+            stack.callback(self.curves.close)
             stack.callback(self.progress.close)
             stack.enter_context(self._signals_noted())
             if self.audit:
                 stack.enter_context(self.audit.recording_from(self.step))
             profiler = None
             if self.profile_steps and self.is_chief:
-                profiler = Profiler(self.folder.tensorboard, *self.profile_steps)
+                profiler = Profiler(self.folder.path, *self.profile_steps)
                 stack.callback(profiler.close)
             if not self.step:
-                self._write_config()
+                values = hyperparameters(self.config, self.model, self.total_steps)
+                self.curves.begin(self.clock.last, values, self.settings)
+            self.clock.start()
             steps = range(self.step, self.total_steps)
             ahead = stack.enter_context(prefetched(self._batch, steps))
             for batches in self._calls(ahead):
@@ -150,13 +164,14 @@ class Trainer:
                 self._stops = self.distribution.sum(float(bool(self._stop_signal))) > 0
                 if self.audit:
                     self.audit.record(self.step, batches)
+                self._histograms.before(self.step)
                 self.train_step.run(self.step, rates, batches)
                 self.step += len(batches)
                 heartbeat()
                 if self._after_step():
                     break
             if self.finished:
-                self._finish_summaries()
+                self.curves.finish(self.clock.last)
         return self._result(self.finished or self._stop_signal)
 
     def _batch(self, step):
@@ -167,6 +182,7 @@ class Trainer:
         """Yields the batches of each call: `steps_per_call`, but none beyond the next event."""
         training = self.config.training
         intervals = (training.log_interval, self.validation_interval, training.checkpoint_interval)
+        looks = training.histogram_interval
         waiting = []
         for step, batch in ahead:
             if waiting and batch.shapes != waiting[0].shapes:
@@ -175,6 +191,7 @@ class Trainer:
             waiting.append(batch)
             step += 1
             event = any(interval and step % interval == 0 for interval in intervals)
+            event |= looks > 0 and step % looks in (0, looks - 1)  # it is looked at by itself
             full = len(waiting) == self.config.runtime.steps_per_call
             if full or event or step == self.total_steps or self.profile_steps:
                 yield waiting
@@ -194,12 +211,15 @@ class Trainer:
     def _after_step(self):
         """Curves, validation, checkpoint; returns whether to stop."""
         training, last = self.config.training, self.step == self.total_steps
+        if looked := self._histograms.after():
+            self.curves.histograms(self._place(), *looked)
         if self.step % training.log_interval == 0 or last:
             self._log()
         saves = last
         if self.step % self.validation_interval == 0 or last:
             self._check_finite()
-            self._validate()
+            with self.clock.paused():
+                self._validate()
             saves = True
             patience = training.early_stopping_patience
             if last:
@@ -214,38 +234,48 @@ class Trainer:
             self._stop_signal = "SIGTERM"
         if saves or stops:
             heartbeat()
-            self._save()
+            self._check_finite()
+            with self.clock.paused():
+                self._save()
             heartbeat()
         return bool(self.finished or stops)
+
+    def _place(self):
+        """The `Place` of the steps made so far, all of which are waited for."""
+        seen = self.train_step.sums[self._counted].numpy()
+        return self.clock.place(self.step, self.clock.point.seen + float(seen))
 
     def _log(self):
         """One point on the training curves: means over the steps since the last point."""
         rate = self.learning_rate_of_last_step()
+        self.train_step.wait()
+        place, before = self._place(), self.clock.point
         sums = self.train_step.take_sums()
-        now = time.monotonic()
-        seconds = max(now - self._clock, 1e-9)
         objective = sums["objective"] / max(sums["weight"], 1.0)
         self._require_finite(objective, sums["gradient_norm"])
-        # The sums may hold examples from before a restart; the clock does not.
-        share = min(1.0, (self.step - self._clock_step) / max(sums["steps"], 1.0))
-        self._clock, self._clock_step = now, self.step
+        self.clock.point = place
         applied = sums["steps"] - sums["skipped"]
-        points = {"learning_rate": rate}
+        figures, system, optimizer = {}, peak_memory(), {"learning_rate": rate}
         if sums["weight"]:  # none where float16 overflowed in all the steps
-            points |= self.task.curves(sums, self.batches)
-            counted = "tokens" if "tokens" in sums else "weight"
-            speed = sums[counted] * share / seconds
-            points["tokens_per_second" if counted == "tokens" else "examples_per_second"] = speed
-            if counted == "tokens":
+            figures = self.task.curves(sums, self.batches)
+            speed = (place.seen - before.seen) / (place.milliseconds - before.milliseconds) * 1000
+            system[f"{self._unit}_per_second"] = speed
+            if self._unit == "tokens":
                 flops = 3 * self.model.flops_per_token(round(self.batches.mean_length))
-                points["flops_per_second"] = speed * flops
+                system["flops_per_second"] = speed * flops
         if applied:
-            points["gradient_norm"] = sums["gradient_norm"] / applied
+            optimizer["gradient_norm"] = sums["gradient_norm"] / applied
         if self.train_step.scales_loss:
-            points["loss_scale"] = float(self.train_step.loss_scale.numpy())
+            optimizer["loss_scale"] = float(self.train_step.loss_scale.numpy())
+        progress = {
+            "epoch": self.step / self.batches.steps_per_epoch,
+            f"{self._unit}_seen": place.seen,
+            "training_seconds": place.milliseconds / 1000,
+        }
+        points = figures | system | optimizer
         shown = (*self.task.shown, "learning_rate", "tokens_per_second", "examples_per_second")
         self.progress.update(self.step, **{name: points.get(name) for name in shown})
-        self.summaries.scalars("train", self.step, points)
+        self.curves.training(place, figures, optimizer=optimizer, system=system, progress=progress)
 
     def learning_rate_of_last_step(self):
         return float(self.train_step.optimizer.learning_rate.numpy())
@@ -253,6 +283,7 @@ class Trainer:
     def _validate(self):
         if self.validate is None:
             return
+        place = self._place()
         with self._averaged_parameters():
             report = self.validate()
             seen = self.observe() if self.observe else None
@@ -263,20 +294,9 @@ class Trainer:
         said = [report.summary(), *([seen.summary] if seen and seen.summary else [])]
         mark = "  (best so far)" if better else ""
         self.progress.line(f"step {self.step}: validation {', '.join(said)}{mark}")
-        self.summaries.scalars("validation", self.step, points)
+        self.curves.validation(place, points, better)
         if seen:
-            self._show(seen)
-        # Validation and sampling are not training time.
-        self._clock, self._clock_step = time.monotonic(), self.step
-
-    def _show(self, seen):
-        """Puts `ValidationSummaries` on TensorBoard."""
-        for tag, text in seen.texts.items():
-            self.summaries.text(tag, self.step, _as_markdown(text))
-        for tag, table in seen.tables.items():
-            self.summaries.text(tag, self.step, table)
-        for tag, image in seen.images.items():
-            self.summaries.image(tag, self.step, image)
+            self.curves.samples(place, seen)
 
     def _check_finite(self):
         self.train_step.wait()
@@ -298,9 +318,10 @@ class Trainer:
 
     def _save(self):
         """Writes a checkpoint; events up to this step are on disk before it counts."""
-        self._check_finite()
-        self.summaries.flush()
+        self.curves.flush()
+        self._place()  # the clock stands at this step
         metadata = {
+            "clock": self.clock.to_dict(),
             "plateau": dataclasses.asdict(self.plateau),
             "finished": self.finished,
             "previous": self._saved,
@@ -335,7 +356,7 @@ class Trainer:
             if found:  # a kill may have come between the checkpoint and these
                 self._mark_best()
                 self._prune()
-            curves = truncate(self.folder.tensorboard, self.step if found else -1)
+            curves = go_on_from(self.folder.path, self.clock.last if found else None)
             self._warn_of_gaps("train", self.config.training.log_interval, curves)
             if self.validate is not None:
                 self._warn_of_gaps("validation", self.validation_interval, curves)
@@ -351,7 +372,7 @@ class Trainer:
                 "TensorBoard's %s curves in %s lack %d of %d points (steps %s): an event file "
                 "was damaged or removed; the points are not recomputed",
                 split,
-                self.folder.tensorboard,
+                self.folder.path,
                 len(lost),
                 len(expected),
                 listed,
@@ -359,7 +380,8 @@ class Trainer:
 
     def _restore_metadata(self, found):
         try:
-            check(found.metadata, {"plateau": dict, "finished": str})
+            check(found.metadata, {"plateau": dict, "clock": dict, "finished": str})
+            self.clock = TrainingClock.from_dict(found.metadata["clock"])
             self.plateau = PlateauState.from_dict(found.metadata["plateau"])
         except NotJson as error:
             raise UserError(
@@ -411,12 +433,6 @@ class Trainer:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _write_config(self):
-        flat = config_json.flatten(self.config)
-        rows = "\n".join(f"| {key} | `{value}` |" for key, value in flat.items())
-        self.summaries.text("config", 0, f"| field | value |\n|---|---|\n{rows}")
-        self.summaries.hparams(flat)
-
     @property
     def _best_by(self):
         return self.config.training.best_by
@@ -431,14 +447,5 @@ class Trainer:
         best = self.plateau.best
         return None if best is None else self._lower_is_better(best)
 
-    def _finish_summaries(self):
-        name = f"best_validation_{self._best_by}"
-        self.summaries.finish(self.step, {} if self._best is None else {name: self._best})
-
     def _result(self, reason):
         return TrainingResult(self.step, reason, self._best, self.plateau.best_step, self._best_by)
-
-
-def _as_markdown(text):
-    """Generated text as an indented block, so that nothing in it is taken for markup."""
-    return "\n".join("    " + line for line in text.split("\n"))

@@ -12,18 +12,20 @@ from lm_zoo.config import (
 )
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import checksums
+from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
-from lm_zoo.run_writing import check_unused, write_run
+from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
+from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
 from lm_zoo.weights.keras import keras_hub
 from lm_zoo.weights.tensor_mapping import assign
 from lm_zoo.weights.torch import pytorch
 from lm_zoo.weights.transformers import hugging_face
 
 MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
-FORMATS = {"hugging_face": hugging_face, "keras_hub": keras_hub, "pytorch": pytorch}
+FORMATS = dict(zip(FORMAT_NAMES, (hugging_face, keras_hub, pytorch), strict=True))
 
 
 def import_run(source, workdir, format="", tokenizer=None):
@@ -44,16 +46,19 @@ def import_run(source, workdir, format="", tokenizer=None):
             missing or has another size, or the workdir is used or cannot be written.
     """
     source, folder = files.expanded(source), RunFolder(workdir)
-    if not source.is_dir():
-        raise UserError(f"--from: expected a folder, received {str(source)!r}, which is not one.")
-    check_unused(folder)
-    files.check_writable(folder.path)
+    check_import(source, folder)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)
     if (source / checksums.FILE_NAME).exists():  # written by `lm-zoo export`
         advice = f"copy it again, or remove {checksums.FILE_NAME} if you changed it yourself"
         checksums.verify(source, "--from", advice, complete=False)
+    with stage("Importing"):
+        return _imported(source, folder, name, tokenizer)
+
+
+def _imported(source, folder, name, tokenizer):
+    """Returns the `Run` that it writes of files in a format."""
     foreign = FORMATS[name].read(source, tokenizer)
     with foreign.source:
         foreign = _with_padding(foreign, source, given=tokenizer is not None)

@@ -206,7 +206,7 @@ def altered(path, change):
         (lambda c: next(iter(c["tensors"].values())).update(shape=[-1]), "shape[0]: expected"),
         (lambda c: c["tensors"].popitem(), "disagree"),
         (lambda c: c.update(metadata=None), "metadata: expected an object"),
-        (lambda c: c.update(format=2), "expected format 1"),
+        (lambda c: c.update(format=3), "expected format 2"),
     ],
 )
 def test_an_altered_manifest_of_a_checkpoint_is_refused(copied, capsys, change, expected):

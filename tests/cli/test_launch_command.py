@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from lm_zoo import __main__
-from lm_zoo.cli import launch_command
 from lm_zoo.cli.main import main
 from lm_zoo.distribution.launch import launcher
 
@@ -68,4 +67,3 @@ def test_exit_status_and_how_to_go_on(launched, capsys, status, signal, expected
     assert main(arguments) == expected
     line = "Go on with: lm-zoo launch --workers=2 --stall_seconds=9 -- train '--workdir=a b'\n"
     assert (line in capsys.readouterr().err) == (expected in (130, 143))
-    assert launch_command.USES_TENSORFLOW is False

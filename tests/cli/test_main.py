@@ -38,7 +38,6 @@ Python 3.13 takes the indent off a docstring whose lines all have it.
 """
 import dataclasses
 from lm_zoo.checked_fields import field
-USES_TENSORFLOW = False
 
 @dataclasses.dataclass
 class ProbeFlags:
@@ -264,6 +263,8 @@ def test_a_full_disk_under_standard_output_is_one_line():
 
 
 def test_list_shows_what_there_is(capsys):
+    from lm_zoo.cli.list_command import KINDS
+    from lm_zoo.config import OPTIMIZERS, SCHEDULES
     from lm_zoo.config.config_files import shipped_configs
     from lm_zoo.data.corpora import CORPORA
     from lm_zoo.registry import MODELS
@@ -273,10 +274,14 @@ def test_list_shows_what_there_is(capsys):
 
     assert cli.main(["list"]) == 0
     shown = capsys.readouterr().out
-    for kind in ("tasks", "models", "corpora", "cleaning", "tokenizers", "configs"):
+    for kind in KINDS:
         assert f"{kind}:\n" in shown
-    for name in (*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()):
+    names = [*TASKS, *MODELS, *CORPORA, *CLEANING_STEPS, *TOKENIZERS, *shipped_configs()]
+    for name in (*names, *OPTIMIZERS, *SCHEDULES):
         assert f"  {name} " in shown
+    unwrapped = " ".join(shown.split())
+    assert "Arguments: learning_rate, momentum, weight_decay, clip_norm, ema_decay." in unwrapped
+    assert "Arguments: warmup_steps, decay_start_epoch, decay_factor." in unwrapped
     for model in MODELS.values():
         assert all(size in shown for size in model.SIZES)
     assert cli.main(["list", "configs"]) == 0
@@ -287,12 +292,14 @@ def test_list_shows_what_there_is(capsys):
 
 
 def test_a_module_that_fails_to_load_shows_what_it_said(tmp_path, monkeypatch, capfd):
+    from lm_zoo.quiet_imports import import_quietly
+
     monkeypatch.syspath_prepend(tmp_path)
     for name, end in (("quiet_one", ""), ("broken_one", "raise ImportError('no')")):
         (tmp_path / f"{name}.py").write_text(f"import os\nos.write(2, b'said by {name}')\n{end}\n")
-    cli.import_quietly("quiet_one")
+    import_quietly("quiet_one")
     with pytest.raises(ImportError, match="no"):
-        cli.import_quietly("broken_one")
+        import_quietly("broken_one")
     assert capfd.readouterr().err == "said by broken_one"
 
 

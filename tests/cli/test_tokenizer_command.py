@@ -84,8 +84,17 @@ def test_encode_and_decode_are_each_others_inverse(lm_zoo, place):
     tokenizer = load_tokenizer(place / "spm")
     text = "The cat's  dog\n 中"
     ids = " ".join(map(str, tokenizer.encode(text)))
-    assert lm_zoo("encode", "--tokenizer=ROOT/spm", text) == (0, ids + "\n", "")
-    assert lm_zoo("encode", "--tokenizer=ROOT/spm", stdin=text)[1] == ids + "\n"
+    _, shown, _ = lm_zoo("encode", "--tokenizer=ROOT/spm", text)
+    _, *rows, _ = (line.split(maxsplit=1) for line in shown.splitlines())
+    assert " ".join(each for each, _ in rows) == ids
+    tokens = "".join(token[1:-1] for _, token in rows)
+    assert tokens.encode("latin-1").decode("unicode_escape").encode("latin-1").decode() == text
+    assert lm_zoo("encode", "--tokenizer=ROOT/spm", stdin=text)[1] == shown
+    lossy = lm_zoo("encode", "--tokenizer=ROOT/word", "The  zebra sat")[1].splitlines()[-1]
+    assert (
+        lossy == "3 tokens for 14 characters (14 bytes), 1 of them unknown; they stand for "
+        "'The <unk> sat'."
+    )
     assert lm_zoo("decode", "--tokenizer=ROOT/spm", stdin=ids) == (0, text, "")
     assert lm_zoo("decode", "--tokenizer=ROOT/spm", *ids.split())[1] == text + "\n"
     values = json.loads(lm_zoo("encode", "--tokenizer=ROOT/spm", "--json", text)[1])

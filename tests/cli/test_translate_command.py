@@ -34,7 +34,7 @@ def a_run():
 def workdir_of(task, root):
     """Returns a flag that names the beginning of a run's folder: all that is read before `load`."""
     config = config_lib.ExperimentConfig(task=config_lib.TaskConfig(task))
-    (root / task).mkdir()
+    (root / task / "checkpoints" / "step-00000001").mkdir(parents=True)
     (root / task / "config.json").write_text(config_json.dumps(config))
     return f"--workdir={root / task}"
 

@@ -221,7 +221,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(trained, tmp_path):
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     for split in ("train", "validation"):
         curves = [
-            read_scalars(folder / "tensorboard" / split, "loss")
+            read_scalars(folder / split, "metrics/loss")
             for folder in (stopped, trained.run.folder.path)
         ]
         assert curves[0] == curves[1] and len(curves[0]) == STEPS // INTERVAL

@@ -121,7 +121,7 @@ def test_a_killed_worker_comes_back_and_the_loss_falls_to_the_entropy(tmp_path):
     assert run.finish() == 0, "".join(run.lines)
     assert_exact(workdir, 50)
     assert_exact(workdir, 100)
-    points = read_scalars(workdir / "tensorboard" / "validation", "loss")
+    points = read_scalars(workdir / "validation", "metrics/loss")
     assert [step for step, _ in points] == [50, 100, 150]
     assert ENTROPY * 0.95 < points[-1][1] < ENTROPY * 1.05
 
@@ -145,7 +145,7 @@ def test_it_stops_on_request_and_goes_on(tmp_path):
     run.wait_for("ps 0 failed (status 137); starting the group again, restart 1 of 3")
     assert run.finish() == 0, "".join(run.lines)
     assert_exact(workdir, 750)
-    points = read_scalars(workdir / "tensorboard" / "validation", "loss")
+    points = read_scalars(workdir / "validation", "metrics/loss")
     assert [step for step, _ in points] == list(range(50, 801, 50))
     assert ENTROPY * 0.95 < points[-1][1] < ENTROPY * 1.05
 
@@ -155,6 +155,7 @@ def test_it_stops_on_request_and_goes_on(tmp_path):
     [
         (lambda c: setattr(c.task, "layout", "contiguous"), "task.layout='contiguous' carries"),
         (lambda c: setattr(c.training, "precision", "float16"), "use 'bfloat16' or 'float32'"),
+        (lambda c: setattr(c.training, "histogram_interval", 9), "updates overlap; received 9"),
     ],
 )
 def test_configs_that_need_an_order_of_steps_are_refused(change, message):

@@ -26,7 +26,7 @@ from lm_zoo.run import load
         (["--workdir=RUN", "--output=OUT", "--precision=int4"], ["precision", "int8", "'int4'"]),
         (
             ["--workdir=RUN", "--output=OUT", "--max_length=-1"],
-            ["max_length", "from 1 to 24", "-1"],
+            ["--max_length", "at least 0", "-1"],
         ),
         (["--workdir=RUN", "--output=OUT", "--max_length=25"], ["from 1 to 24", "received 25"]),
         (
@@ -36,7 +36,7 @@ from lm_zoo.run import load
         (["--workdir=RUN", "--output=OUT", "--signatures=scores"], ["'scores'", "'score'?"]),
         (["--workdir=RUN", "--output=OUT", "--signatures="], ["signatures", "at least one"]),
         (["--workdir=RUN", "--output=OUT", "--name=../up"], ["name", "'../up'"]),
-        (["--workdir=RUN", "--output=ROOT/file"], ["cannot write", "part of the path is a file"]),
+        (["--workdir=RUN", "--output=ROOT/file"], ["output:", "is a file; expected a folder"]),
         (["--workdir=RUN", "--output=ROOT/file/deeper"], ["cannot write", "is a file"]),
     ],
     ids=lambda value: " ".join(value)[:50],

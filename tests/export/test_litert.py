@@ -93,10 +93,10 @@ def test_the_command_writes_a_file_that_generates(trained_run, tmp_path, capsys)
 
 def test_lengths_that_it_cannot_have_are_refused(trained_run, tmp_path, capsys):
     flags = [f"--workdir={trained_run}", f"--output={tmp_path / 'out'}"]
-    for length in (-1, 25):
+    for length, expected in ((-1, "at least 0"), (25, "from 1 to 24 (the context_length)")):
         assert main(["export", "--format=litert", *flags, f"--max_length={length}"]) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
-        assert "max_length: expected a whole number from 1 to 24 (the context_length)" in error
+        assert "max_length: expected a whole number" in error and expected in error
     assert not list(tmp_path.iterdir())
 
 

@@ -18,7 +18,7 @@ from lm_zoo.data.examples import Examples
 from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates, digest_splits
 from lm_zoo.inspection.page import as_page
-from lm_zoo.inspection.plots import bar_plot, line_plot
+from lm_zoo.plots import bar_plot, line_plot
 from lm_zoo.inspection.preview import (
     interlinear,
     padded,

@@ -89,7 +89,7 @@ def registered(nothing_registered):
 
 def test_curves_have_the_tasks_figures(place):
     for split in ("train", "validation"):
-        accuracy = read_scalars(place / "run" / "tensorboard" / split, "accuracy")
+        accuracy = read_scalars(place / "run" / split, "metrics_other/accuracy")
         assert accuracy[-1] == (STEPS, 1.0)
 
 
@@ -112,9 +112,7 @@ def test_two_replicas_learn_the_same(place):
     two = ["--config.runtime.strategy=mirrored", "--config.runtime.logical_cpus=2"]
     output = lm_zoo(place, *train(place, "two", *two))
     assert "mirrored, 2 replicas" in output
-    one, two = (
-        read_scalars(place / name / "tensorboard" / "train", "loss") for name in ("run", "two")
-    )
+    one, two = (read_scalars(place / name / "train", "metrics/loss") for name in ("run", "two"))
     np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-5)
 
 

@@ -68,11 +68,22 @@ def test_steps_that_all_overflow_have_no_loss_on_the_curve(cache, tmp_path):
     table.assign(tf.fill(table.shape, 1e6))  # beyond float16
     with pytest.raises(UserError, match="loss scale is not finite at or before step 30"):
         experiment.train()
-    curves = tmp_path / "run" / "tensorboard" / "train"
-    scales = read_scalars(curves, "loss_scale")
+    curves = tmp_path / "run" / "train"
+    scales = read_scalars(curves, "optimizer/loss_scale")
     assert scales == [(step, 2.0 ** (15 - step)) for step in (5, 10, 15, 20, 25)]
-    assert [step for step, _ in read_scalars(curves, "learning_rate")] == [5, 10, 15, 20, 25]
-    for tag in ("loss", "perplexity", "bits_per_byte", "gradient_norm"):
+    assert [step for step, _ in read_scalars(curves, "optimizer/learning_rate")] == [
+        5,
+        10,
+        15,
+        20,
+        25,
+    ]
+    for tag in (
+        "metrics/loss",
+        "metrics/perplexity",
+        "metrics_other/bits_per_byte",
+        "optimizer/gradient_norm",
+    ):
         assert read_scalars(curves, tag) == []
 
 

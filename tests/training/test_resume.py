@@ -16,6 +16,14 @@ from tests.training.test_trainer import assert_same_tensors, final_tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS = 300
+CURVES = [
+    ("train", "metrics/loss"),
+    ("train", "optimizer/gradient_norm"),
+    ("train", "progress/tokens_seen"),
+    ("validation", "metrics/loss"),
+    ("", "metrics_over_tokens/loss_train"),
+    ("", "metrics.best/loss"),
+]
 CONFIG = """
 from lm_zoo.config import *
 
@@ -67,11 +75,15 @@ def undisturbed(config_file, tmp_path_factory):
 
 def assert_same_end(workdir, undisturbed):
     assert_same_tensors(final_tensors(workdir), final_tensors(undisturbed))
-    for split, tag in [("train", "loss"), ("train", "gradient_norm"), ("validation", "loss")]:
-        found = read_scalars(workdir / "tensorboard" / split, tag)
-        assert found == read_scalars(undisturbed / "tensorboard" / split, tag)
+    for split, tag in CURVES:
+        found = read_scalars(workdir / split, tag)
+        assert found == read_scalars(undisturbed / split, tag)
         steps = [step for step, _ in found]
         assert steps == sorted(set(steps))
+    # How long it takes is another time each time, but every point is there once.
+    steps, values = zip(*read_scalars(workdir / "time", "metrics_over_time/loss_train"))
+    assert list(steps) == sorted(set(steps))
+    assert list(values) == [loss for _, loss in read_scalars(undisturbed / "train", "metrics/loss")]
 
 
 def newest_step(workdir):

@@ -22,24 +22,41 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 from tensorboard.compat.proto.event_pb2 import Event
 
 from lm_zoo.errors import UserError
-from lm_zoo.training.summaries import Profiler, RunSummaries, truncate
+from lm_zoo.tasks.task import ValidationSummaries
+from lm_zoo.training.clock import Place
+from lm_zoo.training.curves import Curves, go_on_from
+from lm_zoo.training.profiler import Profiler
+from lm_zoo.training.summaries import RunSummaries
 from tests.curves import read_scalars
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def write_run(directory, first, last):
+LOSS = "metrics/loss"
+
+
+def at(step):
+    """Where a run is after some steps: 20 tokens each, which take 30 milliseconds."""
+    return Place(step, 20 * step, 30 * step)
+
+
+def write_run(directory, first, last, rate=0.5):
     """Writes what a small run would; the loss of step s is 10 / s."""
-    summaries = RunSummaries(directory)
+    curves = Curves(directory, ("loss", "perplexity"), "tokens")
     if first == 1:
-        summaries.text("config", 0, "| field | value |\n|---|---|\n| seed | `0` |")
-        summaries.hparams({"seed": 3, "rate": 0.5, "tied": True, "files": ["a", "b"], "name": "x"})
+        values = {"Model": "x_lm", "Parameters": 9, "Peak learning rate": rate, "seed": 3}
+        curves.begin(at(0), values, {"seed": 3, "model.name": "x_lm"})
     for step in range(first, last + 1):
-        summaries.scalars("train", step, {"loss": 10 / step, "perplexity": np.float32(step)})
+        figures = {"loss": 10 / step, "perplexity": np.float32(step), "bits_per_byte": 1}
+        curves.training(at(step), figures, optimizer={"learning_rate": 0.5}, system={"memory": 1})
         if step % 5 == 0:
-            summaries.scalars("validation", step, {"loss": 11 / step, "bits_per_byte": 1})
-            summaries.text("sample", step, f"    text of {step}")
-    summaries.close()
+            curves.validation(at(step), {"loss": 11 / step, "bits_per_byte": 1}, is_best=True)
+            curves.samples(at(step), ValidationSummaries(texts={"text": f"text of {step}"}))
+    curves.close()
+
+
+def cut_after(directory, step):
+    return go_on_from(directory, at(step) if step >= 0 else None)
 
 
 def expected(first, last, every=1, numerator=10):
@@ -55,69 +72,74 @@ def test_tensorboard_reads_both_curves_under_the_same_tag(tmp_path):
     multiplexer = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(str(tmp_path))
     multiplexer.Reload()
     for run, every, numerator in (("train", 1, 10), ("validation", 5, 11)):
-        points = multiplexer.Tensors(run, "loss")
+        points = multiplexer.Tensors(run, LOSS)
         found = [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in points]
         assert found == expected(1, 20, every, numerator)
-    sample = multiplexer.Tensors("train", "sample")[-1]
+    sample = multiplexer.Tensors("validation", "samples/text")[-1]
     assert sample.step == 20 and sample.tensor_proto.string_val == [b"    text of 20"]
-    metadata = multiplexer.SummaryMetadata("train", "loss").plugin_data.plugin_name
+    metadata = multiplexer.SummaryMetadata("train", LOSS).plugin_data.plugin_name
     assert metadata == "scalars"
-    assert multiplexer.SummaryMetadata("train", "config").plugin_data.plugin_name == "text"
+    assert multiplexer.SummaryMetadata(".", "settings").plugin_data.plugin_name == "text"
+    for run, tag, length in ((".", "metrics_over_tokens", 20), ("time", "metrics_over_time", 30)):
+        points = multiplexer.Tensors(run, f"{tag}/loss_train")
+        assert [point.step for point in points] == [length * s for s in range(1, 21)]
 
 
 def test_scalars_are_read_back(tmp_path):
     write_run(tmp_path, 1, 20)
-    assert read_scalars(tmp_path / "train", "loss") == expected(1, 20)
-    assert read_scalars(tmp_path / "validation", "loss") == expected(1, 20, 5, 11)
+    assert read_scalars(tmp_path / "train", LOSS) == expected(1, 20)
+    assert read_scalars(tmp_path / "validation", LOSS) == expected(1, 20, 5, 11)
     assert read_scalars(tmp_path / "train", "nothing") == []
-    assert read_scalars(tmp_path / "nowhere", "loss") == []
+    assert read_scalars(tmp_path / "nowhere", LOSS) == []
 
 
 def test_events_are_in_the_file_before_any_flush(tmp_path):
     summaries = RunSummaries(tmp_path)
-    summaries.scalars("train", 1, {"loss": 1.5})
-    assert read_scalars(tmp_path / "train", "loss") == [(1, 1.5)]
+    summaries.scalars("train", at(1), {LOSS: 1.5})
+    assert read_scalars(tmp_path / "train", LOSS) == [(1, 1.5)]
     summaries.close()
-    with pytest.raises(ValueError, match="split"):
-        summaries.scalars("tests", 1, {"loss": 1.5})
+    with pytest.raises(ValueError, match="folder"):
+        summaries.scalars("tests", at(1), {LOSS: 1.5})
 
 
 def test_truncating_and_going_on_gives_the_unbroken_curve(tmp_path):
     write_run(tmp_path, 1, 17)
-    truncate(tmp_path, 12)
+    cut_after(tmp_path, 12)
     write_run(tmp_path, 13, 19)
-    truncate(tmp_path, 15)
+    cut_after(tmp_path, 15)
     write_run(tmp_path, 16, 20)
-    truncate(tmp_path, 20)
-    assert read_scalars(tmp_path / "train", "loss") == expected(1, 20)
-    assert read_scalars(tmp_path / "validation", "loss") == expected(1, 20, 5, 11)
-    texts = EventAccumulator(str(tmp_path / "train")).Reload().Tensors("sample")
+    cut_after(tmp_path, 20)
+    assert read_scalars(tmp_path / "train", LOSS) == expected(1, 20)
+    assert read_scalars(tmp_path / "validation", LOSS) == expected(1, 20, 5, 11)
+    texts = EventAccumulator(str(tmp_path / "validation")).Reload().Tensors("samples/text")
     assert [text.step for text in texts] == [5, 10, 15, 20]
     # The step-0 texts and hyperparameters stay as well.
-    assert len(EventAccumulator(str(tmp_path / "train")).Reload().Tensors("config")) == 1
-    assert (tmp_path / event_files(tmp_path)[0]).parent == tmp_path
+    assert len(EventAccumulator(str(tmp_path)).Reload().Tensors("settings")) == 1
+    for folder, tag, length in (("", "tokens", 20), ("time", "time", 30)):
+        points = read_scalars(tmp_path / folder, f"metrics_over_{tag}/loss_train")
+        assert points == [(length * step, loss) for step, loss in expected(1, 20)]
 
 
 def test_a_tensorboard_that_has_read_what_is_removed_forgets_it(tmp_path):
     write_run(tmp_path, 1, 17)
     running = plugin_event_accumulator.EventAccumulator(str(tmp_path / "train"), {"tensors": 0})
-    assert len(running.Reload().Tensors("loss")) == 17
-    truncate(tmp_path, 12)
+    assert len(running.Reload().Tensors(LOSS)) == 17
+    cut_after(tmp_path, 12)
     write_run(tmp_path, 13, 20)
-    assert [point.step for point in running.Reload().Tensors("loss")] == list(range(1, 21))
+    assert [point.step for point in running.Reload().Tensors(LOSS)] == list(range(1, 21))
 
 
 def test_truncating_to_before_the_first_step_leaves_nothing(tmp_path):
-    truncate(tmp_path / "nowhere", 5)
+    cut_after(tmp_path / "nowhere", 5)
     write_run(tmp_path, 1, 3)
-    truncate(tmp_path, -1)
+    cut_after(tmp_path, -1)
     assert event_files(tmp_path) == []
 
 
 def test_truncating_what_ends_there_changes_no_byte(tmp_path):
     write_run(tmp_path, 1, 10)
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in event_files(tmp_path)}
-    truncate(tmp_path, 10)
+    cut_after(tmp_path, 10)
     assert before == {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in event_files(tmp_path)}
 
 
@@ -127,16 +149,15 @@ def test_a_record_torn_by_a_kill_is_dropped(tmp_path, cut):
     path = event_files(tmp_path / "train")[0]
     path.write_bytes(path.read_bytes()[:-cut])
     (tmp_path / "train" / ".writing-1-abcdef").write_bytes(b"left by a kill")
-    truncate(tmp_path, 10)
+    cut_after(tmp_path, 10)
     assert not list(tmp_path.rglob(".writing*"))
     written = RunSummaries(tmp_path)
-    written.scalars("train", 11, {"loss": 1.0})
+    written.scalars("train", at(11), {LOSS: 1.0})
     written.close()
-    steps = [step for step, _ in read_scalars(tmp_path / "train", "loss")]
-    assert steps == [*range(1, 11), 11]  # the text of step 10 came last; the points are whole
+    steps = [step for step, _ in read_scalars(tmp_path / "train", LOSS)]
+    assert steps == [*range(1, 10), 11]
     clean = list(tf.data.TFRecordDataset([str(p) for p in event_files(tmp_path / "train")]))
-    # Two headers each, config, points of 1 to 10, the sample of 5, the point of 11.
-    assert len(clean) == 2 * 2 + 1 + 10 + 1 + 1
+    assert len(clean) == 2 * 2 + 9 + 1  # two headers each; points of 1 to 9, which are whole; 11
 
 
 def losses(data):
@@ -145,7 +166,7 @@ def losses(data):
     while begin < len(data):
         end = begin + int.from_bytes(data[begin : begin + 8], "little") + 16
         event = Event.FromString(data[begin + 12 : end - 4])
-        if any(value.tag == "loss" for value in event.summary.value):
+        if any(value.tag == LOSS for value in event.summary.value):
             places[event.step] = begin, end
         begin = end
     return places
@@ -174,19 +195,24 @@ def test_of_a_damaged_file_all_whole_events_stay(tmp_path, caplog, damage, lost)
     data = path.read_bytes()
     path.write_bytes(damage(data, losses(data)))
     kept = [step for step in range(1, 11) if step not in lost]
-    assert truncate(tmp_path, 10) == {"train": set(kept), "validation": {5, 10}}
+    assert cut_after(tmp_path, 10) == {
+        "train": set(kept),
+        "validation": {5, 10},
+        "": set(),
+        "time": set(),
+    }
     (record,) = caplog.records
     assert record.levelname == "WARNING" and str(path) in record.getMessage()
-    assert [step for step, _ in read_scalars(tmp_path / "train", "loss")] == kept
+    assert [step for step, _ in read_scalars(tmp_path / "train", LOSS)] == kept
     assert len(list(tf.data.TFRecordDataset([str(path)]))), "it is whole again"
     caplog.clear()
-    assert truncate(tmp_path, 10)["train"] == set(kept) and not caplog.records
+    assert cut_after(tmp_path, 10)["train"] == set(kept) and not caplog.records
 
 
 def test_a_file_killed_before_its_first_record_goes(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "events.out.tfevents.1.host.1").write_bytes(b"")
-    truncate(tmp_path, 10)
+    cut_after(tmp_path, 10)
     assert event_files(tmp_path) == []
 
 
@@ -197,28 +223,30 @@ def test_a_later_file_has_a_later_name_even_if_the_clock_went_back(tmp_path):
     write_run(tmp_path, 3, 4)
     files = event_files(tmp_path / "train")
     assert len(files) == 2 and files[0] == future
-    assert read_scalars(tmp_path / "train", "loss") == expected(1, 4)
+    assert read_scalars(tmp_path / "train", LOSS) == expected(1, 4)
 
 
 KILLED = """
-import sys
-from lm_zoo.training.summaries import RunSummaries, truncate
+import os, sys
+from lm_zoo.training.summaries import RunSummaries
+from tests.training.test_summaries import LOSS, at, cut_after
 directory, checkpoint = sys.argv[1:]
 last = int(open(checkpoint).read() or -1)
-truncate(directory, last)
+cut_after(directory, last)
 summaries = RunSummaries(directory)
 step = max(last, 0)
 print("ready", flush=True)
 while True:
     step += 1
-    summaries.scalars("train", step, {"loss": 10 / step})
+    for folder in ("train", "time", ""):
+        summaries.scalars(folder, at(step), {LOSS: 10 / step})
     if step % 7 == 0:
-        summaries.scalars("validation", step, {"loss": 11 / step})
+        summaries.scalars("validation", at(step), {LOSS: 11 / step})
     if step % 21 == 0:
         summaries.flush()
         with open(checkpoint + ".new", "w") as file:
             file.write(str(step))
-        import os; os.replace(checkpoint + ".new", checkpoint)
+        os.replace(checkpoint + ".new", checkpoint)
 """
 
 
@@ -238,9 +266,12 @@ def test_killed_and_started_again_no_step_is_there_twice_or_missing(tmp_path):
         process.wait()
         process.stdout.close()
     last = int(checkpoint.read_text())
-    truncate(directory, last)
-    assert read_scalars(directory / "train", "loss") == expected(1, last)
-    assert read_scalars(directory / "validation", "loss") == expected(1, last, 7, 11)
+    cut_after(directory, last)
+    assert read_scalars(directory / "train", LOSS) == expected(1, last)
+    assert read_scalars(directory / "validation", LOSS) == expected(1, last, 7, 11)
+    for folder, length in (("time", 30), ("", 20)):
+        points = [(length * step, loss) for step, loss in expected(1, last)]
+        assert read_scalars(directory / folder, LOSS) == points
 
 
 def fill(directory, reason):
@@ -248,13 +279,13 @@ def fill(directory, reason):
     summaries = RunSummaries(directory)
     with pytest.raises(UserError, match=f"cannot write TensorBoard's events in .*: {reason}"):
         for step in range(1, 1000):
-            summaries.text("sample", step, "x" * 5000)
+            summaries.texts("train", at(step), {"sample": "x" * 5000})
             summaries.flush()
     events = EventAccumulator(str(directory / "train"), {"tensors": 0}).Reload().Tensors("sample")
     assert [event.step for event in events] == list(range(1, step))
     whole = tf.data.TFRecordDataset([str(path) for path in event_files(directory)])
     assert len(list(whole)) == 2 + len(events), "no half record is left, which an error would tell"
-    truncate(directory, 10)  # going on needs no more space than there is
+    cut_after(directory, 10)  # going on needs no more space than there is
     events = EventAccumulator(str(directory / "train")).Reload().Tensors("sample")
     assert [event.step for event in events] == list(range(1, 11))
 
@@ -283,21 +314,41 @@ def test_other_files_than_our_own_are_cut_by_step_too(tmp_path):
     writer = tf.summary.create_file_writer(str(tmp_path / "train"))
     with writer.as_default():
         for step in (1, 5, 2, 6, 3):
-            tf.summary.scalar("loss", step, step=step)
+            tf.summary.scalar(LOSS, step, step=step)
     writer.close()
-    truncate(tmp_path, 4)
-    assert read_scalars(tmp_path / "train", "loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    cut_after(tmp_path, 4)
+    assert read_scalars(tmp_path / "train", LOSS) == [(1, 1.0), (2, 2.0), (3, 3.0)]
 
 
 def test_finishing_twice_marks_the_end_once(tmp_path):
     write_run(tmp_path, 1, 5)
     for _ in range(2):
         summaries = RunSummaries(tmp_path)
-        summaries.finish(5, {"best_validation_loss": 2.2})
+        summaries.finish(at(5))
         summaries.close()
-    assert read_scalars(tmp_path, "best_validation_loss") == [(5, float(np.float32(2.2)))]
-    tags = EventAccumulator(str(tmp_path)).Reload().Tags()["tensors"]
-    assert "_hparams_/session_start_info" in tags and "_hparams_/session_end_info" in tags
+    tags = [v.tag for path in event_files(tmp_path) for v in values(path)]
+    assert tags.count("_hparams_/session_end_info") == 1
+
+
+def values(path):
+    for record in tf.data.TFRecordDataset(str(path)):
+        yield from Event.FromString(record.numpy()).summary.value
+
+
+def test_histograms_are_read_back(tmp_path):
+    """Of numpy's own numbers, and of numbers that are all the same."""
+    arrays = {"kernel": np.arange(90.0).reshape(9, 10), "bias": np.zeros(3)}
+    curves = Curves(tmp_path, ("loss",), "tokens")
+    curves.histograms(at(4), {"weights": arrays}, {"kernel": 0.5})
+    curves.close()
+    running = plugin_event_accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
+    (kernel,), (bias,) = (running.Tensors(f"weights/{name}") for name in arrays)
+    buckets = tf.make_ndarray(kernel.tensor_proto)  # left, right, count
+    assert kernel.step == 4 and buckets.shape == (30, 3) and (buckets[:, 2] == 3).all()
+    assert buckets[0, 0] == 0 and buckets[-1, 1] == 89
+    assert tf.make_ndarray(bias.tensor_proto)[:, 2].sum() == 3
+    assert running.SummaryMetadata("weights/kernel").plugin_data.plugin_name == "histograms"
+    assert read_scalars(tmp_path / "train", "weights_update_ratio/kernel") == [(4, 0.5)]
 
 
 def get(port, path, body=None):
@@ -321,12 +372,28 @@ def wait_for(condition, seconds=40):
     raise AssertionError("TensorBoard did not answer in time")
 
 
-def test_a_real_tensorboard_shows_curves_texts_and_hparams(tmp_path):
-    run = tmp_path / "run" / "tensorboard"
-    write_run(run, 1, 20)
-    summaries = RunSummaries(run)
-    summaries.finish(20, {"best_validation_loss": 0.55})
-    summaries.close()
+def groups_in_order(tags):
+    """Groups of tags in the order in which TensorBoard's pages show them, `compareTagNames`.
+
+    A slash or a digit comes before all else on TIME SERIES; on SCALARS, an underscore too.
+    """
+
+    def key(breaks):
+        return lambda tag: [(sign not in breaks, sign) for sign in tag]
+
+    return [
+        list(dict.fromkeys(tag.split("/")[0] for tag in sorted(tags, key=key(breaks))))
+        for breaks in ("/0123456789", "/_0123456789")
+    ]
+
+
+def test_a_real_tensorboard_opens_on_loss_and_perplexity(tmp_path):
+    """Of runs side by side: the groups that come first are open, and so many columns are shown."""
+    for name, rate in (("one", 0.5), ("two", 0.1)):
+        write_run(tmp_path / name, 1, 20, rate)
+        summaries = RunSummaries(tmp_path / name)
+        summaries.finish(at(20))
+        summaries.close()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -336,42 +403,58 @@ def test_a_real_tensorboard_shows_curves_texts_and_hparams(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        tags = wait_for(lambda: len(t := get(port, "plugin/scalars/tags")) == 3 and t)
-        name = "run/tensorboard"
-        assert set(tags) == {name, f"{name}/train", f"{name}/validation"}
-        assert {"loss", "perplexity"} <= set(tags[f"{name}/train"])
-        assert {"loss", "bits_per_byte"} <= set(tags[f"{name}/validation"])
-        points = get(port, f"plugin/scalars/scalars?tag=loss&run={name}/train")
+        tags = wait_for(lambda: len(t := get(port, "plugin/scalars/tags")) == 8 and t)
+        assert set(tags) == {
+            f"{name}{split}" for name in ("one", "two") for split in ("", *SPLITS, "/time")
+        }
+        assert set(tags["one/train"]) >= {LOSS, "metrics/perplexity", "metrics_other/bits_per_byte"}
+        assert set(tags["one/validation"]) == {LOSS, "metrics_other/bits_per_byte"}
+        series, scalars = groups_in_order({tag for run in tags.values() for tag in run})
+        assert series[:2] == ["metrics", "metrics.best"]
+        assert scalars[:2] == ["metrics", "metrics_other"]
+        points = get(port, f"plugin/scalars/scalars?tag={LOSS}&run=one/train")
         assert [(step, value) for _, step, value in points] == [
             (s, pytest.approx(v)) for s, v in expected(1, 20)
         ]
-        texts = get(port, f"plugin/text/text?tag=sample&run={name}/train")
+        texts = get(port, "plugin/text/text?tag=samples/text&run=one/validation")
         assert [t["step"] for t in texts] == [5, 10, 15, 20] and "text of 20" in texts[-1]["text"]
-        table = get(port, f"plugin/text/text?tag=config&run={name}/train")
+        table = get(port, "plugin/text/text?tag=settings&run=one")
         assert "<table>" in table[0]["text"]
-        groups = get(
-            port,
-            "plugin/hparams/session_groups",
-            {
-                "experimentName": "",
-                "allowedStatuses": ["STATUS_SUCCESS"],
-                "sliceSize": 10,
-                "startIndex": 0,
-                "colParams": [],
-            },
-        )["sessionGroups"]
-        assert len(groups) == 1
-        assert groups[0]["hparams"]["rate"] == 0.5 and groups[0]["hparams"]["files"] == "a, b"
-        metrics = {
-            (m["name"].get("group", ""), m["name"]["tag"]): m["value"]
-            for m in groups[0]["metricValues"]
-        }
-        assert metrics["validation", "loss"] == pytest.approx(11 / 20)
-        assert metrics["train", "loss"] == pytest.approx(10 / 20)
-        assert metrics["", "best_validation_loss"] == pytest.approx(0.55)
+        texts = {tag for of_run in get(port, "plugin/text/tags").values() for tag in of_run}
+        assert groups_in_order(texts)[1] == ["samples", "settings"]
+        check_hparams(port)
     finally:
         server.terminate()
         server.wait(10)
+
+
+SPLITS = ("/train", "/validation")
+
+
+def check_hparams(port):
+    """Runs have their own names; what differs comes first, and metrics that compare."""
+    experiment = get(port, "plugin/hparams/experiment", {"experimentName": ""})
+    assert [column["name"] for column in experiment["hparamInfos"]] == [
+        "Peak learning rate", "Model", "Parameters", "seed",
+    ]  # fmt: skip
+    metrics = [(m["name"].get("group", ""), m["name"]["tag"]) for m in experiment["metricInfos"]]
+    assert metrics[:4] == [
+        ("", "metrics.best/bits_per_byte"),
+        ("", "metrics.best/loss"),
+        ("train", LOSS),
+        ("validation", LOSS),
+    ]
+    request = {"allowedStatuses": ["STATUS_SUCCESS"], "sliceSize": 10, "startIndex": 0}
+    groups = get(
+        port, "plugin/hparams/session_groups", {"experimentName": "", "colParams": [], **request}
+    )["sessionGroups"]
+    assert [group["name"] for group in groups] == ["one", "two"]
+    assert [group["hparams"]["Peak learning rate"] for group in groups] == [0.5, 0.1]
+    values = {
+        (m["name"].get("group", ""), m["name"]["tag"]): m["value"]
+        for m in groups[0]["metricValues"]
+    }
+    assert values["validation", LOSS] == values["", "metrics.best/loss"] == pytest.approx(11 / 20)
 
 
 def test_profiling_ends_with_its_range_or_with_training(tmp_path):
@@ -384,5 +467,5 @@ def test_profiling_ends_with_its_range_or_with_training(tmp_path):
         profiler.close()
         profiles = list((tmp_path / name).glob("train/plugins/profile/*/*.xplane.pb"))
         assert len(profiles) == (name != "never")
-    truncate(tmp_path / "within", -1)
+    cut_after(tmp_path / "within", -1)
     assert list((tmp_path / "within").glob("train/plugins/profile/*/*.xplane.pb"))

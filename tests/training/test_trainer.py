@@ -6,6 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import lm_zoo
 from lm_zoo import checkpoints
@@ -17,6 +20,7 @@ from lm_zoo.config import (
     ExperimentConfig,
     ModelConfig,
     OptimizerConfig,
+    RuntimeConfig,
     ScheduleConfig,
     TaskConfig,
     TrainingConfig,
@@ -119,14 +123,56 @@ def test_a_moved_folder_is_evaluated_without_the_text(cache, tmp_path):
 
 def test_curves_have_every_point_once(finished):
     workdir, _ = finished
-    train = read_scalars(workdir / "tensorboard" / "train", "loss")
-    validation = read_scalars(workdir / "tensorboard" / "validation", "loss")
+    train = read_scalars(workdir / "train", "metrics/loss")
+    validation = read_scalars(workdir / "validation", "metrics/loss")
     assert [step for step, _ in train] == [2, 4, 6, 8, 10, 12]
     assert [step for step, _ in validation] == [4, 8, 12]
-    perplexities = read_scalars(workdir / "tensorboard" / "train", "perplexity")
+    perplexities = read_scalars(workdir / "train", "metrics/perplexity")
     for (_, loss), (_, perplexity) in zip(train, perplexities):
         assert perplexity == pytest.approx(math.exp(loss), rel=1e-5)
     assert train[-1][1] < train[0][1]
+
+
+def test_curves_go_by_tokens_and_by_training_time_too(finished):
+    workdir, result = finished
+    losses = read_scalars(workdir / "train", "metrics/loss")
+    by_tokens = read_scalars(workdir, "metrics_over_tokens/loss_train")
+    assert by_tokens == [(step * 4 * 16, loss) for step, loss in losses]
+    by_time = read_scalars(workdir / "time", "metrics_over_time/loss_train")
+    assert [loss for _, loss in by_time] == [loss for _, loss in losses]
+    assert by_time == sorted(set(by_time))
+    seconds = read_scalars(workdir / "train", "progress/training_seconds")
+    assert [second for _, second in seconds] == pytest.approx([time / 1000 for time, _ in by_time])
+    validation = dict(read_scalars(workdir, "metrics_over_tokens/loss_validation"))
+    assert list(validation) == [step * 4 * 16 for step in (4, 8, 12)]
+    assert validation[result.best_step * 64] == pytest.approx(result.best)
+    assert read_scalars(workdir, "metrics.best/loss")[-1] == (
+        result.best_step * 64,
+        pytest.approx(result.best),
+    )
+
+
+def test_tensorboard_says_what_a_run_learns_with_and_no_more(finished):
+    workdir, _ = finished
+    events = EventAccumulator(str(workdir)).Reload()
+    plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    info = HParamsPluginData.FromString(plugin.content).session_start_info
+    assert info.group_name == "", "TensorBoard calls it by its folder, not by a hash"
+    found = {name: value.string_value or value.number_value for name, value in info.hparams.items()}
+    parameters = sum(np.size(w) for w in lm_zoo.load(workdir).model.weights)
+    first = {"Model": "gru_lm", "Parameters": parameters, "Peak learning rate": 0.02}
+    assert {name: found[name] for name in sorted(found)[:3]} == first
+    assert (found["model.hidden_dim"], found["training.steps"], found["seed"]) == (8, 12, 0)
+    assert not [name for name in found if name.startswith(("cleaning", "runtime", "evaluation"))]
+    table = events.Tensors("settings")[0].tensor_proto.string_val[0].decode()
+    rows = [line.split(" | ")[0].strip("| ") for line in table.splitlines() if "`" in line]
+    assert rows[:-1] == [
+        "task.name", "task.sequence_length", "task.sample_length", "task.evaluation_sequence_length",
+        "corpus.name", "corpus.tokens", "data.batch_size", "data.cache_dir", "model.name",
+        "model.hidden_dim", "model.num_layers", "model.dropout", "optimizer.learning_rate",
+        "training.steps", "training.validation_interval", "training.log_interval",
+        "evaluation.batch_size",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("tokenizer, hides", [("byte", False), ("word", True)])
@@ -139,9 +185,9 @@ def test_bits_per_byte_have_another_tag_where_text_was_not_predicted(tokenizer, 
     config.tokenizer.name, config.tokenizer.vocab_size = tokenizer, 0 if tokenizer == "byte" else 5
     lm_zoo.train(config, tmp_path / "run")
     for split in ("train", "validation"):
-        curves = tmp_path / "run" / "tensorboard" / split
-        exact = read_scalars(curves, "bits_per_byte")
-        bound = read_scalars(curves, "bits_per_byte_lower_bound")
+        curves = tmp_path / "run" / split
+        exact = read_scalars(curves, "metrics_other/bits_per_byte")
+        bound = read_scalars(curves, "metrics_other/bits_per_byte_lower_bound")
         assert (bool(bound), bool(exact)) == (hides, not hides)
 
 
@@ -190,7 +236,7 @@ def test_lost_points_of_the_curves_are_said(finished, cache, tmp_path, caplog):
     shutil.copytree(finished[0], run)
     lm_zoo.train(tiny_config(cache), run)
     assert "curves" not in caplog.text
-    for path in (run / "tensorboard" / "train").iterdir():
+    for path in (run / "train").iterdir():
         path.unlink()
     lm_zoo.train(tiny_config(cache), run)
     (line,) = [r.getMessage() for r in caplog.records if "curves" in r.getMessage()]
@@ -240,8 +286,33 @@ def test_going_on_from_an_earlier_checkpoint_ends_with_the_same_bits(finished, c
     assert again == result
     assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(workdir))
     for split in ("train", "validation"):
-        found = read_scalars(tmp_path / "run" / "tensorboard" / split, "loss")
-        assert found == read_scalars(workdir / "tensorboard" / split, "loss")
+        found = read_scalars(tmp_path / "run" / split, "metrics/loss")
+        assert found == read_scalars(workdir / split, "metrics/loss")
+
+
+def test_histograms_change_no_bit_and_show_the_update(finished, cache, tmp_path):
+    """Also with several steps in a call, replicas and micro-batches, which leave rounding."""
+    config = tiny_config(cache, histogram_interval=5)
+    config.runtime.steps_per_call = 4
+    lm_zoo.train(config, tmp_path / "run")
+    assert_same_tensors(final_tensors(tmp_path / "run"), final_tensors(finished[0]))
+    config.runtime = RuntimeConfig("mirrored", logical_cpus=2, micro_batches=2)
+    lm_zoo.train(config, tmp_path / "two")
+    ratios, other = (
+        read_scalars(tmp_path / name / "train", "weights_update_ratio/token_embedding/embeddings")
+        for name in ("run", "two")
+    )
+    assert [step for step, _ in ratios] == [5, 10]
+    assert ratios == [(step, pytest.approx(ratio, rel=1e-3)) for step, ratio in other]
+    assert all(1e-4 < ratio < 1 for _, ratio in ratios)
+    sums = []
+    for name in ("run", "two"):
+        events = EventAccumulator(str(tmp_path / name / "train")).Reload()
+        found = [tag for tag in events.Tags()["tensors"] if tag.startswith("weights_gradient/")]
+        assert len(found) == len(lm_zoo.load(tmp_path / name).model.trainable_variables)
+        buckets = tf.make_ndarray(events.Tensors(found[0])[-1].tensor_proto)
+        sums.append((buckets[0, 0], buckets[-1, 1]))
+    np.testing.assert_allclose(sums[0], sums[1], rtol=1e-3)
 
 
 def test_early_stopping(cache, tmp_path):
@@ -257,7 +328,7 @@ def test_division_on_plateau_lowers_the_rate_on_the_curve(cache, tmp_path):
     config.optimizer = OptimizerConfig(name="sgd", learning_rate=1e-12)
     config.schedule = ScheduleConfig(name="plateau", decay_factor=0.5)
     lm_zoo.train(config, tmp_path / "run")
-    rates = read_scalars(tmp_path / "run" / "tensorboard" / "train", "learning_rate")
+    rates = read_scalars(tmp_path / "run" / "train", "optimizer/learning_rate")
     divisions = [1e-12 * 0.5**n for n in range(11)]
     assert rates[0][1] == pytest.approx(1e-12)
     assert rates[-1][1] < 0.5e-12

@@ -337,7 +337,7 @@ def test_weights_that_the_disk_has_no_room_for(form, tmp_path):
     "flags, expected",
     [
         (["--from=nowhere"], "expected a folder, received 'nowhere'"),
-        (["--from={source}", "--format=onnx"], "unknown name 'onnx'"),
+        (["--from={source}", "--format=onnx"], "received 'onnx'"),
         (["--from={source}", "--tokenizer=nowhere"], "no file or folder 'nowhere'"),
         (["--from={source}", "more"], "unexpected argument 'more'"),
         ([], "--from is required"),

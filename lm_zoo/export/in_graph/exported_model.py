@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from lm_zoo.errors import UserError, did_you_mean
+from lm_zoo.export.checks import checked_names
 from lm_zoo.export.in_graph.input_tensors import compiled
 from lm_zoo.export.in_graph.traced_model import TracedModel
 from lm_zoo.files import plain_path
@@ -39,7 +39,7 @@ class ExportedModel(tf.Module):
         self.in_graph = _modules(task, special_tokens)
         limits = task.length_limits(model, max_length)
         functions = task.exported(TracedModel(model, weights), self.in_graph, limits)
-        self._names = checked_names(task, names)
+        self._names = checked_names(task.name, task.predictions, names)
         for name in self._names:
             prediction = task.predictions[name]
             function = getattr(functions, prediction.function)
@@ -73,20 +73,3 @@ def _calling(function):
 
     call.__signature__ = inspect.signature(function.python_function)  # the defaults too
     return tf.function(call, input_signature=function.input_signature, autograph=False)
-
-
-def checked_names(task, names=None):
-    """Returns names of predictions, or for None all that the task has, in their order.
-
-    Raises:
-        UserError: If the task has no such prediction, or none is given.
-    """
-    known = list(task.predictions)
-    names, listed = known if names is None else list(names), ", ".join(known)
-    for name in names:
-        if name not in known:
-            hint, of = did_you_mean(name, known), f"the task {task.name}"
-            raise UserError(f"signatures: {of} has no {name!r}.{hint} It has {listed}.")
-    if not names:
-        raise UserError(f"signatures: expected at least one of {listed}, received none.")
-    return tuple(name for name in known if name in names)

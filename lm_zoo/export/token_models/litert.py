@@ -18,6 +18,7 @@ from lm_zoo.export.token_models.token_functions import (
 )
 from lm_zoo.export.token_models.token_parity import compare, sample_tokens
 from lm_zoo.files import plain_path
+from lm_zoo.progress import stage
 
 FILE_NAME = "language_model.tflite"
 DEFAULT_LENGTH = 128  # for models of any context; the tensors of LiteRT have fixed sizes
@@ -51,10 +52,11 @@ def write(run, folder, max_length=0):
     weights.assign_to(model)
     functions = TokenFunctions(model, weights, batch_size=1, length=length)
     path = pathlib.Path(folder, FILE_NAME)
-    with writing(folder):
+    with writing(folder), stage("Converting"):
         path.write_bytes(convert(functions, folder))
-    interpreter = interpreter_class(model_path=str(path))
-    parity = check(model, interpreter, sample_tokens(run, 1, length + 1))
+    with stage("Verifying by LiteRT's interpreter"):
+        interpreter = interpreter_class(model_path=str(path))
+        parity = check(model, interpreter, sample_tokens(run, 1, length + 1))
     files = dict.fromkeys(SIGNATURES, FILE_NAME)
     write_card(run, functions, length, parity, files, PACKAGES, folder)
     return f"Verified by LiteRT's interpreter: {parity}"

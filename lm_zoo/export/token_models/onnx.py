@@ -15,6 +15,7 @@ from lm_zoo.export.token_models.token_functions import (
     split_outputs,
 )
 from lm_zoo.export.token_models.token_parity import compare, sample_tokens
+from lm_zoo.progress import stage
 
 FILES = {"score": "score.onnx", "decode": "decode.onnx"}
 PACKAGES = ("tf2onnx", "onnxruntime")
@@ -44,14 +45,15 @@ def write(run, folder):
     weights.assign_to(model)
     functions = TokenFunctions(model, weights)
     for name, file in FILES.items():
-        with writing(folder):
+        with writing(folder), stage(f"Converting {name}"):
             pathlib.Path(folder, file).write_bytes(convert(converter, getattr(functions, name)))
     sessions = {
         name: runtime.InferenceSession(str(folder / file), providers=["CPUExecutionProvider"])
         for name, file in FILES.items()
     }
     length = min(LENGTH, model.context_length or LENGTH)
-    parity = check(model, functions, sessions, sample_tokens(run, ROWS, length + 1))
+    with stage("Verifying by ONNX Runtime"):
+        parity = check(model, functions, sessions, sample_tokens(run, ROWS, length + 1))
     write_card(run, functions, None, parity, FILES, PACKAGES, folder)
     return f"Verified by ONNX Runtime: {parity}"
 

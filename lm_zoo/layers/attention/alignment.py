@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers import initializers
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.wide_sums import add_each_to_each
 
@@ -13,7 +13,7 @@ KINDS = ("additive", "multiplicative")
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class Alignment(Configurable, keras.layers.Layer):
+class Alignment(ConfigurableLayer):
     """Additive attention (Bahdanau et al. 2014) or multiplicative (Luong et al. 2015, "general").
 
     The score of query q and memory vector m is `v . tanh(W q + U m + b)` or `q . U m`. The softmax

@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
 from lm_zoo.layers.dropout import named_dropout
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class CrossAttention(Configurable, keras.layers.Layer):
+class CrossAttention(ConfigurableLayer):
     """Multi-head attention (Vaswani et al. 2017): queries of one text, keys and values of another.
 
     The keys and values are worked out once for a source (`read`), whatever number of tokens is then
@@ -21,7 +21,7 @@ class CrossAttention(Configurable, keras.layers.Layer):
         dropout: Share of the attention weights dropped in training.
         use_bias: Whether the products have biases.
         stddev: Standard deviation of the initial weights.
-        seed: Of the initial weights and of dropout; None draws them anew each time.
+        seed: Seed of the initial weights and of dropout; None draws new ones each time.
     """
 
     def __init__(
@@ -66,28 +66,34 @@ class CrossAttention(Configurable, keras.layers.Layer):
         zeros = tf.zeros((batch_size, self.num_heads, 1, self.head_dim), self.compute_dtype)
         return zeros, zeros
 
-    def call(self, x, keys_and_values, mask, training=False):
+    def call(self, x, keys_and_values, mask=None, training=False):
         """Attends from each token to the whole source.
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
             keys_and_values: From `read`. Where there are fewer sources than rows of `x`, as many
                 neighbouring rows share each: the beams of a search, for which it is not copied.
-            mask: Added to the scores, shape `(sources, 1, 1, source_length)`.
+                Without a mask the encoder's vectors themselves, shape `(batch, source_length,
+                hidden_dim)`.
+            mask: Added to the scores, shape `(sources, 1, 1, source_length)`. None, as in models
+                of Keras, hides nothing, and gives the outputs alone.
             training: Whether dropout is on.
 
         Returns:
             `(outputs, weights)`: shape `(batch, length, hidden_dim)`, and the attention weights,
-            float32 `(batch, num_heads, length, source_length)`, before dropout.
+            float32 `(batch, num_heads, length, source_length)`, before dropout. Without a mask
+            the outputs alone.
         """
-        keys, values = keys_and_values
+        is_plain = mask is None
+        keys, values = self.read(keys_and_values) if is_plain else keys_and_values
         shape, num_sources = tf.shape(x), tf.shape(keys)[0]
         # The G rows of a source are read as one longer row.
         rows = shape[0] // tf.maximum(num_sources, 1)
         x = tf.reshape(x, (num_sources, rows * shape[1], self.hidden_dim))
         queries = self._heads(self.query(x)) * self.head_dim**-0.5  # (B / G, H, G * T, D)
         scores = tf.matmul(queries, keys, transpose_b=True)  # (B / G, H, G * T, S)
-        weights = tf.nn.softmax(tf.cast(scores, tf.float32) + mask)
+        scores = tf.cast(scores, tf.float32)
+        weights = tf.nn.softmax(scores if is_plain else scores + mask)
         kept = self.weight_dropout(tf.cast(weights, self.compute_dtype), training=training)
         mixed = tf.transpose(tf.matmul(kept, values), (0, 2, 1, 3))  # (B / G, G * T, H, D)
         mixed = tf.reshape(mixed, (shape[0], shape[1], self.hidden_dim))
@@ -96,7 +102,8 @@ class CrossAttention(Configurable, keras.layers.Layer):
         )
         weights = tf.transpose(weights, (0, 2, 1, 3, 4))  # (B / G, G, H, T, S)
         weights = tf.reshape(weights, (shape[0], self.num_heads, shape[1], tf.shape(keys)[2]))
-        return self.output_projection(mixed), weights
+        outputs = self.output_projection(mixed)
+        return outputs if is_plain else (outputs, weights)
 
     def flops_per_token(self, source_length):
         """Of a token written; the products of `read` are counted for as many source tokens."""

@@ -127,6 +127,20 @@ def causal_mask(length):
     return additive_mask(tf.range(length)[None] <= tf.range(length)[:, None])
 
 
+def self_attention_mask(x, mask):
+    """Returns what self-attention adds to its scores, and whether a plain Keras layer was called.
+
+    Args:
+        x: Shape `(batch, length, width)`.
+        mask: What is to be added, float32. None, or a Keras mask (True where there is a token, bool
+            `(batch, length)`), means that each token sees those before it that are tokens.
+    """
+    if mask is not None and mask.dtype != tf.bool:
+        return mask, False
+    causal = causal_mask(tf.shape(x)[1])
+    return (causal if mask is None else causal + additive_mask(mask)[:, None, None]), True
+
+
 def cache_mask(position, length, context_length):
     """Returns the mask that is added to the scores of `length` new tokens over their cache.
 

@@ -3,15 +3,15 @@
 import keras
 import tensorflow as tf
 
-from lm_zoo.layers.attention.key_value_cache import write
+from lm_zoo.layers.attention.key_value_cache import self_attention_mask, write
 from lm_zoo.layers.attention.rotary import rotate
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
 from lm_zoo.layers.dropout import named_dropout
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
-class CausalSelfAttention(Configurable, keras.layers.Layer):
+class CausalSelfAttention(ConfigurableLayer):
     """Multi-head attention (Vaswani et al. 2017) with one product for queries, keys and values.
 
     The fused kernel's columns are queries, keys, values, each with its heads one after the other:
@@ -28,7 +28,7 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         dropout: Share of the attention weights dropped in training.
         use_bias: Whether the two products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
-        seed: Of the initial weights and of dropout; None draws them anew each time.
+        seed: Seed of the initial weights and of dropout; None draws new ones each time.
         stddev: Standard deviation of the other initial weights.
         scale: What products of queries and keys are multiplied by; None is `head_dim ** -0.5`.
     """
@@ -63,13 +63,23 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         self.output_projection.build((None, None, self.hidden_dim))
         self.weight_dropout.build()
 
-    def call(self, x, mask, rotation=None, cache=None, position=None, sources=None, training=False):
+    def call(
+        self,
+        x,
+        mask=None,
+        rotation=None,
+        cache=None,
+        position=None,
+        sources=None,
+        training=False,
+    ):
         """Attends from each token to itself and the tokens before it.
 
         Args:
             x: Shape `(batch, length, hidden_dim)`.
             mask: Added to the scores: `causal_mask(length)`, or with a cache `cache_mask(...)`, or
-                that of `read_documents`.
+                that of `read_documents`. None or a Keras mask, as in `keras.Sequential`, stand for
+                the causal mask, and give the outputs alone.
             rotation: From `lm_zoo.layers.attention.rotary.rotation`, or None.
             cache: `(keys, values)` of the tokens before, or None to attend within `x` alone.
             position: With a cache: number of tokens before `x` in each row, shape `(batch,)`.
@@ -79,7 +89,9 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
 
         Returns:
             `(outputs, cache)`: shape `(batch, length, hidden_dim)`, and the cache with `x` in it.
+            Without a given mask the outputs alone.
         """
+        mask, is_plain = self_attention_mask(x, mask)
         batch, length = tf.shape(x)[0], tf.shape(x)[1]
         queries, keys, values = self.project(x, rotation)
         if cache is not None and sources is not None:
@@ -105,7 +117,8 @@ class CausalSelfAttention(Configurable, keras.layers.Layer):
         mixed = tf.reshape(mixed, (batch, self.num_heads, length, self.head_dim))
         mixed = tf.transpose(mixed, (0, 2, 1, 3))  # (B, T, H, D)
         mixed = tf.reshape(mixed, (batch, length, self.hidden_dim))
-        return self.output_projection(mixed), cache
+        outputs = self.output_projection(mixed)
+        return outputs if is_plain else (outputs, cache)
 
     def project(self, x, rotation):
         """Returns queries `(B, H, T, D)`, already scaled, and keys and values `(B, K, T, D)`."""

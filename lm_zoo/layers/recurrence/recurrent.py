@@ -1,14 +1,13 @@
 """What the three recurrent layers share: weights, the input projection, the state."""
 
-import keras
 import tensorflow as tf
 
 from lm_zoo.layers import initializers
-from lm_zoo.layers.configurable import Configurable
+from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.wide_sums import add_shared
 
 
-class RecurrentLayer(Configurable, keras.layers.Layer):
+class RecurrentLayer(ConfigurableLayer):
     """A layer that reads a sequence step by step and hands its state on.
 
     The input projection of all time steps is one matrix product. The recurrence is a loop with a
@@ -64,21 +63,27 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         zeros = tf.zeros((batch_size, self.hidden_dim), tf.float32)
         return zeros if self.states_per_layer == 1 else (zeros,) * self.states_per_layer
 
-    def call(self, inputs, state, document_starts=None, lengths=None):
+    def call(self, inputs, state=None, document_starts=None, lengths=None, mask=None):
         """Reads a piece of text.
 
         Args:
             inputs: Shape `(batch, length, input_dim)`.
-            state: From `initial_state`, or from the piece before.
+            state: From `initial_state`, or from the piece before; None, as in `keras.Sequential`,
+                reads a text from its start and gives the outputs alone.
             document_starts: Where the state is reset to zero before a step: bool `(batch, length)`,
                 or None for nowhere.
             lengths: Steps of each row, int32 `(batch,)`, or None for all: after them its state
                 stays as it is, and outputs are arbitrary.
+            mask: The same in Keras' form: True where a step is one of the row's, bool `(batch,
+                length)`, or None for everywhere.
 
         Returns:
             `(outputs, state)`: shape `(batch, length, hidden_dim)`, and the state after the last
-            step.
+            step. Without a given state the outputs alone.
         """
+        is_whole = state is None
+        if is_whole:
+            state = self.initial_state(tf.shape(inputs)[0])
         inputs = tf.transpose(tf.cast(inputs, self.compute_dtype), (1, 0, 2))  # (T, B, D)
         kernel = tf.cast(self.kernel, self.compute_dtype)
         flat = tf.matmul(tf.reshape(inputs, (-1, self.input_dim)), kernel)  # (T * B, G * H)
@@ -88,14 +93,18 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        masks = ()  # each bool (T, B, 1): where a document starts, and where a row is active
+        masks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
         if document_starts is not None:
             masks = (tf.transpose(document_starts)[..., None],)
         elif lengths is not None:
             goes_on = (tf.range(shape[0])[:, None] < lengths)[..., None]
             masks = (tf.zeros_like(goes_on), goes_on)
+        elif mask is not None:
+            goes_on = tf.transpose(mask)[..., None]
+            masks = (tf.zeros_like(goes_on), goes_on)
         outputs, state = self.recur(projected, recurrent_kernel, bias, state, *masks)
-        return tf.transpose(outputs, (1, 0, 2)), state  # (B, T, H)
+        outputs = tf.transpose(outputs, (1, 0, 2))  # (B, T, H)
+        return outputs if is_whole else (outputs, state)
 
     def input_bias(self, bias):
         return bias
@@ -121,14 +130,14 @@ class RecurrentLayer(Configurable, keras.layers.Layer):
 
 
 def reset_at_starts(masks, *tensors):
-    """Zeroes rows where a document starts: states before a step, and their gradients.
+    """Puts rows to zero where a document starts: for states before a step, and their gradients.
 
-    It selects rather than multiplies, so that not even an infinity leaks from one document into
-    the next.
+    It selects rather than multiplies, so that not even an infinity gets from one document into the
+    next.
 
     Args:
-        masks: An empty sequence, which changes nothing, or one whose first entry is a bool tensor
-            of shape `(..., batch, 1)`.
+        masks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
+            tensor of shape `(..., batch, 1)`.
         *tensors: Shape `(..., batch, width)`.
 
     Returns:

@@ -57,9 +57,9 @@ class LanguageModelRun(Run):
 
         Args:
             texts: A string or a list of strings.
-            batch_size: Texts read at once.
-            special_tokens: What a special token that is written out in a text is: `text`, or
-                `control`, the token.
+            batch_size: Texts per batch.
+            special_tokens: How a special token written out in a text is read: as `text`, or as the
+                token (`control`).
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)
@@ -117,12 +117,8 @@ class LanguageModelRun(Run):
             corpus = given_text(list(map(str, files)), documents, self.config.data.cache_dir)
             examples = prepared_examples(self.config, corpus, self.preprocessors).split("train")
         tokens = dataclasses.replace(examples.fields["text"], name=pathlib.Path(files[0]).name)
-        ledger = self.task.evaluate(
-            self.model,
-            ExampleSplit(tokens.name, {"text": tokens}),
-            self.distribution,
-            **self._measured(**options),
-        )
+        examples = ExampleSplit(tokens.name, {"text": tokens})
+        ledger = self._evaluated(examples, **self._measured(**options))
         return self._with_origin(ledger, corpus.name)
 
     def report(self, split, options):

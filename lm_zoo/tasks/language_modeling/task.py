@@ -137,6 +137,6 @@ class LanguageModeling(Task):
 
         def observe():
             text = prompt + generate(model, self.tokenizer, [prompt], options)[0].text
-            return ValidationSummaries(texts={"sample": text})
+            return ValidationSummaries(texts={"text": text})
 
         return observe

@@ -7,6 +7,7 @@ from lm_zoo.data.fields import Field
 from lm_zoo.tasks.bucketed import BucketArguments
 
 FIELDS = (Field("source", shares="target"), Field("target"))
+METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER"}  # name -> what people call it
 MONITORS = {"loss": min, "bleu": max}  # what `training.best_by` may name, and what is better
 
 

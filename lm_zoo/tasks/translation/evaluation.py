@@ -3,6 +3,7 @@
 import dataclasses
 
 from lm_zoo.distribution.exchange import exchange
+from lm_zoo.progress import stage
 from lm_zoo.tasks.translation.metrics import (
     check_metrics,
     check_references,
@@ -79,7 +80,9 @@ def evaluate_translations(
     check_references(len(sources), references)
     distribution = run.distribution
     worker, num_workers = distribution.worker, distribution.num_workers
-    best = [found[0] for found in run.translate(sources[worker::num_workers], **options)]
+    with stage("Translating", distribution.is_chief) as update:
+        translations = run.translate(sources[worker::num_workers], update, **options)
+    best = [found[0] for found in translations]
     mine = [(each.text, each.truncated, each.finished_by == "length") for each in best]
     translated = [None] * len(sources)
     for first, part in enumerate(exchange(distribution, mine)):

@@ -3,9 +3,9 @@
 import dataclasses
 
 from lm_zoo.checked_fields import field, same_field
+from lm_zoo.errors import UserError
 from lm_zoo.generation.translation_options import TOO_LONG, TranslationOptions
-
-METRICS = {"bleu": "BLEU", "chrf": "chrF", "ter": "TER"}  # name -> what people call it
+from lm_zoo.tasks.translation.arguments import METRICS
 
 
 @dataclasses.dataclass
@@ -69,6 +69,38 @@ class EvaluationOptions:
         help="What to do with a source that is longer than the model can read; default: an error, "
         "unless the run truncated them in training.",
     )
+
+    def check(self, split):
+        """Raises a `UserError` for what cannot be measured, as far as the model need not be asked.
+
+        Args:
+            split: Name of the split.
+        """
+        from lm_zoo.data.held_out import HELD_OUT
+        from lm_zoo.tasks.translation.metrics import check_metrics
+
+        check_metrics(**self.measuring)
+        has_sources, has_references = self.sources is not None, bool(self.references)
+        if self.translations is not None and has_sources:
+            raise UserError(
+                "--sources: existing translations are evaluated with --references only; leave "
+                "out --sources or --translations."
+            )
+        if self.translations is None and has_sources != has_references:
+            raise UserError("--sources and --references: expected both or neither; give both.")
+        search = {name: value for name, value in self.search.items() if value is not None}
+        TranslationOptions(**search).validate()
+        if not has_sources and self.metrics and split not in HELD_OUT and not has_references:
+            raise UserError(
+                f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
+                f"{split!r}; for the training pairs only perplexity can be evaluated "
+                "(`--metrics=`)."
+            )
+
+    @property
+    def needs_model(self):
+        """Whether the run's model has to be loaded for it."""
+        return self.translations is None
 
     @property
     def search(self):

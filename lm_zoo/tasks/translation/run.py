@@ -31,11 +31,12 @@ class TranslationRun(Run):
     def source_tokenizer(self):
         return self.task.source_tokenizer
 
-    def translate(self, sources, **options):
+    def translate(self, sources, on_progress=None, **options):
         """Translates texts.
 
         Args:
             sources: A string or a list of strings.
+            on_progress: Called as `on_progress(done, of how many)` after each, or None.
             **options: Fields of `TranslationOptions`, e.g. `num_beams=5, num_return_sequences=3`.
 
         Returns:
@@ -49,6 +50,7 @@ class TranslationRun(Run):
             sources,
             options_of(TranslationOptions, "translate", options),
             devices=self.distribution.devices,
+            on_progress=on_progress,
         )
 
     def score(self, texts, sources, batch_size=BATCH_SIZE, special_tokens=TEXT):
@@ -101,9 +103,7 @@ class TranslationRun(Run):
             "source": split_of_texts(sources, self.source_tokenizer, name),
             "target": split_of_texts(targets, self.tokenizer, name),
         }
-        report = self.task.evaluate(
-            self.model, ExampleSplit(name, fields), self.distribution, batch_size=batch_size
-        )
+        report = self._evaluated(ExampleSplit(name, fields), batch_size=batch_size)
         return self._with_origin(report, "")
 
     def report(self, split, options):

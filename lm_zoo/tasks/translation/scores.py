@@ -4,7 +4,7 @@ import dataclasses
 import typing
 
 from lm_zoo.tables import render
-from lm_zoo.tasks.translation.evaluation_options import METRICS
+from lm_zoo.tasks.translation.arguments import METRICS
 
 
 @dataclasses.dataclass

@@ -3,18 +3,16 @@
 import tensorflow as tf
 
 from lm_zoo.data.batching.bucketed_batches import BucketedBatches
-from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.ledger import Ledger
 from lm_zoo.evaluation.text_curves import text_curves
-from lm_zoo.generation.translation_options import TranslationOptions
 from lm_zoo.layers.token_losses import row_losses
 from lm_zoo.models.sequence_to_sequence import SequenceToSequenceModel
 from lm_zoo.tasks.task import Sums, Task
 from lm_zoo.tasks.translation.arguments import FIELDS, MONITORS, Arguments
 from lm_zoo.tasks.translation.evaluation_options import EvaluationOptions
 from lm_zoo.tasks.translation.inspection import ratio_section
-from lm_zoo.tasks.translation.metrics import check_metrics, translation_scores
+from lm_zoo.tasks.translation.metrics import translation_scores
 from lm_zoo.tasks.translation.observation import ValidationTranslations
 from lm_zoo.tasks.translation.predictions import PREDICTIONS
 from lm_zoo.text.checks import require_vocabulary
@@ -129,26 +127,6 @@ class Translation(Task):
     def length_limits(self, model, max_length=0):
         longest = min(filter(None, (model.source_length, max_length)), default=None)
         return super().length_limits(model, max_length) | {"source": longest}
-
-    @classmethod
-    def check_evaluation(cls, config, folder, split, options):
-        check_metrics(**options.measuring)
-        has_sources, has_references = options.sources is not None, bool(options.references)
-        if options.translations is not None and has_sources:
-            raise UserError(
-                "--sources: existing translations are evaluated with --references only; leave "
-                "out --sources or --translations."
-            )
-        if options.translations is None and has_sources != has_references:
-            raise UserError("--sources and --references: expected both or neither; give both.")
-        search = {name: value for name, value in options.search.items() if value is not None}
-        TranslationOptions(**search).validate()
-        if not has_sources and options.metrics and split not in HELD_OUT and not has_references:
-            raise UserError(
-                f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
-                f"{split!r}; for the training pairs only perplexity can be evaluated "
-                "(`--metrics=`)."
-            )
 
     @classmethod
     def evaluate_given(cls, config, folder, split, options):

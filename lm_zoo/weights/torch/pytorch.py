@@ -12,11 +12,11 @@ import re
 import numpy as np
 
 from lm_zoo.errors import UserError
+from lm_zoo.templates import render
 from lm_zoo.weights.foreign_json import CONFIG, Fields, read_json
 from lm_zoo.weights.foreign_model import ForeignModel, arguments_of, written
 from lm_zoo.weights.tensor_mapping import check_tensors
 from lm_zoo.weights.torch import recurrent_weights as recurrent
-from lm_zoo.weights.torch.pytorch_module import readme
 from lm_zoo.weights.transformers.hugging_face_tokenizer import (
     read_tokenizer,
     tokenizer_files,
@@ -111,7 +111,8 @@ def write(run, folder, shard_bytes=0):
         settings["nonlinearity"] = model.activation
     write_json(folder / CONFIG, {"model": recurrent.CLASSES[name], **settings})
     write_tokenizer(run.tokenizer, folder, None)
-    (folder / "README.md").write_text(readme(recurrent.CLASSES[name], settings), encoding="utf-8")
+    readme = render("pytorch_module.md", kind=recurrent.CLASSES[name], **settings)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
     where = write_safetensors(folder, mappings, model, shard_bytes)
     return written(f"nn.{recurrent.CLASSES[name]}", model, where)
 

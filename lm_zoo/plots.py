@@ -1,12 +1,12 @@
 """Small plots as SVG: bars and lines, drawn with the page's own colours, light or dark.
 
 Each has a title and a description for readers who cannot see it, and its figures stand in a table
-beside it (`lm_zoo.inspection.page`).
+beside it (`data_report.html`).
 """
 
 import math
 
-from lm_zoo.html_page import escaped
+from lm_zoo.templates import Markup, escape
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 72, 16, 14, 60
@@ -24,7 +24,7 @@ def bar_plot(name, title, description, bars, x_label, y_label):
         y_label: Of the axis at the side.
 
     Returns:
-        An `svg` element.
+        An `svg` element, as `Markup`.
     """
     most = max((height for _, height in bars), default=0) or 1
     ticks = _ticks(most)
@@ -36,7 +36,7 @@ def bar_plot(name, title, description, bars, x_label, y_label):
         x, y = LEFT + index * step, _y(height / top)
         parts.append(
             f'<rect class="bar" x="{x + 1:.1f}" y="{y:.1f}" width="{max(step - 2, 0.5):.1f}" '
-            f'height="{HEIGHT - BOTTOM - y:.1f}"><title>{escaped(label)}: '
+            f'height="{HEIGHT - BOTTOM - y:.1f}"><title>{escape(label)}: '
             f"{height:,}</title></rect>"
         )
         if index % every == 0:
@@ -57,7 +57,7 @@ def line_plot(name, title, description, points, x_label, y_label, log_y=False):
         log_y: Whether that one is logarithmic too; else it is a share, in per cent.
 
     Returns:
-        An `svg` element.
+        An `svg` element, as `Markup`.
     """
     last = max((x for x, _ in points), default=1)
     x_decades = max(1, math.ceil(math.log10(last) - 1e-9))
@@ -83,20 +83,19 @@ def line_plot(name, title, description, points, x_label, y_label, log_y=False):
 
 def _svg(name, title, description, parts, x_label, y_label):
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    return "\n".join(
-        [
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-labelledby="{name}-title {name}-description">',
-            f'<title id="{name}-title">{escaped(title)}</title>',
-            f'<desc id="{name}-description">{escaped(description)}</desc>',
-            *parts,
-            f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}" '
-            f'text-anchor="middle">{escaped(x_label)}</text>',
-            f'<text class="label" transform="translate(14 {middle:.0f}) rotate(-90)" '
-            f'text-anchor="middle">{escaped(y_label)}</text>',
-            "</svg>",
-        ]
-    )
+    lines = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-labelledby="{name}-title {name}-description">',
+        f'<title id="{name}-title">{escape(title)}</title>',
+        f'<desc id="{name}-description">{escape(description)}</desc>',
+        *parts,
+        f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}" '
+        f'text-anchor="middle">{escape(x_label)}</text>',
+        f'<text class="label" transform="translate(14 {middle:.0f}) rotate(-90)" '
+        f'text-anchor="middle">{escape(y_label)}</text>',
+        "</svg>",
+    ]
+    return Markup("\n".join(lines))
 
 
 def _y(share):
@@ -106,7 +105,7 @@ def _y(share):
 def _x_tick(x, label):
     return "".join(
         f'<text class="tick" x="{x:.1f}" y="{HEIGHT - BOTTOM + 17 + 14 * number}" '
-        f'text-anchor="middle">{escaped(line)}</text>'
+        f'text-anchor="middle">{escape(line)}</text>'
         for number, line in enumerate(str(label).split("\n"))
     )
 
@@ -114,7 +113,7 @@ def _x_tick(x, label):
 def _y_tick(y, label):
     return (
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escaped(label)}</text>'
+        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>'
     )
 
 
