@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora.corpus import SPLITS
@@ -12,9 +13,17 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.progress import stage
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
+from lm_zoo.types import Path
+
+if TYPE_CHECKING:
+    from lm_zoo.config import ExperimentConfig
+    from lm_zoo.inspection.inspection import Inspection
+    from lm_zoo.run import Run
 
 
-def prepare(config, listener=None, **changes):
+def prepare(
+    config: "ExperimentConfig | Path", listener: "ProgressListener | None" = None, **changes: Any
+) -> "PreparedText":
     """Fetches, cleans and tokenizes a config's text into the cache, where training finds it.
 
         print(lm_zoo.prepare("quickstart_lstm", tokenizer={"vocab_size": 2000}))
@@ -40,7 +49,14 @@ def prepare(config, listener=None, **changes):
     return PreparedText(corpus, preprocessors, examples, seconds)
 
 
-def inspect(source, split="train", num_examples=3, num_batches=None, listener=None, **changes):
+def inspect(
+    source: "ExperimentConfig | Run | Path",
+    split: str = "train",
+    num_examples: int = 3,
+    num_batches: int | None = None,
+    listener: "ProgressListener | None" = None,
+    **changes: Any,
+) -> "Inspection":
     """Looks at a split as the model sees it: examples, batches, and what is known of each field.
 
         report = lm_zoo.inspect("quickstart_lstm")

@@ -81,6 +81,47 @@ def line_plot(name, title, description, points, x_label, y_label, log_y=False):
     return _svg(name, title, description, parts, x_label, y_label)
 
 
+def curves_plot(name, title, description, curves, x_label, y_label):
+    """Draws several curves over two linear axes.
+
+    Args:
+        name: An id within the page.
+        title: What they show.
+        description: The same in a sentence or two, for a screen reader.
+        curves: What each is called -> its points `(x, y)`, x ascending. The n-th has the class `cN`,
+            of eight.
+        x_label: Of the axis below, which begins at 0.
+        y_label: Of the axis at the side.
+
+    Returns:
+        An `svg` element, as `Markup`.
+    """
+    points = [point for curve in curves.values() for point in curve]
+    x_ticks = _ticks(max(x for x, _ in points) or 1)
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    step = _step((high - low) / 4 or abs(high) or 1)
+    first, last = math.floor(low / step), max(math.ceil(high / step), math.floor(low / step) + 1)
+    y_ticks = [step * n for n in range(first, last + 1)]
+
+    def place(x, y):
+        share = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return LEFT + (WIDTH - LEFT - RIGHT) * x / x_ticks[-1], _y(share)
+
+    parts = [_x_tick(place(x, low)[0], _short(x)) for x in x_ticks]
+    parts += [_y_tick(place(0, y)[1], f"{y:.4g}") for y in y_ticks]
+    for number, (label, curve) in enumerate(curves.items()):
+        kind = f'class="curve c{number % 8}"'
+        drawn = [place(*point) for point in curve]
+        if len(drawn) == 1:
+            x, y = drawn[0]
+            parts.append(f'<circle {kind} cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+        listed = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+        parts.append(
+            f'<polyline {kind} points="{listed}"><title>{escape(label)}</title></polyline>'
+        )
+    return _svg(name, title, description, parts, x_label, y_label)
+
+
 def _svg(name, title, description, parts, x_label, y_label):
     middle = (TOP + HEIGHT - BOTTOM) / 2
     lines = [
@@ -119,10 +160,14 @@ def _y_tick(y, label):
 
 def _ticks(most):
     """Returns round numbers from 0 to `most` or just above it, five or so."""
-    rough = most / 4
-    unit = 10 ** math.floor(math.log10(rough))
-    step = next(unit * m for m in (1, 2, 2.5, 5, 10) if unit * m >= rough)
+    step = _step(most / 4)
     return [step * n for n in range(math.ceil(most / step) + 1)]
+
+
+def _step(rough):
+    """Returns a round number that is not less."""
+    unit = 10 ** math.floor(math.log10(rough))
+    return next(unit * m for m in (1, 2, 2.5, 5, 10) if unit * m >= rough * (1 - 1e-9))
 
 
 def _short(number):

@@ -22,18 +22,23 @@ def import_quietly(name):
     """Imports a module without what its C++ libraries print while loading, unless it fails.
 
     TensorFlow prints notes about CPU features and missing GPU drivers before it reads
-    TF_CPP_MIN_LOG_LEVEL, so they can only be caught at the file descriptor.
+    TF_CPP_MIN_LOG_LEVEL.
     """
-    if name in sys.modules:
-        return
+    if name not in sys.modules:
+        with library_notes_caught(), _as_not_installed(_NOT_FOR_KERAS):
+            importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def library_notes_caught():
+    """Catches what C++ libraries print to standard error's descriptor; shown where a block fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as said:
         kept = os.dup(2)
         try:
             os.dup2(said.fileno(), 2)
             try:
-                with _as_not_installed(_NOT_FOR_KERAS):
-                    importlib.import_module(name)
+                yield
             finally:
                 os.dup2(kept, 2)
         except BaseException:

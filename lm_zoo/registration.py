@@ -15,6 +15,7 @@ import importlib
 import re
 import sys
 import typing
+from typing import Any
 
 from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError, unknown_name
@@ -63,7 +64,7 @@ class Registered(typing.NamedTuple):
     source: Source
 
 
-def register(kind, name, what):
+def register(kind: str, name: str, what: Any) -> None:
     """Makes something of your own known by a name, for configs, commands and Python.
 
     Args:

@@ -1,14 +1,19 @@
 """Builds models by name; importing this imports all of them."""
 
+from typing import TYPE_CHECKING, Any
+
 from lm_zoo.errors import unknown_name
 from lm_zoo.models import MODELS
 from lm_zoo.models.arguments import check_arguments
+
+if TYPE_CHECKING:
+    from lm_zoo.models.language_model import LanguageModel
 
 for _name in MODELS.data.keys() - MODELS.outside.keys():
     MODELS[_name]  # imported, so that Keras knows the class of a model that it loads
 
 
-def list_models():
+def list_models() -> list[str]:
     """Returns the names that `build_model` takes."""
     return sorted(MODELS)
 
@@ -22,7 +27,15 @@ def registered_model(name):
     return MODELS.find("model.name", name)
 
 
-def build_model(name, size="", *, vocab_size, dtype=None, seed=0, **arguments):
+def build_model(
+    name: str,
+    size: str = "",
+    *,
+    vocab_size: int,
+    dtype: str | None = None,
+    seed: int | None = 0,
+    **arguments: Any,
+) -> "LanguageModel":
     """Builds a language model with its weights.
 
     Args:

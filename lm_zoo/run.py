@@ -1,6 +1,7 @@
 """A trained run as a Python object: `lm_zoo.load(workdir)`."""
 
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.checkpoints.choice import find_checkpoint
 from lm_zoo.config import IMPORTED
@@ -11,6 +12,7 @@ from lm_zoo.data.held_out import HELD_OUT
 from lm_zoo.data.preparation import prepared_corpus
 from lm_zoo.distribution.strategies import default_distribution
 from lm_zoo.errors import UserError, unknown_name
+from lm_zoo.evaluation.training_cost import training_cost
 from lm_zoo.experiment import Experiment, build_task_model
 from lm_zoo.model_tensors import assign_tensors, model_tensors
 from lm_zoo.progress import current_stages, stage
@@ -19,9 +21,20 @@ from lm_zoo.run_folder import RunFolder
 from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
 from lm_zoo.tasks.prediction import prediction_of
+from lm_zoo.types import Path, Texts
+
+if TYPE_CHECKING:
+    from lm_zoo.config import ExperimentConfig
+    from lm_zoo.distribution.strategies import Distribution
+    from lm_zoo.training.trainer import TrainingResult
 
 
-def train(config, workdir, profile_steps=None, **changes):
+def train(
+    config: "ExperimentConfig | Path",
+    workdir: Path,
+    profile_steps: tuple[int, int] | None = None,
+    **changes: Any,
+) -> "TrainingResult":
     """Trains a config into a folder, or goes on with the run that is there.
 
         lm_zoo.train("quickstart_lstm", "runs/mine", seed=3, training={"steps": 100})
@@ -42,7 +55,9 @@ def train(config, workdir, profile_steps=None, **changes):
     return Experiment(given_config(config, changes), workdir).train(profile_steps)
 
 
-def load(workdir, checkpoint="best", distribution=None):
+def load(
+    workdir: Path, checkpoint: str | int = "best", distribution: "Distribution | None" = None
+) -> "Run":
     """Loads a run that `train` wrote.
 
     Args:
@@ -75,7 +90,9 @@ def load(workdir, checkpoint="best", distribution=None):
         with distribution.strategy.scope():
             model = build_task_model(task)
             assign_tensors(model_tensors(model), tensors)
-    return resolve(task.run_class)(folder, task, model, found.step, distribution)
+    run = resolve(task.run_class)(folder, task, model, found.step, distribution)
+    run.clock = found.metadata.get("clock")
+    return run
 
 
 class Run:
@@ -92,9 +109,19 @@ class Run:
     Attributes:
         config: The `ExperimentConfig` that it was trained with.
         preprocessors: Field name -> tokenizer.
+        training: What the training behind the checkpoint took: a dict with `seen`, `unit` (`tokens`
+            or `examples`) and `seconds`; empty where it is not known.
     """
 
-    def __init__(self, folder, task, model, step, distribution=None):
+    def __init__(
+        self,
+        folder: Any,
+        task: Any,
+        model: Any,
+        step: int | None,
+        distribution: "Distribution | None" = None,
+    ) -> None:
+        self.clock = None  # what the checkpoint has of the training clock
         self.folder = folder
         self.task = task
         self.config = task.config
@@ -103,6 +130,10 @@ class Run:
         self.step = step
         self.distribution = distribution or default_distribution()
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # what the kinds of runs add
+
     def __repr__(self):
         where = self.folder.path if self.folder else "no folder"
         return (
@@ -110,7 +141,11 @@ class Run:
             f"{self.model.num_parameters:,} parameters, step {self.step:,}>"
         )
 
-    def predict(self, prediction, *texts, **inputs):
+    @property
+    def training(self) -> Any:
+        return training_cost(self.clock, self.task.unit)
+
+    def predict(self, prediction: Any, *texts: Texts, **inputs: Any) -> Any:
         """Asks the model for one of the task's predictions.
 
         Args:
@@ -128,7 +163,7 @@ class Run:
         declared = prediction_of(self.task.name, self.task.predictions, prediction)
         return resolve(declared.answer)(self, **declared.checked(texts, inputs))
 
-    def evaluate(self, split="test", **options):
+    def evaluate(self, split: str = "test", **options: Any) -> Any:
         """Measures the model on a split of the run's corpus.
 
         Args:
@@ -148,7 +183,7 @@ class Run:
                 self.model, examples, self.distribution, on_progress=update, **options
             )
 
-    def report(self, split, options):
+    def report(self, split: str, options: Any) -> Any:
         """Evaluates what `lm-zoo evaluate` was asked for.
 
         Args:
@@ -162,9 +197,9 @@ class Run:
 
     def _with_origin(self, report, corpus):
         """Says in a report of which corpus and checkpoint it is."""
-        return dataclasses.replace(report, corpus=corpus, step=self.step)
+        return dataclasses.replace(report, corpus=corpus, step=self.step, training=self.training)
 
-    def save(self, workdir):
+    def save(self, workdir: Path) -> "Run":
         """Keeps the model as it is now in a folder of its own, which `lm_zoo.load` reads.
 
         Tokenizers, config and held-out texts go with it; the state of an optimizer does not, so
@@ -181,10 +216,13 @@ class Run:
         """
         folder = RunFolder(workdir)
         record = self.folder.data_record() | {"saved": {"from": str(self.folder.path)}}
-        write_run(folder, self.task, self.model, self.step, record, origin=self.folder)
-        return type(self)(folder, self.task, self.model, self.step, self.distribution)
+        metadata = {"clock": self.clock} if self.clock else {}
+        write_run(folder, self.task, self.model, self.step, record, metadata, self.folder)
+        saved = type(self)(folder, self.task, self.model, self.step, self.distribution)
+        saved.clock = self.clock
+        return saved
 
-    def export(self, output, format="saved_model", **options):
+    def export(self, output: Path, format: str = "saved_model", **options: Any) -> Any:
         """Writes the model for other programs; see `lm_zoo.export.export.export`.
 
         Returns:
@@ -194,7 +232,7 @@ class Run:
 
         return export(self, output, format, **options)
 
-    def examples(self, split):
+    def examples(self, split: str) -> Any:
         """Returns the `ExampleSplit`: held out in the run's folder, training from the corpus."""
         self._check_split(split, SPLITS)
         if split != "train":
@@ -206,7 +244,7 @@ class Run:
         self.folder.check_examples(examples, ("train",))
         return examples.split("train")
 
-    def records(self, split):
+    def records(self, split: str) -> Any:
         """Returns a split's records as text, a list of tuples of the task's fields.
 
         Args:

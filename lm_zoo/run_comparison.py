@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation import compare as ledgers_comparison
@@ -12,8 +13,12 @@ from lm_zoo.files import expanded
 from lm_zoo.files.json_files import read_kept_json
 from lm_zoo.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from lm_zoo.evaluation.compare import Comparison
+    from lm_zoo.evaluation.compare_figures import FiguresComparison
 
-def compare(runs, split="test"):
+
+def compare(runs: Any, split: str = "test") -> "Comparison | FiguresComparison":
     """Sets the evaluations of several runs side by side, best first.
 
         print(lm_zoo.compare(["runs/lstm", "runs/transformer"]))

@@ -19,7 +19,7 @@ def check_unused(folder):
         raise UserError(f"workdir: {folder.path} already holds a run; give another --workdir.")
 
 
-def write_run(folder, task, model, step, record, origin=None):
+def write_run(folder, task, model, step, record, metadata=None, origin=None):
     """Writes the run. The checkpoint comes last: what a killed process left has none.
 
     Args:
@@ -28,12 +28,15 @@ def write_run(folder, task, model, step, record, origin=None):
         model: The model.
         step: Updates that it has seen.
         record: What the run's `data.json` has.
+        metadata: What the checkpoint has besides the model.
         origin: The `RunFolder` whose held-out texts and tokens the run gets, or None.
 
     Raises:
         UserError: If the folder is used or cannot be written; nothing is left behind.
     """
-    from lm_zoo.model_tensors import model_tensors  # it loads TensorFlow, which a check needs not
+    from lm_zoo.model_tensors import (
+        model_tensors,  # it loads TensorFlow, which a check needs not
+    )
 
     existed = folder.path.is_dir()
     with writing(folder.path, "workdir"), folder.locked():
@@ -44,7 +47,7 @@ def write_run(folder, task, model, step, record, origin=None):
             save_preprocessors(task.fields, task.preprocessors, folder.tokenizer_path)
             files.write_atomically(folder.data_path, json.dumps(record, indent=2) + "\n")
             files.write_atomically(folder.config_path, config_json.dumps(task.config))
-            checkpoints.save(folder.checkpoints, step, model_tensors(model), {})
+            checkpoints.save(folder.checkpoints, step, model_tensors(model), metadata or {})
         except BaseException:
             _clear(folder, existed)
             raise

@@ -1,5 +1,8 @@
 """Training, finding and comparing tokenizers: `lm_zoo.train_tokenizer`, `lm_zoo.load_tokenizer`."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from lm_zoo.config import CorpusConfig, TokenizerConfig
 from lm_zoo.config.config_files import given_config
 from lm_zoo.data.corpora import load_corpus
@@ -12,9 +15,20 @@ from lm_zoo.run_folder import RunFolder
 from lm_zoo.tasks import fields_of
 from lm_zoo.text import tokenizers
 from lm_zoo.text.tokenizer_measures import TokenizerComparison, measure
+from lm_zoo.types import Path
+
+if TYPE_CHECKING:
+    from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 
-def train_tokenizer(kind, files=(), vocab_size=0, min_count=1, encoding="utf-8", text_field=""):
+def train_tokenizer(
+    kind: str,
+    files: Path | Sequence[Path] = (),
+    vocab_size: int = 0,
+    min_count: int = 1,
+    encoding: str = "utf-8",
+    text_field: str = "",
+) -> "Tokenizer":
     """Trains a tokenizer on files, or the one of a config on the config's training text.
 
         tokenizer = lm_zoo.train_tokenizer("bpe", "books/*.txt", vocab_size=8000)
@@ -49,7 +63,7 @@ def train_tokenizer(kind, files=(), vocab_size=0, min_count=1, encoding="utf-8",
     return tokenizer
 
 
-def load_tokenizer(source):
+def load_tokenizer(source: Path) -> "Tokenizer":
     """Reads a saved tokenizer, a run's, or one of another program.
 
     Args:
@@ -76,7 +90,14 @@ def load_tokenizer(source):
     return folder.preprocessors(fields)[name]
 
 
-def compare_tokenizers(sources, files, train_on=(), repeats=3, encoding="utf-8", text_field=""):
+def compare_tokenizers(
+    sources: Sequence[Any],
+    files: Path | Sequence[Path],
+    train_on: Path | Sequence[Path] = (),
+    repeats: int = 3,
+    encoding: str = "utf-8",
+    text_field: str = "",
+) -> Any:
     """Measures how several tokenizers do on one text.
 
     Args:

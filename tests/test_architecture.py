@@ -39,9 +39,13 @@ def nodes(path):
 
 @functools.cache
 def imports(path):
-    """Names of the modules that a file imports, anywhere in it."""
-    found = []
+    """Names of the modules that a file imports, anywhere in it; not those for type checkers alone."""
+    found, checkers = [], set()
     for node in nodes(path):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            checkers |= set(map(id, node.body))
+        if id(node) in checkers:
+            continue
         if isinstance(node, ast.Import):
             found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -84,6 +88,7 @@ OPEN_TO_ALL = (
     "prediction",
     "registering_files",
     "registration",
+    "types",
 )
 # What each part may import of lm_zoo besides what is open to all.
 ALLOWED = {
@@ -116,6 +121,7 @@ ALLOWED = {
     "tables": set(),
     "templates": set(),
     "text": {"tables"},
+    "versions": set(),
     "data": {"progress", "tables", "text"},
     "generation": {"compiled", "layers", "limits", "text"},
     "models": {"layers"},
@@ -131,7 +137,8 @@ ALLOWED = {
     },
     "inspection": {"data", "plots", "tables", "templates", "text"},
     "registry": {"models"},
-    "serving": {"checksums", "generation", "limits", "templates", "text"},
+    "serving": {"checksums", "generation", "limits", "templates", "text", "versions"},
+    "types": set(),
     "training": {
         "checkpoints",
         "data",
@@ -150,8 +157,10 @@ ALLOWED = {
         "layers",
         "limits",
         "progress",
+        "quiet_imports",
         "templates",
         "text",
+        "versions",
     },
     "tasks": {"evaluation"},
     "config_checks": {"data", "declared_classes", "models", "tasks"},
@@ -175,6 +184,7 @@ ALLOWED = {
         "tasks",
     },
     "run_comparison": {"evaluation", "run_folder"},
+    "run_curves": {"figures", "plots", "run_folder", "templates", "training"},
     "run_writing": {"checkpoints", "data", "model_tensors"},
     "tokenizer_tools": {"config_files", "data", "progress", "run_folder", "tasks", "text"},
     "weights": {
@@ -191,6 +201,7 @@ ALLOWED = {
         "tasks",
         "templates",
         "text",
+        "versions",
     },
     "run": {
         "checkpoints",
@@ -198,6 +209,7 @@ ALLOWED = {
         "config_files",
         "data",
         "distribution",
+        "evaluation",
         "experiment",
         "export",
         "model_tensors",
@@ -245,6 +257,7 @@ ALLOWED = {
         "registry",
         "run",
         "run_comparison",
+        "run_curves",
         "run_folder",
         "serving",
         "tables",

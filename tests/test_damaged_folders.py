@@ -45,7 +45,7 @@ def trained_runs(tmp_path_factory):
     run = f"--workdir={root}/character"
     assert main(["export", run, f"--output={root}/export", "--name=model"]) == 0
     run = f"--workdir={root}/bpe"
-    assert main(["export", run, f"--output={root}/folder", "--format=hugging_face"]) == 0
+    assert main(["export", run, f"--output={root}", "--name=folder", "--format=hugging_face"]) == 0
     (root / "text.txt").write_text("abab\n")
     return root
 

@@ -140,6 +140,6 @@ def test_what_is_exported_for_others_is_imported(odd_folder, capsys):
     written = f"{odd_folder}/hugging[1]"
     export = ["export", f"--workdir={odd_folder}/run[1]"]
     assert main([*export, f"--output={written}", "--format=hugging_face"]) == 0
-    command = ["import", f"--from={written}", f"--workdir={written} imported"]
+    command = ["import", f"--from={written}/run_1_-hugging_face", f"--workdir={written} imported"]
     assert main(command) == 0, capsys.readouterr().err
     assert main(["generate", f"--workdir={written} imported", "--max_new_tokens=2"]) == 0

@@ -44,16 +44,14 @@ def check_choice(directory, choice):
 
     Args:
         directory: The folder of a run's checkpoints.
-        choice: `best`, `latest`, a step number or `average:N`.
+        choice: "best", "latest", a step number, or "average:N".
 
     Raises:
         UserError: If there is no such checkpoint.
     """
     steps, choice = checkpoints.steps(directory), str(choice)
     if not steps:
-        raise UserError(
-            f"checkpoint: none in {directory}; train the run until its first checkpoint."
-        )
+        raise UserError(f"checkpoint: none in {directory}; train the run to its first checkpoint.")
     if choice.startswith(AVERAGE):
         number = choice.removeprefix(AVERAGE)
         is_right = number.isdecimal() and int(number) > 0
@@ -68,7 +66,7 @@ def check_choice(directory, choice):
             ) from None
         if step not in steps:
             listed = ", ".join(map(str, steps))
-            raise UserError(f"checkpoint: no step {step} in {directory}; it has: {listed}.")
+            raise UserError(f"checkpoint: no step {step} in {directory}; there are: {listed}.")
     return steps
 
 

@@ -2,6 +2,7 @@
 
     lm-zoo compare runs/quickstart_lstm runs/quickstart_transformer
     lm-zoo compare --split=validation --json runs/*
+    lm-zoo compare --plot=curves.html runs/quickstart_lstm runs/quickstart_transformer
 
 Arguments are run folders that `lm-zoo evaluate` has been used on, or ledger files that it wrote; what
 is no run is left out, and named.
@@ -14,6 +15,7 @@ import json
 import logging
 
 from lm_zoo.checked_fields import field
+from lm_zoo.cli.loading import load_tensorflow
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
 
@@ -24,6 +26,9 @@ ARGUMENTS = "RUN..."
 class CompareFlags:
     split: str = field("test", help="Which split's evaluations to compare.")
     json: bool = field(False, help="Print JSON instead of the table.")
+    plot: str = field(
+        "", is_path=True, help="Draw the validation curves of the runs too, as an HTML file."
+    )
 
 
 FLAGS = (CompareFlags,)
@@ -31,6 +36,7 @@ FLAGS = (CompareFlags,)
 
 def run(flag_values, arguments):
     from lm_zoo.run_comparison import compare
+    from lm_zoo.run_curves import plot_curves
 
     left_out = list(filter(_is_no_run, arguments))
     arguments = [name for name in arguments if name not in left_out]
@@ -40,6 +46,9 @@ def run(flag_values, arguments):
     if left_out:
         logging.warning("compare: left out, since it is no run: %s", ", ".join(left_out))
     comparison = compare(arguments, flag_values.split)
+    if flag_values.plot:
+        load_tensorflow()  # TensorBoard's reader of its files does, with notes
+        plot_curves(arguments, flag_values.plot)
     if flag_values.json:
         comparison = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False)
     print(comparison)

@@ -5,8 +5,9 @@
     lm-zoo export --workdir=runs/quickstart_lstm --output=exports --signatures=score,generate
     lm-zoo export --workdir=runs/translation --output=exports --signatures=translate
 
-A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and `tf.saved_model.load` read
-OUTPUT/NAME/VERSION. Loading it needs TensorFlow and no lm_zoo.
+Written is OUTPUT/NAME/VERSION, the version one more than the highest there, with README.md and
+SHA256SUMS in it. A SavedModel takes strings: TensorFlow Serving, `lm-zoo serve` and
+`tf.saved_model.load` read it. Loading it needs TensorFlow and no lm_zoo.
 """
 
 import dataclasses
@@ -24,7 +25,11 @@ from lm_zoo.tasks import declaration
 class FormFlags:
     """What not every form has."""
 
-    name: str = field("", help="Name of the model; empty is the workdir's.")
+    name: str = field(
+        "",
+        help="Name of the model; by default the workdir's, with -FORMAT after it for all but "
+        "SavedModels.",
+    )
     precision: str = field(
         "float32",
         choices=("float32", "bfloat16", "float16", "int8"),

@@ -20,7 +20,12 @@ from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
 
 @dataclasses.dataclass
 class ImportFlags:
-    from_: str = field(None, is_path=True, required=True, help="Folder of the weights.")
+    from_: str = field(
+        None,
+        is_path=True,
+        required=True,
+        help="Folder of the weights; of the versions of an export the highest is taken.",
+    )
     workdir: str = field(None, is_path=True, required=True, help="Folder of the run; new or empty.")
     format: str | None = field(
         None, choices=FORMAT_NAMES, help="What the folder is of; by default found out."

@@ -121,6 +121,7 @@ def _stopped(result, workdir, distribution):
 def _closing_line(result):
     ended = {
         "finished": "Finished",
+        "max_seconds": "Stopped after training.max_seconds,",
         "early_stopping": "Stopped early, for validation no longer improves,",
     }[result.reason]
     line = f"{ended} at step {result.step}"

@@ -233,6 +233,10 @@ class TrainingConfig:
     Attributes:
         steps: Optimizer steps in all; 0 means by `epochs`.
         epochs: Passes over the training split, when `steps` is 0.
+        max_seconds: Time to train, after which the run ends even if steps are left; 0 is no limit.
+            Validation, sampling and saving do not count. It is the sum over all processes that
+            worked on the run one after another, without what a kill has undone. The learning rate
+            goes by steps all the same.
         precision: `float32`, `bfloat16` or `float16` (the two mixed, float16 with loss scaling).
         validation_interval: Steps between validations; 0 means at the end of each epoch.
         checkpoint_interval: Steps between checkpoints; 0 means at each validation.
@@ -247,6 +251,7 @@ class TrainingConfig:
 
     steps: int = field(0, at_least=0)
     epochs: float = 1.0
+    max_seconds: float = field(0.0, at_least=0.0)
     precision: str = field("float32", choices=PRECISIONS)
     validation_interval: int = field(0, at_least=0)
     checkpoint_interval: int = field(0, at_least=0)

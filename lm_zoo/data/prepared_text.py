@@ -38,7 +38,7 @@ class PreparedText:
     def __str__(self):
         return as_text(self.to_dict())
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns counts, places, speed and memory as JSON-ready values."""
         fields = {
             name: {

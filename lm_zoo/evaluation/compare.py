@@ -5,6 +5,7 @@ import dataclasses
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.evaluation.compare_figures import unlike
 from lm_zoo.evaluation.ledger_table import describe_context, describe_hidden
+from lm_zoo.evaluation.training_cost import cost_table
 from lm_zoo.figures import FEW_TOKENS, written_or_bound
 from lm_zoo.tables import render
 
@@ -13,6 +14,7 @@ MEASURES = {
     "perplexity_per_word": "perplexity per word",
     "bits_per_byte": "bits per byte",
 }
+_HEADERS = {"perplexity": "perplexity", "perplexity_per_word": "per word"}
 
 
 @dataclasses.dataclass
@@ -22,7 +24,8 @@ class Comparison:
     Attributes:
         by: The figure that they are ranked by: `perplexity`, `perplexity_per_word`,
             `bits_per_byte` or a metric of translations.
-        rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `tokenizer`, `context`,
+        rows: A dict per evaluation: `name`, `model`, `parameters`, `step`, `training` (what it
+            took, from `training_cost`), `tokenizer`, `context`,
             the three figures (`perplexity` is None where tokenizers differ; those per word and byte
             where not all of the text was predicted, and then their lower bounds are there),
             `few_tokens`, the scores of translations where there are some (`bleu`, ...), and
@@ -36,14 +39,14 @@ class Comparison:
     notes: list[str]
     labels: dict[str, str]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns plain values for JSON."""
         return {"by": self.by, "rows": self.rows, "notes": self.notes}
 
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the comparison as a table of text, with its notes."""
         measures = self.labels
         shown = [
@@ -51,28 +54,28 @@ class Comparison:
             for m in measures
             if any(row.get(name) is not None for row in self.rows for name in (m, _bound(m)))
         ]
-        headers = [
-            "run",
-            *(measures[m] for m in shown),
-            "ratio",
-            "context",
-            "tokenizer",
-            "parameters",
-        ]
+        headers = ["run", *(_HEADERS.get(m, measures[m]) for m in shown), "ratio"]
         rows = [
             [
                 row["name"],
                 *(_cell(row, measure) for measure in shown),
                 "-" if row["ratio"] is None else f"{row['ratio']:.3f}",
-                row["context"],
-                row["tokenizer"],
-                f"{row['parameters']:,}",
             ]
             for row in self.rows
         ]
-        table = render(headers, rows, "l" + "r" * (len(shown) + 1) + "llr")
+        table = render(headers, rows, "l" + "r" * (len(shown) + 1))
         ranked = f"Best first, by {measures[self.by]}; ratio is relative to the best."
-        return "\n".join([table, ranked, *self.notes])
+        settings = self._settings()
+        return "\n".join([table, ranked, *self.notes, "", cost_table(self.rows), *settings])
+
+    def _settings(self):
+        """Yields lines on what figures depend on: one for all, or one for each run."""
+        for what in ("tokenizer", "context"):
+            values = {row["name"]: row[what] for row in self.rows}
+            if len(set(values.values())) == 1:
+                yield f"{what}: {self.rows[0][what]}"
+            else:
+                yield from (f"{what} of {name}: {value}" for name, value in values.items())
 
 
 def compare(ledgers, by="auto", translations=None):
@@ -206,6 +209,7 @@ def _row(name, ledger, shown, labels, scores):
         "model": ledger.model,
         "parameters": ledger.parameters,
         "step": ledger.step,
+        "training": ledger.training,
         "tokenizer": ledger.tokenizer,
         "context": describe_context(ledger.context),
         **{measure: value if measure in shown else None for measure, value in figures.items()},

@@ -4,6 +4,7 @@ import dataclasses
 
 from lm_zoo.errors import UserError
 from lm_zoo.evaluation.figures_report import FiguresReport
+from lm_zoo.evaluation.training_cost import check_cost, cost_table
 from lm_zoo.figures import NAMES, written
 from lm_zoo.files.json_files import NotJson, check, natural
 from lm_zoo.tables import render
@@ -19,7 +20,10 @@ _REPORT = {
     "figures": {str: float},
     "better": {str: str},
     "step": (natural, None),
+    "training": dict,
 }
+
+_OF_RUNS = ("model", "parameters", "step", "training")
 
 
 @dataclasses.dataclass
@@ -28,30 +32,28 @@ class FiguresComparison:
 
     Attributes:
         by: The figure that they are ranked by.
-        rows: A dict for each report: `name`, `model`, `parameters`, `step` and its figures.
+        rows: A dict for each report: `name`, `model`, `parameters`, `step`, `training` and its
+            figures.
     """
 
     by: str
     rows: list[dict]
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns plain values for JSON."""
         return dataclasses.asdict(self)
 
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the comparison as a table of text."""
         rows, by = self.rows, self.by
-        shown = [key for key in rows[0] if key not in ("name", "model", "parameters", "step")]
-        headers = ["run", *(NAMES.get(tag, tag) for tag in shown), "model", "parameters"]
-        cells = [
-            [row["name"], *(written(row[t]) for t in shown), row["model"], f"{row['parameters']:,}"]
-            for row in rows
-        ]
-        table = render(headers, cells, "l" + "r" * len(shown) + "lr")
-        return f"{table}\nBest first, by {NAMES.get(by, by)}."
+        shown = [key for key in rows[0] if key not in ("name", *_OF_RUNS)]
+        headers = ["run", *(NAMES.get(tag, tag) for tag in shown)]
+        cells = [[row["name"], *(written(row[t]) for t in shown)] for row in rows]
+        table = render(headers, cells, "l" + "r" * len(shown))
+        return f"{table}\nBest first, by {NAMES.get(by, by)}.\n\n{cost_table(rows)}"
 
 
 def unlike(what, mine, name, theirs, other_name, advice, figures="figures"):
@@ -86,6 +88,7 @@ def compare_figures(named):
     for name, values in named.items():
         try:
             check(values, _REPORT)
+            check_cost(values["training"], "training")
         except NotJson as error:
             raise UserError(
                 f"compare: {name} is not a report of figures ({error}); compare runs of one task "
@@ -99,8 +102,7 @@ def compare_figures(named):
     better = first["better"]
     by = next((tag for tag, which in better.items() if which == "max"), next(iter(better)))
     rows = [
-        {"name": name, **{key: values[key] for key in ("model", "parameters", "step")}}
-        | values["figures"]
+        {"name": name, **{key: values[key] for key in _OF_RUNS}} | values["figures"]
         for name, values in named.items()
     ]
     rows.sort(key=lambda row: row[by], reverse=better[by] == "max")

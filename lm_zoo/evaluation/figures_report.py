@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.training_cost import describe_checkpoint
 from lm_zoo.figures import named_figure
 from lm_zoo.tables import render
 
@@ -25,6 +27,7 @@ class FiguresReport:
         better: Tag -> `min` or `max`, of the figures that runs are compared by.
         corpus: Name of the corpus.
         step: Updates behind the checkpoint, or None.
+        training: What they took, from `training_cost`; empty where it is not known.
     """
 
     # What has to agree before two such reports are compared.
@@ -42,9 +45,12 @@ class FiguresReport:
     better: dict[str, str]
     corpus: str = ""
     step: int | None = None
+    training: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, task, model, split, figures, not_scored=0, **more):
+    def of(
+        cls, task: Any, model: Any, split: Any, figures: dict, not_scored: int = 0, **more: Any
+    ) -> "FiguresReport":
         """Builds the report of a model measured on a split.
 
         Args:
@@ -79,15 +85,15 @@ class FiguresReport:
         )
 
     @property
-    def identity(self):
+    def identity(self) -> dict:
         """What has to agree before two such reports are compared."""
         return {name: getattr(self, name) for name in self.IDENTITY}
 
-    def summary(self):
+    def summary(self) -> str:
         """Returns the figures in a line."""
         return ", ".join(named_figure(tag, value) for tag, value in self.figures.items())
 
-    def rows(self):
+    def rows(self) -> list:
         """Returns `(name, value)` strings, the figures first."""
         left_out = f" ({self.examples_not_scored:,} not scored)" * bool(self.examples_not_scored)
         sha256 = ", ".join(f"{name} {sha[:12]}" for name, sha in self.text_sha256.items())
@@ -99,20 +105,20 @@ class FiguresReport:
             ("text", f"{self.corpus or 'corpus'}, {self.split}, sha256 {sha256}"),
             ("tokenizers", tokenizers),
             ("model", f"{self.model}, {self.parameters:,} parameters"),
-            ("checkpoint", "-" if self.step is None else f"step {self.step}"),
+            ("checkpoint", describe_checkpoint(self.step, self.training)),
         ]
 
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the report as a table of text."""
         return render(("", ""), self.rows())
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns everything as plain values for JSON."""
         return dataclasses.asdict(self)
 
-    def results(self, name):
+    def results(self, name: str) -> dict:
         """Returns file name -> values, to keep in the run's folder."""
         return {f"evaluation-{name}.json": self.to_dict()}

@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+from typing import Any
 
 from lm_zoo.checked_fields import check_fields, field
 from lm_zoo.errors import UserError
+from lm_zoo.evaluation.training_cost import check_cost
 from lm_zoo.figures import (
     FEW_TOKENS,
     bits_per_byte,
@@ -12,6 +14,7 @@ from lm_zoo.figures import (
     perplexity,
     written,
 )
+from lm_zoo.files.json_files import NotJson
 
 FIGURES = (
     "perplexity",
@@ -40,6 +43,7 @@ class Ledger:
     Attributes:
         model: Name of the model.
         step: Updates behind the checkpoint, or None.
+        training: What they took, from `training_cost`; empty where it is not known.
         parameters: Number of parameters.
         corpus: Name of the corpus.
         split: Name of the split.
@@ -80,9 +84,10 @@ class Ledger:
     num_bytes: int = field(0, at_least=0)
     bytes_lost: int = field(0, at_least=0)
     words_lost: int = field(0, at_least=0)
+    training: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, model, tokenizer, split, context, **sums):
+    def of(cls, model: Any, tokenizer: Any, split: Any, context: Any, **sums: Any) -> "Ledger":
         """Builds the ledger of a model measured on a split; corpus and step are yet to be filled in.
 
         Args:
@@ -117,7 +122,7 @@ class Ledger:
         ).validate()
 
     @property
-    def figures(self):
+    def figures(self) -> dict:
         """Tag -> number, for the validation curves."""
         points = {"loss": self.loss, "perplexity": self.perplexity}
         for tag in ("bits_per_byte", "bits_per_byte_lower_bound"):
@@ -126,12 +131,12 @@ class Ledger:
         return points
 
     @property
-    def identity(self):
+    def identity(self) -> dict:
         """What has to agree before two ledgers are compared."""
         sources = self.context.get("source_sha256")
         return {"text_sha256": self.text_sha256, "source_sha256": sources}
 
-    def summary(self):
+    def summary(self) -> str:
         """Returns loss and perplexity in a line."""
         return (
             f"loss {self.loss:.4f} nats/token, perplexity {written(self.perplexity, 2)}"
@@ -141,32 +146,32 @@ class Ledger:
     def __str__(self):
         return self.table()
 
-    def table(self):
+    def table(self) -> str:
         """Returns the ledger as a table of text, figures first."""
         from lm_zoo.evaluation.ledger_table import render_table  # it describes ledgers
 
         return render_table(self)
 
-    def results(self, name):
+    def results(self, name: str) -> dict:
         """Returns file name -> values, to keep in the run's folder."""
         return {f"evaluation-{name}.json": self.to_dict()}
 
     @property
-    def loss(self):
+    def loss(self) -> float:
         """Nats per token."""
         return self.nll_nats / self.tokens_scored
 
     @property
-    def perplexity(self):
+    def perplexity(self) -> float:
         """Per token; infinite beyond what a float holds."""
         return perplexity(self.loss)
 
     @property
-    def bits_per_token(self):
+    def bits_per_token(self) -> float:
         return self.loss / math.log(2)
 
     @property
-    def perplexity_per_word(self):
+    def perplexity_per_word(self) -> float | None:
         """Per word or line end, as published for PTB and WikiText.
 
         None for a text without, and where tokens are `<unk>` or words are lost.
@@ -174,12 +179,12 @@ class Ledger:
         return None if self._hides_words else self._per_word
 
     @property
-    def perplexity_per_word_lower_bound(self):
+    def perplexity_per_word_lower_bound(self) -> float | None:
         """In place of `perplexity_per_word` where not all words were predicted; else None."""
         return self._per_word if self._hides_words else None
 
     @property
-    def bits_per_byte(self):
+    def bits_per_byte(self) -> float | None:
         """Per UTF-8 byte.
 
         None for a text of unknown size, and where tokens are `<unk>` or bytes are lost.
@@ -187,17 +192,17 @@ class Ledger:
         return None if self.hides_text else self._per_byte
 
     @property
-    def bits_per_byte_lower_bound(self):
+    def bits_per_byte_lower_bound(self) -> float | None:
         """In place of `bits_per_byte` where not all of the text was predicted; else None."""
         return self._per_byte if self.hides_text else None
 
     @property
-    def hides_text(self):
+    def hides_text(self) -> bool:
         """Whether the model was not charged for all of the text."""
         return bool(self.num_unknown or self.bytes_lost or self.words_lost)
 
     @property
-    def few_tokens(self):
+    def few_tokens(self) -> bool:
         """Whether there are too few tokens for a figure that means much."""
         return self.tokens_scored < FEW_TOKENS
 
@@ -215,16 +220,16 @@ class Ledger:
         return bits_per_byte(self.nll_nats, self.num_bytes) if self.is_whole else None
 
     @property
-    def is_whole(self):
+    def is_whole(self) -> bool:
         """Whether no pair of texts was left out."""
         return not self.context.get("pairs_not_scored")
 
     @property
-    def unknown_rate(self):
+    def unknown_rate(self) -> float:
         """Share of the split's tokens that are `<unk>`."""
         return self.num_unknown / (self.tokens_scored + self.tokens_not_scored)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns fields, figures and marks as plain values for JSON.
 
         An infinite figure becomes None.
@@ -236,7 +241,7 @@ class Ledger:
         return dataclasses.asdict(self) | figures
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict) -> "Ledger":
         """Builds a ledger from what `to_dict` returned, having checked it.
 
         Raises:
@@ -261,7 +266,7 @@ class Ledger:
                 )
         return ledger
 
-    def validate(self):
+    def validate(self) -> "Ledger":
         """Checks types and ranges; returns the ledger.
 
         Raises:
@@ -269,8 +274,11 @@ class Ledger:
         """
         try:
             check_fields(self, "ledger")
+            check_cost(self.training, "ledger.training")
         except UserError as error:
             raise UserError(f"{str(error)[:-1]}; evaluate the run again.") from None
+        except NotJson as error:
+            raise UserError(f"{error}; evaluate the run again.") from None
         _require(_is_context(self.context), "context", "a context rule", self.context)
         total = self.tokens_scored + self.tokens_not_scored
         for name, most in (

@@ -1,5 +1,6 @@
 """A ledger in words and as a table, with marks at the figures that mean less than they seem to."""
 
+from lm_zoo.evaluation.training_cost import describe_checkpoint
 from lm_zoo.figures import few_tokens_mark, written, written_or_bound
 from lm_zoo.tables import render
 
@@ -48,7 +49,7 @@ def render_table(ledger):
         ("text", f"{ledger.corpus or 'corpus'}, {ledger.split}, sha256 {ledger.text_sha256[:12]}"),
         ("tokenizer", f"{ledger.tokenizer}, {ledger.tokenizer_fingerprint[:12]}"),
         ("model", f"{ledger.model}, {ledger.parameters:,} parameters"),
-        ("checkpoint", "-" if ledger.step is None else f"step {ledger.step}"),
+        ("checkpoint", describe_checkpoint(ledger.step, ledger.training)),
     ]
     if "source_sha256" in ledger.context:
         sources = ("sources", f"sha256 {ledger.context['source_sha256'][:12]}")

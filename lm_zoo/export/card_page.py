@@ -36,7 +36,7 @@ def _perplexities(values):
             f"- On {loss['tokens']:,} of {loss['split_tokens']:,} validation tokens: "
             f"{written(loss['before'])} by the run's weights, {written(loss['after'])} by those here."
         )
-    return lines or ["Not evaluated: the run has no held-out text, or was not evaluated."]
+    return lines or ["None: the run has no held-out text, or was not evaluated."]
 
 
 def _shown(tensors):

@@ -3,8 +3,9 @@
 import re
 
 from lm_zoo.errors import UserError, did_you_mean, unknown_name
-from lm_zoo.export.formats import FORMATS, OF_ANY_TASK, OF_OTHERS, OPTIONS, VERSIONED
-from lm_zoo.files import check_writable, expanded
+from lm_zoo.export.formats import FORMATS, OF_ANY_TASK, OF_OTHERS, OPTIONS, SAVED_MODEL
+from lm_zoo.files import check_writable, checksums, expanded
+from lm_zoo.files.versions import newest_version
 
 
 def check_export(config, predictions, output, format, options):
@@ -26,17 +27,33 @@ def check_export(config, predictions, output, format, options):
             f"{config.model.name} has the task {task}; expected "
             f"{' or '.join(map(repr, OF_ANY_TASK))}."
         )
-    known = OPTIONS.get(format, ())
+    known = ("name", *OPTIONS.get(format, ()))
     for option in options:
         if option not in known:
-            listed = ", ".join(known) or "none"
+            listed = ", ".join(known)
             raise UserError(
                 f"{option}: the format {format!r} has no such option; expected one of: {listed}."
             )
     checked_names(task, predictions, options.get("signatures"))
     if options.get("name"):
         check_name(options["name"])
-    _check_output(expanded(output), is_new=format not in VERSIONED)
+    output = expanded(output)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"output: {output} is a file; expected a folder.")
+    check_writable(output)
+
+
+def check_versions(folder, format):
+    """Raises a `UserError` if a folder has versions of another kind, which servers cannot tell."""
+    if not folder.is_dir():
+        return
+    newest = newest_version(folder)
+    is_served = (newest / "saved_model.pb").exists()
+    is_export = is_served or (newest / checksums.FILE_NAME).exists()
+    if is_export and is_served != (format == SAVED_MODEL):
+        raise UserError(
+            f"name: {folder} has versions of another format; give another --name or --output."
+        )
 
 
 def check_name(name):
@@ -68,11 +85,3 @@ def checked_names(task, predictions, names=None):
     if not names:
         raise UserError(f"signatures: expected at least one of {listed}, received none.")
     return tuple(name for name in known if name in names)
-
-
-def _check_output(output, is_new):
-    if output.exists() and not output.is_dir():
-        raise UserError(f"output: {output} is a file; expected a folder.")
-    if is_new and output.is_dir() and any(output.iterdir()):
-        raise UserError(f"output: {output} is not empty; give a new or empty folder.")
-    check_writable(output)

@@ -3,10 +3,11 @@
 import importlib
 import re
 
-from lm_zoo.export.checks import check_export, check_name
-from lm_zoo.export.formats import EDITED, FORMATS, VERSIONED
+from lm_zoo.export.checks import check_export, check_name, check_versions
+from lm_zoo.export.formats import EDITED, FORMATS, SAVED_MODEL
 from lm_zoo.export.new_folder import NewFolder, writing
 from lm_zoo.files import checksums, expanded
+from lm_zoo.files.versions import versions_of
 
 
 def export(run, output, format="saved_model", **options):
@@ -14,11 +15,12 @@ def export(run, output, format="saved_model", **options):
 
     Args:
         run: The `Run`.
-        output: For `saved_model` the folder of several models: the version that is written is
-            `output/NAME/VERSION`, one more than the highest there, which is TensorFlow Serving's
-            layout. For the other forms the folder to write, new or empty.
+        output: The folder of several exports: what is written is `output/NAME/VERSION`, the version
+            one more than the highest there. TensorFlow Serving needs this layout, and other
+            libraries read any folder.
         format: One of `FORMATS`.
-        **options: Of the form: the keyword arguments of its module's `write`.
+        **options: Of the form: the keyword arguments of its module's `write`; and for all of them
+            `name`, by default the workdir's, with `-FORMAT` after it for all but `saved_model`.
 
     Returns:
         `(path, report)`: the folder, and lines of text that say what was verified,
@@ -30,15 +32,13 @@ def export(run, output, format="saved_model", **options):
     """
     check_export(run.config, run.task.predictions, output, format, options)
     write = importlib.import_module(FORMATS[format][0]).write
-    output = expanded(output)
-    if format in VERSIONED:
-        name = options["name"] = options.get("name") or _name_of(run.folder.path.resolve())
-        check_name(name)
-        parent = output / name
-        place = NewFolder(parent, lambda: next_version(parent))
-    else:
-        place = NewFolder(output.absolute().parent, lambda: output.absolute().name)
-    with place as folder:
+    name = options.pop("name", "") or default_name(run.folder.path.resolve(), format)
+    check_name(name)
+    parent = expanded(output) / name
+    check_versions(parent, format)
+    if format == SAVED_MODEL:
+        options["name"] = name  # what servers call it
+    with NewFolder(parent, lambda: next_version(parent)) as folder:
         report = write(run, folder.path, **options)
         with writing(folder.path):
             digest = checksums.write(folder.path, EDITED.get(format, ()))
@@ -48,10 +48,10 @@ def export(run, output, format="saved_model", **options):
 
 def next_version(folder):
     """Returns the name of the next version: 1, or one more than the highest there."""
-    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-    return str(max(versions, default=0) + 1)
+    return str(max(versions_of(folder), default=0) + 1)
 
 
-def _name_of(folder):
-    """Returns the name that a model has from its folder; others' signs would not do in addresses."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name).lstrip(".-")
+def default_name(workdir, format):
+    """Returns the name that an export has from its run; others' signs would not do in addresses."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", workdir.name).lstrip(".-")
+    return name if format == SAVED_MODEL else f"{name}-{format}"

@@ -10,14 +10,15 @@ FORMATS = {
     "onnx": ("lm_zoo.export.token_models.onnx", "ONNX models of token ids"),
     "pytorch": ("lm_zoo.weights.torch.pytorch", "state dict of a recurrent model in safetensors"),
 }
-# Flags of `lm-zoo export`, keywords of `write`.
+# Flags of `lm-zoo export`, keywords of `write`; besides them, each has a `name`.
 OPTIONS = {
-    "saved_model": ("name", "precision", "max_length", "signatures", "special_tokens"),
+    "saved_model": ("precision", "max_length", "signatures", "special_tokens"),
     "hugging_face": ("shard_bytes",),
     "litert": ("max_length",),
+    "pytorch": ("shard_bytes",),
 }
 # Of those that are data and no program, the page is for the user to go on with.
 EDITED = {"hugging_face": ("README.md",), "keras_hub": ("README.md",), "pytorch": ("README.md",)}
-VERSIONED = ("saved_model",)  # written to OUTPUT/NAME/VERSION; the others to OUTPUT itself
+SAVED_MODEL = "saved_model"
 OF_ANY_TASK = ("saved_model",)
 OF_OTHERS = ("language_modeling",)  # the tasks that the other forms are for

@@ -20,7 +20,7 @@ from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.text.in_graph import module_class
 
-EXTRA = "assets.extra"  # SavedModel's folder for what TensorFlow does not read
+EXTRA = "assets.extra"  # where TensorFlow Serving looks for its warm-up requests
 
 
 def write(
@@ -109,20 +109,20 @@ class PreparedExport:
         if weights.precision != "float32":
             with stage("Measuring what the precision costs"):
                 loss = precision_loss.measure(self.run, self.model)
-        extra = pathlib.Path(folder, EXTRA)
-        own = extra / "lm_zoo"
+        folder = pathlib.Path(folder)
         card = model_card.model_card(self.run, self.name, weights, self.limits, loss, report)
         card["special_tokens"] = self.exported.special_tokens
         predictions = {name: self.task.predictions[name] for name in self.parity.names}
         card["predictions"] = model_card.described_predictions(predictions, examples)
         with writing(folder):
-            model_card.write_tokenizers(self.task, own)
-            model_card.write(card, readable(card), own)
+            model_card.write_tokenizers(self.task, folder)
+            model_card.write(card, readable(card), folder)
             requests = [
                 predict_request(self.name, name, {k: array(v) for k, v in inputs.items()})
                 for name, (inputs, _) in examples.items()
             ]
-            write_warmup(extra / FILE_NAME, requests)
+            (folder / EXTRA).mkdir(exist_ok=True)
+            write_warmup(folder / EXTRA / FILE_NAME, requests)
         return "\n".join([*report.lines(), *([str(loss)] if loss else [])])
 
 

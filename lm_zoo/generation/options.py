@@ -69,7 +69,7 @@ class GenerationOptions:
     ignore_eos: bool = field(False, help="Continue after an end-of-text token.")
     special_tokens: str = special_tokens_option()
 
-    def validate(self):
+    def validate(self) -> "GenerationOptions":
         """Checks types, ranges, and that the options agree with each other.
 
         Returns:

@@ -57,7 +57,7 @@ class TranslationOptions:
     )
     special_tokens: str = special_tokens_option()
 
-    def validate(self):
+    def validate(self) -> "TranslationOptions":
         """Checks types, ranges, and that the options agree with each other; returns the options.
 
         Raises:

@@ -5,6 +5,7 @@ import shutil
 from lm_zoo.files import expanded, make_folder_for, write_atomically
 from lm_zoo.inspection.page import as_page
 from lm_zoo.inspection.terminal import as_text
+from lm_zoo.types import Path
 
 
 class Inspection:
@@ -14,7 +15,7 @@ class Inspection:
         values: What `lm_zoo.inspection.report.inspect` returned.
     """
 
-    def __init__(self, values):
+    def __init__(self, values: dict) -> None:
         self.values = values
 
     def __repr__(self):
@@ -24,11 +25,11 @@ class Inspection:
         width = min(shutil.get_terminal_size((100, 24)).columns, 160)
         return as_text(self.values, width) + "\n"
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Returns everything as JSON-ready values."""
         return self.values
 
-    def save_page(self, path):
+    def save_page(self, path: Path) -> None:
         """Writes the page with plots, one HTML file that needs nothing besides itself.
 
         Raises:

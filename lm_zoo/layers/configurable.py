@@ -1,6 +1,7 @@
 """`get_config` for layers and models whose constructor arguments are all attributes."""
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -11,7 +12,7 @@ class Configurable:
     It asks one thing of the class: that each constructor argument is kept under its own name.
     """
 
-    def set_arguments(self, arguments):
+    def set_arguments(self, arguments: Any) -> None:
         """Keeps the constructor's arguments as attributes of their names.
 
         Args:
@@ -22,13 +23,13 @@ class Configurable:
                 setattr(self, name, arguments[name])
 
     @classmethod
-    def constructor_parameters(cls):
+    def constructor_parameters(cls) -> Any:
         """Returns `{name: inspect.Parameter}` of the arguments that the class itself defines."""
         parameters = inspect.signature(cls.__init__).parameters
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         return {k: p for k, p in parameters.items() if k != "self" and p.kind in named}
 
-    def get_config(self):
+    def get_config(self) -> dict:
         own = {name: _plain(getattr(self, name)) for name in self.constructor_parameters()}
         return {**super().get_config(), **own}
 

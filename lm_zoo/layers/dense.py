@@ -1,11 +1,14 @@
 """A matrix product with a bias, for every token."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.wide_sums import add_shared
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -31,17 +34,17 @@ class Dense(ConfigurableLayer):
         self,
         units: int,
         use_bias: bool = True,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        activation: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units = units
         self.use_bias = use_bias
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
@@ -54,7 +57,7 @@ class Dense(ConfigurableLayer):
                 name="bias", shape=(self.units,), initializer="zeros", autocast=False
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         kernel = tf.cast(self.kernel, self.compute_dtype)
         # Leading axes are folded: one plain product is faster than a batched one.
         flat = tf.reshape(tf.cast(inputs, self.compute_dtype), (-1, kernel.shape[0]))
@@ -66,10 +69,10 @@ class Dense(ConfigurableLayer):
         outputs = tf.reshape(outputs, tf.concat([lead, [self.units]], 0))
         return tf.ensure_shape(outputs, (*inputs.shape[:-1], self.units))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         activation = keras.activations.serialize(self.activation)
         return super().get_config() | {"activation": activation}
 

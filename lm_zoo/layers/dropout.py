@@ -8,6 +8,7 @@ masks. The hash fuses under XLA and takes half the time of TensorFlow's stateles
 
 import contextlib
 import threading
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,6 +16,7 @@ import tensorflow as tf
 from lm_zoo.errors import UserError
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.initializers import derive_seed
+from lm_zoo.types import Tensor
 
 _active = threading.local()  # a mirrored strategy traces each replica in a thread of its own
 
@@ -63,7 +65,7 @@ class Dropout(ConfigurableLayer):
         seed: Seed of the generator used outside a scope; None draws one.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
             raise UserError(
                 f"dropout: expected a rate of at least 0 and below 1, received {rate!r}."
@@ -72,11 +74,11 @@ class Dropout(ConfigurableLayer):
         self.rate = float(rate)
         self.seed = seed
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         if self.rate:
             self.seed_generator = keras.random.SeedGenerator(self.seed, name="seed_generator")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or not self.rate:
             return inputs
         scope = getattr(_active, "scope", None)
@@ -92,7 +94,7 @@ class Dropout(ConfigurableLayer):
         # A product, not `where`: its gradient is one product with the same mask.
         return inputs * (tf.cast(keep, inputs.dtype) * tf.cast(1 / (1 - self.rate), inputs.dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
 

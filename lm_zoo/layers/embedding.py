@@ -1,9 +1,12 @@
 """The table that turns token ids into vectors, and vectors into logits where the head is tied."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.layers.configurable import ConfigurableLayer
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -27,13 +30,15 @@ class Embedding(ConfigurableLayer):
         in float32, and only the rows are rounded to a mixed policy's compute dtype.
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, initializer="uniform", **kwargs):
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, initializer: str = "uniform", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.num_embeddings, self.embedding_dim),
@@ -41,17 +46,17 @@ class Embedding(ConfigurableLayer):
             autocast=False,
         )
 
-    def call(self, ids):
+    def call(self, ids: Tensor) -> Tensor:
         if not ids.dtype.is_integer:  # `keras.Sequential` gives floats
             ids = tf.cast(ids, tf.int32)
         return tf.cast(_lookup(self.table, ids), self.compute_dtype)
 
     @property
-    def table(self):
+    def table(self) -> str:
         """The whole table as a float32 tensor, for a tied output projection."""
         return tf.convert_to_tensor(self.embeddings)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.embedding_dim)
 
 

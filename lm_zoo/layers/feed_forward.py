@@ -1,11 +1,14 @@
 """The position-wise part of a Transformer block."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
+from lm_zoo.types import Tensor
 
 KINDS = ("gelu", "gelu_exact", "relu", "swiglu")
 
@@ -40,8 +43,8 @@ class FeedForward(ConfigurableLayer):
         output_stddev: float = 0.02,
         seed: int | None = None,
         stddev: float = 0.02,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         if kind not in KINDS:
             raise unknown_name("feed_forward", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
@@ -51,11 +54,11 @@ class FeedForward(ConfigurableLayer):
         self.inner = normal_dense(width, "inner", seed, stddev, **shared)
         self.outer = normal_dense(hidden_dim, "outer", seed, output_stddev, **shared)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.inner.build((None, None, self.hidden_dim))
         self.outer.build((None, None, self.intermediate_dim))
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         x = self.inner(x)  # (B, T, I), or (B, T, 2 I) for swiglu
         if self.kind == "swiglu":
             gate, x = tf.split(x, 2, -1)  # (B, T, I) each
@@ -68,7 +71,7 @@ class FeedForward(ConfigurableLayer):
             x = tf.nn.relu(x)
         return self.outer(x)  # (B, T, C)
 
-    def flops_per_token(self):
+    def flops_per_token(self) -> int:
         return 2 * self.hidden_dim * (self.inner.units + self.intermediate_dim)
 
 

@@ -1,10 +1,13 @@
 """The two normalisations of Transformers."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.errors import unknown_name
 from lm_zoo.layers.configurable import ConfigurableLayer
+from lm_zoo.types import Tensor
 
 KINDS = ("layer_norm", "rms_norm")
 
@@ -49,16 +52,16 @@ class RMSNormalization(ConfigurableLayer):
         The same shape, in the compute dtype.
     """
 
-    def __init__(self, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.scale = self.add_weight(
             name="scale", shape=(input_shape[-1],), initializer="ones", autocast=False
         )
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         x = tf.cast(x, tf.float32)
         x = x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1, keepdims=True) + self.epsilon)
         return tf.cast(x * self.scale, self.compute_dtype)

@@ -1,9 +1,12 @@
 """The last layer of a language model: hidden vectors to logits over the vocabulary."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.layers.configurable import ConfigurableLayer
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -33,16 +36,16 @@ class OutputProjection(ConfigurableLayer):
         hidden_dim: int,
         tied: bool = False,
         use_bias: bool = False,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.set_arguments(locals())
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         if not self.tied:
             self.kernel = self.add_weight(
                 name="kernel",
@@ -58,7 +61,7 @@ class OutputProjection(ConfigurableLayer):
                 autocast=False,
             )
 
-    def call(self, hidden, table=None):
+    def call(self, hidden: Tensor, table: Tensor | None = None) -> Tensor:
         table = tf.cast(table if self.tied else self.kernel, self.compute_dtype)
         # Leading axes are folded: one plain product is faster than a batched one.
         flat = tf.reshape(tf.cast(hidden, self.compute_dtype), (-1, self.hidden_dim))
@@ -69,5 +72,5 @@ class OutputProjection(ConfigurableLayer):
         logits = tf.reshape(logits, tf.concat([lead, [self.vocab_size]], 0))
         return tf.ensure_shape(logits, (*hidden.shape[:-1], self.vocab_size))
 
-    def flops_per_token(self):
+    def flops_per_token(self) -> int:
         return 2 * self.vocab_size * self.hidden_dim

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from lm_zoo.types import Tensor
 
-def token_nll(logits, targets):
+
+def token_nll(logits: Tensor, targets: Tensor) -> Tensor:
     """Negative log-likelihood of each target.
 
     Args:
@@ -18,7 +20,9 @@ def token_nll(logits, targets):
     )
 
 
-def row_losses(logits, targets, weights, label_smoothing=0.0):
+def row_losses(
+    logits: Tensor, targets: Tensor, weights: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
     """Sums, over each row, of what training minimizes and of the negative log-likelihood.
 
     With label smoothing (Szegedy et al. 2016) a target's probability is not 1 but `1 -

@@ -1,5 +1,7 @@
 """One block of a Transformer: decoder-only, encoder, or decoder that reads an encoder's memory."""
 
+from typing import Any
+
 import keras
 
 from lm_zoo.layers.attention.cross_attention import CrossAttention
@@ -11,6 +13,7 @@ from lm_zoo.layers.feed_forward import FeedForward
 from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.normalization import EPSILON
 from lm_zoo.layers.normalization import normalization as new_normalization
+from lm_zoo.types import Tensor, Texts
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -60,8 +63,8 @@ class TransformerBlock(ConfigurableLayer):
         attention_bias: bool | None = None,
         mlp_bias: bool | None = None,
         attention_scale: float | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.set_arguments(locals())
         dtype = self.dtype_policy
@@ -115,7 +118,7 @@ class TransformerBlock(ConfigurableLayer):
         )
         self.mlp_dropout = new_dropout("mlp_dropout")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         shape = (None, None, self.hidden_dim)
         for layer in (self.attention_norm, self.attention, self.mlp_norm, self.mlp):
             layer.build(shape)
@@ -128,16 +131,16 @@ class TransformerBlock(ConfigurableLayer):
 
     def call(
         self,
-        x,
-        mask=None,
-        rotation=None,
-        cache=None,
-        position=None,
-        sources=None,
-        training=False,
-        memory=None,
-        memory_mask=None,
-    ):
+        x: Tensor,
+        mask: Tensor | None = None,
+        rotation: Tensor | None = None,
+        cache: Tensor | None = None,
+        position: Any = None,
+        sources: Texts | None = None,
+        training: bool = False,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Tensor:
         """Reads tokens.
 
         Args:
@@ -189,7 +192,7 @@ class TransformerBlock(ConfigurableLayer):
         x, _ = add(x, self.mlp_norm, lambda x: (self.mlp(x), None), self.mlp_dropout)
         return x if is_plain else (x, cache, weights)
 
-    def flops_per_token(self, sequence_length):
+    def flops_per_token(self, sequence_length: Any) -> int:
         flops = self.attention.flops_per_token(sequence_length) + self.mlp.flops_per_token()
         if self.memory_attention is not None:
             flops += self.memory_attention.flops_per_token(sequence_length)

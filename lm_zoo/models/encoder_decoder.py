@@ -1,6 +1,7 @@
 """The Transformer with encoder and decoder (Vaswani et al. 2017)."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,6 +30,7 @@ from lm_zoo.models.transformer_lm import (
     check_transformer,
     default_intermediate_dim,
 )
+from lm_zoo.types import Tensor
 
 POSITIONS = ("sinusoidal", "learned", "rope")
 
@@ -103,8 +105,8 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         tie_embeddings: bool = True,
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.set_arguments(locals())
         check_transformer(self, POSITIONS)
@@ -179,7 +181,7 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             return None
         return new_normalization(self.normalization, self.use_bias, name, self.dtype_policy)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         for embedding in (self.source_embedding, self.source_position_embedding):
             if embedding is not None:
@@ -190,12 +192,16 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         if self.encoder_norm is not None:
             self.encoder_norm.build((None, None, self.hidden_dim))
 
-    def encode(self, source_ids, lengths=None, training=False):
+    def encode(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         x = self.source_features(source_ids, lengths, training)
         lengths = lengths_of(source_ids, lengths)
         return lengths, tuple(block.memory_attention.read(x) for block in self.blocks)
 
-    def source_features(self, source_ids, lengths=None, training=False):
+    def source_features(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         source_ids = self.prepare(source_ids)
         self.check_source_length(source_ids)
         shape, lengths = tf.shape(source_ids), lengths_of(source_ids, lengths)
@@ -210,18 +216,27 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
             x, _, _ = block(x, mask, turn, training=training)
         return x if self.encoder_norm is None else self.encoder_norm(x)
 
-    def empty_memory(self, batch_size):
+    def empty_memory(self, batch_size: int) -> Any:
         nothing = tuple(block.memory_attention.empty(batch_size) for block in self.blocks)
         return tf.zeros((batch_size,), tf.int32), nothing
 
-    def initial_state(self, batch_size, num_slots=None, memory=None):
+    def initial_state(
+        self, batch_size: int, num_slots: Any = None, memory: Tensor | None = None
+    ) -> Tensor:
         state = TransformerLM.initial_state(self, batch_size, num_slots)
         return *state, self.empty_memory(batch_size) if memory is None else memory
 
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def features(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         return self._read(token_ids, state, training, document_starts, lengths)[:2]
 
-    def features_and_attention(self, token_ids, state):
+    def features_and_attention(self, token_ids: Tensor, state: Tensor) -> Any:
         features, state, weights = self._read(token_ids, state)
         return features, state, tf.reduce_mean(weights[-1], 1)
 
@@ -235,8 +250,13 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         return features, (*state, memory), weights
 
     def call(
-        self, token_ids, training=False, document_starts=None, source_ids=None, source_lengths=None
-    ):
+        self,
+        token_ids: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        source_ids: Tensor | None = None,
+        source_lengths: Tensor | None = None,
+    ) -> Tensor:
         token_ids = self.prepare(token_ids)
         if source_ids is None:
             memory = self.empty_memory(tf.shape(token_ids)[0])
@@ -245,11 +265,13 @@ class EncoderDecoder(TransformerLM, SequenceToSequenceModel):
         features, _ = self.read_from_start(token_ids, training, document_starts, _masked(memory))
         return self.logits(features)
 
-    def attention_weights(self, token_ids, source_ids, source_lengths=None):
+    def attention_weights(
+        self, token_ids: Tensor, source_ids: Tensor, source_lengths: Tensor | None = None
+    ) -> Any:
         memory = _masked(self.encode(source_ids, source_lengths))
         return self.read_from_start(token_ids, memory=memory)[1]
 
-    def embed(self, token_ids, positions, training):
+    def embed(self, token_ids: Tensor, positions: Tensor, training: bool) -> Tensor:
         x = self._positioned(self.token_embedding(token_ids), self.position_embedding, positions)
         return self.embedding_dropout(x, training=training)
 

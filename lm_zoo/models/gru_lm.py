@@ -1,5 +1,7 @@
 """The GRU language model."""
 
+from typing import Any
+
 import keras
 
 from lm_zoo.layers.recurrence.gru import GRU
@@ -33,10 +35,10 @@ class GRULM(RecurrentLM):
         init_scale: float = 0.0,
         vocab_padding: int = 0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.assemble(locals())
 
-    def make_layer(self, **arguments):
+    def make_layer(self, **arguments: Any) -> Any:
         return GRU(self.hidden_dim, **arguments)

@@ -1,5 +1,7 @@
 """The base class of every language model: one way to run it, with or without carried state."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.layers.configurable import Configurable
 from lm_zoo.models.arguments import check_arguments
 from lm_zoo.models.model_summary import ModelSummary
+from lm_zoo.types import Tensor, Texts
 
 _KERAS_ARGUMENTS = ("name", "dtype", "trainable", "autocast", "activity_regularizer")
 
@@ -28,7 +31,7 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
     context_length = None
     vocab_padding = 0
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         for name in kwargs:
             if name not in _KERAS_ARGUMENTS:
                 raise unknown_name(name, name, self.constructor_parameters())
@@ -42,16 +45,16 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         super().__init__(**kwargs)
 
     @property
-    def num_rows(self):
+    def num_rows(self) -> int:
         """Rows of the output: the tokens and the padding; as many columns have the logits."""
         return self.vocab_size + self.vocab_padding
 
-    def set_arguments(self, arguments):
+    def set_arguments(self, arguments: Any) -> None:
         """Keeps the arguments in the constructor's `locals()`, checked by their annotations."""
         own = {k: v for k, v in arguments.items() if k in self.constructor_parameters()}
         super().set_arguments(check_arguments(type(self), own))
 
-    def check_reads(self, sources):
+    def check_reads(self, sources: Texts) -> None:
         """Raises a `UserError` unless the model reads what it is to be given.
 
         Args:
@@ -64,7 +67,7 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
                 "without sources."
             )
 
-    def initial_state(self, batch_size, num_slots=None):
+    def initial_state(self, batch_size: int, num_slots: Any = None) -> Tensor:
         """Returns the state before the first token.
 
         Args:
@@ -79,7 +82,14 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         """
         raise NotImplementedError
 
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def features(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         """Reads the next tokens of each row into vectors, from which `logits` are made.
 
         Args:
@@ -99,7 +109,9 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         """
         raise NotImplementedError
 
-    def features_of_texts(self, token_ids, lengths=None, training=False):
+    def features_of_texts(
+        self, token_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         """Reads whole texts from their start into vectors, and keeps no state.
 
         Args:
@@ -114,7 +126,7 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         state = self.initial_state(tf.shape(token_ids)[0])
         return self.features(token_ids, state, training, lengths=lengths)[0]
 
-    def logits(self, features):
+    def logits(self, features: Tensor) -> Tensor:
         """Returns the next token's float32 logits `(batch, length, num_rows)` from `features`.
 
         By default they are those of an `output_projection`, tied to a `token_embedding` or not.
@@ -122,7 +134,14 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         table = self.token_embedding.table if self.tie_embeddings else None
         return self.output_projection(features, table)
 
-    def forward(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def forward(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         """Reads the next tokens of each row; the arguments are those of `features`.
 
         Returns:
@@ -132,14 +151,16 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
         features, state = self.features(token_ids, state, training, document_starts, lengths)
         return self.logits(features), state
 
-    def call(self, token_ids, training=False, document_starts=None):
+    def call(
+        self, token_ids: Tensor, training: bool = False, document_starts: Tensor | None = None
+    ) -> Tensor:
         """Returns the logits `(batch, length, num_rows)` of texts read from their start."""
         token_ids = self.prepare(token_ids)
         state = self.initial_state(tf.shape(token_ids)[0])
         logits, _ = self.forward(token_ids, state, training, document_starts)
         return logits
 
-    def prepare(self, token_ids):
+    def prepare(self, token_ids: Tensor) -> Any:
         """Returns the ids as an int32 tensor, after making the weights if there are none yet.
 
         `forward` does not pass through Keras' `__call__`, which would do both.
@@ -148,5 +169,5 @@ class LanguageModel(Configurable, ModelSummary, keras.Model):
             self.build((None, None))
         return tf.cast(token_ids, tf.int32)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.num_rows)

@@ -1,5 +1,7 @@
 """The LSTM language model (Zaremba, Sutskever and Vinyals 2014)."""
 
+from typing import Any
+
 import keras
 
 from lm_zoo.layers.recurrence.lstm import LSTM
@@ -43,10 +45,10 @@ class LSTMLM(RecurrentLM):
         forget_bias: float = 1.0,
         vocab_padding: int = 0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.assemble(locals())
 
-    def make_layer(self, **arguments):
+    def make_layer(self, **arguments: Any) -> Any:
         return LSTM(self.hidden_dim, forget_bias=self.forget_bias, **arguments)

@@ -2,6 +2,7 @@
 
 import math
 import typing
+from typing import Any
 
 
 class SummaryRow(typing.NamedTuple):
@@ -21,7 +22,7 @@ class SummaryRow(typing.NamedTuple):
 class ModelSummary:
     """Mixin before `keras.Model`: counts weights and floating-point operations by layers."""
 
-    def flops_per_token(self, sequence_length):
+    def flops_per_token(self, sequence_length: Any) -> int:
         """Floating-point operations of one forward pass, per token; training takes three times it.
 
         A multiply-add counts as two. Matrix products alone are counted, as usual.
@@ -29,15 +30,15 @@ class ModelSummary:
         return sum(part.flops_per_token for part in self.describe(sequence_length))
 
     @property
-    def num_parameters(self):
+    def num_parameters(self) -> int:
         """Number of weights that training changes."""
         return sum(_num_parameters(layer) for layer in self.layers)
 
-    def layer_flops_per_token(self, layer, sequence_length):
+    def layer_flops_per_token(self, layer: Any, sequence_length: Any) -> int:
         """Floating-point operations of one of the model's layers, per token of a forward pass."""
         return layer.flops_per_token() if hasattr(layer, "flops_per_token") else 0
 
-    def describe(self, sequence_length):
+    def describe(self, sequence_length: Any) -> Any:
         """Returns a `SummaryRow` for each layer with weights or products; neighbours of a kind share one.
 
         A model within the model has its own parts.
@@ -71,7 +72,7 @@ class ModelSummary:
             return layer.flops_per_token(sequence_length)
         return self.layer_flops_per_token(layer, sequence_length)
 
-    def summary_table(self, sequence_length):
+    def summary_table(self, sequence_length: Any) -> str:
         """Returns the parts and their total as lines of text, to print before training."""
         parts = self.describe(sequence_length)
         total = SummaryRow(

@@ -1,5 +1,7 @@
 """A recurrent encoder and decoder with attention between them."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -20,6 +22,7 @@ from lm_zoo.models.sequence_to_sequence import (
     lengths_of,
     pad_mask,
 )
+from lm_zoo.types import Tensor
 
 CELLS = {"gru": GRU, "lstm": LSTM}
 
@@ -84,8 +87,8 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         dropout: float = 0.0,
         init_scale: float = 0.0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.set_arguments(locals())
         require_at_least(1, vocab_size=vocab_size, hidden_dim=hidden_dim, num_layers=num_layers)
@@ -167,7 +170,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         self.layer_dropouts = tuple(dropout(f"layer_dropout_{i}") for i in decoder)
         self.feature_dropout = dropout("feature_dropout")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.token_embedding.build()
         if self.source_embedding is not None:
             self.source_embedding.build()
@@ -183,12 +186,16 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         self.attentional.build((None, None, self.hidden_dim + both))
         self.output_projection.build()
 
-    def encode(self, source_ids, lengths=None, training=False):
+    def encode(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         x = self.source_features(source_ids, lengths, training)
         lengths = lengths_of(source_ids, lengths)
         return lengths, self.alignment.key(x), x
 
-    def source_features(self, source_ids, lengths=None, training=False):
+    def source_features(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         source_ids = self.prepare(source_ids)
         shape, lengths = tf.shape(source_ids), lengths_of(source_ids, lengths)
         x = (self.source_embedding or self.token_embedding)(source_ids)  # (B, S, E)
@@ -203,22 +210,33 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
             x = tf.concat([read, read_back], -1)  # (B, S, 2 H)
         return x
 
-    def empty_memory(self, batch_size):
+    def empty_memory(self, batch_size: int) -> Any:
         lengths = tf.zeros((batch_size,), tf.int32)
         values = tf.zeros((batch_size, 1, 2 * self.hidden_dim), self.compute_dtype)
         return lengths, values[..., : self.hidden_dim], values
 
-    def initial_state(self, batch_size, num_slots=None, memory=None):
+    def initial_state(
+        self, batch_size: int, num_slots: Any = None, memory: Tensor | None = None
+    ) -> Tensor:
         states = tuple(layer.initial_state(batch_size) for layer in self.decoder_layers)
         return states, self.empty_memory(batch_size) if memory is None else memory
 
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def features(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         return self._read(token_ids, state, training, document_starts, lengths)[:2]
 
-    def features_and_attention(self, token_ids, state):
+    def features_and_attention(self, token_ids: Tensor, state: Tensor) -> Any:
         return self._read(token_ids, state)
 
-    def attention_weights(self, token_ids, source_ids, source_lengths=None):
+    def attention_weights(
+        self, token_ids: Tensor, source_ids: Tensor, source_lengths: Tensor | None = None
+    ) -> Any:
         memory = self.encode(source_ids, source_lengths)
         token_ids = self.prepare(token_ids)
         state = self.initial_state(tf.shape(token_ids)[0], memory=memory)
@@ -246,7 +264,7 @@ class RecurrentEncoderDecoder(SequenceToSequenceModel):
         x = self.attentional(tf.concat([x, contexts], -1))
         return self.feature_dropout(x, training=training), (tuple(new_states), memory), weights
 
-    def layer_flops_per_token(self, layer, sequence_length):
+    def layer_flops_per_token(self, layer: Any, sequence_length: Any) -> int:
         if layer is self.alignment:
             return layer.flops_per_token(sequence_length)
         if layer is self.attentional:

@@ -1,5 +1,7 @@
 """What the three recurrent language models share: everything but the layer."""
 
+from typing import Any
+
 from lm_zoo.layers import initializers
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.dropout import named_dropout
@@ -8,6 +10,7 @@ from lm_zoo.layers.initializers import derive_seed
 from lm_zoo.layers.output_projection import OutputProjection
 from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.language_model import LanguageModel
+from lm_zoo.types import Tensor
 
 
 class RecurrentLM(LanguageModel):
@@ -35,7 +38,7 @@ class RecurrentLM(LanguageModel):
         seed: Of the initial weights, and of dropout under plain `fit`; None draws anew each time.
     """
 
-    def assemble(self, arguments):
+    def assemble(self, arguments: Any) -> Any:
         """Keeps the constructor's arguments, given as its `locals()`, and makes the layers."""
         self.set_arguments(arguments)
         require_at_least(
@@ -96,10 +99,10 @@ class RecurrentLM(LanguageModel):
             dtype=dtype,
         )
 
-    def make_layer(self, **arguments):
+    def make_layer(self, **arguments: Any) -> Any:
         raise NotImplementedError
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         width = self.embedding_dim or self.hidden_dim
         self.token_embedding.build()
         for dropout in (self.embedding_dropout, *self.layer_dropouts):
@@ -110,10 +113,17 @@ class RecurrentLM(LanguageModel):
             self.projection.build((None, None, self.hidden_dim))
         self.output_projection.build()
 
-    def initial_state(self, batch_size, num_slots=None):
+    def initial_state(self, batch_size: int, num_slots: Any = None) -> Tensor:
         return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
 
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def features(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         x = self.token_embedding(self.prepare(token_ids))  # (B, T, E)
         x = self.embedding_dropout(x, training=training)
         new_state = []
@@ -127,7 +137,7 @@ class RecurrentLM(LanguageModel):
             x = self.projection(x)  # (B, T, E)
         return x, tuple(new_state)
 
-    def layer_flops_per_token(self, layer, sequence_length):
+    def layer_flops_per_token(self, layer: Any, sequence_length: Any) -> int:
         if layer is self.projection:
             return 2 * self.hidden_dim * self.projection.units
         return super().layer_flops_per_token(layer, sequence_length)

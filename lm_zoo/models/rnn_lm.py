@@ -1,5 +1,7 @@
 """The simple recurrent language model (RNNLM, Mikolov et al. 2010)."""
 
+from typing import Any
+
 import keras
 
 from lm_zoo.layers.recurrence.elman import Elman
@@ -38,10 +40,10 @@ class RNNLM(RecurrentLM):
         activation: str = "tanh",
         vocab_padding: int = 0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.assemble(locals())
 
-    def make_layer(self, **arguments):
+    def make_layer(self, **arguments: Any) -> Any:
         return Elman(self.hidden_dim, activation=self.activation, **arguments)

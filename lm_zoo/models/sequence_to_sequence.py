@@ -1,10 +1,13 @@
 """The base class of models that read one text and write another."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from lm_zoo.checked_fields import require
 from lm_zoo.errors import UserError
 from lm_zoo.models.language_model import LanguageModel
+from lm_zoo.types import Tensor, Texts
 
 
 class SequenceToSequenceModel(LanguageModel):
@@ -22,14 +25,16 @@ class SequenceToSequenceModel(LanguageModel):
 
     source_length = None
 
-    def check_reads(self, sources):
+    def check_reads(self, sources: Texts) -> None:
         if not sources:
             raise UserError(
                 f"model: expected a language model, received {type(self).__name__}, which reads a "
                 "source first; translate with it, or score texts with their sources."
             )
 
-    def encode(self, source_ids, lengths=None, training=False):
+    def encode(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         """Reads whole sources.
 
         Args:
@@ -43,18 +48,22 @@ class SequenceToSequenceModel(LanguageModel):
         """
         raise NotImplementedError
 
-    def source_features(self, source_ids, lengths=None, training=False):
+    def source_features(
+        self, source_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         """Returns what the encoder makes of each source token, `(batch, source_length, width)`.
 
         The arguments are those of `encode`. The vectors of padding mean nothing.
         """
         raise NotImplementedError
 
-    def empty_memory(self, batch_size):
+    def empty_memory(self, batch_size: int) -> Any:
         """Returns the memory of sources without any token."""
         raise NotImplementedError
 
-    def initial_state(self, batch_size, num_slots=None, memory=None):
+    def initial_state(
+        self, batch_size: int, num_slots: Any = None, memory: Tensor | None = None
+    ) -> Tensor:
         """Returns the state before the first target token, given `memory` from `encode` (None: an
         empty source).
 
@@ -63,7 +72,7 @@ class SequenceToSequenceModel(LanguageModel):
         """
         raise NotImplementedError
 
-    def features_and_attention(self, token_ids, state):
+    def features_and_attention(self, token_ids: Tensor, state: Tensor) -> Any:
         """Returns `features`' result, and each token's attention to its source.
 
         Returns:
@@ -73,8 +82,13 @@ class SequenceToSequenceModel(LanguageModel):
         raise NotImplementedError
 
     def call(
-        self, token_ids, training=False, document_starts=None, source_ids=None, source_lengths=None
-    ):
+        self,
+        token_ids: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        source_ids: Tensor | None = None,
+        source_lengths: Tensor | None = None,
+    ) -> Tensor:
         """Returns the logits `(batch, length, vocab_size)` of target texts, from their start.
 
         Args:
@@ -93,7 +107,9 @@ class SequenceToSequenceModel(LanguageModel):
         state = self.initial_state(tf.shape(token_ids)[0], memory=memory)
         return self.forward(token_ids, state, training, document_starts)[0]
 
-    def attention_weights(self, token_ids, source_ids, source_lengths=None):
+    def attention_weights(
+        self, token_ids: Tensor, source_ids: Tensor, source_lengths: Tensor | None = None
+    ) -> Any:
         """Returns each target token's attention to its source.
 
         Args:
@@ -108,7 +124,7 @@ class SequenceToSequenceModel(LanguageModel):
         """
         raise NotImplementedError
 
-    def check_source_length(self, source_ids):
+    def check_source_length(self, source_ids: Tensor) -> None:
         """Raises a `UserError` for a source longer than the model can read, if that is known."""
         length, limit = source_ids.shape[1], self.source_length
         if length is not None and limit is not None and length > limit:

@@ -1,6 +1,7 @@
 """The decoder-only Transformer: GPT-2's by default, the current form by keyword."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -113,8 +114,8 @@ class TransformerDecoder(TransformerLM):
         vocab_padding: int = 0,
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.set_arguments(locals())
         check_transformer(self, POSITIONS)

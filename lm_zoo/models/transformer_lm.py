@@ -2,6 +2,7 @@
 
 import math
 import typing
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,6 +23,7 @@ from lm_zoo.layers.transformer_block import TransformerBlock
 from lm_zoo.layers.wide_sums import add_shared
 from lm_zoo.models.arguments import require_at_least
 from lm_zoo.models.language_model import LanguageModel
+from lm_zoo.types import Tensor, Texts
 
 
 class Memory(typing.NamedTuple):
@@ -47,7 +49,7 @@ class TransformerLM(LanguageModel):
 
     rope_scaling = None
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.token_embedding.build()
         if self.position_embedding is not None:
             self.position_embedding.build()
@@ -58,7 +60,7 @@ class TransformerLM(LanguageModel):
             self.final_norm.build((None, None, self.hidden_dim))
         self.output_projection.build()
 
-    def initial_state(self, batch_size, num_slots=None):
+    def initial_state(self, batch_size: int, num_slots: Any = None) -> Tensor:
         position = tf.zeros((batch_size,), tf.int32)
         cache = empty_cache(
             batch_size,
@@ -69,15 +71,28 @@ class TransformerLM(LanguageModel):
         )
         return position, (cache,) * self.num_layers
 
-    def features(self, token_ids, state, training=False, document_starts=None, lengths=None):
+    def features(
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         """Reads the next tokens; a row must not be fed more tokens in all, or of one document, than
         its state has slots (`context_length`, unless `initial_state` was told otherwise)."""
         features, state, _ = self.read(token_ids, state, training, document_starts, lengths)
         return features, state
 
     def read(
-        self, token_ids, state, training=False, document_starts=None, lengths=None, memory=None
-    ):
+        self,
+        token_ids: Tensor,
+        state: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+        memory: Tensor | None = None,
+    ) -> Any:
         """Returns the features of tokens that may attend to a `Memory`.
 
         Args:
@@ -125,7 +140,13 @@ class TransformerLM(LanguageModel):
         position = position + (length if lengths is None else lengths)
         return features, (position, caches), weights
 
-    def read_from_start(self, token_ids, training=False, document_starts=None, memory=None):
+    def read_from_start(
+        self,
+        token_ids: Tensor,
+        training: bool = False,
+        document_starts: Tensor | None = None,
+        memory: Tensor | None = None,
+    ) -> Any:
         """Reads texts from their start without a cache.
 
         Args:
@@ -151,16 +172,28 @@ class TransformerLM(LanguageModel):
         )
         return features, weights
 
-    def features_of_texts(self, token_ids, lengths=None, training=False):
+    def features_of_texts(
+        self, token_ids: Tensor, lengths: Tensor | None = None, training: bool = False
+    ) -> Any:
         # No token sees one after it, so padding on the right needs no mask.
         return self.read_from_start(token_ids, training)[0]
 
-    def call(self, token_ids, training=False, document_starts=None):
+    def call(
+        self, token_ids: Tensor, training: bool = False, document_starts: Tensor | None = None
+    ) -> Tensor:
         return self.logits(self.read_from_start(token_ids, training, document_starts)[0])
 
     def run(
-        self, token_ids, positions, mask, caches, position, training, sources=None, memory=None
-    ):
+        self,
+        token_ids: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        caches: Tensor,
+        position: Any,
+        training: bool,
+        sources: Texts | None = None,
+        memory: Tensor | None = None,
+    ) -> Any:
         """Runs all blocks, with or without a cache.
 
         Args:
@@ -210,7 +243,7 @@ class TransformerLM(LanguageModel):
             x = self.final_norm(x)
         return x, tuple(new_caches), tuple(weights)
 
-    def embed(self, token_ids, positions, training):
+    def embed(self, token_ids: Tensor, positions: Tensor, training: bool) -> Tensor:
         """Returns the vectors that the first block reads.
 
         Args:
@@ -226,7 +259,7 @@ class TransformerLM(LanguageModel):
             x = add_shared(x, self.position_embedding(positions))
         return self.embedding_dropout(x, training=training)
 
-    def layer_flops_per_token(self, layer, sequence_length):
+    def layer_flops_per_token(self, layer: Any, sequence_length: Any) -> int:
         if isinstance(layer, TransformerBlock):
             return layer.flops_per_token(sequence_length)
         return super().layer_flops_per_token(layer, sequence_length)

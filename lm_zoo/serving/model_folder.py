@@ -2,6 +2,7 @@
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import expanded
+from lm_zoo.files.versions import versions_of
 
 
 def find_version(folder):
@@ -36,8 +37,5 @@ def find_version(folder):
 
 def _versions(folder):
     """The versions of a model, number -> path."""
-    return {
-        int(path.name): path
-        for path in folder.iterdir()
-        if path.name.isdecimal() and (path / "saved_model.pb").is_file()
-    }
+    versions = versions_of(folder).items()
+    return {number: path for number, path in versions if (path / "saved_model.pb").is_file()}

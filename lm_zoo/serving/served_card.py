@@ -1,7 +1,5 @@
 """The model card of a SavedModel as the server reads it: what it can be asked for, and how."""
 
-import pathlib
-
 from lm_zoo.errors import UserError
 from lm_zoo.files import raise_if_of_system
 from lm_zoo.files.json_files import NotJson, check, file_name, natural, read_json
@@ -10,7 +8,7 @@ from lm_zoo.serving.signature import DTYPES, Signature
 from lm_zoo.tasks.prediction import CARD, CARD_VERSION, Prediction
 from lm_zoo.text.tokenizers import TOKENIZERS
 
-PATH = pathlib.Path("assets.extra", "lm_zoo", "model_card.json")
+PATH = "model_card.json"
 _READ_AGAIN = {
     "task": str,
     "model": str,

@@ -3,7 +3,6 @@
 import concurrent.futures
 import functools
 import importlib
-import pathlib
 
 import tensorflow as tf
 from absl import logging
@@ -23,7 +22,6 @@ from lm_zoo.serving.text_lengths import TextField
 from lm_zoo.text.special_tokens import TEXT
 from lm_zoo.text.tokenizers import load_tokenizer
 
-FIELDS = pathlib.Path("assets.extra", "lm_zoo", "fields")
 UNVERIFIED = (
     "a SavedModel is a program and can run any code when loaded: export or copy it again, or "
     "load it with --trust_unverified if you trust its author"
@@ -124,7 +122,7 @@ def _fields(path, card):
     fields = {each["field"]: card["fields"].get(each["field"]) for each in inputs if each["field"]}
     owners = {name: field["shares"] or name for name, field in fields.items()}
     loaded = {
-        name: load_tokenizer(path / FIELDS / name / "tokenizer") for name in set(owners.values())
+        name: load_tokenizer(path / "fields" / name / "tokenizer") for name in set(owners.values())
     }
     return {
         name: TextField(loaded[owners[name]], field["max_length"]) for name, field in fields.items()

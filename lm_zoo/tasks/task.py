@@ -100,7 +100,7 @@ class Task:
         name: Its name in `TASKS`.
         fields: The `Field`s of a record, in their order.
         figures: Names of the sums that curves are made of. One named `tokens` counts the tokens
-            that a step has read, for the speed.
+            that a step has read, for the speed; without it, examples are counted (`unit`).
         counts: Names of further figures, float32 `(rows, n)` with one n for all, which are counted
             at evaluation alone.
         shown: Tags of `curves` that are shown beside the progress bar.
@@ -135,6 +135,7 @@ class Task:
     def __init__(self, config, preprocessors):
         self.config = config
         self.preprocessors = preprocessors
+        self.unit = "tokens" if "tokens" in self.figures else "examples"
         self.arguments = self.Arguments(**config.task.arguments)
 
     @classmethod

@@ -22,6 +22,9 @@ class Place(typing.NamedTuple):
     milliseconds: int
 
 
+NOWHERE = Place(-1, -1, -1)  # before the first event of a run
+
+
 class TrainingClock:
     """Measures the time spent training, and remembers what a checkpoint must hold of it.
 
@@ -65,6 +68,12 @@ class TrainingClock:
         yield
         self.start()
 
+    @property
+    def seconds(self):
+        """Seconds spent training so far."""
+        running = time.monotonic() - self._since if self._since is not None else 0.0
+        return self._seconds + running
+
     def place(self, step, seen):
         """Returns the `Place` of a step: one for each step, and later ones have a later time.
 
@@ -73,7 +82,6 @@ class TrainingClock:
             seen: Tokens or examples that they were made of.
         """
         if step != self.last.step:
-            running = time.monotonic() - self._since if self._since is not None else 0.0
-            now = int((self._seconds + running) * 1000)
+            now = int(self.seconds * 1000)
             self.last = Place(step, int(seen), max(now, self.last.milliseconds + 1))
         return self.last

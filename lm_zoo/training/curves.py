@@ -24,12 +24,13 @@ class Curves:
 
     Args:
         directory: The run's folder.
+        after: The `Place` that the run goes on from, as for `go_on_from`.
         shown: The task's figures that come first.
         counted: What is counted as seen: `tokens` or `examples`.
     """
 
-    def __init__(self, directory, shown, counted):
-        self.summaries = RunSummaries(directory)
+    def __init__(self, directory, after, shown, counted):
+        self.summaries = RunSummaries(directory, after)
         self.shown = shown
         self._over = {"time": "metrics_over_time", "": f"metrics_over_{counted}"}
         self.flush, self.close = self.summaries.flush, self.summaries.close
@@ -98,12 +99,12 @@ class Curves:
 
 
 def go_on_from(directory, place):
-    """Removes what TensorBoard shows of a run after a `Place`; None removes everything.
+    """Removes what TensorBoard shows of a run after a `Place`; `NOWHERE` removes everything.
 
     Returns:
         Split -> the steps that its curve of the loss has, a set.
     """
-    last = {name: getattr(place, axis) if place else -1 for name, axis in AXES.items()}
+    last = {name: getattr(place, axis) for name, axis in AXES.items()}
     return truncate(directory, last, LOSS)
 
 

@@ -18,6 +18,7 @@ from absl import logging
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util import tensor_util
 
 from lm_zoo.errors import UserError
 from lm_zoo.files import TEMPORARY_PREFIX, cannot_write, reason, sync, write_atomically
@@ -110,6 +111,17 @@ def events(folder):
     """Yields the events of a folder's files, in their order."""
     for path in sorted(pathlib.Path(folder).glob(EVENT_FILES)):
         yield from EventFileLoader(str(path)).Load()
+
+
+def scalars(folder):
+    """Returns the curves of a folder: tag -> list of `(step, value)`."""
+    found = {}
+    for event in events(folder):
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "scalars":
+                number = float(tensor_util.make_ndarray(value.tensor))
+                found.setdefault(value.tag, []).append((event.step, number))
+    return found
 
 
 def _new_path(folder):

@@ -38,11 +38,13 @@ class RunSummaries:
 
     Args:
         directory: The run's folder, below the one for `tensorboard --logdir`.
+        after: The `Place` after which nothing is there.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, after):
         self.directory = pathlib.Path(directory)
         self._files = {}
+        self._first_steps = {name: getattr(after, axis) + 1 for name, axis in AXES.items()}
 
     def scalars(self, folder, place, values):
         """Adds one point to some curves.
@@ -115,7 +117,8 @@ class RunSummaries:
             return
         step = getattr(place, AXES[folder])
         if folder not in self._files:
-            self._files[folder] = EventFile(self.directory / folder, step)
+            first_step = self._first_steps.pop(folder, step)
+            self._files[folder] = EventFile(self.directory / folder, first_step)
         merged = Summary()
         for summary in summaries:
             merged.MergeFrom(summary)

@@ -18,7 +18,7 @@ from lm_zoo.data.batching.prefetch import prefetched
 from lm_zoo.distribution.launch.launched_process import heartbeat
 from lm_zoo.errors import UserError
 from lm_zoo.files.json_files import NotJson, check
-from lm_zoo.training.clock import TrainingClock
+from lm_zoo.training.clock import NOWHERE, TrainingClock
 from lm_zoo.training.curves import Curves, go_on_from
 from lm_zoo.training.histograms import Histograms
 from lm_zoo.training.hyperparameters import hyperparameters
@@ -119,23 +119,22 @@ class Trainer:
                 self.distribution.num_workers,
             )
         self._histograms = Histograms(self.train_step, training.histogram_interval)
-        self._counted, self._unit = "weight", "examples"  # a sum, and what it is called
-        if "tokens" in task.figures:
-            self._counted = self._unit = "tokens"
+        self._unit = task.unit
+        self._counted = "tokens" if self._unit == "tokens" else "weight"  # the sum that has it
         self.plateau = PlateauState()
         self.clock = TrainingClock()
         self.step = 0
         self._saved = None  # the step of the last checkpoint
         self.finished = ""
         self._stop_signal = None
-        self._stops = False
+        self._stops = self._time_is_up = False
 
     def train(self):
         """Trains to the end, or to a signal; returns a `TrainingResult`."""
         self._restore_latest()
         self.curves = Silent()
         if self.is_chief:
-            self.curves = Curves(self.folder.path, self.task.shown, self._unit)
+            self.curves = Curves(self.folder.path, self._begin, self.task.shown, self._unit)
         if self.finished:
             self.curves.finish(self.clock.last)
             return self._result(self.finished)
@@ -167,6 +166,7 @@ class Trainer:
                 self._histograms.before(self.step)
                 self.train_step.run(self.step, rates, batches)
                 self.step += len(batches)
+                self._time_is_up = self._check_time()
                 heartbeat()
                 if self._after_step():
                     break
@@ -210,7 +210,8 @@ class Trainer:
 
     def _after_step(self):
         """Curves, validation, checkpoint; returns whether to stop."""
-        training, last = self.config.training, self.step == self.total_steps
+        training = self.config.training
+        last = self.step == self.total_steps or self._time_is_up
         if looked := self._histograms.after():
             self.curves.histograms(self._place(), *looked)
         if self.step % training.log_interval == 0 or last:
@@ -223,7 +224,7 @@ class Trainer:
             saves = True
             patience = training.early_stopping_patience
             if last:
-                self.finished = "finished"
+                self.finished = "finished" if self.step == self.total_steps else "max_seconds"
             elif patience and self.plateau.since_best >= patience:
                 self.finished = "early_stopping"
         if training.checkpoint_interval and self.step % training.checkpoint_interval == 0:
@@ -239,6 +240,11 @@ class Trainer:
                 self._save()
             heartbeat()
         return bool(self.finished or stops)
+
+    def _check_time(self):
+        """Whether `training.max_seconds` are over, the same for all processes."""
+        limit = self.config.training.max_seconds
+        return limit > 0 and self.distribution.sum(float(self.clock.seconds >= limit)) > 0
 
     def _place(self):
         """The `Place` of the steps made so far, all of which are waited for."""
@@ -351,12 +357,13 @@ class Trainer:
         if found:
             self.train_step.restore(found.tensors)
             self._restore_metadata(found)
+        self._begin = self.clock.last if found else NOWHERE
         self._require_same_step()
         if self.is_chief:
             if found:  # a kill may have come between the checkpoint and these
                 self._mark_best()
                 self._prune()
-            curves = go_on_from(self.folder.path, self.clock.last if found else None)
+            curves = go_on_from(self.folder.path, self._begin)
             self._warn_of_gaps("train", self.config.training.log_interval, curves)
             if self.validate is not None:
                 self._warn_of_gaps("validation", self.validation_interval, curves)
@@ -364,7 +371,7 @@ class Trainer:
     def _warn_of_gaps(self, split, interval, curves):
         """Says which steps a curve has lost, with an event file that was damaged or removed."""
         expected = set(range(interval, self.step + 1, interval))
-        if self.step == self.total_steps:
+        if self.finished in ("finished", "max_seconds"):
             expected.add(self.step)
         if lost := sorted(expected - curves[split]):
             listed = ", ".join(map(str, lost if len(lost) < 8 else [*lost[:3], "...", lost[-1]]))

@@ -1,5 +1,7 @@
 """Makes a run of another library's files."""
 
+from typing import TYPE_CHECKING, Any
+
 from lm_zoo import files
 from lm_zoo.config import (
     IMPORTED,
@@ -12,27 +14,32 @@ from lm_zoo.config import (
 )
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files import checksums
+from lm_zoo.files.versions import newest_version
 from lm_zoo.progress import stage
 from lm_zoo.registration import resolve
 from lm_zoo.registry import build_model
 from lm_zoo.run_folder import RunFolder
 from lm_zoo.run_writing import write_run
 from lm_zoo.tasks import task_class
+from lm_zoo.types import Path
 from lm_zoo.weights.import_checks import FORMAT_NAMES, check_import
 from lm_zoo.weights.keras import keras_hub
 from lm_zoo.weights.tensor_mapping import assign
 from lm_zoo.weights.torch import pytorch
 from lm_zoo.weights.transformers import hugging_face
 
+if TYPE_CHECKING:
+    from lm_zoo.run import Run
+
 MAX_PADDING = 1024  # rows without a token; more, and the tokenizer is taken for another model's
 FORMATS = dict(zip(FORMAT_NAMES, (hugging_face, keras_hub, pytorch), strict=True))
 
 
-def import_run(source, workdir, format="", tokenizer=None):
+def import_run(source: Path, workdir: Path, format: str = "", tokenizer: Any = None) -> "Run":
     """Makes a run of another library's files, as if it had been trained here: step 0.
 
     Args:
-        source: The folder. transformers' GPT-2 and Llama (`config.json`, safetensors, tokenizer),
+        source: The folder, or the one of its versions. transformers' GPT-2 and Llama (`config.json`, safetensors, tokenizer),
             keras-hub's GPT-2 presets, and safetensors with PyTorch's recurrent layers.
         workdir: The run's folder; new or empty.
         format: `hugging_face`, `keras_hub` or `pytorch`; "" finds it out.
@@ -47,6 +54,7 @@ def import_run(source, workdir, format="", tokenizer=None):
     """
     source, folder = files.expanded(source), RunFolder(workdir)
     check_import(source, folder)
+    source = newest_version(source)
     name = format or _format_of(source)
     if name not in FORMATS:
         raise unknown_name("--format", name, FORMATS)

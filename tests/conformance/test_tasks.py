@@ -270,7 +270,7 @@ def test_the_folder_alone_gives_every_prediction(trained):
 def test_an_export_gives_what_python_gives(trained, exported):
     path, report = exported
     assert all(name in report for name in trained.task.predictions)
-    card = json.loads((path / "assets.extra" / "lm_zoo" / "model_card.json").read_text("utf-8"))
+    card = json.loads((path / "model_card.json").read_text("utf-8"))
     assert card["task"] == trained.name and set(card["predictions"]) == set(trained.row.calls)
     for name, prediction in trained.predictions:
         example = card["predictions"][name]["example"]

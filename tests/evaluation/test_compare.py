@@ -109,14 +109,19 @@ def test_context_rules_are_shown_and_a_difference_is_noted():
 
 
 def test_it_renders_as_text_and_json():
+    cost = {"seen": 8192, "unit": "tokens", "seconds": 8.5}
     comparison = compare(
-        {"runs/a": make_ledger(), "runs/b": make_ledger(nll_nats=1999 * math.log(6))}
+        {"runs/a": make_ledger(training=cost), "runs/b": make_ledger(nll_nats=1999 * math.log(6))}
     )
     text = str(comparison)
     lines = text.splitlines()
-    assert "perplexity per token" in lines[0]
+    assert lines[0].split("  ")[0] == "run" and lines[0].split()[1:4] == ["perplexity", "per", "word"]
     assert lines[1].startswith("runs/a") and "4.0000" in lines[1] and "1.000" in lines[1]
     assert lines[2].startswith("runs/b") and "1.500" in lines[2]
+    assert max(map(len, lines)) <= 80
+    at = lines.index("") + 2  # what the runs took
+    assert lines[at].split() == "runs/a lstm_lm 1,234 120 8,192 8.5 s".split()
+    assert lines[at + 1].split()[-2:] == ["-", "-"]  # imported, perhaps
     values = json.loads(json.dumps(comparison.to_dict()))
     assert values["by"] == "perplexity" and values["rows"][1]["ratio"] == pytest.approx(1.5)
 

@@ -34,7 +34,8 @@ def test_the_best_comes_first_by_what_is_better():
     found = compare_figures(named)
     assert found.by == "accuracy" and [row["name"] for row in found.rows] == ["b", "c", "a"]
     table = str(found).splitlines()
-    assert "0.7500" in table[1] and table[-1] == "Best first, by accuracy."
+    assert "0.7500" in table[1] and table[4] == "Best first, by accuracy."
+    assert table[7].split() == ["b", "lstm_lm", "12", "3", "-", "-"]
     losses = {n: v | {"better": {"loss": "min"}} for n, v in named.items()}
     assert [row["name"] for row in compare_figures(losses).rows] == ["b", "c", "a"]
 

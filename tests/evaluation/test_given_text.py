@@ -69,7 +69,7 @@ def test_the_command_measures_files_and_compares_them(place, capsys):
     assert json.loads(kept.read_text())["nll_nats"] == values["nll_nats"]
     other = shutil.copytree(place / "run", place / "other")
     assert main(["compare", workdir[10:], str(other), "--split=held.txt"]) == 0
-    assert capsys.readouterr().out.count(" 1.000 ") == 2
+    assert capsys.readouterr().out.count(" 1.000\n") == 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Users' mistakes with `lm-zoo export`: one line, exit status 2, and nothing written."""
 
+import importlib
+import inspect
 import os
 import shutil
 
@@ -9,6 +11,7 @@ from lm_zoo.cli.main import main
 from lm_zoo.errors import UserError
 from lm_zoo.export import saved_model
 from lm_zoo.export.export import export
+from lm_zoo.export.formats import FORMATS, OPTIONS
 from lm_zoo.run import load
 
 
@@ -65,6 +68,13 @@ def test_a_folder_that_cannot_be_written(trained_run, tmp_path, capsys):
     assert "make the folder writable" in capsys.readouterr().err
 
 
+def test_the_options_of_a_form_are_those_of_its_function():
+    for form, (module, _) in FORMATS.items():
+        write = importlib.import_module(module).write
+        options = [name for name in list(inspect.signature(write).parameters)[2:] if name != "name"]
+        assert options == list(OPTIONS.get(form, ())), form
+
+
 def test_other_forms_refuse_what_they_do_not_have(trained_run, tmp_path):
     with pytest.raises(UserError, match="size: the format 'saved_model' has no such option"):
         export(load(trained_run), tmp_path / "out", size=3)
@@ -73,10 +83,12 @@ def test_other_forms_refuse_what_they_do_not_have(trained_run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_form_is_not_written_over_other_files(trained_run, tmp_path):
+def test_a_form_is_not_written_among_versions_of_another(trained_run, tmp_path):
+    (tmp_path / "served" / "1").mkdir(parents=True)
+    (tmp_path / "served" / "1" / "saved_model.pb").touch()
     (tmp_path / "mine").write_text("x")
-    with pytest.raises(UserError, match="is not empty; give a new or empty folder"):
-        export(load(trained_run), tmp_path, format="hugging_face")
+    with pytest.raises(UserError, match="served has versions of another format"):
+        export(load(trained_run), tmp_path, format="hugging_face", name="served")
     with pytest.raises(UserError, match="is a file; expected a folder"):
         export(load(trained_run), tmp_path / "mine", format="hugging_face")
 

@@ -54,10 +54,10 @@ def test_a_difference_would_be_found(tmp_path):
 
 
 def test_the_command_writes_a_file_that_generates(trained_run, tmp_path, capsys):
-    output = tmp_path / "phone"
-    flags = [f"--workdir={trained_run}", f"--output={output}", "--max_length=20"]
+    flags = [f"--workdir={trained_run}", f"--output={tmp_path}", "--max_length=20"]
     assert main(["export", "--format=litert", *flags]) == 0
     assert "Verified by LiteRT's interpreter: score " in capsys.readouterr().out
+    (output,) = tmp_path.glob("*-litert/1")
     written = {path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()}
     assert written == {
         "README.md",

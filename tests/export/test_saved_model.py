@@ -56,7 +56,7 @@ def signature_defs(exported_run):
 
 @pytest.fixture(scope="module")
 def card(exported_run):
-    return json.loads((exported_run.version / "assets.extra/lm_zoo/model_card.json").read_text())
+    return json.loads((exported_run.version / "model_card.json").read_text())
 
 
 def test_it_says_what_was_verified_and_what_the_precision_costs(exported_run):
@@ -83,9 +83,9 @@ def test_the_layout_is_tensorflow_servings(exported_run):
     assert {
         "saved_model.pb",
         "variables/variables.index",
-        "assets.extra/lm_zoo/model_card.json",
-        "assets.extra/lm_zoo/README.md",
-        "assets.extra/lm_zoo/fields/text/tokenizer/lm_zoo_tokenizer.json",
+        "model_card.json",
+        "README.md",
+        "fields/text/tokenizer/lm_zoo_tokenizer.json",
     } <= found
 
 
@@ -183,8 +183,8 @@ def test_the_card_says_what_it_is(exported_run, card):
     assert field["start_ids"] == run.tokenizer.start_ids.tolist()
     assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
     assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
-    page = (exported_run.version / "assets.extra/lm_zoo/README.md").read_text()
-    for part in (card["data"]["licence"], "### generate", "int8", "token by token"):
+    page = (exported_run.version / "README.md").read_text()
+    for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
         assert part in page
     for split in ("train", "validation"):
         digest = card["data"]["fields"]["text"]["sha256"][split]
@@ -205,7 +205,7 @@ def test_the_card_says_how_it_is_called(signature_defs, card):
 
 
 def test_the_tokenizer_beside_it_is_the_runs(exported_run):
-    folder = exported_run.version / "assets.extra/lm_zoo/fields/text/tokenizer"
+    folder = exported_run.version / "fields/text/tokenizer"
     assert load_tokenizer(folder).fingerprint == load(exported_run.run).tokenizer.fingerprint
 
 
@@ -214,8 +214,8 @@ def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported_r
     (exported_run.output / "other" / "7").mkdir(parents=True)
     assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
     assert capsys.readouterr().out.endswith(f"Wrote {exported_run.output}/other/8\n")
-    page = (exported_run.output / "other/8/assets.extra/lm_zoo/README.md").read_text()
-    assert "read 6 texts." in page and "token by token" not in page
+    page = (exported_run.output / "other/8/README.md").read_text()
+    assert "read 6 texts." in page and "token for token" not in page
     loaded = tf.saved_model.load(str(exported_run.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
     assert not hasattr(loaded, "generate") and not hasattr(loaded, "prefill")

@@ -18,7 +18,6 @@ from lm_zoo.data.examples import Examples
 from lm_zoo.data.tokens.token_files import TokenDataset, TokenSplit
 from lm_zoo.inspection.duplicates import Digests, describe_duplicates, digest_splits
 from lm_zoo.inspection.page import as_page
-from lm_zoo.plots import bar_plot, line_plot
 from lm_zoo.inspection.preview import (
     interlinear,
     padded,
@@ -34,6 +33,7 @@ from lm_zoo.inspection.statistics import (
 )
 from lm_zoo.inspection.terminal import as_text
 from lm_zoo.inspection.unknown import unknown_words
+from lm_zoo.plots import bar_plot, line_plot
 from lm_zoo.text.tokenizers import TOKENIZERS
 from tests.small import example_split, language_modeling
 

@@ -60,8 +60,7 @@ def write(folder, card):
     module = Reverser()
     path = folder / "1"
     tf.saved_model.save(module, str(path), signatures={"reverse": module.reverse})
-    own = path / "assets.extra" / "lm_zoo"
-    ByteTokenizer().save(own / "fields" / "line" / "tokenizer")
-    (own / "model_card.json").write_text(json.dumps(card), encoding="utf-8")
+    ByteTokenizer().save(path / "fields" / "line" / "tokenizer")
+    (path / "model_card.json").write_text(json.dumps(card), encoding="utf-8")
     checksums.write(path)
     return folder

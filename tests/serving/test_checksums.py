@@ -16,7 +16,7 @@ from lm_zoo.files import checksums
 from lm_zoo.serving.served_model import ServedModel
 from tests.serving.conftest import NAME
 
-CARD = "assets.extra/lm_zoo/model_card.json"
+CARD = "model_card.json"
 DATA = "variables/variables.data-00000-of-00001"
 
 

@@ -23,7 +23,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from lm_zoo.errors import UserError
 from lm_zoo.tasks.task import ValidationSummaries
-from lm_zoo.training.clock import Place
+from lm_zoo.training.clock import NOWHERE, Place
 from lm_zoo.training.curves import Curves, go_on_from
 from lm_zoo.training.profiler import Profiler
 from lm_zoo.training.summaries import RunSummaries
@@ -42,7 +42,7 @@ def at(step):
 
 def write_run(directory, first, last, rate=0.5):
     """Writes what a small run would; the loss of step s is 10 / s."""
-    curves = Curves(directory, ("loss", "perplexity"), "tokens")
+    curves = Curves(directory, at(first - 1), ("loss", "perplexity"), "tokens")
     if first == 1:
         values = {"Model": "x_lm", "Parameters": 9, "Peak learning rate": rate, "seed": 3}
         curves.begin(at(0), values, {"seed": 3, "model.name": "x_lm"})
@@ -56,7 +56,7 @@ def write_run(directory, first, last, rate=0.5):
 
 
 def cut_after(directory, step):
-    return go_on_from(directory, at(step) if step >= 0 else None)
+    return go_on_from(directory, at(step) if step >= 0 else NOWHERE)
 
 
 def expected(first, last, every=1, numerator=10):
@@ -94,7 +94,7 @@ def test_scalars_are_read_back(tmp_path):
 
 
 def test_events_are_in_the_file_before_any_flush(tmp_path):
-    summaries = RunSummaries(tmp_path)
+    summaries = RunSummaries(tmp_path, NOWHERE)
     summaries.scalars("train", at(1), {LOSS: 1.5})
     assert read_scalars(tmp_path / "train", LOSS) == [(1, 1.5)]
     summaries.close()
@@ -122,11 +122,18 @@ def test_truncating_and_going_on_gives_the_unbroken_curve(tmp_path):
 
 def test_a_tensorboard_that_has_read_what_is_removed_forgets_it(tmp_path):
     write_run(tmp_path, 1, 17)
-    running = plugin_event_accumulator.EventAccumulator(str(tmp_path / "train"), {"tensors": 0})
-    assert len(running.Reload().Tensors(LOSS)) == 17
+    running, of_validation = (
+        plugin_event_accumulator.EventAccumulator(str(tmp_path / split), {"tensors": 0}).Reload()
+        for split in ("train", "validation")
+    )
+    assert len(running.Tensors(LOSS)) == 17 and len(of_validation.Tensors(LOSS)) == 3
     cut_after(tmp_path, 12)
-    write_run(tmp_path, 13, 20)
-    assert [point.step for point in running.Reload().Tensors(LOSS)] == list(range(1, 21))
+    write_run(tmp_path, 13, 14)
+    assert [point.step for point in running.Reload().Tensors(LOSS)] == list(range(1, 15))
+    summaries = RunSummaries(tmp_path, at(12))  # whose next point is later than what is gone
+    summaries.scalars("validation", at(20), {LOSS: 1.0})
+    summaries.close()
+    assert [point.step for point in of_validation.Reload().Tensors(LOSS)] == [5, 10, 20]
 
 
 def test_truncating_to_before_the_first_step_leaves_nothing(tmp_path):
@@ -151,7 +158,7 @@ def test_a_record_torn_by_a_kill_is_dropped(tmp_path, cut):
     (tmp_path / "train" / ".writing-1-abcdef").write_bytes(b"left by a kill")
     cut_after(tmp_path, 10)
     assert not list(tmp_path.rglob(".writing*"))
-    written = RunSummaries(tmp_path)
+    written = RunSummaries(tmp_path, NOWHERE)
     written.scalars("train", at(11), {LOSS: 1.0})
     written.close()
     steps = [step for step, _ in read_scalars(tmp_path / "train", LOSS)]
@@ -233,7 +240,7 @@ from tests.training.test_summaries import LOSS, at, cut_after
 directory, checkpoint = sys.argv[1:]
 last = int(open(checkpoint).read() or -1)
 cut_after(directory, last)
-summaries = RunSummaries(directory)
+summaries = RunSummaries(directory, at(last))
 step = max(last, 0)
 print("ready", flush=True)
 while True:
@@ -276,7 +283,7 @@ def test_killed_and_started_again_no_step_is_there_twice_or_missing(tmp_path):
 
 def fill(directory, reason):
     """Writes until it cannot; every event that was accepted must be readable."""
-    summaries = RunSummaries(directory)
+    summaries = RunSummaries(directory, NOWHERE)
     with pytest.raises(UserError, match=f"cannot write TensorBoard's events in .*: {reason}"):
         for step in range(1, 1000):
             summaries.texts("train", at(step), {"sample": "x" * 5000})
@@ -323,7 +330,7 @@ def test_other_files_than_our_own_are_cut_by_step_too(tmp_path):
 def test_finishing_twice_marks_the_end_once(tmp_path):
     write_run(tmp_path, 1, 5)
     for _ in range(2):
-        summaries = RunSummaries(tmp_path)
+        summaries = RunSummaries(tmp_path, NOWHERE)
         summaries.finish(at(5))
         summaries.close()
     tags = [v.tag for path in event_files(tmp_path) for v in values(path)]
@@ -338,7 +345,7 @@ def values(path):
 def test_histograms_are_read_back(tmp_path):
     """Of numpy's own numbers, and of numbers that are all the same."""
     arrays = {"kernel": np.arange(90.0).reshape(9, 10), "bias": np.zeros(3)}
-    curves = Curves(tmp_path, ("loss",), "tokens")
+    curves = Curves(tmp_path, NOWHERE, ("loss",), "tokens")
     curves.histograms(at(4), {"weights": arrays}, {"kernel": 0.5})
     curves.close()
     running = plugin_event_accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
@@ -391,7 +398,7 @@ def test_a_real_tensorboard_opens_on_loss_and_perplexity(tmp_path):
     """Of runs side by side: the groups that come first are open, and so many columns are shown."""
     for name, rate in (("one", 0.5), ("two", 0.1)):
         write_run(tmp_path / name, 1, 20, rate)
-        summaries = RunSummaries(tmp_path / name)
+        summaries = RunSummaries(tmp_path / name, at(20))
         summaries.finish(at(20))
         summaries.close()
     with socket.socket() as free:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
+from lm_zoo.training import trainer
 from tests.curves import read_scalars
 
 
@@ -313,6 +316,53 @@ def test_histograms_change_no_bit_and_show_the_update(finished, cache, tmp_path)
         buckets = tf.make_ndarray(events.Tensors(found[0])[-1].tensor_proto)
         sums.append((buckets[0, 0], buckets[-1, 1]))
     np.testing.assert_allclose(sums[0], sums[1], rtol=1e-3)
+
+
+def test_curves_of_runs_are_drawn_by_steps_tokens_and_time(finished, tmp_path):
+    workdir, _ = finished
+    lm_zoo.plot_curves([workdir, workdir], tmp_path / "new" / "curves.html")
+    page = (tmp_path / "new" / "curves.html").read_text()
+    curve = read_scalars(workdir / "validation", "metrics/loss")
+    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(plots) == 3 * 2  # the loss and bits per byte
+    assert all(f"ends at {curve[-1][1]:.4g}" in plot for plot in plots[:3])
+    lines = [re.search(r'points="(.*?)"', plot)[1].split() for plot in plots[:3]]
+    heights = [[float(point.split(",")[1]) for point in line] for line in lines]
+    assert heights[0] == heights[1] == heights[2] and len(heights[0]) == len(curve) == 3
+    assert heights[0] == sorted(heights[0])  # the loss falls, so that y grows downwards
+    shutil.copytree(workdir, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "time")
+    with pytest.raises(UserError, match="run has no whole validation curves"):
+        lm_zoo.plot_curves([tmp_path / "run"], tmp_path / "none.html")
+
+
+def test_time_is_counted_on_where_a_run_goes_on(cache, tmp_path, monkeypatch):
+    limit, beats = 3.0, []
+
+    def stop_once():
+        beats.append(1)
+        if len(beats) == 30:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(trainer, "heartbeat", stop_once)
+    config = tiny_config(cache, steps=10**6, validation_interval=10**6, max_seconds=limit)
+    first = lm_zoo.train(config, tmp_path / "run")
+    assert first.reason == "SIGTERM"
+    result = lm_zoo.train(config, tmp_path / "run")
+    assert result.reason == "max_seconds" and first.step < result.step < 10**6
+    found = checkpoints.load_latest(tmp_path / "run" / "checkpoints")
+    seconds = [
+        point[1] for point in read_scalars(tmp_path / "run" / "train", "progress/training_seconds")
+    ]
+    assert limit <= found.metadata["clock"]["last"]["milliseconds"] / 1000 < limit + 1
+    assert seconds == sorted(seconds) and seconds[-1] >= limit
+    assert [s for s, _ in read_scalars(tmp_path / "run" / "validation", "metrics/loss")] == [
+        result.step
+    ]
+    assert lm_zoo.train(config, tmp_path / "run").step == result.step  # it is over
+    monkeypatch.undo()
+    lm_zoo.train(tiny_config(cache, steps=result.step), tmp_path / "whole")
+    assert_same_tensors(found.tensors, final_tensors(tmp_path / "whole"))
 
 
 def test_early_stopping(cache, tmp_path):

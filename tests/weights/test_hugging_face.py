@@ -197,13 +197,16 @@ def test_an_imported_run_is_a_run_as_any_other(gpt2, tmp_path, capsys):
 
 
 def test_the_export_command_writes_what_the_import_command_reads(run_of_gpt2, tmp_path, capsys):
-    flags = [f"--workdir={run_of_gpt2.folder.path}", f"--output={tmp_path / 'to'}"]
+    flags = [f"--workdir={run_of_gpt2.folder.path}", f"--output={tmp_path}"]
     assert cli.main(["export", *flags, "--format=pytorch"]) == 2
     assert cli.main(["export", *flags, "--format=keras_hub", "--shard_bytes=9"]) == 2
     assert capsys.readouterr().err.count("\n") == 2 and not list(tmp_path.iterdir())
-    assert cli.main(["export", *flags, "--format=hugging_face", "--shard_bytes=9000"]) == 0
+    assert (
+        cli.main(["export", *flags, "--format=hugging_face", "--shard_bytes=9000", "--name=to"])
+        == 0
+    )
     assert "every tensor, read back, equals the run's" in capsys.readouterr().out
-    card = (tmp_path / "to" / "README.md").read_text(encoding="utf-8")
+    card = (tmp_path / "to" / "1" / "README.md").read_text(encoding="utf-8")
     front, text = card.removeprefix("---\n").split("\n---\n")
     front = {key: json.loads(value) for key, value in (f.split(": ", 1) for f in front.split("\n"))}
     assert front["library_name"] == "transformers" and "gpt2" in front["tags"]

@@ -19,6 +19,7 @@ from lm_zoo.export.token_models.token_functions import (
 from lm_zoo.export.token_models.token_parity import compare, sample_tokens
 from lm_zoo.files import plain_path
 from lm_zoo.progress import stage
+from lm_zoo.quiet_imports import library_notes_caught
 
 FILE_NAME = "language_model.tflite"
 DEFAULT_LENGTH = 128  # for models of any context; the tensors of LiteRT have fixed sizes
@@ -54,7 +55,7 @@ def write(run, folder, max_length=0):
     path = pathlib.Path(folder, FILE_NAME)
     with writing(folder), stage("Converting"):
         path.write_bytes(convert(functions, folder))
-    with stage("Verifying by LiteRT's interpreter"):
+    with stage("Verifying by LiteRT's interpreter"), library_notes_caught():
         interpreter = interpreter_class(model_path=str(path))
         parity = check(model, interpreter, sample_tokens(run, 1, length + 1))
     files = dict.fromkeys(SIGNATURES, FILE_NAME)

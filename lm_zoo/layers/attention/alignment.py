@@ -1,5 +1,7 @@
 """Attention from a recurrent decoder to its source, with one score for each pair of tokens."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import Dense
 from lm_zoo.layers.wide_sums import add_each_to_each
+from lm_zoo.types import Tensor
 
 KINDS = ("additive", "multiplicative")
 
@@ -34,8 +37,8 @@ class Alignment(ConfigurableLayer):
         memory_dim: int,
         init_scale: float = 0.0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         if kind not in KINDS:
             raise unknown_name("attention", kind, KINDS)
         super().__init__(autocast=False, **kwargs)
@@ -56,7 +59,7 @@ class Alignment(ConfigurableLayer):
     def _initializer(self, name):
         return initializers.uniform_or_glorot(self.init_scale, self.seed, name)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.key.build((None, None, self.memory_dim))
         if self.query is not None:
             self.query.build((None, None, self.query_dim))
@@ -67,7 +70,7 @@ class Alignment(ConfigurableLayer):
                 autocast=False,
             )
 
-    def call(self, queries, keys, memory, mask):
+    def call(self, queries: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         """Mixes the memory for each query.
 
         Args:
@@ -99,7 +102,7 @@ class Alignment(ConfigurableLayer):
         contexts = tf.reshape(contexts, (rows[0], rows[1], self.memory_dim))
         return contexts, tf.reshape(weights, (rows[0], rows[1], tf.shape(keys)[1]))
 
-    def flops_per_token(self, source_length):
+    def flops_per_token(self, source_length: int) -> int:
         """Of a token written; the keys are counted for as many source tokens."""
         keys = 2 * self.memory_dim * self.query_dim
         mixing = 2 * self.memory_dim * source_length

@@ -1,11 +1,14 @@
 """Attention from one text to another that was read before."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
 from lm_zoo.layers.dropout import named_dropout
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -32,8 +35,8 @@ class CrossAttention(ConfigurableLayer):
         use_bias: bool = True,
         stddev: float = 0.02,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.set_arguments(locals())
         self.head_dim = hidden_dim // num_heads
@@ -47,12 +50,12 @@ class CrossAttention(ConfigurableLayer):
         self.output_projection = dense(hidden_dim, "output_projection")
         self.weight_dropout = named_dropout(dropout, seed, "weight_dropout", self.dtype_policy)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         for layer in (self.query, self.key_value, self.output_projection):
             layer.build((None, None, self.hidden_dim))
         self.weight_dropout.build()
 
-    def read(self, memory):
+    def read(self, memory: Tensor) -> Any:
         """Returns keys and values `(batch, num_heads, source_length, head_dim)` of a source.
 
         Args:
@@ -61,12 +64,14 @@ class CrossAttention(ConfigurableLayer):
         keys, values = tf.split(self.key_value(memory), 2, -1)
         return self._heads(keys), self._heads(values)
 
-    def empty(self, batch_size):
+    def empty(self, batch_size: int) -> Any:
         """Returns what `read` would of a source of one slot, which a mask hides: zeros."""
         zeros = tf.zeros((batch_size, self.num_heads, 1, self.head_dim), self.compute_dtype)
         return zeros, zeros
 
-    def call(self, x, keys_and_values, mask=None, training=False):
+    def call(
+        self, x: Tensor, keys_and_values: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """Attends from each token to the whole source.
 
         Args:
@@ -105,7 +110,7 @@ class CrossAttention(ConfigurableLayer):
         outputs = self.output_projection(mixed)
         return outputs if is_plain else (outputs, weights)
 
-    def flops_per_token(self, source_length):
+    def flops_per_token(self, source_length: int) -> int:
         """Of a token written; the products of `read` are counted for as many source tokens."""
         return 8 * self.hidden_dim**2 + 4 * self.hidden_dim * source_length
 

@@ -5,6 +5,8 @@ import threading
 
 import tensorflow as tf
 
+from lm_zoo.types import Tensor
+
 _LOOPS = threading.local()  # whether the loop of `written_in_place` is being traced
 
 
@@ -122,7 +124,7 @@ def where_to_write(position, lengths):
     return tf.where(lengths > 0, position, tf.maximum(position, slot))
 
 
-def causal_mask(length):
+def causal_mask(length: int) -> Tensor:
     """Returns the mask added to scores `(..., length, length)`: 0, and -1e30 for later tokens."""
     return additive_mask(tf.range(length)[None] <= tf.range(length)[:, None])
 

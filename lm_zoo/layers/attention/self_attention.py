@@ -1,5 +1,7 @@
 """Causal self-attention, with or without a key/value cache."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from lm_zoo.layers.attention.rotary import rotate
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.dense import normal_dense
 from lm_zoo.layers.dropout import named_dropout
+from lm_zoo.types import Tensor, Texts
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -44,8 +47,8 @@ class CausalSelfAttention(ConfigurableLayer):
         seed: int | None = None,
         stddev: float = 0.02,
         scale: float | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.set_arguments(locals())
         self.head_dim = hidden_dim // num_heads
@@ -58,21 +61,21 @@ class CausalSelfAttention(ConfigurableLayer):
         )
         self.weight_dropout = named_dropout(dropout, seed, "weight_dropout", dtype)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         self.query_key_value.build((None, None, self.hidden_dim))
         self.output_projection.build((None, None, self.hidden_dim))
         self.weight_dropout.build()
 
     def call(
         self,
-        x,
-        mask=None,
-        rotation=None,
-        cache=None,
-        position=None,
-        sources=None,
-        training=False,
-    ):
+        x: Tensor,
+        mask: Tensor | None = None,
+        rotation: Tensor | None = None,
+        cache: Tensor | None = None,
+        position: Any = None,
+        sources: Texts | None = None,
+        training: bool = False,
+    ) -> Tensor:
         """Attends from each token to itself and the tokens before it.
 
         Args:
@@ -120,7 +123,7 @@ class CausalSelfAttention(ConfigurableLayer):
         outputs = self.output_projection(mixed)
         return outputs if is_plain else (outputs, cache)
 
-    def project(self, x, rotation):
+    def project(self, x: Tensor, rotation: Tensor) -> Any:
         """Returns queries `(B, H, T, D)`, already scaled, and keys and values `(B, K, T, D)`."""
         rotated = self.num_heads + self.num_kv_heads
         total = rotated + self.num_kv_heads
@@ -138,6 +141,6 @@ class CausalSelfAttention(ConfigurableLayer):
         scale = self.head_dim**-0.5 if self.scale is None else self.scale
         return queries * scale, keys, values
 
-    def flops_per_token(self, sequence_length):
+    def flops_per_token(self, sequence_length: Any) -> int:
         projections = 2 * self.hidden_dim * (self.query_key_value.units + self.hidden_dim)
         return projections + 4 * self.hidden_dim * sequence_length  # scores, and sums of values

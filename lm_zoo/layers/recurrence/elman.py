@@ -1,5 +1,7 @@
 """The simple recurrent layer (Elman 1990)."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from lm_zoo.layers.recurrence.recurrent import (
     reset_at_starts,
 )
 from lm_zoo.layers.recurrence.time_loop import scan, shifted
+from lm_zoo.types import Tensor
 
 ACTIVATIONS = ("tanh", "relu")
 
@@ -30,14 +33,16 @@ class Elman(RecurrentLayer):
         init_scale: float = 0.0,
         activation: str = "tanh",
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         if activation not in ACTIVATIONS:
             raise unknown_name("activation", activation, ACTIVATIONS)
         super().__init__(hidden_dim, init_scale, seed, **kwargs)
         self.activation = activation
 
-    def recur(self, projected, recurrent_kernel, bias, state, *masks):
+    def recur(
+        self, projected: Tensor, recurrent_kernel: Tensor, bias: Tensor, state: Tensor, *masks: Any
+    ) -> Any:
         recur = _elman_tanh if self.activation == "tanh" else _elman_relu
         return recur(projected, recurrent_kernel, state, *masks)
 

@@ -1,5 +1,7 @@
 """The gated recurrent unit (Cho et al. 2014), in the form of cuDNN, PyTorch and Keras' default."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -11,6 +13,7 @@ from lm_zoo.layers.recurrence.recurrent import (
     reset_at_starts,
 )
 from lm_zoo.layers.recurrence.time_loop import scan, shifted
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -23,13 +26,15 @@ class GRU(RecurrentLayer):
 
     num_gates = 3
 
-    def bias_shape(self):
+    def bias_shape(self) -> Any:
         return (2, 3 * self.hidden_dim)
 
-    def input_bias(self, bias):
+    def input_bias(self, bias: Tensor) -> Any:
         return bias[0]
 
-    def recur(self, projected, recurrent_kernel, bias, state, *masks):
+    def recur(
+        self, projected: Tensor, recurrent_kernel: Tensor, bias: Tensor, state: Tensor, *masks: Any
+    ) -> Any:
         return _gru(projected, recurrent_kernel, bias[1], state, *masks)
 
 

@@ -1,5 +1,7 @@
 """The long short-term memory layer (Hochreiter and Schmidhuber 1997; forget gate: Gers 2000)."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -11,6 +13,7 @@ from lm_zoo.layers.recurrence.recurrent import (
     reset_at_starts,
 )
 from lm_zoo.layers.recurrence.time_loop import scan, shifted
+from lm_zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="lm_zoo")
@@ -31,16 +34,18 @@ class LSTM(RecurrentLayer):
         init_scale: float = 0.0,
         forget_bias: float = 1.0,
         seed: int | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(hidden_dim, init_scale, seed, **kwargs)
         self.forget_bias = forget_bias
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape: Any, dtype: str | None = None) -> Any:
         forget = tf.repeat([0.0, self.forget_bias, 0.0, 0.0], self.hidden_dim)
         return super().initial_bias(shape, dtype) + tf.cast(forget, dtype)
 
-    def recur(self, projected, recurrent_kernel, bias, state, *masks):
+    def recur(
+        self, projected: Tensor, recurrent_kernel: Tensor, bias: Tensor, state: Tensor, *masks: Any
+    ) -> Any:
         outputs, hidden, cell = _lstm(projected, recurrent_kernel, *state, *masks)
         return outputs, (hidden, cell)
 

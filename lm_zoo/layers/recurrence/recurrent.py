@@ -1,10 +1,13 @@
 """What the three recurrent layers share: weights, the input projection, the state."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from lm_zoo.layers import initializers
 from lm_zoo.layers.configurable import ConfigurableLayer
 from lm_zoo.layers.wide_sums import add_shared
+from lm_zoo.types import Tensor
 
 
 class RecurrentLayer(ConfigurableLayer):
@@ -29,11 +32,13 @@ class RecurrentLayer(ConfigurableLayer):
     num_gates = 1
     states_per_layer = 1
 
-    def __init__(self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs):
+    def __init__(
+        self, hidden_dim: int, init_scale: float = 0.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.set_arguments(locals())
 
-    def build(self, inputs_shape, state_shape=None):
+    def build(self, inputs_shape: Any, state_shape: Any = None) -> None:
         self.input_dim = inputs_shape[-1]
         width = self.num_gates * self.hidden_dim
         if self.init_scale:
@@ -50,20 +55,27 @@ class RecurrentLayer(ConfigurableLayer):
         self.recurrent_kernel = add("recurrent_kernel", (self.hidden_dim, width), recurrent)
         self.bias = add("bias", self.bias_shape(), self.initial_bias)
 
-    def bias_shape(self):
+    def bias_shape(self) -> Any:
         return (self.num_gates * self.hidden_dim,)
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape: Any, dtype: str | None = None) -> Any:
         if not self.init_scale:
             return tf.zeros(shape, dtype)
         return initializers.uniform(self.init_scale, self.seed, "bias")(shape, dtype)
 
-    def initial_state(self, batch_size):
+    def initial_state(self, batch_size: int) -> Tensor:
         """Returns the float32 zeros before the first step, each of shape `(batch, hidden_dim)`."""
         zeros = tf.zeros((batch_size, self.hidden_dim), tf.float32)
         return zeros if self.states_per_layer == 1 else (zeros,) * self.states_per_layer
 
-    def call(self, inputs, state=None, document_starts=None, lengths=None, mask=None):
+    def call(
+        self,
+        inputs: Tensor,
+        state: Tensor | None = None,
+        document_starts: Tensor | None = None,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """Reads a piece of text.
 
         Args:
@@ -72,9 +84,9 @@ class RecurrentLayer(ConfigurableLayer):
                 reads a text from its start and gives the outputs alone.
             document_starts: Where the state is reset to zero before a step: bool `(batch, length)`,
                 or None for nowhere.
-            lengths: Steps of each row, int32 `(batch,)`, or None for all: after them its state
-                stays as it is, and outputs are arbitrary.
-            mask: The same in Keras' form: True where a step is one of the row's, bool `(batch,
+            lengths: How many steps each row has, int32 `(batch,)`, or None for all: after them its
+                state stays as it is, and outputs are arbitrary.
+            mask: The same as Keras has it: True where a step is one of the row's, bool `(batch,
                 length)`, or None for everywhere.
 
         Returns:
@@ -93,7 +105,7 @@ class RecurrentLayer(ConfigurableLayer):
         projected = tf.reshape(flat, (shape[0], shape[1], flat.shape[1]))  # (T, B, G * H)
         projected = tf.ensure_shape(projected, (*inputs.shape[:2], flat.shape[1]))
         recurrent_kernel = tf.cast(self.recurrent_kernel, self.compute_dtype)
-        masks = ()  # each bool (T, B, 1): where a document starts, and where a row goes on
+        masks = ()  # each bool (T, B, 1): where a document starts, and where a row is active
         if document_starts is not None:
             masks = (tf.transpose(document_starts)[..., None],)
         elif lengths is not None:
@@ -106,10 +118,12 @@ class RecurrentLayer(ConfigurableLayer):
         outputs = tf.transpose(outputs, (1, 0, 2))  # (B, T, H)
         return outputs if is_whole else (outputs, state)
 
-    def input_bias(self, bias):
+    def input_bias(self, bias: Tensor) -> Any:
         return bias
 
-    def recur(self, projected, recurrent_kernel, bias, state, *masks):
+    def recur(
+        self, projected: Tensor, recurrent_kernel: Tensor, bias: Tensor, state: Tensor, *masks: Any
+    ) -> Any:
         """Runs the recurrence over projected inputs.
 
         Args:
@@ -125,19 +139,19 @@ class RecurrentLayer(ConfigurableLayer):
         """
         raise NotImplementedError
 
-    def flops_per_token(self):
+    def flops_per_token(self) -> int:
         return 2 * (self.input_dim + self.hidden_dim) * self.num_gates * self.hidden_dim
 
 
 def reset_at_starts(masks, *tensors):
-    """Puts rows to zero where a document starts: for states before a step, and their gradients.
+    """Zeroes rows where a document starts: states before a step, and their gradients.
 
-    It selects rather than multiplies, so that not even an infinity gets from one document into the
-    next.
+    It selects rather than multiplies, so that not even an infinity leaks from one document into
+    the next.
 
     Args:
-        masks: Nothing, which leaves all as it is, or a tuple or list whose first is a boolean
-            tensor of shape `(..., batch, 1)`.
+        masks: An empty sequence, which changes nothing, or one whose first entry is a bool tensor
+            of shape `(..., batch, 1)`.
         *tensors: Shape `(..., batch, width)`.
 
     Returns:

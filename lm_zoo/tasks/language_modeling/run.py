@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.checked_fields import options_of
 from lm_zoo.data.corpora.given_text import given_text
@@ -14,6 +16,12 @@ from lm_zoo.generation.options import require_special_tokens
 from lm_zoo.limits import BATCH_SIZE
 from lm_zoo.run import Run
 from lm_zoo.text.special_tokens import TEXT
+from lm_zoo.types import Array, Path, Texts
+
+if TYPE_CHECKING:
+    from lm_zoo.evaluation.ledger import Ledger
+    from lm_zoo.generation.generator import Generated
+    from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 
 class LanguageModelRun(Run):
@@ -24,14 +32,16 @@ class LanguageModelRun(Run):
     """
 
     @property
-    def tokenizer(self):
+    def tokenizer(self) -> "Tokenizer":
         return self.task.tokenizer
 
-    def tokens(self, split):
+    def tokens(self, split: str) -> Any:
         """Returns the `TokenSplit` of a split."""
         return self.examples(split).fields["text"]
 
-    def generate(self, prompts="", on_text=None, **options):
+    def generate(
+        self, prompts: Texts = "", on_text: Callable | None = None, **options: Any
+    ) -> "list[Generated]":
         """Continues prompts.
 
         Args:
@@ -52,7 +62,7 @@ class LanguageModelRun(Run):
             devices=self.distribution.devices,
         )
 
-    def score(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
+    def score(self, texts: Texts, batch_size: int = BATCH_SIZE, special_tokens: str = TEXT) -> list:
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
@@ -67,15 +77,22 @@ class LanguageModelRun(Run):
             self.model, self.tokenizer, texts, batch_size, special_tokens=special_tokens
         )
 
-    def embed(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
+    def embed(
+        self, texts: Texts, batch_size: int = BATCH_SIZE, special_tokens: str = TEXT
+    ) -> Array:
         """Returns the vector of each text, float32 `(texts, width)`; see `embed_texts`."""
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)
         return embed_texts(self.model, self.tokenizer, texts, batch_size, special_tokens)
 
     def evaluate(
-        self, split="test", batch_size=None, sequence_length=None, stride=None, context="auto"
-    ):
+        self,
+        split: str = "test",
+        batch_size: int | None = None,
+        sequence_length: Any = None,
+        stride: int | None = None,
+        context: Any = "auto",
+    ) -> "Ledger":
         """Measures perplexity on a split of the run's corpus.
 
         Args:
@@ -93,7 +110,9 @@ class LanguageModelRun(Run):
             split, **self._measured(batch_size, sequence_length, stride, context)
         )
 
-    def evaluate_text(self, files, documents=None, **options):
+    def evaluate_text(
+        self, files: Path | Sequence[Path], documents: str | None = None, **options: Any
+    ) -> "Ledger":
         """Evaluates perplexity on your own text, which is tokenized as it is and not cleaned.
 
         Args:
@@ -121,7 +140,7 @@ class LanguageModelRun(Run):
         ledger = self._evaluated(examples, **self._measured(**options))
         return self._with_origin(ledger, corpus.name)
 
-    def report(self, split, options):
+    def report(self, split: str, options: Any) -> "Ledger":
         values = dataclasses.asdict(options)
         files, documents = values.pop("input"), values.pop("documents")
         if files:

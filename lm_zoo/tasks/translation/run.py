@@ -1,5 +1,8 @@
 """A trained translation model as a Python object."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from lm_zoo.checked_fields import options_of
 from lm_zoo.data.examples import ExampleSplit
 from lm_zoo.data.tokens.text_split import split_of_texts
@@ -13,6 +16,11 @@ from lm_zoo.tasks.translation.evaluation import evaluate_translations
 from lm_zoo.tasks.translation.report import TranslationReport
 from lm_zoo.tasks.translation.scoring import score_pairs
 from lm_zoo.text.special_tokens import TEXT
+from lm_zoo.types import Array, Texts
+
+if TYPE_CHECKING:
+    from lm_zoo.evaluation.ledger import Ledger
+    from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 
 class TranslationRun(Run):
@@ -24,14 +32,16 @@ class TranslationRun(Run):
     """
 
     @property
-    def tokenizer(self):
+    def tokenizer(self) -> "Tokenizer":
         return self.task.tokenizer
 
     @property
-    def source_tokenizer(self):
+    def source_tokenizer(self) -> "Tokenizer":
         return self.task.source_tokenizer
 
-    def translate(self, sources, on_progress=None, **options):
+    def translate(
+        self, sources: Texts, on_progress: Callable | None = None, **options: Any
+    ) -> list:
         """Translates texts.
 
         Args:
@@ -53,7 +63,9 @@ class TranslationRun(Run):
             on_progress=on_progress,
         )
 
-    def score(self, texts, sources, batch_size=BATCH_SIZE, special_tokens=TEXT):
+    def score(
+        self, texts: Texts, sources: Texts, batch_size: int = BATCH_SIZE, special_tokens: str = TEXT
+    ) -> list:
         """Returns a `Score` (log-probability, perplexity, each token's surprisal) for each text.
 
         Args:
@@ -76,13 +88,17 @@ class TranslationRun(Run):
             special_tokens,
         )
 
-    def embed(self, texts, batch_size=BATCH_SIZE, special_tokens=TEXT):
+    def embed(
+        self, texts: Texts, batch_size: int = BATCH_SIZE, special_tokens: str = TEXT
+    ) -> Array:
         """Returns the vector of each source, float32 `(texts, width)`; see `embed_sources`."""
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)
         return embed_sources(self.model, self.source_tokenizer, texts, batch_size, special_tokens)
 
-    def evaluate_texts(self, sources, targets, name="texts", batch_size=None):
+    def evaluate_texts(
+        self, sources: Texts, targets: Texts, name: str = "texts", batch_size: int | None = None
+    ) -> "Ledger":
         """Measures perplexity of given target texts, given their sources.
 
         Args:
@@ -106,7 +122,7 @@ class TranslationRun(Run):
         report = self._evaluated(ExampleSplit(name, fields), batch_size=batch_size)
         return self._with_origin(report, "")
 
-    def report(self, split, options):
+    def report(self, split: str, options: Any) -> Any:
         """Evaluates what `options`, the task's `EvaluationOptions`, ask for."""
         texts, evaluation = None, None
         if options.sources is not None:
@@ -130,7 +146,7 @@ class TranslationRun(Run):
             ledger = self.evaluate(split, batch_size=options.batch_size)
         return TranslationReport(ledger, evaluation)
 
-    def evaluate_translations(self, sources, references, **settings):
+    def evaluate_translations(self, sources: Texts, references: Any, **settings: Any) -> Any:
         """Translates sources, and measures the translations by BLEU, chrF and TER.
 
         Args:

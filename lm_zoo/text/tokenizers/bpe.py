@@ -4,6 +4,8 @@ import functools
 import json
 import pathlib
 import typing
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.errors import UserError, unknown_name
 from lm_zoo.files.input_files import read_input
@@ -14,6 +16,10 @@ from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import as_texts
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Path
+
+if TYPE_CHECKING:
+    from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
 GPT2_FILES = (  # OpenAI's, Hugging Face's and keras-hub's names
@@ -51,8 +57,14 @@ class BytePairTokenizer(LibraryTokenizer):
     eos_in_text = False  # a split is one text, without <|endoftext|> in it
 
     def __init__(
-        self, vocabulary, merges, specials=None, eos=END_OF_TEXT, split="gpt2", ignore_merges=False
-    ):
+        self,
+        vocabulary: Any,
+        merges: Any,
+        specials: Any = None,
+        eos: str | None = END_OF_TEXT,
+        split: Any = "gpt2",
+        ignore_merges: bool = False,
+    ) -> None:
         self.vocabulary = dict(vocabulary)
         self.merges = [tuple(pair) for pair in merges]
         self.vocab_size = len(self.vocabulary)
@@ -73,11 +85,11 @@ class BytePairTokenizer(LibraryTokenizer):
         ]
 
     @property
-    def in_streams(self):
+    def in_streams(self) -> bool:
         return self.split.in_streams
 
     @property
-    def special_ids(self):
+    def special_ids(self) -> Any:
         return [self.vocabulary[token] for token in self.specials]
 
     def _check(self):
@@ -111,7 +123,7 @@ class BytePairTokenizer(LibraryTokenizer):
                 )
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Learns merges with the `tokenizers` library.
 
         Args:
@@ -149,13 +161,13 @@ class BytePairTokenizer(LibraryTokenizer):
         return cls(model["vocab"], merges)
 
     @staticmethod
-    def has_gpt2_files(directory):
+    def has_gpt2_files(directory: Path) -> bool:
         """Whether `directory` holds GPT-2's two files, under one of their `GPT2_FILES` names."""
         directory = pathlib.Path(directory)
         return any(all((directory / name).is_file() for name in names) for names in GPT2_FILES)
 
     @classmethod
-    def from_gpt2_files(cls, directory):
+    def from_gpt2_files(cls, directory: Path) -> "Tokenizer":
         """Reads `encoder.json` and `vocab.bpe`, or another pair of `GPT2_FILES`.
 
         Raises:
@@ -181,7 +193,7 @@ class BytePairTokenizer(LibraryTokenizer):
         return cls(vocabulary, merges)
 
     @classmethod
-    def from_content(cls, content):
+    def from_content(cls, content: Any) -> "Tokenizer":
         tokens = content["tokens"]
         return cls(
             {t: i for i, t in enumerate(tokens)},
@@ -192,7 +204,7 @@ class BytePairTokenizer(LibraryTokenizer):
             content["ignore_merges"],
         )
 
-    def content(self):
+    def content(self) -> Any:
         by_id = sorted(self.vocabulary, key=self.vocabulary.get)
         return {
             "tokens": by_id,
@@ -203,7 +215,7 @@ class BytePairTokenizer(LibraryTokenizer):
             "ignore_merges": self.ignore_merges,
         }
 
-    def library(self):
+    def library(self) -> Any:
         """Returns a `tokenizers.Tokenizer` that does the same, to encode with or to write."""
         library = _library_tokenizer(
             self.vocabulary, self.merges, self.split_name, self.ignore_merges
@@ -211,17 +223,17 @@ class BytePairTokenizer(LibraryTokenizer):
         library.add_special_tokens(self.specials)
         return library
 
-    def library_of_text(self):
+    def library_of_text(self) -> Any:
         """The same without special tokens, which no merging of text can then give."""
         special = set(self.specials)
         vocabulary = {t: i for t, i in self.vocabulary.items() if t not in special}
         return _library_tokenizer(vocabulary, self.merges, self.split_name, self.ignore_merges)
 
     @property
-    def safe_cut(self):
+    def safe_cut(self) -> Any:
         return self.split.safe_cut
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         return self._joined(self.pieces, token_ids)
 
 

@@ -1,6 +1,8 @@
 """One token a character (Unicode code point), and `<unk>` for those not in the vocabulary."""
 
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Array
 
 NUM_CODE_POINTS = 0x110000
 REPLACEMENT = 0xFFFD  # how an unknown character is written when ids become text
@@ -26,7 +29,7 @@ class CharacterTokenizer(Tokenizer):
     name = "character"
     unk_id = 0
 
-    def __init__(self, characters):
+    def __init__(self, characters: str) -> None:
         code_points = np.unique(_code_points("".join(characters)))
         self.characters = code_points.astype("<u4").tobytes().decode("utf-32-le")
         self.vocab_size = 1 + len(code_points)
@@ -35,7 +38,7 @@ class CharacterTokenizer(Tokenizer):
         self._ids[code_points] = 1 + np.arange(len(code_points))
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Takes the characters that occur `min_count` times, the most frequent if there is a limit.
 
         Args:
@@ -63,17 +66,17 @@ class CharacterTokenizer(Tokenizer):
             )
         return cls(chosen.astype("<u4").tobytes().decode("utf-32-le"))
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         return self._ids[_code_points(text)]
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         return range(1, len(text) + 1)
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         code_points = self.code_points[self._checked(token_ids)]
         return code_points.tobytes().decode("utf-32-le").encode("utf-8")
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         return "<unk>" if token_id == self.unk_id else super().token_text(token_id)
 
 

@@ -6,6 +6,8 @@ import hashlib
 import importlib.util
 import pathlib
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from lm_zoo.text.special_tokens import CONTROL
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.tokenizers.word import EOS, UNK, IdOf, frequent_words
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Array
 
 UNKNOWN_TEXT = "\ufffd"  # how an unknown word is written when ids become text
 
@@ -42,7 +45,7 @@ class ChineseWordTokenizer(Tokenizer):
     unk_id = 0
     eos_id = 1
 
-    def __init__(self, words, dictionary=None):
+    def __init__(self, words: Any, dictionary: Any = None) -> None:
         self.words = [UNK, EOS, *words]
         self.dictionary = dictionary or installed_dictionary().sha256
         self.vocab_size = len(self.words)
@@ -52,7 +55,7 @@ class ChineseWordTokenizer(Tokenizer):
             raise UserError("tokenizer: expected distinct words, none of them empty or a newline.")
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Counts words and keeps the most frequent; ties go in code point order.
 
         Args:
@@ -66,10 +69,10 @@ class ChineseWordTokenizer(Tokenizer):
         counts.pop("\n", None)
         return cls(frequent_words(counts, vocab_size, min_count))
 
-    def content(self):
+    def content(self) -> Any:
         return {"words": self.words[2:], "dictionary": self.dictionary}
 
-    def checked_dictionary(self):
+    def checked_dictionary(self) -> Any:
         """Returns the `Dictionary` that words are cut by.
 
         Raises:
@@ -84,17 +87,17 @@ class ChineseWordTokenizer(Tokenizer):
             )
         return dictionary
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         words = self.checked_dictionary().cut(text)
         return np.fromiter(map(self._ids.__getitem__, words), np.int32, len(words))
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         return np.cumsum([len(word) for word in self.checked_dictionary().cut(text)], dtype=int)
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         return self._joined(self.pieces, token_ids)
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         return UNK if token_id == self.unk_id else super().token_text(token_id)
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from lm_zoo.text.cuts import SAFE_CUT, parts
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Array
 
 CHUNK_CHARACTERS = 1 << 16
 BATCH_CHARACTERS = 1 << 20  # bounds the memory that the library's results take
@@ -37,10 +40,10 @@ class LibraryTokenizer(Tokenizer):
     def _library_for(self, special_tokens):
         return self._library_of_text if special_tokens == TEXT else self._library
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         return encode_texts(self._library_for(special_tokens), [text], self.safe_cut)[0]
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts: Iterable[str]) -> Any:
         return encode_texts(self._library, texts, self.safe_cut)
 
 

@@ -6,6 +6,8 @@ import itertools
 import pathlib
 import re
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from lm_zoo.text.tokenizers.library import BATCH_CHARACTERS
 from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Array, Path
 
 SPACE = "\u2581"  # how SentencePiece writes a space
 KINDS = {1: "sentencepiece_unigram", 2: "sentencepiece_bpe"}  # by the model's own number
@@ -46,7 +49,7 @@ class SentencePieceTokenizer(Tokenizer):
     eos_in_text = False  # </s> is not in the text of a stream
     saved_model_needs = "tensorflow_text"
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.model = bytes(model)
         proto = self._read(self.model)
         normalizer, self.vocab_size = proto.normalizer_spec, len(proto.pieces)
@@ -110,7 +113,7 @@ class SentencePieceTokenizer(Tokenizer):
         return utf8(piece.piece.replace(SPACE, " "))
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Learns pieces with the `sentencepiece` library; the sentences are the text's lines.
 
         Args:
@@ -124,7 +127,7 @@ class SentencePieceTokenizer(Tokenizer):
         return cls(train_model(cls.name, as_texts(texts), vocab_size))
 
     @classmethod
-    def from_model_file(cls, path):
+    def from_model_file(cls, path: Path) -> "Tokenizer":
         """Reads a `.model` file.
 
         Args:
@@ -144,22 +147,22 @@ class SentencePieceTokenizer(Tokenizer):
             return cls(read_input(path, MAX_LARGE_BYTES))
 
     @classmethod
-    def from_content(cls, content):
+    def from_content(cls, content: Any) -> "Tokenizer":
         try:
             return cls(base64.b64decode(content["model"], validate=True))
         except binascii.Error:
             raise _not_a_model() from None
 
-    def content(self):
+    def content(self) -> Any:
         return {"model": base64.b64encode(self.model).decode("ascii")}
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         return self.encode_batch([text])[0]
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts: Iterable[str]) -> Any:
         return self.encode_parts(texts, itertools.repeat(True))
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         starts = (
             np.frombuffer(utf8(text), np.uint8) & 0xC0 != 0x80
         )  # the bytes that begin characters
@@ -172,7 +175,7 @@ class SentencePieceTokenizer(Tokenizer):
             begin, first = begin + len(utf8(stretch)), False
         return ends
 
-    def encode_parts(self, parts, begins):
+    def encode_parts(self, parts: Any, begins: Any) -> Any:
         """Encodes texts, or parts of them, stretch by stretch."""
         rows, counts, lines, owners, waiting = [], [], [], [], 0
 
@@ -212,17 +215,17 @@ class SentencePieceTokenizer(Tokenizer):
         spaced = self._takes_spaces and (self._newline_is_space or text.startswith(" "))
         return self._spaced if spaced else self._bare
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         joined = self.decode_part(token_ids)
         return re.sub(self.leading_space, b"", joined) if self.leading_space else joined
 
-    def decode_part(self, token_ids):
+    def decode_part(self, token_ids: Iterable[int]) -> bytes:
         return self._joined(self.pieces, token_ids)
 
-    def token_bytes(self, token_id):
+    def token_bytes(self, token_id: int) -> bytes:
         return self.pieces[self._checked(token_id)[0]]
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         return super().token_text(token_id) or self._names[token_id]
 
 

@@ -5,6 +5,8 @@ import hashlib
 import json
 import pathlib
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from lm_zoo.files.json_files import (
 from lm_zoo.registration import of_run
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.description import as_table, describe
+from lm_zoo.types import Array, Path
 
 FILE_NAME = "lm_zoo_tokenizer.json"  # not tokenizer.json, which is Hugging Face's
 FORMAT_VERSION = 2
@@ -63,28 +66,28 @@ class Tokenizer:
     # says no is overruled for a tokenizer whose texts are documents, which `end_id` ends.
     eos_in_text = True
     vocab_size = 0
-    unk_id = None
-    eos_id = None
-    bos_id = None
+    unk_id: int | None = None
+    eos_id: int | None = None
+    bos_id: int | None = None
     in_graph_class = ""
     saved_model_needs = ""
     in_streams = True
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Builds the vocabulary from an iterable of strings."""
         raise NotImplementedError
 
     @classmethod
-    def from_content(cls, content):
+    def from_content(cls, content: Any) -> "Tokenizer":
         """Builds the tokenizer from what `content` returned, by default by the constructor."""
         return cls(**content)
 
-    def content(self):
+    def content(self) -> Any:
         """Returns what defines the tokenizer, as JSON-ready values: the attributes of `CONTENT`."""
         return {name: getattr(self, name) for name in self.CONTENT}
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         """Returns the token ids of `text`, int32 of shape `(num_tokens,)`.
 
         Args:
@@ -94,7 +97,7 @@ class Tokenizer:
         """
         raise NotImplementedError
 
-    def __call__(self, texts):
+    def __call__(self, texts: Iterable[str]) -> Any:
         """Returns the ids of a string, as `encode`, or those of each string of a list, a list."""
         return self.encode(texts) if isinstance(texts, str) else [self.encode(t) for t in texts]
 
@@ -104,17 +107,17 @@ class Tokenizer:
     def __str__(self):
         return as_table(self.describe())
 
-    def describe(self):
+    def describe(self) -> str:
         """Returns what there is to know of it, JSON-ready; printed, a tokenizer shows it."""
         return describe(self)
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts: Iterable[str]) -> Any:
         """Returns several texts' ids, int32 `(total,)`, and their counts, int64 `(texts,)`."""
         rows = [self.encode(text) for text in texts]
         counts = np.array([len(row) for row in rows], np.int64)
         return np.concatenate([np.zeros(0, np.int32), *rows]), counts
 
-    def encode_parts(self, parts, begins):
+    def encode_parts(self, parts: Any, begins: Any) -> Any:
         """Returns the ids of parts of texts, and their counts, as `encode_batch`.
 
         The parts of one text, cut where `lm_zoo.text.cuts` says, have together the ids that `encode`
@@ -126,7 +129,7 @@ class Tokenizer:
         """
         return self.encode_batch(parts)
 
-    def encode_prompt(self, text, special_tokens=TEXT):
+    def encode_prompt(self, text: str, special_tokens: str = TEXT) -> Array:
         """Returns the ids that a model reads to go on from `text`, int32 `(num_tokens,)`.
 
         Special tokens that are written out in it are text, unless asked otherwise. The ids begin
@@ -135,14 +138,14 @@ class Tokenizer:
         ids = self.encode(text, special_tokens)
         return np.concatenate([self.start_ids, ids]) if self.starts_prompts or not text else ids
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         """Returns how many characters of `text` are read after each of its tokens, as `encode`.
 
         None where only decoding the tokens can tell. See `lm_zoo.serving.token_ends`.
         """
         return None
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         """Returns the UTF-8 bytes of the tokens; several tokens may share one character's bytes.
 
         The bytes of the first n tokens are a prefix of the bytes of all of them, so text can be
@@ -150,23 +153,23 @@ class Tokenizer:
         """
         raise NotImplementedError
 
-    def decode_part(self, token_ids):
+    def decode_part(self, token_ids: Iterable[int]) -> bytes:
         """Returns the bytes of tokens with which no text begins, as `decode_bytes` else."""
         return self.decode_bytes(token_ids)
 
-    def token_bytes(self, token_id):
+    def token_bytes(self, token_id: int) -> bytes:
         """Returns the bytes that one token stands for."""
         return self.decode_bytes([token_id])
 
     @property
-    def special_ids(self):
+    def special_ids(self) -> Any:
         return [i for i in (self.eos_id, self.bos_id) if i is not None]
 
-    def decode(self, token_ids):
+    def decode(self, token_ids: Iterable[int]) -> str:
         """Returns the text of the tokens; bytes that are not UTF-8 become U+FFFD."""
         return self.decode_bytes(token_ids).decode("utf-8", errors="replace")
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         """Returns one token in a form to print: `\\n` for a newline, `\\xe2` for a stray byte."""
         text = self.token_bytes(token_id).decode("utf-8", errors="backslashreplace")
         return "".join(
@@ -187,7 +190,7 @@ class Tokenizer:
         return int(newline[0]) if known else None
 
     @property
-    def start_text(self):
+    def start_text(self) -> str:
         """What stands before a text without context, when that is text: a newline, or nothing."""
         if self._starts_after_eos or self.bos_id is not None:
             return ""
@@ -195,7 +198,7 @@ class Tokenizer:
         return "" if self.unk_id is not None and self.unk_id in newline else "\n"
 
     @property
-    def start_ids(self):
+    def start_ids(self) -> Any:
         """The ids that stand before a text without context: an end or start token, a newline's, or
         none."""
         if self.bos_id is not None:
@@ -205,7 +208,7 @@ class Tokenizer:
         return self.encode(self.start_text)
 
     @property
-    def starts_prompts(self):
+    def starts_prompts(self) -> bool:
         """Whether `start_ids` stand before every prompt, and not in place of an empty one alone."""
         return self.bos_id is not None
 
@@ -214,7 +217,7 @@ class Tokenizer:
         """SHA-256, in hex, of what defines the tokenizer: the same wherever it is computed."""
         return _fingerprint(self.name, self.content())
 
-    def save(self, directory):
+    def save(self, directory: Path) -> None:
         """Writes the tokenizer into `directory`, whole or not at all.
 
         Raises:

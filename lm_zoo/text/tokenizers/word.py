@@ -3,6 +3,8 @@
 import collections
 import re
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from lm_zoo.errors import UserError
 from lm_zoo.text.special_tokens import CONTROL, TEXT
 from lm_zoo.text.tokenizers.tokenizer import Tokenizer, as_texts
 from lm_zoo.text.words import split_words, utf8
+from lm_zoo.types import Array
 
 UNK, EOS = "<unk>", "<eos>"
 WORD_OR_NEWLINE = r"\n|[^ \t\n\r\v\f]+"
@@ -66,7 +69,7 @@ class WordTokenizer(Tokenizer):
     unk_id = 0
     eos_id = 1
 
-    def __init__(self, words):
+    def __init__(self, words: Any) -> None:
         self.words = [UNK, EOS, *words]
         self.vocab_size = len(self.words)
         self.pieces = [utf8("\n" if word == EOS else word) for word in self.words]
@@ -79,7 +82,7 @@ class WordTokenizer(Tokenizer):
         self._ids_of_text = IdOf((w, i) for w, i in self._ids.items() if w not in special)
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Counts words and keeps the most frequent; ties go in code point order.
 
         Args:
@@ -95,31 +98,31 @@ class WordTokenizer(Tokenizer):
         kept = frequent_words(counts, vocab_size, min_count)
         return cls([word.decode("utf-8") for word in kept])
 
-    def content(self):
+    def content(self) -> Any:
         return {"words": self.words[2:]}
 
-    def encode(self, text, special_tokens=CONTROL):
+    def encode(self, text: str, special_tokens: str = CONTROL) -> Array:
         words = split_words(utf8(text).replace(b"\n", b" " + LINE_END + b" "))
         ids = self.ids_of(special_tokens)
         return np.fromiter(map(ids.__getitem__, words), np.int32, len(words))
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         return [found.end() for found in re.finditer(WORD_OR_NEWLINE, text)]
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         joined = self._joined(self.pieces, token_ids, b" ")
         return re.sub(AROUND_NEWLINE.encode(), b"\n", joined)
 
-    def token_bytes(self, token_id):
+    def token_bytes(self, token_id: int) -> bytes:
         return self.pieces[self._checked(token_id)[0]]
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         return self.words[self._checked(token_id)[0]]
 
-    def ids_of(self, special_tokens):
+    def ids_of(self, special_tokens: str) -> Any:
         """Returns word -> id, with `LINE_END` for a newline; words are bytes."""
         return self._ids_of_text if special_tokens == TEXT else self._ids
 
     @property
-    def special_ids(self):
+    def special_ids(self) -> Any:
         return [self.unk_id, self.eos_id]

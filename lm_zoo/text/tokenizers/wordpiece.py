@@ -4,6 +4,8 @@ import collections
 import functools
 import pathlib
 import typing
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from lm_zoo.errors import UserError
 from lm_zoo.files.input_files import read_input
@@ -14,6 +16,10 @@ from lm_zoo.text.tokenizers.library import CHUNK_CHARACTERS, LibraryTokenizer
 from lm_zoo.text.tokenizers.reading import reading
 from lm_zoo.text.tokenizers.tokenizer import as_texts
 from lm_zoo.text.words import utf8
+from lm_zoo.types import Path
+
+if TYPE_CHECKING:
+    from lm_zoo.text.tokenizers.tokenizer import Tokenizer
 
 PAD, UNK, CLS, SEP, MASK = SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUES = "##"
@@ -50,7 +56,13 @@ class WordPieceTokenizer(LibraryTokenizer):
     name = "wordpiece"
     eos_in_text = False  # [SEP] is not in the text of a stream
 
-    def __init__(self, pieces, lowercase=True, strip_accents=True, part_chinese=True):
+    def __init__(
+        self,
+        pieces: Any,
+        lowercase: bool = True,
+        strip_accents: bool = True,
+        part_chinese: bool = True,
+    ) -> None:
         self.pieces = list(pieces)
         self.lowercase, self.strip_accents = bool(lowercase), bool(strip_accents)
         self.part_chinese = bool(part_chinese)
@@ -72,7 +84,7 @@ class WordPieceTokenizer(LibraryTokenizer):
         self.eos_id = self.vocabulary.get(SEP)
 
     @classmethod
-    def train(cls, texts, vocab_size=0, min_count=1):
+    def train(cls, texts: Iterable[str], vocab_size: int = 0, min_count: int = 1) -> "Tokenizer":
         """Learns pieces with the `tokenizers` library, from text in its own case and accents.
 
         Args:
@@ -110,7 +122,7 @@ class WordPieceTokenizer(LibraryTokenizer):
         return cls(sorted(vocabulary, key=vocabulary.get), lowercase=False, strip_accents=False)
 
     @classmethod
-    def from_vocab_file(cls, path):
+    def from_vocab_file(cls, path: Path) -> "Tokenizer":
         """Reads BERT's `vocab.txt`: a piece a line.
 
         Whether text is put in lower case is read from a `tokenizer_config.json` beside it
@@ -141,22 +153,22 @@ class WordPieceTokenizer(LibraryTokenizer):
         )
 
     @property
-    def specials(self):
+    def specials(self) -> Any:
         """The special pieces that the vocabulary has; written out in a text they are themselves."""
         return [piece for piece in SPECIALS if piece in self.vocabulary]
 
-    def library(self):
+    def library(self) -> Any:
         """Returns the `tokenizers.Tokenizer` that does the work."""
         library = self.library_of_text()
         library.add_special_tokens(self.specials)
         return library
 
-    def library_of_text(self):
+    def library_of_text(self) -> Any:
         return library_tokenizer(
             self.vocabulary, self.lowercase, self.strip_accents, self.part_chinese
         )
 
-    def token_ends(self, text, special_tokens=CONTROL):
+    def token_ends(self, text: str, special_tokens: str = CONTROL) -> Any:
         library, ends, begin = self._library_for(special_tokens), [], 0
         for chunk in parts(text, CHUNK_CHARACTERS):
             encoded = library.encode(chunk, add_special_tokens=False)
@@ -178,10 +190,10 @@ class WordPieceTokenizer(LibraryTokenizer):
         ]
         return [utf8(text) for text in texts], before, [1 + is_chinese(t[-1:]) for t in texts]
 
-    def decode_bytes(self, token_ids):
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         return self._spaced(token_ids, last=0)  # no space before the first
 
-    def decode_part(self, token_ids):
+    def decode_part(self, token_ids: Iterable[int]) -> bytes:
         return self._spaced(token_ids, last=1)
 
     def _spaced(self, token_ids, last):
@@ -194,12 +206,12 @@ class WordPieceTokenizer(LibraryTokenizer):
             last = after[i]
         return b"".join(parts_of_text)
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         text = super().token_text(token_id)
         return CONTINUES + text if _continues(self.pieces[token_id]) else text or "''"
 
     @property
-    def special_ids(self):
+    def special_ids(self) -> Any:
         return [self.vocabulary[piece] for piece in self.specials]
 
 

@@ -7,7 +7,9 @@ Neither needs keras-hub: the weights are read and written by h5py, in the places
 import importlib.metadata
 import pathlib
 
+from lm_zoo import __version__
 from lm_zoo.errors import UserError
+from lm_zoo.templates import render
 from lm_zoo.text.tokenizers import BytePairTokenizer, load_tokenizer
 from lm_zoo.text.tokenizers.bpe import END_OF_TEXT
 from lm_zoo.text.tokenizers.tokenizer import FILE_NAME
@@ -134,6 +136,12 @@ def write(run, folder):
         },
     )
     _write_tokenizer(run.tokenizer, folder)
+    page = {"backbone": BACKBONE, "parameters": model.num_parameters, "step": run.step}
+    page |= {"name": run.config.name, "data": {}, "version": __version__}
+    if run.folder:
+        page |= {"name": run.folder.path.resolve().name, "data": run.folder.data_record()}
+    readme = render("keras_hub_preset.md", **page)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
     write_keras_weights(folder / WEIGHTS, mappings, model)
     with KerasWeights(folder / WEIGHTS) as source:
         check_written(mappings, source, model)

@@ -41,7 +41,7 @@ def run(translation_run):
 
 @pytest.fixture(scope="module")
 def card(translation_run):
-    path = translation_run.version / "assets.extra/lm_zoo/model_card.json"
+    path = translation_run.version / "model_card.json"
     return json.loads(path.read_text())
 
 
@@ -164,7 +164,7 @@ def test_the_card_and_the_report_say_what_it_is(translation_run, card, run):
     assert source["tokenizer"]["fingerprint"] == run.source_tokenizer.fingerprint
     assert source["max_length"] == 100 and target["max_length"] == 24
     assert target["end_id"] == run.tokenizer.end_id
-    own = translation_run.version / "assets.extra/lm_zoo"
+    own = translation_run.version
     loaded = load_tokenizer(own / "fields/source/tokenizer")
     assert loaded.fingerprint == run.source_tokenizer.fingerprint
     page = (own / "README.md").read_text()
