@@ -23,8 +23,8 @@ def embed_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens=T
         tokenizer: The tokenizer it was trained with.
         texts: A list of strings.
         batch_size: Windows read at once.
-        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
-            the token.
+        special_tokens: How a special token written out in a text is read: as `text`, or as the
+            token (`control`).
 
     Returns:
         float32 array of shape `(texts, width)`; zeros for a text without tokens.

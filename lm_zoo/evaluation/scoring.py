@@ -87,10 +87,10 @@ def score_texts(model, tokenizer, texts, batch_size=BATCH_SIZE, stride=0, specia
         model: A built `LanguageModel`.
         tokenizer: The tokenizer it was trained with.
         texts: A list of strings.
-        batch_size: Texts read at once.
+        batch_size: Texts per batch.
         stride: New tokens in each window of a long text; 0 means half the window.
-        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
-            the token.
+        special_tokens: How a special token written out in a text is read: as `text`, or as the
+            token (`control`).
 
     Returns:
         A list of `Score`, in the order of the texts.

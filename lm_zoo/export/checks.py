@@ -32,7 +32,7 @@ def check_export(config, predictions, output, format, options):
         if option not in known:
             listed = ", ".join(known)
             raise UserError(
-                f"{option}: the form {format!r} has no such option; expected one of: {listed}."
+                f"{option}: the format {format!r} has no such option; expected one of: {listed}."
             )
     checked_names(task, predictions, options.get("signatures"))
     if options.get("name"):

@@ -30,7 +30,7 @@ def read_json(path, expected=dict, most=MAX_BYTES, finite=True):
     Args:
         path: The file, a regular one.
         expected: What it has to be, as for `check`.
-        most: How many bytes it may have.
+        most: Maximum size in bytes.
         finite: Whether to refuse NaN and Infinity.
 
     Raises:

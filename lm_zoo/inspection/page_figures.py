@@ -144,7 +144,7 @@ def _duplicates(duplicates, number, before):
         f"{duplicates['unit'].capitalize()} that are there more than once",
         "; ".join(f"{label}: {share} per cent".replace("\n", " ") for label, share in bars) + ".",
         bars,
-        f"{duplicates['unit']} that repeat one of their split, or stand in another split too",
+        f"{duplicates['unit']} that repeat one of their split, or are in another split too",
         "per cent",
     )
     rows = [(label, f"{share} %") for label, share in bars]

@@ -44,7 +44,7 @@ def train(
             with a `get_config()` or of a run's config.json.
         workdir: The run's folder; new, empty, or one of the same config.
         profile_steps: `(first, last)`: steps to record with TensorFlow's profiler, or None.
-        **changes: Fields of the config that have other values; of a section, a dict of them.
+        **changes: Config fields with other values; for a section, a dict of its fields.
 
     Returns:
         A `TrainingResult`.

@@ -33,7 +33,7 @@ def measure(tokenizer, texts, repeats=3):
     Args:
         tokenizer: The tokenizer.
         texts: Strings, in memory.
-        repeats: How often the time is taken; the shortest counts.
+        repeats: Number of timed runs; the shortest counts.
 
     Returns:
         A dict: `vocabulary`; `num_tokens`; `fertility`, tokens a word (`lm_zoo.text.words`: what

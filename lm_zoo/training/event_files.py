@@ -102,7 +102,7 @@ def truncate(directory, last_steps, tag):
             except OSError as error:
                 raise UserError(
                     f"cannot remove the events after step {last_step} from {path}: "
-                    f"{reason(error)}; mend that and run the same command again."
+                    f"{reason(error)}; fix this and rerun."
                 ) from error
     return curves
 
@@ -148,7 +148,7 @@ def _truncate_file(path, last_step, tag):
                 steps.add(event.step)
     if lost:
         logging.warning(
-            "%s is damaged: %d of its %d bytes cannot be read; the %d whole events are kept",
+            "%s is damaged: %d of its %d bytes cannot be read; the %d intact events are kept",
             path,
             lost,
             len(data),

@@ -18,6 +18,6 @@ def check_import(source, folder):
     )
 
     if not source.is_dir():
-        raise UserError(f"--from: expected a folder, received {str(source)!r}, which is none.")
+        raise UserError(f"--from: expected a folder, received {str(source)!r}, which is not one.")
     check_unused(folder)
     check_writable(folder.path)

@@ -18,7 +18,7 @@ TRAIN = ["train", "--config=quickstart_lstm"]
 MISTAKES = [
     ([*TRAIN, "--workdir=ROOT/file"], "workdir: ROOT/file is a file; expected a folder."),
     ([*TRAIN, "--workdir=ROOT"], "workdir: ROOT is not empty and holds no run"),
-    ([*TRAIN, RUN], "workdir: ROOT/run holds a run of another config"),
+    ([*TRAIN, RUN], "workdir: ROOT/run holds a run with another config"),
     (
         [*TRAIN, "--workdir=ROOT/new", "--config.corpus.name=text_files"]
         + ["--config.corpus.train_files=ROOT/nothere.txt"],

@@ -24,7 +24,7 @@ class CrossAttention(ConfigurableLayer):
         dropout: Share of the attention weights dropped in training.
         use_bias: Whether the products have biases.
         stddev: Standard deviation of the initial weights.
-        seed: Of the initial weights and of dropout; None draws them anew each time.
+        seed: Seed of the initial weights and of dropout; None draws new ones each time.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class CausalSelfAttention(ConfigurableLayer):
         dropout: Share of the attention weights dropped in training.
         use_bias: Whether the two products have biases.
         output_stddev: Standard deviation of the output kernel's initial weights.
-        seed: Of the initial weights and of dropout; None draws them anew each time.
+        seed: Seed of the initial weights and of dropout; None draws new ones each time.
         stddev: Standard deviation of the other initial weights.
         scale: What products of queries and keys are multiplied by; None is `head_dim ** -0.5`.
     """

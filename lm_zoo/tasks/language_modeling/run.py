@@ -67,9 +67,9 @@ class LanguageModelRun(Run):
 
         Args:
             texts: A string or a list of strings.
-            batch_size: Texts read at once.
-            special_tokens: What a special token that is written out in a text is: `text`, or
-                `control`, the token.
+            batch_size: Texts per batch.
+            special_tokens: How a special token written out in a text is read: as `text`, or as the
+                token (`control`).
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         require_special_tokens(special_tokens)

@@ -19,9 +19,9 @@ def embed_sources(model, tokenizer, texts, batch_size=BATCH_SIZE, special_tokens
         model: A built `SequenceToSequenceModel`.
         tokenizer: The tokenizer of sources that it was trained with.
         texts: A list of strings.
-        batch_size: Texts read at once.
-        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
-            the token.
+        batch_size: Texts per batch.
+        special_tokens: How a special token written out in a text is read: as `text`, or as the
+            token (`control`).
 
     Returns:
         float32 array of shape `(texts, width)`; zeros for a text without tokens.

@@ -83,17 +83,18 @@ class EvaluationOptions:
         has_sources, has_references = self.sources is not None, bool(self.references)
         if self.translations is not None and has_sources:
             raise UserError(
-                "--sources: translations that are there already are measured by --references "
-                "alone; leave --sources or --translations out."
+                "--sources: existing translations are evaluated with --references only; leave "
+                "out --sources or --translations."
             )
         if self.translations is None and has_sources != has_references:
-            raise UserError("--sources and --references: each needs the other; give both.")
+            raise UserError("--sources and --references: expected both or neither; give both.")
         search = {name: value for name, value in self.search.items() if value is not None}
         TranslationOptions(**search).validate()
         if not has_sources and self.metrics and split not in HELD_OUT and not has_references:
             raise UserError(
                 f"--split: expected {' or '.join(HELD_OUT)}, whose texts the run keeps, received "
-                f"{split!r}; `--metrics=` measures the perplexity of the training pairs alone."
+                f"{split!r}; for the training pairs only perplexity can be evaluated "
+                "(`--metrics=`)."
             )
 
     @property

@@ -22,9 +22,9 @@ def score_pairs(
         tokenizer: The tokenizer of targets.
         sources: A list of strings.
         texts: As many.
-        batch_size: Texts read at once.
-        special_tokens: What a special token that is written out in a text is: `text`, or `control`,
-            the token.
+        batch_size: Texts per batch.
+        special_tokens: How a special token written out in a text is read: as `text`, or as the
+            token (`control`).
 
     Returns:
         A list of `Score`, in the order of the texts.
