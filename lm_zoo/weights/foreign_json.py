@@ -45,7 +45,7 @@ class Fields:
         """Returns a whole number of at least 1; without a default it must be there."""
         value = self._value(name, default)
         if type(value) is not int or value < 1:
-            raise self.error(name, "a whole number, at least 1", value)
+            raise self.error(name, "a whole number of at least 1", value)
         return value
 
     def number(self, name, default):
@@ -53,7 +53,7 @@ class Fields:
         value = self._value(name, default)
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not right or not math.isfinite(value) or value < 0:
-            raise self.error(name, "a number, at least 0", value)
+            raise self.error(name, "a number of at least 0", value)
         return float(value)
 
     def flag(self, name, default):

@@ -17,7 +17,7 @@ TRAIN = ["train", "--config=quickstart_lstm"]
 # A command, and what is said of its mistake.
 MISTAKES = [
     ([*TRAIN, "--workdir=ROOT/file"], "workdir: ROOT/file is a file; expected a folder."),
-    ([*TRAIN, "--workdir=ROOT"], "workdir: ROOT is not empty and holds no run"),
+    ([*TRAIN, "--workdir=ROOT"], "workdir: ROOT is not empty and is not a run"),
     ([*TRAIN, RUN], "workdir: ROOT/run holds a run with another config"),
     (
         [*TRAIN, "--workdir=ROOT/new", "--config.corpus.name=text_files"]

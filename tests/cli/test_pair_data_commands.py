@@ -76,7 +76,7 @@ def test_inspect_shows_pairs(place, capsys):
     assert main(["inspect", *arguments]) == 0
     text = capsys.readouterr().out
     assert "examples                 37" in text and "37 examples in 10 batches" in text
-    assert "Target tokens per token of the source" in text
+    assert "Target tokens per source token" in text
     assert "Batch of step 0: 4 rows" in text
     assert (place / "page.html").read_text().startswith("<!DOCTYPE html>")
     assert main(["inspect", *arguments, "--json", "--split=test", "--examples=2"]) == 0

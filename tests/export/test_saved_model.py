@@ -184,7 +184,7 @@ def test_the_card_says_what_it_is(exported_run, card):
     assert all(value <= 1e-4 for value in card["parity"]["largest_difference"].values())
     assert set(card["made_by"]) == {"lm_zoo", "tensorflow", "keras", "python"}
     page = (exported_run.version / "README.md").read_text()
-    for part in (card["data"]["licence"], "### generate", "int8", "token for token"):
+    for part in (card["data"]["licence"], "### generate", "int8", "token by token"):
         assert part in page
     for split in ("train", "validation"):
         digest = card["data"]["fields"]["text"]["sha256"][split]
@@ -215,7 +215,7 @@ def test_the_next_version_stands_beside_it_and_has_what_was_asked_for(exported_r
     assert main(["export", *arguments, "--signatures=embed,score", "--max_length=8"]) == 0
     assert capsys.readouterr().out.endswith(f"Wrote {exported_run.output}/other/8\n")
     page = (exported_run.output / "other/8/README.md").read_text()
-    assert "read 6 texts." in page and "token for token" not in page
+    assert "read 6 texts." in page and "token by token" not in page
     loaded = tf.saved_model.load(str(exported_run.output / "other" / "8"))
     assert set(loaded.signatures) == {"score", "embed", "serving_default"}
     assert not hasattr(loaded, "generate") and not hasattr(loaded, "prefill")

@@ -206,7 +206,7 @@ def test_the_text_and_the_page_say_it(report):
     assert "examples                 5" in text and "5 examples in 2 batches, 22 tokens" in text
     assert "Example 0:" in text and "source, from token 1 on (3 tokens):" in text
     assert "row 0, source:" in text and "row 0, target:" in text
-    assert "Target tokens per token of the source" in text
+    assert "Target tokens per source token" in text
     assert "source: Exact duplicates: texts in two splits:" in text
     assert "\nExact duplicates: records in two splits:" in text
     page = as_page(report)

@@ -88,7 +88,7 @@ def changed_tensors(folder, change):
         (
             "gpt2",
             lambda t: t.update({WPE: np.full((16, 24), np.nan, "f4")}),
-            [repr(WPE), "(16, 24)", "undefined"],
+            [repr(WPE), "(16, 24)", "NaN"],
         ),
         ("gpt2", lambda t: t.update({WPE: np.zeros((16, 24), "i1")}), [repr(WPE), "I8", "F32"]),
         ("llama", lambda t: t.pop(QUERY), [repr(QUERY), "(24, 24)"]),

@@ -301,7 +301,7 @@ def test_other_names_of_the_one_file_will_do(gpt2, tmp_path):
     (folder / "model.safetensors").rename(folder / "weights.safetensors")
     assert largest_difference(imported(folder, tmp_path / "run"), ids, logits) < 1e-5
     save_file({"other": np.zeros(1)}, folder / "more.safetensors")
-    with pytest.raises(lm_zoo.UserError, match="found 2 .safetensors files"):
+    with pytest.raises(lm_zoo.UserError, match="found 2 other .safetensors files"):
         imported(folder, tmp_path / "other")
 
 
