@@ -168,5 +168,5 @@ def _damaged(path, error):
     raise_if_of_system(os_error_of(str(error), path))
     reason = " ".join(str(error).split())[:200]
     return UserError(
-        f"model: {path} cannot be loaded ({reason}); copy it or export the model again."
+        f"model: {path} cannot be loaded ({reason}); copy it again, or export the model again."
     )

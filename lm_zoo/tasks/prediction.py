@@ -153,8 +153,8 @@ class Prediction:
         for name in names[1:]:
             if len(checked[name]) != len(checked[names[0]]):
                 raise UserError(
-                    f"{name}: expected one for each of the {len(checked[names[0]])} {names[0]}, "
-                    f"received {len(checked[name])}."
+                    f"{name}: expected one for each {names[0]}, of which there are "
+                    f"{len(checked[names[0]])}, received {len(checked[name])}."
                 )
         return checked
 

@@ -48,7 +48,7 @@ MISTAKES = [
     (["export", RUN, "--output=ROOT/out", "--name=a/b"], "name: expected letters, digits"),
     (["export", "--workdir=ROOT/pairs", "--output=ROOT/out", "--format=onnx"], "'onnx' is for the"),
     (["import", "--from=ROOT/nothere", "--workdir=ROOT/new"], "--from: expected a folder"),
-    (["import", "--from=ROOT/run", RUN], "workdir: ROOT/run holds a run already"),
+    (["import", "--from=ROOT/run", RUN], "workdir: ROOT/run already holds a run"),
     (["import", "--from=ROOT/run", "--workdir=ROOT/new", "--format=onnx"], "--format: expected one of"),
     (["serve", "--model=ROOT/nothere"], "model: ROOT/nothere is not a folder"),
     (["serve", "--model=ROOT/run"], "model: ROOT/run holds no exported model"),

@@ -68,7 +68,7 @@ def test_with_one_tokenizer_the_same_text_is_hidden_and_marked():
     assert row["bits_per_byte"] is None
     assert row["bits_per_byte_lower_bound"] == pytest.approx(per_byte)
     assert f">= {per_byte:.4f}" in str(comparison).splitlines()[1]
-    with pytest.raises(UserError, match="by: .*received 'bits_per_byte'; take perplexity"):
+    with pytest.raises(UserError, match="by: .*received 'bits_per_byte'; use perplexity"):
         compare([better, worse], by="bits_per_byte")
 
 

@@ -153,7 +153,7 @@ def test_the_ledger_says_what_was_measured():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"context_rule": "carried"}, "context_rule: expected 'windows'.*holds 10 tokens"),
+        ({"context_rule": "carried"}, "context_rule: expected 'windows'.*context_length is 10"),
         ({"context_rule": "window"}, "Did you mean 'windows'"),
         ({"sequence_length": 11}, r"sequence_length: .*\(10\), received 11"),
         ({"sequence_length": 5, "stride": 6}, r"stride: .*\(5\), received 6"),

@@ -61,7 +61,7 @@ class CharacterTokenizer(Tokenizer):
             chosen = chosen[by_count[: vocab_size - 1]]
         if not len(chosen):
             raise UserError(
-                f"tokenizer: no character occurs {min_count} times; give more text, or a lower "
+                f"tokenizer: no character occurs {min_count} times; give text to train on, or a lower "
                 "tokenizer.min_count."
             )
         return cls(chosen.astype("<u4").tobytes().decode("utf-32-le"))

@@ -43,7 +43,7 @@ def frequent_words(counts, vocab_size, min_count):
     words = [word for word, count in counts.items() if count >= min_count]
     if not words:
         raise UserError(
-            f"tokenizer: no word occurs {min_count} times; give more text, or a lower "
+            f"tokenizer: no word occurs {min_count} times; give text to train on, or a lower "
             "tokenizer.min_count."
         )
     words.sort(key=lambda word: (-counts[word], word))

@@ -257,5 +257,5 @@ def test_a_quote_that_is_never_closed_is_named_where_it_opens(tmp_path, monkeypa
     with pytest.raises(UserError, match=r"line 5: not CSV .*opens here.*ends in line 55"):
         read(path)
     monkeypatch.setattr(tables, "MAX_RECORD", 50)
-    with pytest.raises(UserError, match="line 5: the record that begins here.*opens in line 5,"):
+    with pytest.raises(UserError, match="line 5: the record that begins here.*opens in line 5 "):
         read(path)

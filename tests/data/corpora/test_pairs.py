@@ -190,7 +190,7 @@ def test_what_cannot_be_used_is_one_line(pair_folder):
     assert "there are no corpus.test_files" in message
     message = refused("a.tsv")
     assert message.startswith("corpus.source_field:") and "It has: de, en." in message
-    assert "by corpus.target_field" in refused("a.tsv", source_field="de", target_field="fr")
+    assert "Set corpus.target_field" in refused("a.tsv", source_field="de", target_field="fr")
     assert "line 2: there is no field 'en'" in refused("a.jsonl", **fields)
     message = refused("a.de", train_target_files=("a.en",), source_field="de")
     assert message.startswith("corpus.source_field: 'de' is for files of records")
