@@ -16,7 +16,8 @@ import sys
 import types
 
 from lm_zoo import files
-from lm_zoo.cli.main import import_quietly, main
+from lm_zoo.cli.main import main
+from lm_zoo.quiet_imports import import_quietly
 
 
 def install(path):
