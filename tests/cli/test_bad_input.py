@@ -303,7 +303,7 @@ def test_an_input_without_a_writer_and_one_with(place, capsys, monkeypatch):
     monkeypatch.setattr(input_files, "PATIENCE", 0.2)
     os.mkfifo(place / "pipe")
     score = ("score", "--workdir=ROOT/run", "--input=ROOT/pipe", "--json")
-    assert "for 0.2 seconds no program" in refused(capsys, place, *score)
+    assert "in 0.2 seconds no program" in refused(capsys, place, *score)
     assert "is a device" in refused(capsys, place, *score[:2], "--input=/dev/zero")
     writer = threading.Thread(target=(place / "pipe").write_text, args=("abab\n",))
     writer.start()

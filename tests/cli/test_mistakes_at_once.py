@@ -51,7 +51,7 @@ MISTAKES = [
     (["import", "--from=ROOT/run", RUN], "workdir: ROOT/run already holds a run"),
     (["import", "--from=ROOT/run", "--workdir=ROOT/new", "--format=onnx"], "--format: expected one of"),
     (["serve", "--model=ROOT/nothere"], "model: ROOT/nothere is not a folder"),
-    (["serve", "--model=ROOT/run"], "model: ROOT/run holds no exported model"),
+    (["serve", "--model=ROOT/run"], "model: ROOT/run has no exported model"),
 ]  # fmt: skip
 PROGRAM = """
 import contextlib, io, json, sys

@@ -154,7 +154,7 @@ def test_a_terminal_is_asked_and_answered(command, a_run, monkeypatch, capsys, w
         (["--input=FOLDER"], ["--input", "directory"]),
         (["--input=FOLDER/latin"], ["FOLDER/latin, line 2", "UTF-8", "0xe9", "byte 4"]),
         (["--input=FOLDER/good", "--input=FOLDER/long"], ["FOLDER/long, line 2", "6", "9"]),
-        (["--input=FOLDER/good", "--output=FOLDER/no/target"], ["FOLDER/no/target", "make"]),
+        (["--input=FOLDER/good", "--output=FOLDER/no/target"], ["FOLDER/no/target", "create"]),
         (["--input=FOLDER/good", "--output=FOLDER"], ["FOLDER", "a folder has that name"]),
         (["good"], ["unexpected argument 'good'", "--input"]),
     ],

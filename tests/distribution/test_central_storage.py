@@ -36,5 +36,5 @@ def test_it_stays_in_one_process(monkeypatch):
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
-    with pytest.raises(UserError, match="2 workers, central_storage runs in one process"):
+    with pytest.raises(UserError, match="2 workers, but central_storage runs in one process"):
         make_distribution(RuntimeConfig("central_storage"))

@@ -55,7 +55,7 @@ def test_a_strategy_of_one_process_is_refused_in_a_cluster(monkeypatch):
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
-    with pytest.raises(UserError, match="describes a cluster of 2 workers, mirrored runs in one"):
+    with pytest.raises(UserError, match="describes a cluster of 2 workers, but mirrored runs in one"):
         make_distribution(RuntimeConfig(strategy="mirrored"))
 
 
