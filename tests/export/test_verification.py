@@ -83,7 +83,7 @@ def test_what_is_right_passes(asked, chosen):
     ((name, choices),) = report.choices.items()
     assert choices.equal == choices.total >= chosen and not choices.tied
     lines = list(report.lines())
-    assert f"{choices.total} of {choices.total} {choices.what} equal" in lines[1]
+    assert f"{choices.total} of {choices.total} {choices.what} identical" in lines[1]
     assert f"on {report.texts} texts: " in lines[0] and f"{name} " not in lines[0]
 
 
