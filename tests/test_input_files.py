@@ -15,7 +15,7 @@ def test_a_file_is_read_and_one_that_is_too_large_is_not(tmp_path):
     assert input_files.read_input(tmp_path / "link", 5) == b"12345"
     with pytest.raises(OSError) as caught:
         input_files.read_input(tmp_path / "a", 4)
-    assert "more than the 4 bytes" in reason(caught.value)
+    assert "more than the maximum of 4 bytes" in reason(caught.value)
     assert caught.value.filename == str(tmp_path / "a")
 
 

@@ -47,7 +47,7 @@ def test_a_file_is_read_up_to_a_size(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"step": 3}')
     assert read_json(path, {"step": natural}) == {"step": 3}
-    with pytest.raises(OSError, match="more than the 10 bytes"):
+    with pytest.raises(OSError, match="more than the maximum of 10 bytes"):
         read_json(path, most=10)
 
 

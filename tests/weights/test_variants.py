@@ -104,7 +104,7 @@ def test_older_ways_to_say_it_are_read(rope, equal_to, tmp_path):
         ({"rope_type": "linear"}, "rope_scaling.factor: expected a number above 0"),
         ({"rope_type": "linear", "factor": "2"}, "rope_scaling.factor: expected a number above 0"),
         ({"rope_type": "llama3", "factor": 8.0}, "rope_scaling.high_freq_factor: expected"),
-        ({"rope_type": "yarn", "factor": 2.0, "speed": 3}, "speed: expected nothing"),
+        ({"rope_type": "yarn", "factor": 2.0, "speed": 3}, "speed: expected no such field"),
         ({"rope_type": "yarn", "factor": 2.0, "truncate": 3}, "rope_scaling.truncate"),
         ({"rope_type": "yarn", "factor": 2.0, "beta_fast": -3}, "rope_scaling.beta_fast"),
     ],
