@@ -14,4 +14,3 @@ else:
 Path: TypeAlias = str | os.PathLike[str]
 Texts: TypeAlias = str | Sequence[str]
 Tensor: TypeAlias = Any  # TensorFlow's have no types: a `tf.Tensor`, what becomes one, or several
-Shape: TypeAlias = tuple[int | None, ...]

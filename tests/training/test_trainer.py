@@ -1,10 +1,12 @@
 """The training loop in one process: what it keeps, when it stops, what it refuses."""
 
+import itertools
 import json
 import math
 import re
 import shutil
 import signal
+import types
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from lm_zoo.config import (
     TrainingConfig,
 )
 from lm_zoo.errors import UserError
-from lm_zoo.training import trainer
+from lm_zoo.training import clock, trainer
 from tests.curves import read_scalars
 
 
@@ -337,7 +339,8 @@ def test_curves_of_runs_are_drawn_by_steps_tokens_and_time(finished, tmp_path):
 
 
 def test_time_is_counted_on_where_a_run_goes_on(cache, tmp_path, monkeypatch):
-    limit, beats = 3.0, []
+    limit, beats, ticks = 3.0, [], itertools.count(0, 0.01)
+    monkeypatch.setattr(clock, "time", types.SimpleNamespace(monotonic=lambda: next(ticks)))
 
     def stop_once():
         beats.append(1)
@@ -345,17 +348,22 @@ def test_time_is_counted_on_where_a_run_goes_on(cache, tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(trainer, "heartbeat", stop_once)
+
+    def seconds():
+        return read_scalars(tmp_path / "run" / "train", "progress/training_seconds")
+
     config = tiny_config(cache, steps=10**6, validation_interval=10**6, max_seconds=limit)
     first = lm_zoo.train(config, tmp_path / "run")
-    assert first.reason == "SIGTERM"
+    before = seconds()
+    assert first.reason == "SIGTERM" and before[-1][1] > limit / 10
     result = lm_zoo.train(config, tmp_path / "run")
     assert result.reason == "max_seconds" and first.step < result.step < 10**6
     found = checkpoints.load_latest(tmp_path / "run" / "checkpoints")
-    seconds = [
-        point[1] for point in read_scalars(tmp_path / "run" / "train", "progress/training_seconds")
-    ]
-    assert limit <= found.metadata["clock"]["last"]["milliseconds"] / 1000 < limit + 1
-    assert seconds == sorted(seconds) and seconds[-1] >= limit
+    # By a clock that ticks when it is read: no step began when the time was over.
+    assert limit <= found.metadata["clock"]["last"]["milliseconds"] / 1000 < limit + 0.1
+    counted = [time for _, time in seconds()]
+    assert seconds()[: len(before)] == before and counted == sorted(counted)
+    assert counted[-1] >= limit > counted[len(before)] > before[-1][1]
     assert [s for s, _ in read_scalars(tmp_path / "run" / "validation", "metrics/loss")] == [
         result.step
     ]
