@@ -1,7 +1,7 @@
 """The validation curves of several runs on one page: `lm-zoo compare --plot`, `lm_zoo.plot_curves`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from lm_zoo.errors import UserError
 from lm_zoo.figures import NAMES
@@ -15,7 +15,7 @@ AXES = ("steps", "tokens or examples seen", "seconds of training")
 _LEFT_OUT = ("perplexity",)  # the loss says the same
 
 
-def plot_curves(runs: Iterable[Path], path: Path) -> None:
+def plot_curves(runs: Sequence[Path], path: Path) -> None:
     """Draws the validation curves of runs: by steps, by tokens seen and by the time of training.
 
     Args:
@@ -25,6 +25,12 @@ def plot_curves(runs: Iterable[Path], path: Path) -> None:
     Raises:
         UserError: For a run without curves, and if the file cannot be written.
     """
+    for run in runs:
+        if expanded(run).is_file():
+            raise UserError(
+                f"--plot: expected folders of runs, received the file {run}, which has no curves; "
+                "leave it out, or use the folder of its run."
+            )
     path = expanded(path)
     make_folder_for(path)
     write_atomically(path, curves_page({os.fspath(run): RunFolder(run) for run in runs}))

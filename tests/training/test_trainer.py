@@ -336,6 +336,9 @@ def test_curves_of_runs_are_drawn_by_steps_tokens_and_time(finished, tmp_path):
     shutil.rmtree(tmp_path / "run" / "time")
     with pytest.raises(UserError, match="run has no whole validation curves"):
         lm_zoo.plot_curves([tmp_path / "run"], tmp_path / "none.html")
+    with pytest.raises(UserError, match="--plot: expected folders of runs, received the file"):
+        lm_zoo.plot_curves([workdir, workdir / "config.json"], tmp_path / "none.html")
+    assert not (tmp_path / "none.html").exists()
 
 
 def test_time_is_counted_on_where_a_run_goes_on(cache, tmp_path, monkeypatch):
